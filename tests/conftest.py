@@ -1,0 +1,142 @@
+"""Data that the tests of several rooms share: `tiny_ak`, a set of twelve clips in the layout of
+`data/ak`, small enough to be made in about a second.
+
+    <root>/annot/train.csv   8 clips of 5 classes; clip t7 has no label
+    <root>/annot/val.csv     4 clips
+    <root>/image/<clip>/<clip>_000001.jpg ...
+    <root>/video/<clip>.mp4  H.264 with B-frames and a key frame every 6 frames
+
+The images are the decoded frames of the videos. Most clips are 64x48; some are portrait (48x64) or
+of another size, some are shorter than any window, two have a single frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+
+HEADER = "original_vido_id video_id frame_id path labels"
+# clip, frames, width, height, labels
+TRAIN = [
+    ("t0", 20, 64, 48, "0"),
+    ("t1", 24, 64, 48, "0,1"),
+    ("t2", 17, 48, 64, "1"),
+    ("t3", 20, 64, 48, "2,0"),
+    ("t4", 5, 64, 48, "3"),
+    ("t5", 1, 64, 48, "0,4"),
+    ("t6", 30, 80, 46, "1,2,3"),
+    ("t7", 20, 64, 48, ""),
+]
+VAL = [
+    ("v0", 20, 64, 48, "0,3"),
+    ("v1", 24, 48, 64, "1"),
+    ("v2", 6, 64, 48, "2"),
+    ("v3", 1, 64, 48, "4"),
+]
+
+
+@dataclass(frozen=True)
+class TinyAk:
+    """Where the set lies, and what is in it."""
+
+    root: Path
+    num_classes: int = 5
+
+    @property
+    def annot(self) -> Path:
+        return self.root / "annot"
+
+    @property
+    def image(self) -> Path:
+        return self.root / "image"
+
+    @property
+    def video(self) -> Path:
+        return self.root / "video"
+
+    def opts(self) -> list:
+        """Settings for `cfg.merge_from_list`: this set, 4 frames at rate 2, 32 pixels, CPU."""
+        return [
+            *("TRAIN.DATASET", "ak", "TEST.DATASET", "ak"),
+            *("TRAIN.BATCH_SIZE", 2, "TEST.BATCH_SIZE", 2, "NUM_GPUS", 0),
+            *("MODEL.NUM_CLASSES", self.num_classes, "MODEL.HEAD_ACT", "sigmoid"),
+            *("MODEL.LOSS_FUNC", "bce_logit", "DATA.MULTI_LABEL", True),
+            *("DATA.PATH_TO_DATA_DIR", str(self.annot), "DATA.PATH_PREFIX", str(self.image)),
+            *("DATA.NUM_FRAMES", 4, "DATA.SAMPLING_RATE", 2, "DATA.TRAIN_JITTER_SCALES", [36, 44]),
+            *("DATA.TRAIN_CROP_SIZE", 32, "DATA.TEST_CROP_SIZE", 36),
+            *("TEST.NUM_ENSEMBLE_VIEWS", 2, "TEST.NUM_SPATIAL_CROPS", 3),
+            *("DATA_LOADER.NUM_WORKERS", 0, "DATA_LOADER.PIN_MEMORY", False),
+        ]
+
+
+def write_video(path: Path, frames: list[np.ndarray], rate: int = 25, **options: str) -> None:
+    """Encode RGB frames as H.264 with B-frames, a key frame every 6 frames."""
+    height, width = frames[0].shape[:2]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.options = {"g": "6", "bf": "2", "crf": "10"} | options
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def moving_square(count: int, width: int, height: int, seed: int) -> list[np.ndarray]:
+    """RGB frames of a bright square that crosses a smooth background; every frame differs."""
+    rng = np.random.default_rng(seed)
+    tint = rng.integers(60, 200, size=3)
+    y, x = np.mgrid[0:height, 0:width]
+    background = np.stack([tint[c] * (0.4 + 0.3 * np.sin(x / 9 + c + y / 7)) for c in range(3)], -1)
+    frames = []
+    for t in range(count):
+        frame = background.astype(np.uint8)
+        top, left = (5 + 2 * t) % (height - 12), (3 + 3 * t) % (width - 12)
+        frame[top : top + 12, left : left + 12] = (255, 40 + 7 * t % 200, 230)
+        frames.append(frame)
+    return frames
+
+
+def _write_set(root: Path) -> TinyAk:
+    for folder in ("annot", "image", "video"):
+        (root / folder).mkdir()
+    for list_name, clips in (("train", TRAIN), ("val", VAL)):
+        lines = [HEADER]
+        for number, (name, count, width, height, labels) in enumerate(clips):
+            video = root / "video" / f"{name}.mp4"
+            write_video(video, moving_square(count, width, height, seed=number))
+            (root / "image" / name).mkdir()
+            with av.open(str(video)) as container:
+                for k, frame in enumerate(container.decode(video=0)):
+                    relative = f"{name}/{name}_{k + 1:06d}.jpg"
+                    pixels = frame.to_ndarray(format="bgr24")
+                    cv2.imwrite(
+                        str(root / "image" / relative), pixels, [cv2.IMWRITE_JPEG_QUALITY, 97]
+                    )
+                    lines.append(f'{name} {number} {k} {relative} "{labels}"')
+        (root / "annot" / f"{list_name}.csv").write_text("\n".join(lines) + "\n")
+    return TinyAk(root)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    """Tests share few cores; networks this small gain nothing from more threads."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_ak(tmp_path_factory) -> TinyAk:
+    """The set described above. Do not write into it; copy it where a test spoils something."""
+    return _write_set(tmp_path_factory.mktemp("ak"))
+
+
+@pytest.fixture(scope="session")
+def video_tools():
+    """`write_video` and `moving_square` of this module, for tests that make films of their own."""
+    return SimpleNamespace(write_video=write_video, moving_square=moving_square)
