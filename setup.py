@@ -1,0 +1,30 @@
+"""Installs the `slowfast` package: `pip install -e .`; `.[test]` adds what the tests need."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+
+def requirements() -> list[str]:
+    """The lines of requirements.txt, which is the one place where dependencies are named."""
+    lines = (HERE / "requirements.txt").read_text().splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+setup(
+    name="slowfast",
+    version="0.1.0",
+    description="SlowFast for long-tailed multi-label video: Animal Kingdom action recognition",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["slowfast", "slowfast.*"]),
+    package_data={"slowfast.ak": ["*.csv"]},
+    install_requires=requirements(),
+    extras_require={
+        "test": ["pytest>=8", "hypothesis>=6.100", "ruff>=0.6"],
+    },
+)
