@@ -1,0 +1,82 @@
+"""Keys of augmentation beyond scale, crop and flip, and of multigrid training.
+
+None of it is built in this tree yet: the switches are refused, and what they would read is idle.
+"""
+
+from slowfast.config.schema import Key, idle, not_built
+
+KEYS = {
+    **not_built(
+        "random augmentation of training clips",
+        {
+            "AUG.ENABLE": Key(False, "Augment training clips: RandAugment, erasing, repetition."),
+            "AUG.GEN_MASK_LOADER": Key(False, "Let the loader draw masks for masked pre-training."),
+        },
+    ),
+    **idle(
+        "AUG.ENABLE and AUG.GEN_MASK_LOADER are not built",
+        {
+            "AUG.NUM_SAMPLE": Key(1, "Augmented copies of each clip in a batch."),
+            "AUG.AA_TYPE": Key("rand-m9-mstd0.5-inc1", "RandAugment policy, in timm's notation."),
+            "AUG.COLOR_JITTER": Key(0.4, "Strength of the colour change."),
+            "AUG.INTERPOLATION": Key("bicubic", "Interpolation when a clip is warped."),
+            "AUG.RE_PROB": Key(0.25, "Probability of random erasing."),
+            "AUG.RE_MODE": Key("pixel", "What erased pixels become: noise, a colour, zero."),
+            "AUG.RE_COUNT": Key(1, "Rectangles erased."),
+            "AUG.RE_SPLIT": Key(False, "Spare the first half of a batch from erasing."),
+            "AUG.MASK_RATIO": Key(0.0, "Share of patches that are masked."),
+            "AUG.MASK_TUBE": Key(False, "Mask the same patches in all frames."),
+            "AUG.MASK_FRAMES": Key(False, "Mask whole frames."),
+            "AUG.MASK_WINDOW_SIZE": Key([8, 7, 7], "Patches of a clip along time, height, width."),
+            "AUG.MAX_MASK_PATCHES_PER_BLOCK": Key(
+                None, "Most patches that one masked block covers; None: any number.", kind="int"
+            ),
+        },
+    ),
+    **not_built(
+        "mixing of clips",
+        {"MIXUP.ENABLE": Key(False, "Mix pairs of clips and their labels in training.")},
+    ),
+    **idle(
+        "MIXUP.ENABLE is not built",
+        {
+            "MIXUP.ALPHA": Key(0.8, "Beta distribution of the share in mixup."),
+            "MIXUP.CUTMIX_ALPHA": Key(1.0, "Beta distribution of the pasted area in cutmix."),
+            "MIXUP.PROB": Key(1.0, "Probability that a batch is mixed at all."),
+            "MIXUP.SWITCH_PROB": Key(0.5, "Probability of cutmix where both are possible."),
+            "MIXUP.LABEL_SMOOTH_VALUE": Key(0.1, "Share of a label spread over all classes."),
+        },
+    ),
+    **not_built(
+        "multigrid training",
+        {
+            "MULTIGRID.LONG_CYCLE": Key(
+                False, "Train with clips that grow over some epochs while batches shrink."
+            ),
+            "MULTIGRID.SHORT_CYCLE": Key(
+                False, "Change the crop, and the batch with it, from step to step."
+            ),
+        },
+    ),
+    **idle(
+        "MULTIGRID.LONG_CYCLE and MULTIGRID.SHORT_CYCLE are not built",
+        {
+            "MULTIGRID.SHORT_CYCLE_FACTORS": Key(
+                [0.5, 0.5**0.5], "Crop sizes of the short cycle over the full one."
+            ),
+            "MULTIGRID.LONG_CYCLE_FACTORS": Key(
+                [[0.25, 0.5**0.5], [0.5, 0.5**0.5], [0.5, 1], [1, 1]],
+                "Frames and crop of each phase of the long cycle over the full ones.",
+            ),
+            "MULTIGRID.LONG_CYCLE_SAMPLING_RATE": Key(
+                0, "Sampling rate of the current phase; set by upstream's program."
+            ),
+            "MULTIGRID.BN_BASE_SIZE": Key(8, "Clips that norm statistics are taken over."),
+            "MULTIGRID.EPOCH_FACTOR": Key(1.5, "Epochs of a multigrid run over those of a plain."),
+            "MULTIGRID.EVAL_FREQ": Key(3, "Evaluations in each phase."),
+            "MULTIGRID.DEFAULT_B": Key(0, "Full batch size; set by upstream's program."),
+            "MULTIGRID.DEFAULT_T": Key(0, "Full number of frames; set by upstream's program."),
+            "MULTIGRID.DEFAULT_S": Key(0, "Full crop size; set by upstream's program."),
+        },
+    ),
+}

@@ -1,0 +1,168 @@
+"""Keys of a run as a whole: what is trained and tested, where it writes, on which devices."""
+
+from slowfast.config.schema import Key, idle
+
+_CHECKPOINT_TYPES = ("pytorch", "caffe2")
+
+KEYS = {
+    "OUTPUT_DIR": Key(
+        ".",
+        "Folder that receives logs, checkpoints and results. Two runs must not share one: with "
+        "TRAIN.AUTO_RESUME the second would take up where the first stopped.",
+    ),
+    "RNG_SEED": Key(
+        1,
+        "Seed of every random choice: initial weights, order of clips, crops, flips, dropout.",
+        low=0,
+    ),
+    "NUM_GPUS": Key(
+        1,
+        "GPUs of each machine, one process for each; 0 is the CPU. Where there are fewer, the run "
+        "warns and takes what there is.",
+        low=0,
+    ),
+    "NUM_SHARDS": Key(1, "Number of machines that share the run.", low=1),
+    "SHARD_ID": Key(0, "Which of these machines this one is, counted from 0.", low=0),
+    "DIST_BACKEND": Key(
+        "nccl",
+        "What processes talk through: nccl on GPUs; gloo, which the CPU always uses.",
+        choices=("nccl", "gloo", "mpi"),
+    ),
+    "LOG_PERIOD": Key(10, "Iterations between two lines of iteration statistics.", low=1),
+    "LOG_MODEL_INFO": Key(
+        True, "Log the network's layers, parameters and cost before the run starts."
+    ),
+    "TASK": Key(
+        "",
+        "Kind of training where it is not supervised classification: ssl is contrastive learning.",
+        not_built="training tasks other than supervised classification",
+    ),
+    # ---------------------------------------------------------------- training
+    "TRAIN.ENABLE": Key(True, "Train."),
+    "TRAIN.DATASET": Key(
+        "kinetics",
+        "Data set to train on. Built here are ak (Animal Kingdom and what is laid out like it) "
+        "and charades; kinetics, though the default, is not.",
+    ),
+    "TRAIN.BATCH_SIZE": Key(
+        64,
+        "Clips in a step on one machine, shared out evenly among its GPUs. The learning rate "
+        "does not follow it.",
+        low=1,
+    ),
+    "TRAIN.EVAL_PERIOD": Key(
+        10,
+        "Epochs between two evaluations on the validation list; the last epoch is always "
+        "evaluated.",
+        low=1,
+    ),
+    "TRAIN.CHECKPOINT_PERIOD": Key(
+        10, "Epochs between two checkpoints; the last epoch always has one.", low=1
+    ),
+    "TRAIN.AUTO_RESUME": Key(
+        True,
+        "Take up the newest checkpoint found in OUTPUT_DIR. It goes before "
+        "TRAIN.CHECKPOINT_FILE_PATH.",
+    ),
+    "TRAIN.CHECKPOINT_FILE_PATH": Key(
+        "",
+        "Weights to start from, such as those of a network trained on Kinetics; empty: from "
+        "scratch.",
+    ),
+    "TRAIN.CHECKPOINT_TYPE": Key(
+        "pytorch",
+        "Format of TRAIN.CHECKPOINT_FILE_PATH: pytorch (.pyth) or caffe2 (.pkl of the model zoo).",
+        choices=_CHECKPOINT_TYPES,
+    ),
+    "TRAIN.CHECKPOINT_INFLATE": Key(
+        False,
+        "Repeat the 2D kernels of that file along time, divided by their number: starts a video "
+        "network from an image network.",
+    ),
+    "TRAIN.CHECKPOINT_EPOCH_RESET": Key(
+        False,
+        "Take only weights from that file and count epochs from the first. Needed for "
+        "fine-tuning: otherwise a file that carries an epoch hands on epoch and optimizer too.",
+    ),
+    "TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN": Key(
+        [],
+        "Pieces of text to cut out of the parameter names of that file before they are matched.",
+        kind="str",
+    ),
+    "TRAIN.CHECKPOINT_IN_INIT": Key(
+        False,
+        "Load the file while the network is built, as masked pre-training does for fine-tuning.",
+        not_built="loading weights inside a network's construction",
+    ),
+    "TRAIN.MIXED_PRECISION": Key(
+        False,
+        "Compute in half precision where that is safe (TRAIN.MIXED_PRECISION_TYPE names the "
+        "type). Faster on GPUs with tensor cores; evaluation keeps the head in float32.",
+    ),
+    "TRAIN.KILL_LOSS_EXPLOSION_FACTOR": Key(
+        0.0,
+        "Stop where the loss exceeds the previous one by this factor; 0: never. A loss that is "
+        "not finite always stops a run here.",
+        not_built="stopping on a growing loss",
+    ),
+    # ---------------------------------------------------------------- testing
+    "TEST.ENABLE": Key(True, "Test, after training where there is some."),
+    "TEST.DATASET": Key("kinetics", "Data set to test on; see TRAIN.DATASET."),
+    "TEST.BATCH_SIZE": Key(
+        8,
+        "Views in a forward pass of the test on one machine, shared out evenly among its GPUs. "
+        "Changes memory and speed, never a result.",
+        low=1,
+    ),
+    "TEST.CHECKPOINT_FILE_PATH": Key(
+        "", "Weights to test; empty: the newest checkpoint of OUTPUT_DIR."
+    ),
+    "TEST.CHECKPOINT_TYPE": Key(
+        "pytorch", "Format of TEST.CHECKPOINT_FILE_PATH.", choices=_CHECKPOINT_TYPES
+    ),
+    "TEST.NUM_ENSEMBLE_VIEWS": Key(
+        10,
+        "Windows in time taken from each test clip, evenly spread; -1 tests with 1, 3, 5, 7 and "
+        "10 of them, one test after the other.",
+        low=-1,
+    ),
+    "TEST.NUM_SPATIAL_CROPS": Key(
+        3,
+        "Crops of each window: 3 cover the longer side from end to end, 1 is the centre.",
+        choices=(1, 3),
+    ),
+    "TEST.NUM_TEMPORAL_CLIPS": Key(
+        [],
+        "List of TEST.NUM_ENSEMBLE_VIEWS to test with, one after the other; empty: that key says.",
+        kind="int",
+        low=1,
+    ),
+    "TEST.SAVE_RESULTS_PATH": Key(
+        "",
+        "File below OUTPUT_DIR for scores and labels of all test clips (a pickle, and a CSV "
+        "beside it); empty: none is written.",
+    ),
+    # ---------------------------------------------------------------- loading
+    "DATA_LOADER.NUM_WORKERS": Key(
+        8,
+        "Processes that read and decode clips, for each GPU process. More than cores slows down; "
+        "0 reads in the training process itself.",
+        low=0,
+    ),
+    "DATA_LOADER.PIN_MEMORY": Key(
+        True, "Hand batches over in page-locked memory, which copies to a GPU faster."
+    ),
+    "DATA_LOADER.ENABLE_MULTI_THREAD_DECODE": Key(
+        False,
+        "Let one worker decode a video with several threads.",
+        not_built="decoding one video with several threads",
+    ),
+    **idle(
+        "upstream's program that times data loading is not in this tree",
+        {
+            "BENCHMARK.NUM_EPOCHS": Key(5, "Epochs that upstream's loading benchmark reads."),
+            "BENCHMARK.LOG_PERIOD": Key(100, "Iterations between two of its lines."),
+            "BENCHMARK.SHUFFLE": Key(True, "Read in random order there."),
+        },
+    ),
+}

@@ -1,0 +1,109 @@
+"""Keys of TensorBoard, of the video demo and of pictures of masks, none of which is built yet."""
+
+from slowfast.config.schema import Key, idle, not_built
+
+_TENSORBOARD = {
+    **not_built(
+        "TensorBoard (json_stats.log holds the same figures)",
+        {"TENSORBOARD.ENABLE": Key(False, "Write event files for TensorBoard.")},
+    ),
+    **idle(
+        "TENSORBOARD.ENABLE is not built",
+        {
+            "TENSORBOARD.LOG_DIR": Key("", "Folder of the events, below OUTPUT_DIR."),
+            "TENSORBOARD.PREDICTIONS_PATH": Key("", "Saved results to draw instead of a run."),
+            "TENSORBOARD.CLASS_NAMES_PATH": Key("", "JSON of class names and numbers."),
+            "TENSORBOARD.CATEGORIES_PATH": Key("", "JSON of categories and their classes."),
+            "TENSORBOARD.CONFUSION_MATRIX.ENABLE": Key(False, "Draw confusion matrices."),
+            "TENSORBOARD.CONFUSION_MATRIX.FIGSIZE": Key([8, 8], "Their size, inches."),
+            "TENSORBOARD.CONFUSION_MATRIX.SUBSET_PATH": Key("", "File of the classes shown."),
+            "TENSORBOARD.HISTOGRAM.ENABLE": Key(False, "Draw histograms of predictions."),
+            "TENSORBOARD.HISTOGRAM.FIGSIZE": Key([8, 8], "Their size, inches."),
+            "TENSORBOARD.HISTOGRAM.SUBSET_PATH": Key("", "File of the classes shown."),
+            "TENSORBOARD.HISTOGRAM.TOPK": Key(10, "Most frequent predictions shown."),
+            "TENSORBOARD.WRONG_PRED_VIS.ENABLE": Key(False, "Show clips that went wrong."),
+            "TENSORBOARD.WRONG_PRED_VIS.TAG": Key(
+                "Incorrectly classified videos.", "Heading above them."
+            ),
+            "TENSORBOARD.WRONG_PRED_VIS.SUBSET_PATH": Key("", "File of the classes shown."),
+            "TENSORBOARD.MODEL_VIS.ENABLE": Key(False, "Draw weights, activations and inputs."),
+            "TENSORBOARD.MODEL_VIS.MODEL_WEIGHTS": Key(False, "Draw weights."),
+            "TENSORBOARD.MODEL_VIS.ACTIVATIONS": Key(False, "Draw activations."),
+            "TENSORBOARD.MODEL_VIS.INPUT_VIDEO": Key(False, "Draw inputs."),
+            "TENSORBOARD.MODEL_VIS.LAYER_LIST": Key([], "Layers to draw.", kind="str"),
+            "TENSORBOARD.MODEL_VIS.TOPK_PREDS": Key(1, "Predictions written on an input."),
+            "TENSORBOARD.MODEL_VIS.COLORMAP": Key("Pastel2", "Colours of these texts."),
+            "TENSORBOARD.MODEL_VIS.GRAD_CAM.ENABLE": Key(True, "Overlay inputs with Grad-CAM."),
+            "TENSORBOARD.MODEL_VIS.GRAD_CAM.LAYER_LIST": Key(
+                [], "Layer of each pathway for that.", kind="str"
+            ),
+            "TENSORBOARD.MODEL_VIS.GRAD_CAM.USE_TRUE_LABEL": Key(
+                False, "Explain the true class instead of the predicted one."
+            ),
+            "TENSORBOARD.MODEL_VIS.GRAD_CAM.COLORMAP": Key("viridis", "Colours of the overlay."),
+        },
+    ),
+}
+
+_DEMO = {
+    **not_built(
+        "the program that writes predictions onto a video",
+        {"DEMO.ENABLE": Key(False, "Run a network on one video or webcam, and show the result.")},
+    ),
+    **idle(
+        "DEMO.ENABLE is not built",
+        {
+            "DEMO.LABEL_FILE_PATH": Key("", "JSON of class names and numbers."),
+            "DEMO.WEBCAM": Key(-1, "Number of a webcam to read; -1: none."),
+            "DEMO.INPUT_VIDEO": Key("", "Video to read."),
+            "DEMO.DISPLAY_WIDTH": Key(0, "Width to show at, pixels; 0: as read."),
+            "DEMO.DISPLAY_HEIGHT": Key(0, "Height to show at, pixels; 0: as read."),
+            "DEMO.DETECTRON2_CFG": Key(
+                "COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml", "Person detector."
+            ),
+            "DEMO.DETECTRON2_WEIGHTS": Key(
+                "detectron2://COCO-Detection/faster_rcnn_R_50_FPN_3x/137849458/"
+                "model_final_280758.pkl",
+                "Its weights.",
+            ),
+            "DEMO.DETECTRON2_THRESH": Key(0.9, "Lowest score of a detected person."),
+            "DEMO.BUFFER_SIZE": Key(0, "Frames that successive clips share."),
+            "DEMO.OUTPUT_FILE": Key("", "Video to write; empty: show it."),
+            "DEMO.OUTPUT_FPS": Key(-1, "Its frames a second; -1: as read."),
+            "DEMO.INPUT_FORMAT": Key("BGR", "Order of the channels of what is read."),
+            "DEMO.CLIP_VIS_SIZE": Key(10, "Frames drawn on around a key frame."),
+            "DEMO.NUM_VIS_INSTANCES": Key(2, "Processes that draw."),
+            "DEMO.PREDS_BOXES": Key("", "File of boxes found before."),
+            "DEMO.THREAD_ENABLE": Key(False, "Read, detect and draw in threads."),
+            "DEMO.NUM_CLIPS_SKIP": Key(0, "Clips passed over after each one."),
+            "DEMO.GT_BOXES": Key("", "File of true boxes to draw too."),
+            "DEMO.STARTING_SECOND": Key(900, "Second of the annotation that the video starts at."),
+            "DEMO.FPS": Key(30, "Frames a second of the annotation."),
+            "DEMO.VIS_MODE": Key("thres", "Which classes are drawn: thres or top-k."),
+            "DEMO.COMMON_CLASS_THRES": Key(0.7, "Lowest score to draw a common class."),
+            "DEMO.UNCOMMON_CLASS_THRES": Key(0.3, "Lowest score to draw any other."),
+            "DEMO.COMMON_CLASS_NAMES": Key(
+                [
+                    "watch (a person)",
+                    "talk to (e.g., self, a person, a group)",
+                    "listen to (a person)",
+                    "touch (an object)",
+                    "carry/hold (an object)",
+                    "walk",
+                    "sit",
+                    "lie/sleep",
+                    "bend/bow (at the waist)",
+                ],
+                "The common classes.",
+            ),
+            "DEMO.SLOWMO": Key(1, "Factor that the written video is slowed by."),
+        },
+    ),
+}
+
+_MASKS = not_built(
+    "pictures of masked patches",
+    {"VIS_MASK.ENABLE": Key(False, "Draw what masked pre-training fills in.")},
+)
+
+KEYS = {**_TENSORBOARD, **_DEMO, **_MASKS}

@@ -1,0 +1,117 @@
+"""The command line of the programs: which configuration files, and what overrides them.
+
+Notable: overrides come after ``--opts`` or simply at the end, as on the two upstream branches,
+and before or after the other options.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fvcore.common.config import CfgNode
+
+from slowfast.config import provenance
+from slowfast.config.defaults import get_cfg
+from slowfast.config.merge import merge_file, merge_list
+
+_USAGE = "%(prog)s --cfg FILE.yaml [FILE.yaml ...] [options] [KEY VALUE ...]"
+
+_EXAMPLES = """\
+examples:
+  Train and test SlowFast on Animal Kingdom:
+    %(prog)s --cfg configs/AK/SLOWFAST_8x8_R50.yaml
+  Change settings for this run alone; every key of the YAML files can be named:
+    %(prog)s --cfg configs/AK/I3D_8x8_R50.yaml TRAIN.BATCH_SIZE 4 SOLVER.BASE_LR 0.05
+  The same, spelt with --opts; a list goes in quotes:
+    %(prog)s --cfg configs/AK/SLOWFAST_8x8_R50.yaml --opts SOLVER.STEPS '[0, 20, 30]'
+  On the CPU, into a folder of its own:
+    %(prog)s --cfg configs/AK/X3D_L.yaml NUM_GPUS 0 OUTPUT_DIR logs/x3d-cpu
+  Only test a checkpoint:
+    %(prog)s --cfg configs/AK/X3D_L.yaml TRAIN.ENABLE False \\
+        TEST.CHECKPOINT_FILE_PATH logs/x3d-l/checkpoints/checkpoint_epoch_00200.pyth
+  Several runs, one after the other:
+    %(prog)s --cfg configs/AK/I3D_8x8_R50.yaml configs/AK/X3D_L.yaml
+  Two machines; the same on the second with --shard_id 1:
+    %(prog)s --cfg configs/AK/X3D_L.yaml --num_shards 2 --shard_id 0 \\
+        --init_method tcp://first-machine:9999
+"""
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line.
+
+    Returns:
+        a namespace of ``cfg_files`` (list of paths), ``opts`` (``[KEY, VALUE, ...]``),
+        ``init_method``, ``num_shards`` and ``shard_id`` (None where not given: the
+        configuration says).
+    """
+    parser = argparse.ArgumentParser(
+        usage=_USAGE,
+        description="Train a video network, then test it, as the configuration says.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--cfg", dest="cfg_files", nargs="+", metavar="FILE.yaml", help="configuration files"
+    )
+    parser.add_argument(
+        "--opts", nargs="*", action="extend", default=[], metavar="KEY VALUE", help="overrides"
+    )
+    parser.add_argument(
+        "--init_method",
+        default="tcp://localhost:9999",
+        help="address where the processes of a run meet (default: %(default)s)",
+    )
+    parser.add_argument("--num_shards", type=int, help="machines of the run (NUM_SHARDS)")
+    parser.add_argument("--shard_id", type=int, help="number of this machine (SHARD_ID)")
+    # A leading space keeps argparse from taking a negative value such as -1e-4 for an option.
+    tokens = [
+        f" {token}" if re.match(r"-[\d.]|-inf", token) else token
+        for token in (sys.argv[1:] if argv is None else argv)
+    ]
+    args, rest = parser.parse_known_args(tokens)
+    unknown = [token for token in rest if token.startswith("-")]
+    if unknown:
+        parser.error(f"unknown option {unknown[0]}; --help shows all of them")
+    if not args.cfg_files:
+        parser.error("--cfg is missing: name a file, such as configs/AK/SLOWFAST_8x8_R50.yaml")
+    args.cfg_files, trailing = _split_files(args.cfg_files)
+    args.opts = [token.strip() for token in (*trailing, *args.opts, *rest)]
+    return args
+
+
+def load_config(args: argparse.Namespace, path_to_config: str | Path | None = None) -> CfgNode:
+    """The defaults, changed by a YAML file and then by the command line.
+
+    Args:
+        args: what ``parse_args`` returns, or any namespace with some of its fields.
+        path_to_config: the YAML file; None: the first of ``args.cfg_files``, if any.
+
+    Raises:
+        UserError: a missing or broken file, unknown keys, values of a wrong type.
+    """
+    cfg = get_cfg()
+    files = getattr(args, "cfg_files", None) or [getattr(args, "cfg_file", None)]
+    path = path_to_config if path_to_config is not None else files[0]
+    if path is not None:
+        merge_file(cfg, path)
+    merge_list(cfg, getattr(args, "opts", None) or [])
+    for field in ("num_shards", "shard_id", "rng_seed", "output_dir"):
+        value = getattr(args, field, None)
+        if value is not None:
+            setattr(cfg, field.upper(), value)
+            provenance.record(cfg, field.upper(), provenance.COMMAND_LINE)
+    return cfg
+
+
+def _split_files(tokens: list[str]) -> tuple[list[str], list[str]]:
+    """Part the YAML files after ``--cfg`` from overrides that follow them."""
+    count = 1
+    while count < len(tokens) and tokens[count].lower().endswith((".yaml", ".yml")):
+        count += 1
+    return tokens[:count], tokens[count:]
