@@ -1,0 +1,126 @@
+"""Where a run's words go: the terminal, ``stdout.log``, and figures to ``json_stats.log``.
+
+Notable: the terminal is written through tqdm, so that a line does not tear a progress bar; on one,
+figures stay away, since the bar shows them. Only the master process speaks.
+"""
+
+import logging
+import math
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import simplejson
+from tqdm import tqdm
+
+from slowfast.ak.errors import UserError
+from slowfast.utils import distributed
+
+_COLOURS = {logging.WARNING: "\033[33m", logging.ERROR: "\033[31m", logging.CRITICAL: "\033[31m"}
+_output_dir: Path | None = None
+
+
+class _TerminalHandler(logging.Handler):
+    """Writes above a progress bar, if one is shown."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        on_terminal = sys.stdout.isatty()
+        if on_terminal and getattr(record, "is_figures", False):
+            return
+        try:
+            text = self.format(record)
+            if on_terminal and record.levelno in _COLOURS:
+                text = f"{_COLOURS[record.levelno]}{text}\033[0m"
+            tqdm.write(text, file=sys.stdout)
+            sys.stdout.flush()
+        except Exception:
+            self.handleError(record)
+
+
+class _TerminalFormatter(logging.Formatter):
+    """The time and the message; the level only where it is one to look up at."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        label = f"{record.levelname}: " if record.levelno > logging.INFO else ""
+        return f"{self.formatTime(record, '%H:%M:%S')}  {label}{super().format(record)}"
+
+
+def setup_logging(output_dir: str | Path | None = None) -> None:
+    """Sends records to the terminal and, with a folder, to its ``stdout.log``.
+
+    A second call takes the place of the first, so that several runs in one process each have their
+    own log. ``stdout.log`` also holds the debug records of this project, and is appended to.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    global _output_dir
+    root = logging.getLogger()
+    for handler in [h for h in root.handlers if getattr(h, "of_this_project", False)]:
+        root.removeHandler(handler)
+        handler.close()
+    _output_dir = None
+    if not distributed.is_master_proc():
+        _add(root, logging.NullHandler())
+        return
+    root.setLevel(logging.INFO)
+    logging.getLogger("slowfast").setLevel(logging.DEBUG)
+    terminal = _TerminalHandler(logging.INFO)
+    terminal.setFormatter(_TerminalFormatter())
+    _add(root, terminal)
+    if output_dir:
+        _add(root, _open_log(Path(output_dir)))
+        _output_dir = Path(output_dir)
+
+
+def _add(root: logging.Logger, handler: logging.Handler) -> None:
+    handler.of_this_project = True
+    root.addHandler(handler)
+
+
+def _open_log(folder: Path) -> logging.FileHandler:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = logging.FileHandler(folder / "stdout.log", encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"OUTPUT_DIR: {folder} cannot be written ({error.strerror}); name another folder."
+        ) from None
+    file.setFormatter(
+        logging.Formatter(
+            "[%(asctime)s][%(levelname)s] %(name)s:%(lineno)d: %(message)s", "%Y-%m-%d %H:%M:%S"
+        )
+    )
+    return file
+
+
+def get_logger(name: str) -> logging.Logger:
+    """The logger of a module, by its ``__name__``."""
+    return logging.getLogger(name)
+
+
+def log_json_stats(stats: dict, output_dir: str | Path | None = None) -> None:
+    """Logs figures as one line ``json_stats: {...}`` and appends it to ``json_stats.log``.
+
+    Keys are sorted and floats have five decimals; one that is not finite becomes null.
+
+    Args:
+        stats: plain values by name.
+        output_dir: the folder of ``json_stats.log``; by default the one that is logged to.
+    """
+    if not distributed.is_master_proc():
+        return
+    plain = {key: _five_decimals(value) for key, value in stats.items()}
+    line = f"json_stats: {simplejson.dumps(plain, sort_keys=True, use_decimal=True)}"
+    # A level below the caller: the line in stdout.log names the place that has the figures.
+    get_logger(__name__).info(line, extra={"is_figures": True}, stacklevel=2)
+    folder = Path(output_dir) if output_dir else _output_dir
+    if folder:
+        with (folder / "json_stats.log").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+def _five_decimals(value: object) -> object:
+    if not isinstance(value, float):
+        return value
+    return Decimal(f"{value:.5f}") if math.isfinite(value) else None
