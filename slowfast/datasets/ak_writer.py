@@ -1,0 +1,200 @@
+"""Writing a data set in the layout of Animal Kingdom, so that `ak` can read it.
+
+    <root>/video/<clip>.mp4                    H.264
+    <root>/image/<clip>/<clip>_000001.jpg ...  the frames of that very file, decoded from it
+    <root>/annot/{train,val}.csv               frame lists in Charades format
+    <root>/annot/df_action.xlsx                names, segments and training counts of the classes
+
+Two programs write such folders: the demo data and the cutter of real videos. A clip appears under
+its own name only when it is whole (it is written aside and then renamed), so that work stopped
+half-way is taken up again by asking `has_clip`.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from openpyxl import Workbook
+from PIL import Image
+from tqdm import tqdm
+
+LIST_HEADER = "original_vido_id video_id frame_id path labels"  # the misspelling is the format's
+SHEET_HEADER = ("action_category", "action", "index", "segment", "count")
+
+
+@dataclass(frozen=True)
+class ListedClip:
+    """One clip of a frame list: its name, how many frames it has, its class ids."""
+
+    name: str
+    num_frames: int
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ListedClass:
+    """One row of the class sheet; its id is its place among the rows."""
+
+    name: str
+    category: str
+    segment: str
+    count: int
+
+
+def make_folders(root: Path) -> None:
+    """Makes annot/, image/ and video/ below `root`."""
+    for name in ("annot", "image", "video"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+
+
+def has_clip(root: Path, name: str) -> bool:
+    """Whether this clip is there whole, as video and as frames."""
+    return (root / "video" / f"{name}.mp4").is_file() and (root / "image" / name).is_dir()
+
+
+def count_frames(root: Path, name: str) -> int:
+    """Number of JPEG frames of a clip that `has_clip`."""
+    return sum(1 for _ in (root / "image" / name).glob("*.jpg"))
+
+
+def encode_mp4(path: Path, frames: Iterable[np.ndarray], fps: Fraction, crf: int) -> int:
+    """Writes uint8 RGB frames (H, W, 3), of even height and width, as H.264; returns how many.
+
+    `crf` is x264's quality scale: 18 looks lossless, 28 is rough.
+    """
+    num_frames = 0
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=fps)
+        stream.pix_fmt = "yuv420p"
+        # One thread: many clips are written at once, and the bytes stay the same on any machine.
+        stream.codec_context.thread_count = 1
+        stream.options = {"crf": str(crf), "preset": "veryfast"}
+        for pixels in frames:
+            if num_frames == 0:
+                stream.height, stream.width = pixels.shape[:2]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+            num_frames += 1
+        if num_frames:
+            container.mux(stream.encode())
+    return num_frames
+
+
+def decode_rgb(path: Path) -> Iterator[np.ndarray]:
+    """Yields the frames of a video file in order, as uint8 RGB (H, W, 3)."""
+    with av.open(str(path)) as container:
+        container.streams.video[0].codec_context.thread_count = 1  # starting more takes longer
+        for frame in container.decode(video=0):
+            yield frame.to_ndarray(format="rgb24")
+
+
+def write_clip(
+    root: Path,
+    name: str,
+    frames: Iterable[np.ndarray],
+    *,
+    fps: Fraction,
+    crf: int = 20,
+    jpeg_quality: int = 92,
+) -> int:
+    """Writes one clip as video and as frames; returns the number of frames, 0 for none at all.
+
+    Args:
+        frames: uint8 RGB, all of one even height and width.
+    """
+    video, images = root / "video" / f"{name}.mp4", root / "image" / name
+    new_video, new_images = root / "video" / f".{name}.part", root / "image" / f".{name}.part"
+    num_frames = encode_mp4(new_video, frames, fps, crf)
+    if num_frames == 0:
+        new_video.unlink(missing_ok=True)
+        return 0
+    if not images.is_dir():
+        new_images.mkdir(exist_ok=True)
+        # The JPEGs come from the mp4, not from `frames`: both readers then see the same clip.
+        for number, pixels in enumerate(decode_rgb(new_video), start=1):
+            path = new_images / f"{name}_{number:06d}.jpg"
+            Image.fromarray(pixels).save(path, quality=jpeg_quality)
+        if number != num_frames:
+            raise RuntimeError(f"{new_video}: {num_frames} frames were written, {number} decode")
+        new_images.rename(images)
+    new_video.replace(video)
+    return num_frames
+
+
+def write_frame_list(path: Path, clips: Sequence[ListedClip]) -> None:
+    """Writes `clips` in Charades format: one line a frame, clips numbered from 1, frames from 0."""
+    part = path.with_suffix(".part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(LIST_HEADER + "\n")
+        for number, clip in enumerate(clips, start=1):
+            labels = ",".join(str(label) for label in sorted(clip.labels))
+            for frame in range(clip.num_frames):
+                image = f"{clip.name}/{clip.name}_{frame + 1:06d}.jpg"
+                file.write(f'{clip.name} {number} {frame} {image} "{labels}"\n')
+    part.replace(path)
+
+
+def write_class_sheet(path: Path, classes: Sequence[ListedClass]) -> None:
+    """Writes the classes, in order of their ids, as a spreadsheet of df_action.xlsx's columns."""
+    book = Workbook()
+    sheet = book.active
+    sheet.title = "AR_count"
+    sheet.append(SHEET_HEADER)
+    for index, entry in enumerate(classes):
+        sheet.append((entry.category, entry.name, index, entry.segment, entry.count))
+    part = path.with_suffix(".part")
+    book.save(part)
+    part.replace(path)
+
+
+def count_labels(clips: Iterable[ListedClip], num_classes: int) -> list[int]:
+    """Clips (not frames) that carry each class."""
+    counts = [0] * num_classes
+    for clip in clips:
+        for label in set(clip.labels):
+            counts[label] += 1
+    return counts
+
+
+def segment_of(count: int, head_min: int, tail_max: int) -> str:
+    """The segment of a class with `count` training clips: head, middle or tail."""
+    if count >= head_min:
+        return "head"
+    return "tail" if count <= tail_max else "middle"
+
+
+def run_all(jobs: Sequence[Any], work: Callable[[Any], Any], title: str) -> list[Any]:
+    """Does `work(job)` for all jobs on all cores, with a progress bar on a terminal.
+
+    Threads are enough, since numpy, x264 and the JPEG library all let go of the interpreter's
+    lock; and nothing has to be imported anew. The first failure stops the rest. Returns the
+    results in order.
+    """
+    stop = threading.Event()
+
+    def unless_stopped(job: Any) -> Any:
+        return None if stop.is_set() else work(job)
+
+    workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4, 16)
+    with (
+        ThreadPoolExecutor(workers) as pool,
+        tqdm(total=len(jobs), desc=title, unit="clip", disable=None) as bar,
+    ):
+        futures = [pool.submit(unless_stopped, job) for job in jobs]
+        pending = set(futures)
+        try:
+            while pending:
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                bar.update(len(done))
+        except BaseException:
+            stop.set()
+            raise
+    return [future.result() for future in futures]
