@@ -1,0 +1,9 @@
+"""Data sets, by name, and their loaders."""
+
+from slowfast.ak.dataset import Ak
+from slowfast.datasets.build import DATASET_REGISTRY, build_dataset
+from slowfast.datasets.charades import Charades
+
+__all__ = ["DATASET_REGISTRY", "Ak", "Charades", "build_dataset"]
+
+DATASET_REGISTRY.register(Ak)

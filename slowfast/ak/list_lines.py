@@ -1,0 +1,214 @@
+"""The lines of a Charades-format frame list, read a block of bytes at a time.
+
+    original_vido_id video_id frame_id path labels
+    AAACXZTV 1 0 AAACXZTV/AAACXZTV_000001.jpg "2,40"
+
+A full-size list has millions of lines that say little: within a clip, the labels repeat and the
+file names count up. So a block is cut into *runs*: stretches of lines of one clip with equal labels
+whose file names count up by one. Fields are found and compared for all lines of a block together,
+by numpy on the bytes; Python sees one run at a time. A block with anything unusual in it (a quoted
+name, a name with a space, a line with another number of fields) goes through the csv module, line
+by line, and is read there or refused there.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from slowfast.ak.errors import UserError
+
+BLOCK_BYTES = 1 << 20  # larger blocks fall out of the processor's cache
+MAX_DIGITS = 18  # of a frame number: fits int64
+_LF, _CR, _SPACE, _QUOTE, _DOT, _ZERO = b'\n\r ".0'
+_PAD = b"\0" * 8
+# _FIRST_BYTES[k] keeps the first k bytes of a little-endian word of eight.
+_FIRST_BYTES = np.array([(1 << 8 * k) - 1 for k in range(9)], dtype=np.uint64)
+
+
+class Run(NamedTuple):
+    """Consecutive lines of a clip with equal labels; j lines on, the number in `path` is j more."""
+
+    clip: bytes
+    path: bytes
+    labels: bytes
+    length: int
+    line: int
+
+
+@dataclass
+class _Fields:
+    """Where the fields of n lines lie in `data`: (n,) first bytes and (n,) bytes after the last."""
+
+    data: bytes
+    clip: tuple[np.ndarray, np.ndarray]
+    path: tuple[np.ndarray, np.ndarray]
+    labels: tuple[np.ndarray, np.ndarray]
+    line: np.ndarray
+
+
+def number_span(path: bytes) -> tuple[int, int]:
+    """First byte and byte after the last of a path's frame number.
+
+    The number is the digits before the extension, a dot and three or four more bytes. Both ends are
+    equal where there is none.
+    """
+    end = len(path) - 4 if path[-4:-3] == b"." else len(path) - 5
+    if end < 0 or path[end : end + 1] != b".":
+        return 0, 0
+    stem = path[max(0, end - MAX_DIGITS) : end]
+    return end - (len(stem) - len(stem.rstrip(b"0123456789"))), end
+
+
+def read_runs(path: Path) -> Iterator[Run]:
+    """The runs of a frame list, in the order of its lines; blank lines are passed over.
+
+    Raises UserError, with file and line, for a header that is none, or a line that does not have
+    five fields, a clip name and a path.
+    """
+    with path.open("rb") as file:
+        header = file.readline().removeprefix(b"\xef\xbb\xbf").replace(b'"', b"").split()
+        if len(header) != 5 or not header[3].endswith(b"path") or not header[4].endswith(b"labels"):
+            found = b" ".join(header)[:80].decode("utf-8", "replace")
+            raise UserError(
+                f"{path}:1: expected the header 'original_vido_id video_id frame_id path labels', "
+                f"found {found!r}. Put that line first; a line a frame follows."
+            )
+        line, rest = 2, b""
+        while block := file.read(BLOCK_BYTES):
+            block = rest + block
+            cut = block.rfind(b"\n") + 1
+            block, rest = block[:cut], block[cut:]
+            if block:
+                yield from _runs(_fields(block, line, path))
+                line += block.count(b"\n")
+        if rest:
+            yield from _runs(_fields(rest + b"\n", line, path))
+
+
+def _fields(block: bytes, first_line: int, path: Path) -> _Fields:
+    """The fields of a block of whole lines: by numpy where every line is plain, else by csv."""
+    data = np.frombuffer(block, np.uint8)
+    ends = np.flatnonzero(data == _LF)
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    line = np.arange(first_line, first_line + len(ends))
+    ends = ends - (data[ends - 1] == _CR)
+    written = ends > starts
+    starts, ends, line = starts[written], ends[written], line[written]
+
+    spaces = np.flatnonzero(data == _SPACE)
+    if len(spaces) != 4 * len(starts):
+        return _fields_by_csv(block, first_line, path)
+    spaces = spaces.reshape(-1, 4)
+    labels = spaces[:, 3] + 1
+    plain = (spaces[:, 0] > starts) & (spaces[:, 3] > spaces[:, 2] + 1) & (labels <= ends)
+    quoted = (ends - labels >= 2) & (data[labels] == _QUOTE) & (data[ends - 1] == _QUOTE)
+    if not plain.all() or block.count(b'"') != 2 * quoted.sum():
+        return _fields_by_csv(block, first_line, path)
+    return _Fields(
+        data=block,
+        clip=(starts, spaces[:, 0]),
+        path=(spaces[:, 2] + 1, spaces[:, 3]),
+        labels=(labels + quoted, ends - quoted),
+        line=line,
+    )
+
+
+def _fields_by_csv(block: bytes, first_line: int, path: Path) -> _Fields:
+    """As `_fields`, for lines of any kind; the fields' bytes are gathered into a new buffer."""
+    pieces: list[bytes] = []
+    lines: list[int] = []
+    for line, raw in enumerate(block.split(b"\n"), first_line):
+        text = raw.decode("utf-8", "surrogateescape").rstrip("\r")
+        if not text.strip():
+            continue
+        try:
+            row = next(csv.reader([text], delimiter=" ", strict=True))
+        except csv.Error as error:
+            raise UserError(f"{path}:{line}: not readable as a line of a list: {error}.") from None
+        if len(row) != 5 or not row[0] or not row[3]:
+            raise UserError(
+                f"{path}:{line}: expected five fields parted by single spaces (clip, clip number, "
+                f"frame number, path, labels in double quotes), found {len(row)}: {text[:100]!r}. "
+                "A name with spaces stands in double quotes."
+            )
+        pieces += [field.encode("utf-8", "surrogateescape") for field in (row[0], row[3], row[4])]
+        lines.append(line)
+    bounds = np.cumsum([0] + [len(piece) for piece in pieces])
+    starts, ends = bounds[:-1].reshape(-1, 3), bounds[1:].reshape(-1, 3)
+    return _Fields(
+        data=b"".join(pieces),
+        clip=(starts[:, 0], ends[:, 0]),
+        path=(starts[:, 1], ends[:, 1]),
+        labels=(starts[:, 2], ends[:, 2]),
+        line=np.array(lines, dtype=np.int64),
+    )
+
+
+def _runs(fields: _Fields) -> Iterator[Run]:
+    if not len(fields.line):
+        return
+    data = np.frombuffer(fields.data + _PAD, np.uint8)
+    # Eight bytes from each position, as one number: fields are compared a word at a time.
+    words = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
+    path_start, path_end = fields.path
+    dot, number, digits = _frame_numbers(data, path_start, path_end)
+
+    goes_on = _repeats(words, *fields.clip) & _repeats(words, *fields.labels)
+    goes_on[1:] &= (digits[1:] > 0) & (digits[1:] == digits[:-1])
+    goes_on[1:] &= (number[1:] == number[:-1] + 1) & (fields.line[1:] == fields.line[:-1] + 1)
+    goes_on &= _repeats(words, path_start, dot - digits) & _repeats(words, dot, path_end)
+
+    first = np.flatnonzero(~goes_on)
+    length = np.diff(np.append(first, len(goes_on)))
+    text = fields.data
+    columns = (*fields.clip, *fields.path, *fields.labels, fields.line)
+    columns = [column[first].tolist() for column in columns]
+    for c0, c1, p0, p1, l0, l1, line, n in zip(*columns, length.tolist(), strict=True):
+        yield Run(text[c0:c1], text[p0:p1], text[l0:l1], n, line)
+
+
+def _frame_numbers(
+    data: np.ndarray, start: np.ndarray, end: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For (n,) paths: where the extension begins, the frame number before it, and its digits.
+
+    As `number_span`; without a number, digits are 0 and the extension begins where the path ends.
+    """
+    dot = np.where(data[end - 4] == _DOT, end - 4, end - 5)
+    dot = np.where((dot >= start) & (data[dot] == _DOT), dot, end)
+    number = np.zeros(len(dot), np.int64)
+    digits = np.zeros(len(dot), np.int64)
+    rows = np.flatnonzero(dot < end)
+    for place in range(MAX_DIGITS):
+        at = dot[rows] - 1 - place
+        value = data[at] - _ZERO  # wraps: what is no digit becomes more than 9
+        is_digit = (value < 10) & (at >= start[rows])
+        rows = rows[is_digit]
+        if not len(rows):
+            break
+        number[rows] += value[is_digit].astype(np.int64) * 10**place
+        digits[rows] += 1
+    return dot, number, digits
+
+
+def _repeats(words: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Whether each line's field has the same bytes as that of the line before; (n,) bool."""
+    length = end - start
+    same = np.zeros(len(length), bool)
+    same[1:] = length[1:] == length[:-1]
+    rows = np.flatnonzero(same)
+    for offset in range(0, int(length.max()), 8):
+        rows = rows[length[rows] > offset]
+        if not len(rows):
+            break
+        mask = _FIRST_BYTES[np.minimum(length[rows] - offset, 8)]
+        differs = (words[start[rows] + offset] ^ words[start[rows - 1] + offset]) & mask != 0
+        same[rows[differs]] = False
+        rows = rows[~differs]
+    return same

@@ -1,0 +1,314 @@
+"""Where the frames of a clip come from: JPEG files, or a video.
+
+Both readers give the same frames for the same indices: frame k of a video is frame k of the images
+extracted from it. `VideoFrames` therefore finds frames by their time stamps, which it reads from
+the file's packets without decoding: it seeks to the key frame before a frame and decodes from there
+to it. Where stamps are missing or do not hold, it decodes from the start and counts.
+
+Frames are uint8 (H, W, 3) RGB, in their own size, one at a time: what is scaled at once need not be
+kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from abc import ABC, abstractmethod
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from slowfast.ak.clip_list import HOW_TO_GET_DATA, ClipList
+from slowfast.ak.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+VIDEO_EXTENSIONS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
+# Disks, and still more file servers, answer many questions at once; each thread only waits.
+CHECK_THREADS = 32
+
+
+class Reader(ABC):
+    """Gives frames of the clips of a list."""
+
+    def __init__(self, clips: ClipList):
+        self.clips = clips
+
+    @abstractmethod
+    def frames(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
+        """The frames at distinct, ascending indices, each decoded once, as it is asked for.
+
+        Raises UserError, with clip and path, where a frame does not decode.
+        """
+
+    @abstractmethod
+    def missing(self, clip: int) -> tuple[int, Path] | None:
+        """The first frame of a clip whose file is not there, and the file; None where all seem
+        there.
+
+        Looks at file names alone, and only at the ends of a clip.
+        """
+
+    def read(self, clip: int, indices: Sequence[int]) -> np.ndarray:
+        """Frames at indices in any order, repeated or not, as (n, H, W, 3)."""
+        distinct, place = np.unique(np.asarray(indices), return_inverse=True)
+        return np.stack(list(self.frames(clip, distinct.tolist())))[place]
+
+    def check(self) -> None:
+        """Raise UserError, with the list's file and line, if the files of any clip are missing."""
+        parts = np.array_split(np.arange(len(self.clips)), CHECK_THREADS)
+        with ThreadPoolExecutor(CHECK_THREADS) as pool:
+            found = pool.map(lambda part: [(i, self.missing(i)) for i in part.tolist()], parts)
+            missing = [(clip, what) for part in found for clip, what in part if what]
+        if not missing:
+            return
+        clip, (frame, path) = missing[0]
+        others = f" Files of {len(missing) - 1} more clips are missing." if len(missing) > 1 else ""
+        raise UserError(
+            f"{self.clips.path}:{self.clips.line(clip, frame)}: clip {self.clips.name(clip)}: "
+            f"there is no file {path}.{others}\nPut the data there, or correct DATA.PATH_PREFIX "
+            f"(images), AK.VIDEO_PREFIX (videos) or AK.FRAMES (which of the two).\n"
+            f"{HOW_TO_GET_DATA}"
+        )
+
+
+class JpegFrames(Reader):
+    """A file a frame, at the list's path below a folder."""
+
+    def __init__(self, clips: ClipList, folder: str | Path):
+        super().__init__(clips)
+        self.folder = str(folder)
+
+    def path(self, clip: int, frame: int) -> Path:
+        """File of a frame; an absolute path in the list stays as it is."""
+        return Path(self.folder, self.clips.frame_path(clip, frame))
+
+    def missing(self, clip: int) -> tuple[int, Path] | None:
+        for frame in (0, self.clips.num_frames(clip) - 1):
+            path = os.path.join(self.folder, self.clips.frame_path(clip, frame))  # noqa: PTH118
+            if not os.path.isfile(path):  # noqa: PTH113 -- asked 48,000 times; Path takes twice as long
+                return frame, Path(path)
+        return None
+
+    def frames(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
+        for frame in indices:
+            path = self.path(clip, frame)
+            try:
+                data = np.fromfile(path, np.uint8)
+                image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
+            except (OSError, cv2.error) as error:
+                raise self._unreadable(clip, path, str(error)) from None
+            if image is None:
+                raise self._unreadable(clip, path, f"{len(data)} bytes that are no image")
+            yield image
+
+    def _unreadable(self, clip: int, path: Path, found: str) -> UserError:
+        return UserError(
+            f"{path}: cannot read this frame of clip {self.clips.name(clip)}: {found}. Extract or "
+            f"copy the clip's frames again, or take its lines out of {self.clips.path}."
+        )
+
+
+@dataclass(frozen=True)
+class _Timeline:
+    """Time stamps of a video's frames in the order they are shown, in the stream's time base.
+
+    key_frames: the frames that decoding can start from; key_dts: where to seek for each.
+    """
+
+    pts: np.ndarray
+    key_frames: np.ndarray
+    key_dts: np.ndarray
+
+    def key_before(self, frame: int) -> int:
+        """Place, in the key arrays, of the last key frame at or before a frame."""
+        return int(np.searchsorted(self.key_frames, frame, side="right")) - 1
+
+    def frame_at(self, pts: int | None) -> int | None:
+        """The frame with this time stamp, or None."""
+        if pts is None:
+            return None
+        frame = int(np.searchsorted(self.pts, pts))
+        return frame if frame < len(self.pts) and self.pts[frame] == pts else None
+
+
+class VideoFrames(Reader):
+    """A video a clip: `<folder>/<clip name>.mp4`, or another of VIDEO_EXTENSIONS.
+
+    One thread decodes: workers run beside each other already. A video that ends before the list
+    says repeats its last frame, and is warned about once.
+    """
+
+    TIMELINES_KEPT = 1024
+
+    def __init__(self, clips: ClipList, folder: str | Path):
+        super().__init__(clips)
+        self.folder = Path(folder)
+        files = self.folder.iterdir() if self.folder.is_dir() else ()
+        present = {file.name for file in files}
+        self._extension = np.array([self._find(i, present) for i in range(len(clips))], np.int8)
+        self._timelines: OrderedDict[int, _Timeline | None] = OrderedDict()
+        self._warned: set[int] = set()
+
+    def _find(self, clip: int, present: set[str]) -> int:
+        """Which of VIDEO_EXTENSIONS the clip's file has; -1 where there is no file."""
+        name = self.clips.name(clip)
+        for place, extension in enumerate(VIDEO_EXTENSIONS):
+            file = name + extension
+            if file in present or ("/" in name and (self.folder / file).is_file()):
+                return place
+        return -1
+
+    def path(self, clip: int) -> Path:
+        """The clip's video; the .mp4 that should be there if none is."""
+        extension = VIDEO_EXTENSIONS[max(self._extension[clip], 0)]
+        return self.folder / (self.clips.name(clip) + extension)
+
+    def missing(self, clip: int) -> tuple[int, Path] | None:
+        return (0, self.path(clip)) if self._extension[clip] < 0 else None
+
+    def frames(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
+        path, pending = self.path(clip), list(indices)
+        try:
+            for decode in (_by_time, _by_count):
+                for frame, picture in decode(path, self._timeline(clip), list(pending)):
+                    if frame < pending.pop(0):
+                        self._warn_of_end(clip, frame + 1)
+                    yield _to_rgb(picture)
+                if not pending:
+                    return
+                self._timelines[clip] = None  # its stamps do not hold: count, now and later
+        except (OSError, av.FFmpegError) as error:
+            raise self._undecodable(clip, str(error)) from None
+        raise self._undecodable(clip, "it has no picture")
+
+    def _timeline(self, clip: int) -> _Timeline | None:
+        if clip in self._timelines:
+            self._timelines.move_to_end(clip)
+        else:
+            self._timelines[clip] = _read_timeline(self.path(clip))
+            if len(self._timelines) > self.TIMELINES_KEPT:
+                self._timelines.popitem(last=False)
+        return self._timelines[clip]
+
+    def _warn_of_end(self, clip: int, decodable: int) -> None:
+        if clip not in self._warned:
+            self._warned.add(clip)
+            logger.warning(
+                "%s: has %d frames that decode, the list says %d; its last frame is repeated.",
+                *(self.path(clip), decodable, self.clips.num_frames(clip)),
+            )
+
+    def _undecodable(self, clip: int, found: str) -> UserError:
+        return UserError(
+            f"{self.path(clip)}: cannot decode the video of clip {self.clips.name(clip)}: {found}. "
+            f"Copy or convert it again, or take its lines out of {self.clips.path}."
+        )
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+    with av.open(str(path)) as container:
+        if not container.streams.video:
+            raise OSError("it has no video stream")
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        yield container, stream
+
+
+def _read_timeline(path: Path) -> _Timeline | None:
+    """The timeline of a video from its packets; None where they do not tell."""
+    with _open(path) as (container, stream):
+        packets = [
+            (packet.pts, packet.dts, packet.is_keyframe)
+            for packet in container.demux(stream)
+            if packet.size and not packet.is_discard
+        ]
+        # AVI stores no stamps; what it seems to give is guessed, wrongly where there are B-frames.
+        guessed = container.format.name == "avi" and any(pts != dts for pts, dts, _ in packets)
+    if guessed or not packets or any(None in packet for packet in packets):
+        return None
+    packets.sort()
+    pts, dts, is_key = (np.array(column) for column in zip(*packets, strict=True))
+    if not is_key[0] or (np.diff(pts) == 0).any():
+        return None
+    key_frames = np.flatnonzero(is_key)
+    return _Timeline(pts, key_frames, dts[key_frames])
+
+
+def _by_time(
+    path: Path, timeline: _Timeline | None, indices: Sequence[int]
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """(index, frame) at ascending indices by their time stamps; beyond the end, the last again.
+
+    Ends early where decoding does not give frame after frame as the stamps promise.
+    """
+    if timeline is None:
+        return
+    with _open(path) as (container, stream):
+        frame, pictures, picture = -1, iter(()), None
+        for index in indices:
+            index = min(index, len(timeline.pts) - 1)
+            key = timeline.key_before(index)
+            if timeline.key_frames[key] > frame:
+                container.seek(int(timeline.key_dts[key]), stream=stream)
+                frame, pictures = -1, container.decode(stream)
+            while frame != index:
+                picture = next(pictures, None)
+                shown = timeline.frame_at(picture.pts) if picture is not None else None
+                if shown is None or shown > index or (frame >= 0 and shown != frame + 1):
+                    return
+                frame = shown
+            yield index, picture
+
+
+def _by_count(
+    path: Path, timeline: _Timeline | None, indices: Sequence[int]
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """As `_by_time`, decoding from the start and counting; the timeline is not looked at."""
+    pending = deque(indices)
+    frame, picture = -1, None
+    with _open(path) as (container, stream):
+        for frame, picture in enumerate(container.decode(stream)):
+            if frame == pending[0]:
+                yield pending.popleft(), picture
+            if not pending:
+                return
+    if picture is not None:
+        yield from ((frame, picture) for _ in pending)
+
+
+def _to_rgb(picture: av.VideoFrame) -> np.ndarray:
+    """Pixels (H, W, 3) of a decoded picture, turned as the file's display matrix says."""
+    pixels = picture.to_ndarray(format="rgb24")
+    quarter_turns = round(picture.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(pixels, quarter_turns)) if quarter_turns else pixels
+
+
+@lru_cache(maxsize=16)
+def open_reader(clips: ClipList, frames: str, image_folder: str, video_folder: str) -> Reader:
+    """The reader of a list's frames, once its files are known to be there.
+
+    `frames` is image, video, or auto: images where the image folder is there and not empty, else
+    videos. The reader of a list is checked once a process. Raises UserError, as `Reader.check`.
+    """
+    if frames == "auto":
+        frames = "image" if not image_folder or _has_entries(image_folder) else "video"
+    reader = (
+        JpegFrames(clips, image_folder) if frames == "image" else VideoFrames(clips, video_folder)
+    )
+    reader.check()
+    return reader
+
+
+def _has_entries(folder: str) -> bool:
+    path = Path(folder)
+    return path.is_dir() and next(path.iterdir(), None) is not None

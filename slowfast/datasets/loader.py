@@ -1,0 +1,96 @@
+"""Loaders: a data set's items in batches, made by worker processes.
+
+A loader keeps a generator of its own, so that torch's global one is not drawn from: a resumed run
+stays the run. Workers live as long as the loader, and run one thread each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+import torch.distributed as dist
+from torch.utils.data import DataLoader
+
+from slowfast.ak.classes import ClassTable
+from slowfast.ak.clip_list import ClipList
+from slowfast.ak.dataset import LISTS
+from slowfast.ak.errors import UserError
+from slowfast.ak.samplers import EpochSampler
+from slowfast.datasets.build import build_dataset
+
+
+class ClipLoader(DataLoader):
+    """A DataLoader whose workers' foreseeable errors come through as their text alone."""
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            yield from super().__iter__()
+        except UserError as error:
+            # A worker's error arrives with its traceback in its text, the message at the end.
+            start = f"{type(error).__module__}.{type(error).__qualname__}: "
+            raise type(error)(str(error).rpartition(start)[2].rstrip()) from None
+
+
+def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader:
+    """The loader of split train, val or test for this process.
+
+    train: shuffled batches of BATCH_SIZE / NUM_GPUS clips, the incomplete last one dropped. val:
+    each clip once over all ranks, in order; ranks may differ by a batch. test: one clip with all
+    its views at a time, dealt to the ranks in turn. Precise BN reads what training reads; the
+    argument is upstream's. Raises UserError for a training list that fills no batch.
+    """
+    part = cfg.TEST if split == "test" else cfg.TRAIN
+    dataset = build_dataset(part.DATASET, cfg, split)
+    rank, world_size = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    batch_size = part.BATCH_SIZE // max(1, cfg.NUM_GPUS)
+    sampler = EpochSampler(
+        len(dataset),
+        shuffle=split == "train",
+        seed=cfg.RNG_SEED,
+        rank=rank,
+        world_size=world_size,
+        drop_last=split == "train",
+        batch_size=batch_size,
+    )
+    if batch_size < 1 or not (len(sampler) or split != "train"):
+        raise UserError(
+            f"{part.DATASET}: {len(dataset)} clips fill no batch: BATCH_SIZE {part.BATCH_SIZE} is "
+            f"{batch_size} clips on each of {world_size} processes. Lower TRAIN.BATCH_SIZE, to at "
+            f"least one clip for each of {cfg.NUM_GPUS} GPUs, or give more clips."
+        )
+    workers = cfg.DATA_LOADER.NUM_WORKERS
+    return ClipLoader(
+        dataset,
+        batch_size=None if split == "test" else batch_size,
+        sampler=sampler,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=cfg.DATA_LOADER.PIN_MEMORY and torch.cuda.is_available(),
+        worker_init_fn=_use_one_thread,
+        generator=torch.Generator().manual_seed(cfg.RNG_SEED),
+    )
+
+
+def shuffle_dataset(loader: DataLoader, cur_epoch: int) -> None:
+    """Make the next iteration of a loader that of an epoch: its order, its random crops."""
+    loader.sampler.set_epoch(cur_epoch)
+
+
+def read_class_table(cfg) -> ClassTable | None:
+    """Names and segments of the classes of TRAIN.DATASET; None where nothing tells segments.
+
+    Training clips are counted in the training list, where there is one.
+    """
+    path = Path(cfg.DATA.PATH_TO_DATA_DIR, LISTS["train"])
+    num_classes = cfg.MODEL.NUM_CLASSES
+    counts = ClipList.read(path, num_classes).class_counts(num_classes) if path.is_file() else None
+    return ClassTable.from_cfg(cfg, counts)
+
+
+def _use_one_thread(worker: int) -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)  # none beside the worker's own
