@@ -1,16 +1,11 @@
 """Meters: what a loop measures, and the ``json_stats`` line it becomes.
 
 Notable: a line within an epoch gives medians over the last LOG_PERIOD iterations, so that one slow
-batch does not swing them; a line at its end gives means over all of it. Times are those of the
-process: on a GPU, whose work is queued, ``dt`` is what counts.
+batch does not swing them; a line at its end gives means over all of it.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from math import isnan
-from statistics import median
-from time import perf_counter
 
 import numpy as np
 import torch
@@ -20,6 +15,7 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.metrics import average_precision, map_by_segment
 from slowfast.utils import logging, misc
 from slowfast.utils.metrics import topk_errors, topks_correct
+from slowfast.utils.timing import Timed, Window
 
 logger = logging.get_logger(__name__)
 
@@ -46,67 +42,12 @@ def _map_stats(
     return stats | {"map": 0.0} if isnan(stats["map"]) else stats
 
 
-class Window:
-    """A series of numbers: the median of the last ones, and the mean of all, weighted."""
-
-    def __init__(self, size: int) -> None:
-        self._recent: deque[float] = deque(maxlen=size)
-        self._sum = self._weight = 0.0
-
-    def add(self, value: float, weight: float = 1.0) -> None:
-        value = float(value)
-        self._recent.append(value)
-        self._sum += value * weight
-        self._weight += weight
-
-    def median(self) -> float:
-        return median(self._recent) if self._recent else 0.0
-
-    def mean(self) -> float:
-        return self._sum / self._weight if self._weight else 0.0
-
-
-class _Timed:
-    """Times an iteration: all of it, the wait for data, and the rest."""
-
-    def __init__(self, window: int) -> None:
-        self._window = window
-        self._start_series()
-
-    def _start_series(self) -> None:
-        self._series = {name: Window(self._window) for name in ("dt", "dt_data", "dt_net")}
-
-    def iter_tic(self) -> None:
-        """An iteration begins, with its wait for data."""
-        self._began = self._data_came = perf_counter()
-
-    def data_toc(self) -> None:
-        """The data are there."""
-        self._data_came = perf_counter()
-
-    def iter_toc(self) -> None:
-        """The iteration ends."""
-        now = perf_counter()
-        self._series["dt"].add(now - self._began)
-        self._series["dt_data"].add(self._data_came - self._began)
-        self._series["dt_net"].add(now - self._data_came)
-
-    def _medians(self) -> dict[str, float]:
-        return {name: series.median() for name, series in self._series.items()}
-
-    def _means(self) -> dict[str, float]:
-        return {name: series.mean() for name, series in self._series.items()}
-
-    def _eta(self, iterations: int) -> str:
-        return str(timedelta(seconds=int(self._series["dt"].median() * iterations)))
-
-
 def _memory() -> dict[str, str]:
     used, total = misc.cpu_mem_usage()
     return {"gpu_mem": f"{misc.gpu_mem_usage():.2f}G", "RAM": f"{used:.2f}/{total:.2f}G"}
 
 
-class TrainMeter(_Timed):
+class TrainMeter(Timed):
     """Loss, gradient norm, errors, learning rate and times of training.
 
     Args:
@@ -142,7 +83,7 @@ class TrainMeter(_Timed):
         grad_norm: float,
         mb_size: int,
     ) -> None:
-        """Takes an iteration: errors in per cent (None with many labels), over ``mb_size`` clips."""
+        """Takes an iteration of ``mb_size`` clips; errors in per cent, None with many labels."""
         values = {
             "loss": loss,
             "grad_norm": grad_norm,
@@ -185,7 +126,7 @@ class TrainMeter(_Timed):
         return (self._max_epoch - cur_epoch) * self._epoch_iters - iters_done
 
 
-class ValMeter(_Timed):
+class ValMeter(Timed):
     """Predictions of an evaluation, and mAP or top-1 and top-5 error of them.
 
     Args:
@@ -250,7 +191,7 @@ class ValMeter(_Timed):
         return stats
 
 
-class TestMeter(_Timed):
+class TestMeter(Timed):
     """Scores of the views of each clip, ensembled, and the figures of a test.
 
     Args:

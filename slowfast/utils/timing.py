@@ -1,0 +1,65 @@
+"""Series of numbers, and the times of a loop.
+
+Notable: times are those of the process. On a GPU work is queued, so there the whole iteration is
+what counts, over several of them.
+"""
+
+from collections import deque
+from datetime import timedelta
+from statistics import median
+from time import perf_counter
+
+
+class Window:
+    """A series of numbers: the median of the last ones, and the mean of all, weighted."""
+
+    def __init__(self, size: int) -> None:
+        self._recent: deque[float] = deque(maxlen=size)
+        self._sum = self._weight = 0.0
+
+    def add(self, value: float, weight: float = 1.0) -> None:
+        value = float(value)
+        self._recent.append(value)
+        self._sum += value * weight
+        self._weight += weight
+
+    def median(self) -> float:
+        return median(self._recent) if self._recent else 0.0
+
+    def mean(self) -> float:
+        return self._sum / self._weight if self._weight else 0.0
+
+
+class Timed:
+    """Times an iteration: all of it, the wait for data, and the rest."""
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._start_series()
+
+    def _start_series(self) -> None:
+        self._series = {name: Window(self._window) for name in ("dt", "dt_data", "dt_net")}
+
+    def iter_tic(self) -> None:
+        """An iteration begins, with its wait for data."""
+        self._began = self._data_came = perf_counter()
+
+    def data_toc(self) -> None:
+        """The data are there."""
+        self._data_came = perf_counter()
+
+    def iter_toc(self) -> None:
+        """The iteration ends."""
+        now = perf_counter()
+        self._series["dt"].add(now - self._began)
+        self._series["dt_data"].add(self._data_came - self._began)
+        self._series["dt_net"].add(now - self._data_came)
+
+    def _medians(self) -> dict[str, float]:
+        return {name: series.median() for name, series in self._series.items()}
+
+    def _means(self) -> dict[str, float]:
+        return {name: series.mean() for name, series in self._series.items()}
+
+    def _eta(self, iterations: int) -> str:
+        return str(timedelta(seconds=int(self._series["dt"].median() * iterations)))
