@@ -50,6 +50,7 @@ def merge_file(cfg: CfgNode, path: str | Path) -> None:
     """
     for file, settings in _with_bases(Path(path).expanduser(), ()):
         _merge(cfg, _leaves(cfg, settings, ""), str(file))
+    provenance.record_file(cfg, str(path))
 
 
 def merge_list(cfg: CfgNode, pairs: list[Any], source: str = provenance.COMMAND_LINE) -> None:
@@ -117,7 +118,7 @@ def nearest_key(cfg: CfgNode, key: str) -> str | None:
     leaf = key.upper().rsplit(".", 1)[-1]
     same_leaf = [name for name in keys if name.rsplit(".", 1)[-1] == leaf]
     if len(same_leaf) == 2:
-        return " or ".join(reversed(sorted(same_leaf)))
+        return " or ".join(sorted(same_leaf, reverse=True))
     if same_leaf:
         return max(same_leaf, key=lambda name: difflib.SequenceMatcher(None, name, key).ratio())
     close = difflib.get_close_matches(key.upper(), list(by_upper), n=1, cutoff=0.6)

@@ -17,6 +17,7 @@ DEFAULT = "default"
 IN_CODE = "set by the program"
 
 _RECORD = "__sources__"
+_FILE = "__file__"
 
 
 def get(cfg: CfgNode, key: str) -> Any:
@@ -32,19 +33,30 @@ def record(cfg: CfgNode, key: str, source: str) -> None:
     cfg.__dict__.setdefault(_RECORD, {})[key] = (source, repr(get(cfg, key)))
 
 
+def record_file(cfg: CfgNode, path: str) -> None:
+    """Remember the file that was read last, for errors about keys that it leaves at default."""
+    cfg.__dict__[_FILE] = path
+
+
 def recorded(cfg: CfgNode) -> dict[str, str]:
     """Source by dotted key, for all keys that a file or a command has set."""
     return {key: source for key, (source, _) in cfg.__dict__.get(_RECORD, {}).items()}
 
 
 def source_of(cfg: CfgNode, key: str) -> str:
-    """The file that set a dotted key, or ``command line``, ``default``, ``set by the program``."""
+    """The file that set a dotted key, or ``command line``, or ``set by the program``.
+
+    Of a key that nobody set, the file that left it so: ``configs/AK/X.yaml (default)``.
+    """
     source, value = cfg.__dict__.get(_RECORD, {}).get(key, (DEFAULT, None))
     if value is not None:
         return source if value == repr(get(cfg, key)) else IN_CODE
     from slowfast.config.defaults import get_cfg  # here, because defaults build on this module
 
-    return DEFAULT if repr(get(get_cfg(), key)) == repr(get(cfg, key)) else IN_CODE
+    if repr(get(get_cfg(), key)) != repr(get(cfg, key)):
+        return IN_CODE
+    file = cfg.__dict__.get(_FILE)
+    return f"{file} ({DEFAULT})" if file else DEFAULT
 
 
 def describe(cfg: CfgNode, key: str) -> str:

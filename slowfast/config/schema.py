@@ -28,6 +28,7 @@ class Key:
             default is None: ``int``, ``float``, ``str``, or ``list`` (a list of any depth).
         choices: the only values it takes; empty: any.
         low, high: limits of a number, themselves allowed; for a list, of each number in it.
+        length: how many entries a list has, where that is fixed.
         not_built: what this tree lacks. Such a key is refused wherever its value is not
             ``default``: it switches something on that does not exist here.
         idle: why no value of this key has an effect here (the switch that it serves is refused,
@@ -40,6 +41,7 @@ class Key:
     choices: tuple[Any, ...] = ()
     low: float | None = None
     high: float | None = None
+    length: int | None = None
     not_built: str = ""
     idle: str = ""
 
@@ -50,7 +52,7 @@ class Key:
         if self.choices:
             parts.append("One of " + ", ".join(str(c) for c in self.choices) + ".")
         if self.not_built:
-            parts.append(f"Not built here yet, and refused when changed: {self.not_built}.")
+            parts.append(f"Refused when changed: {self.not_built} is not built here yet.")
         if self.idle:
             parts.append(f"Has no effect here: {self.idle}.")
         return " ".join(parts)

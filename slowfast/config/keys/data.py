@@ -40,9 +40,13 @@ KEYS = {
         low=1,
     ),
     "DATA.MEAN": Key(
-        [0.45, 0.45, 0.45], "Subtracted from each channel, on pixel values scaled to 0..1."
+        [0.45, 0.45, 0.45],
+        "Subtracted from each channel, on pixel values scaled to 0..1.",
+        length=3,
     ),
-    "DATA.STD": Key([0.225, 0.225, 0.225], "Divides each channel after DATA.MEAN is subtracted."),
+    "DATA.STD": Key(
+        [0.225, 0.225, 0.225], "Divides each channel after DATA.MEAN is subtracted.", length=3
+    ),
     "DATA.REVERSE_INPUT_CHANNEL": Key(
         False,
         "True: the network sees RGB; False: BGR, in which upstream reads JPEG frames. Weights "
@@ -53,6 +57,7 @@ KEYS = {
         "Smallest and largest length, in pixels, that the short side is scaled to at random in "
         "training.",
         low=1,
+        length=2,
     ),
     "DATA.TRAIN_CROP_SIZE": Key(
         224,
@@ -101,7 +106,7 @@ KEYS = {
     ),
     # ---------------------------------------------------------------- not built here
     **not_built(
-        "this way of cropping or sampling in training",
+        "another way to crop, sample or colour training clips",
         {
             "DATA.TRAIN_JITTER_SCALES_RELATIVE": Key(
                 [],
@@ -132,7 +137,7 @@ KEYS = {
         },
     ),
     **not_built(
-        "this way of reading large lists and made-up data",
+        "another way to read lists or data",
         {
             "DATA.PATH_TO_PRELOAD_IMDB": Key(
                 "", "File with an ImageNet index that was made before."

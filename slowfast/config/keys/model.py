@@ -1,6 +1,6 @@
 """Keys of the network: which one, its stages and pathways, its normalisation."""
 
-from slowfast.config.schema import Key, not_built
+from slowfast.config.schema import Key
 
 KEYS = {
     "MODEL.ARCH": Key(
@@ -78,12 +78,13 @@ KEYS = {
         "For each of the four stages, and in it for each pathway, how many of its first blocks "
         "convolve along time.",
         low=0,
+        length=4,
     ),
     "RESNET.SPATIAL_STRIDES": Key(
-        [[1], [2], [2], [2]], "Stride in space of each stage, for each pathway.", low=1
+        [[1], [2], [2], [2]], "Stride in space of each stage, for each pathway.", low=1, length=4
     ),
     "RESNET.SPATIAL_DILATIONS": Key(
-        [[1], [1], [1], [1]], "Dilation in space of each stage, for each pathway.", low=1
+        [[1], [1], [1], [1]], "Dilation in space of each stage, for each pathway.", low=1, length=4
     ),
     "RESNET.STRIDE_1X1": Key(
         False, "Put a block's stride on its first 1x1 convolution instead of on the 3x3 one."
@@ -101,11 +102,13 @@ KEYS = {
         "For each stage and pathway, the numbers of the blocks that a non-local block follows.",
         kind="int",
         low=0,
+        length=4,
     ),
     "NONLOCAL.GROUP": Key(
         [[1], [1], [1], [1]],
         "For each stage and pathway, into how many parts of time non-local attention is cut.",
         low=1,
+        length=4,
     ),
     "NONLOCAL.INSTANTIATION": Key(
         "dot_product",
@@ -116,6 +119,7 @@ KEYS = {
         [[[1, 2, 2], [1, 2, 2]] for _ in range(4)],
         "For each stage and pathway, the pooling (time, height, width) of keys and values.",
         low=1,
+        length=4,
     ),
     # ---------------------------------------------------------------- SlowFast
     "SLOWFAST.ALPHA": Key(
@@ -157,8 +161,7 @@ KEYS = {
         False, "Compute norm statistics anew from training clips before each evaluation."
     ),
     "BN.NUM_BATCHES_PRECISE": Key(200, "Batches to do so with.", low=1),
-    **not_built(
-        "norm statistics over all devices at once (BN.NUM_SYNC_DEVICES names a number)",
-        {"BN.GLOBAL_SYNC": Key(False, "Share norm statistics among all processes of a run.")},
+    "BN.GLOBAL_SYNC": Key(
+        False, "Share statistics among all processes of a run, whatever BN.NUM_SYNC_DEVICES says."
     ),
 }

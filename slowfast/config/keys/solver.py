@@ -45,7 +45,11 @@ KEYS = {
     "SOLVER.DAMPENING": Key(0.0, "Dampening of that momentum; 0 where NESTEROV is on.", low=0),
     "SOLVER.NESTEROV": Key(True, "Nesterov's form of that momentum."),
     "SOLVER.BETAS": Key(
-        [0.9, 0.999], "Decay of the two running averages of adam and adamw.", low=0, high=1
+        [0.9, 0.999],
+        "Decay of the two running averages of adam and adamw.",
+        low=0,
+        high=1,
+        length=2,
     ),
     "SOLVER.WEIGHT_DECAY": Key(
         1e-4, "Weight decay of all that is no norm layer (that is BN.WEIGHT_DECAY).", low=0
@@ -58,7 +62,7 @@ KEYS = {
         None, "Largest L2 norm of the whole gradient; None: unlimited.", kind="float"
     ),
     **not_built(
-        "a learning rate for each layer",
+        "a learning rate of its own for each layer",
         {
             "SOLVER.LARS_ON": Key(False, "Scale each layer's rate by LARS."),
             "SOLVER.LAYER_DECAY": Key(

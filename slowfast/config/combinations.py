@@ -1,0 +1,305 @@
+"""Settings that contradict each other, and settings that seldom mean what they say.
+
+Notable: one function a topic, each a generator of findings ``(key, words)``. They may rely on
+every key being possible for itself, which ``checks`` makes sure of. What is said of training
+holds only where there is some: a recipe that cannot be trained may still serve for a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from fvcore.common.config import CfgNode
+
+from slowfast.config.keys import UPSTREAM_KEYS
+from slowfast.config.provenance import get, recorded, show
+
+Finding = tuple[str, str]
+
+_ARCHS = {
+    "ResNet": ("2d", "c2d", "c2d_nopool", "i3d", "i3d_nopool", "slow"),
+    "SlowFast": ("slowfast",),
+    "X3D": ("x3d",),
+}
+_MANY_LABELS = ("bce_loss", "bce_logit", "mse")
+_ONE_LABEL = ("cross_entropy",)
+
+
+# For each of four stages, one value a pathway: a number, or a list that is as deep as said here.
+_STAGE_KEYS = {
+    "RESNET.NUM_BLOCK_TEMP_KERNEL": 0,
+    "RESNET.SPATIAL_STRIDES": 0,
+    "RESNET.SPATIAL_DILATIONS": 0,
+    "NONLOCAL.LOCATION": 1,
+    "NONLOCAL.GROUP": 0,
+    "NONLOCAL.POOL": 1,
+}
+
+
+def num_pathways(cfg: CfgNode) -> int:
+    """Tensors that the network takes: 2 for an architecture of MODEL.MULTI_PATHWAY_ARCH."""
+    return 2 if cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH else 1
+
+
+def phases(cfg: CfgNode) -> list[str]:
+    """Of TRAIN and TEST those that are switched on."""
+    return [phase for phase in ("TRAIN", "TEST") if cfg[phase].ENABLE]
+
+
+def _with(cfg: CfgNode, key: str) -> str:
+    """Another key and its value, for the words of a finding."""
+    return f"{key} {show(get(cfg, key))}"
+
+
+def _run(cfg: CfgNode) -> Iterator[Finding]:
+    if not phases(cfg):
+        yield "TRAIN.ENABLE", "and TEST.ENABLE is False too: nothing is left to do; switch one on"
+    if cfg.SHARD_ID >= cfg.NUM_SHARDS:
+        yield "SHARD_ID", f"{_with(cfg, 'NUM_SHARDS')} are numbered 0 to {cfg.NUM_SHARDS - 1}"
+    for phase in phases(cfg):
+        size, gpus = cfg[phase].BATCH_SIZE, max(1, cfg.NUM_GPUS)
+        if size % gpus:
+            below, above = size // gpus * gpus, (size // gpus + 1) * gpus
+            nearest = f"{below} or {above}" if below else str(above)
+            yield (
+                f"{phase}.BATCH_SIZE",
+                f"cannot be shared out evenly among {_with(cfg, 'NUM_GPUS')}; take {nearest}",
+            )
+
+
+def _norm(cfg: CfgNode) -> Iterator[Finding]:
+    if not cfg.TRAIN.ENABLE:
+        return
+    gpus = max(1, cfg.NUM_GPUS)
+    processes = gpus * cfg.NUM_SHARDS
+    group = min(cfg.BN.NUM_SYNC_DEVICES, processes)
+    if cfg.BN.NORM_TYPE == "sync_batchnorm" and not cfg.BN.GLOBAL_SYNC and processes % group:
+        yield (
+            "BN.NUM_SYNC_DEVICES",
+            f"the run's {processes} processes cannot be cut into groups of {group}; take a divisor",
+        )
+    if cfg.BN.NORM_TYPE == "sub_batchnorm" and cfg.TRAIN.BATCH_SIZE // gpus % cfg.BN.NUM_SPLITS:
+        yield (
+            "BN.NUM_SPLITS",
+            f"does not divide a process's {cfg.TRAIN.BATCH_SIZE // gpus} clips "
+            f"({_with(cfg, 'TRAIN.BATCH_SIZE')}); take a divisor",
+        )
+
+
+def _network(cfg: CfgNode) -> Iterator[Finding]:
+    name, arch = cfg.MODEL.MODEL_NAME, cfg.MODEL.ARCH
+    if name in _ARCHS and arch not in _ARCHS[name]:
+        owner = next((n for n, archs in _ARCHS.items() if arch in archs), None)
+        hint = f", or MODEL.MODEL_NAME {owner}" if owner else ""
+        yield "MODEL.ARCH", f"MODEL.MODEL_NAME {name} takes {' or '.join(_ARCHS[name])}{hint}"
+    alpha = cfg.SLOWFAST.ALPHA
+    if num_pathways(cfg) == 2 and cfg.DATA.NUM_FRAMES % alpha:
+        near = max(1, round(cfg.DATA.NUM_FRAMES / alpha)) * alpha
+        yield (
+            "DATA.NUM_FRAMES",
+            f"not divisible by {_with(cfg, 'SLOWFAST.ALPHA')}, by which the slow pathway thins "
+            f"the frames; take {near}, or another ALPHA",
+        )
+    if name == "ResNet" and arch in ("c2d", "i3d") and cfg.DATA.NUM_FRAMES < 2:
+        yield "DATA.NUM_FRAMES", f"MODEL.ARCH {arch} pools 2 frames into one; expected at least 2"
+
+
+def _stages(cfg: CfgNode) -> Iterator[Finding]:
+    """Lists of stages that do not hold one value for each pathway."""
+    pathways = num_pathways(cfg)
+    for name, depth in _STAGE_KEYS.items():
+        stages, default = get(cfg, name), UPSTREAM_KEYS[name].default
+        if not _has_depth(stages, depth + 2):
+            yield name, f"expected for each stage a list of one value a pathway, such as {default}"
+            continue
+        for values in stages:
+            # One value, repeated or not, serves any number of pathways.
+            if not values or (len(values) != pathways and any(v != values[0] for v in values)):
+                yield (
+                    name,
+                    f"{len(values)} values in {values}; expected one for each of the {pathways} "
+                    f"pathways of MODEL.ARCH {cfg.MODEL.ARCH}",
+                )
+                break
+        else:
+            if name == "NONLOCAL.POOL" and any(len(v) != 3 for values in stages for v in values):
+                yield name, "expected three numbers a pathway: time, height, width"
+
+
+def _has_depth(value: Any, depth: int) -> bool:
+    """Whether all of a value is nested so deep; an empty list is as deep as asked for."""
+    if depth == 0:
+        return not isinstance(value, (list, tuple))
+    return isinstance(value, (list, tuple)) and all(_has_depth(v, depth - 1) for v in value)
+
+
+def _pixels(cfg: CfgNode) -> Iterator[Finding]:
+    if set(cfg.DATA.INPUT_CHANNEL_NUM) != {3}:
+        yield "DATA.INPUT_CHANNEL_NUM", "frames have 3 channels; expected 3 for each pathway"
+    if any(deviation <= 0 for deviation in cfg.DATA.STD):
+        yield "DATA.STD", "pixels are divided by it; expected numbers above 0"
+    if not cfg.TRAIN.ENABLE:
+        return
+    low, high = cfg.DATA.TRAIN_JITTER_SCALES
+    crop = cfg.DATA.TRAIN_CROP_SIZE
+    if low > high:
+        yield "DATA.TRAIN_JITTER_SCALES", "expected the smallest scale first"
+    elif crop > low:
+        yield (
+            "DATA.TRAIN_CROP_SIZE",
+            f"larger than {low}, the smallest of {_with(cfg, 'DATA.TRAIN_JITTER_SCALES')}; crop at "
+            f"most {low} pixels, or scale to at least {crop}",
+        )
+    if cfg.TRAIN.DATASET.lower() == "ak" and crop > cfg.DATA.TEST_CROP_SIZE:
+        yield (
+            "DATA.TRAIN_CROP_SIZE",
+            f"validation crops it out of frames scaled to {_with(cfg, 'DATA.TEST_CROP_SIZE')}; "
+            f"make that at least {crop}",
+        )
+
+
+def _labels(cfg: CfgNode) -> Iterator[Finding]:
+    loss, many = cfg.MODEL.LOSS_FUNC, cfg.DATA.MULTI_LABEL
+    if many and cfg.MODEL.HEAD_ACT == "softmax":
+        yield (
+            "MODEL.HEAD_ACT",
+            f"lets classes exclude each other, and {_with(cfg, 'DATA.MULTI_LABEL')} has clips of "
+            "several; take sigmoid",
+        )
+    if cfg.TRAIN.ENABLE and many and loss in _ONE_LABEL:
+        yield (
+            "MODEL.LOSS_FUNC",
+            f"is for one class a clip, and {_with(cfg, 'DATA.MULTI_LABEL')}; take bce_loss",
+        )
+    if cfg.TRAIN.ENABLE and not many and loss in _MANY_LABELS:
+        yield (
+            "MODEL.LOSS_FUNC",
+            f"is for several classes a clip, and {_with(cfg, 'DATA.MULTI_LABEL')}; take "
+            "cross_entropy, or set DATA.MULTI_LABEL True",
+        )
+
+
+def _schedule(cfg: CfgNode) -> Iterator[Finding]:
+    solver = cfg.SOLVER
+    if not cfg.TRAIN.ENABLE:
+        return
+    if solver.MAX_EPOCH < 1:
+        yield (
+            "SOLVER.MAX_EPOCH",
+            "no epoch to train; expected at least 1 (to test alone set TRAIN.ENABLE False)",
+        )
+    if solver.LR_POLICY == "steps_with_relative_lrs":
+        yield from _steps(cfg)
+    else:
+        if solver.COSINE_END_LR >= solver.BASE_LR > 0:
+            words = f"not below {_with(cfg, 'SOLVER.BASE_LR')}, from which the cosine falls to it"
+            yield "SOLVER.COSINE_END_LR", words
+        if solver.COSINE_AFTER_WARMUP and solver.WARMUP_EPOCHS >= solver.MAX_EPOCH:
+            yield (
+                "SOLVER.WARMUP_EPOCHS",
+                f"nothing of {_with(cfg, 'SOLVER.MAX_EPOCH')} is left for the cosine that "
+                "SOLVER.COSINE_AFTER_WARMUP starts there; warm up for less, or train for longer",
+            )
+
+
+def _steps(cfg: CfgNode) -> Iterator[Finding]:
+    steps, rates = cfg.SOLVER.STEPS, cfg.SOLVER.LRS
+    if not steps:
+        yield "SOLVER.STEPS", "steps_with_relative_lrs needs epochs, such as [0, 41, 49]"
+        return
+    if steps[0] != 0 or any(a >= b for a, b in pairwise(steps)):
+        yield "SOLVER.STEPS", "expected 0 first and every later epoch larger, such as [0, 41, 49]"
+    if len(rates) < len(steps):
+        yield (
+            "SOLVER.LRS",
+            f"{len(rates)} rates for the {len(steps)} epochs of {_with(cfg, 'SOLVER.STEPS')}; "
+            "expected one for each",
+        )
+
+
+def _optimizer(cfg: CfgNode) -> Iterator[Finding]:
+    solver = cfg.SOLVER
+    if not cfg.TRAIN.ENABLE:
+        return
+    if 1.0 in solver.BETAS:
+        yield "SOLVER.BETAS", "expected two numbers below 1"
+    sgd = solver.OPTIMIZING_METHOD == "sgd"
+    if sgd and solver.NESTEROV and (solver.MOMENTUM == 0 or solver.DAMPENING != 0):
+        yield (
+            "SOLVER.NESTEROV",
+            f"needs momentum and no dampening, and has {_with(cfg, 'SOLVER.MOMENTUM')}, "
+            f"{_with(cfg, 'SOLVER.DAMPENING')}",
+        )
+    if solver.CLIP_GRAD_VAL is not None and solver.CLIP_GRAD_L2NORM is not None:
+        yield (
+            "SOLVER.CLIP_GRAD_VAL",
+            f"and {_with(cfg, 'SOLVER.CLIP_GRAD_L2NORM')}: gradients are clipped in one way; "
+            "set the other to None",
+        )
+
+
+def _views(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.TEST.NUM_ENSEMBLE_VIEWS == 0:
+        yield "TEST.NUM_ENSEMBLE_VIEWS", "expected 1 or more, or -1 for 1, 3, 5, 7 and 10"
+
+
+def _segments(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.AK.HEAD_MIN <= cfg.AK.TAIL_MAX:
+        yield "AK.HEAD_MIN", f"expected more than {_with(cfg, 'AK.TAIL_MAX')}"
+
+
+CONTRADICTIONS = (
+    _run,
+    _norm,
+    _network,
+    _stages,
+    _pixels,
+    _labels,
+    _schedule,
+    _optimizer,
+    _views,
+    _segments,
+)
+
+
+def _idle(cfg: CfgNode) -> Iterator[Finding]:
+    for name in recorded(cfg):
+        key = UPSTREAM_KEYS.get(name)
+        if key and key.idle and get(cfg, name) != key.default:
+            yield name, f"has no effect here: {key.idle}"
+
+
+def _long_warmup(cfg: CfgNode) -> Iterator[Finding]:
+    solver = cfg.SOLVER
+    if cfg.TRAIN.ENABLE and solver.WARMUP_EPOCHS >= solver.MAX_EPOCH:
+        words = f"with {_with(cfg, 'SOLVER.MAX_EPOCH')} the learning rate never leaves its warm-up"
+        yield "SOLVER.WARMUP_EPOCHS", words
+
+
+def _unread_steps(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.SOLVER.STEPS and cfg.SOLVER.LR_POLICY != "steps_with_relative_lrs":
+        words = "read by SOLVER.LR_POLICY steps_with_relative_lrs alone"
+        yield "SOLVER.STEPS", f"{words}, and it is {cfg.SOLVER.LR_POLICY}"
+
+
+def _other_network(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.MODEL.MODEL_NAME not in _ARCHS:  # what a network of one's own reads is not known
+        return
+    is_x3d = cfg.MODEL.MODEL_NAME == "X3D"
+    names = [name for name in UPSTREAM_KEYS if name.startswith("X3D.")]
+    changed = [name for name in names if get(cfg, name) != UPSTREAM_KEYS[name].default]
+    if changed and not is_x3d:
+        yield (
+            "MODEL.MODEL_NAME",
+            f"builds no X3D, though {', '.join(changed)} are set; for an X3D write "
+            "MODEL.ARCH x3d and MODEL.MODEL_NAME X3D",
+        )
+    if is_x3d != (cfg.RESNET.TRANS_FUNC == "x3d_transform"):
+        wanted = "x3d_transform" if is_x3d else "bottleneck_transform"
+        words = f"an unusual block for MODEL.MODEL_NAME {cfg.MODEL.MODEL_NAME}, which has {wanted}"
+        yield "RESNET.TRANS_FUNC", words
+
+
+DOUBTS = (_idle, _long_warmup, _unread_steps, _other_network)
