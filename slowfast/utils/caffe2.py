@@ -84,7 +84,7 @@ def read_blobs(path: str | Path) -> dict[str, np.ndarray]:
     except Exception as error:  # A malformed pickle may raise nearly anything.
         raise UserError(
             f"{path}: not a whole Caffe2 pickle ({type(error).__name__}: {error}). Take it anew "
-            "from where it was published; for a PyTorch file set the CHECKPOINT_TYPE pytorch."
+            "from where it was published; for a PyTorch file set CHECKPOINT_TYPE to pytorch."
         ) from None
     blobs = content.get("blobs") if isinstance(content, dict) else None
     if not isinstance(blobs, dict):
@@ -145,9 +145,9 @@ class _Scalar(_Array):
 
 
 class _Bytes(bytes):
-    """Stands in for ``_codecs.encode``, by which Python 3 writes bytes for Python 2."""
+    """Stands in for ``bytes`` and ``_codecs.encode``, by which Python 3 writes for Python 2."""
 
-    def __new__(cls, text: str, encoding: str = "latin1") -> "_Bytes":
+    def __new__(cls, text: str = "", encoding: str = "latin1") -> "_Bytes":
         if encoding not in ("latin1", "latin-1"):
             raise _Refused(f"bytes in the encoding {encoding!r}")
         return super().__new__(cls, text.encode("latin-1"))
@@ -164,6 +164,7 @@ class _ArrayUnpickler(pickle.Unpickler):
         ("numpy.core.multiarray", "scalar"): _Scalar,
         ("numpy.core.numeric", "_frombuffer"): _Buffer,
         ("_codecs", "encode"): _Bytes,
+        ("__builtin__", "bytes"): _Bytes,
         ("collections", "OrderedDict"): OrderedDict,
     }
 

@@ -199,7 +199,7 @@ def _load(
         raise UserError(
             f"{path}: nothing in it matches this model. The file has {_some(report.unexpected)}; "
             f"the model has {_some(report.missing)}. Check MODEL.ARCH, MODEL.MODEL_NAME, "
-            "RESNET.DEPTH and the CHECKPOINT_TYPE."
+            "RESNET.DEPTH and CHECKPOINT_TYPE."
         )
     tell = logger.info if report.is_whole else logger.warning
     tell(f"{path}\n{report}")

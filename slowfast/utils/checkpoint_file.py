@@ -5,7 +5,6 @@ one that was there before.
 """
 
 import os
-import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -132,13 +131,13 @@ def _local(path: str | Path) -> str:
 
 
 def _why_unreadable(error: Exception) -> str:
-    code = re.search(r"GLOBAL (\S+) was not an allowed|Unsupported \w+: \w+ (\S+)", str(error))
-    if isinstance(error, pickle.UnpicklingError) and code:
+    called = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if called and not called[1].startswith("numpy."):
         return (
-            f"refused, for it would run code ({code[1] or code[2]}), where a checkpoint holds "
-            "plain values and tensors. Nothing of it was run."
+            f"refused, for it would run code ({called[1]}), where a checkpoint holds plain values "
+            "and tensors. Nothing of it was run."
         )
     return (
         "not a whole PyTorch checkpoint: cut short, or another kind of file. Take it anew from "
-        "where it came; for a Caffe2 file (.pkl) set the CHECKPOINT_TYPE caffe2."
+        "where it came; for a Caffe2 file (.pkl) set the key CHECKPOINT_TYPE to caffe2."
     )

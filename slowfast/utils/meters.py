@@ -259,7 +259,8 @@ class TestMeter(Timed):
         else:
             unseen = videos[self.clip_count[videos] == 0]
             self.video_preds[unseen] = -torch.inf
-            self.video_preds.index_reduce_(0, videos, preds, "amax")
+            rows = videos[:, None].expand_as(preds)
+            self.video_preds.scatter_reduce_(0, rows, preds, "amax")
         self.video_labels[videos] = torch.as_tensor(labels).cpu().to(self.video_labels.dtype)
         self.clip_count += torch.bincount(videos, minlength=len(self.clip_count))
 

@@ -19,6 +19,7 @@ import torch
 from fvcore.common.config import CfgNode
 from fvcore.nn import FlopCountAnalysis
 from torch import multiprocessing, nn
+from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from slowfast.ak.errors import UserError
 from slowfast.utils import distributed, logging
@@ -128,7 +129,7 @@ def _spawn(
                 nprocs=num_processes,
                 daemon=daemon,
             )
-        except multiprocessing.ProcessException as error:
+        except (ProcessExitedException, ProcessRaisedException) as error:
             raise _first_failure(Path(folder), error) from None
 
 
@@ -197,8 +198,8 @@ def log_model_info(model: nn.Module, cfg: CfgNode, use_train_input: bool = True)
     crop = cfg.DATA.TRAIN_CROP_SIZE if use_train_input else cfg.DATA.TEST_CROP_SIZE
     logger.debug(f"Model:\n{network}")
     logger.info(
-        f"Model {cfg.MODEL.MODEL_NAME} ({cfg.MODEL.ARCH}): {sum(sizes) / 1e6:.2f} M parameters, "
-        f"{trainable / 1e6:.2f} M of them trained; {_count_flops(network, cfg, crop)}; "
+        f"Model {cfg.MODEL.MODEL_NAME} ({cfg.MODEL.ARCH}): {sum(sizes) / 1e6:.4g} M parameters, "
+        f"{trainable / 1e6:.4g} M of them trained; {_count_flops(network, cfg, crop)}; "
         f"GPU memory {gpu_mem_usage():.2f} GiB."
     )
 
@@ -212,7 +213,7 @@ def _count_flops(network: nn.Module, cfg: CfgNode, crop: int) -> str:
         with torch.no_grad():
             flops = FlopCountAnalysis(network.eval(), (inputs,))
             flops.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-            return f"{flops.total() / 1e9:.2f} G multiply-adds for {clip}"
+            return f"{flops.total() / 1e9:.4g} G multiply-adds for {clip}"
     except Exception as error:  # Of interest, but nothing to stop a run for.
         return f"multiply-adds unknown ({type(error).__name__})"
     finally:

@@ -1,0 +1,30 @@
+"""Learning rates are those that were published."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from slowfast.ak.errors import UserError
+from slowfast.config.defaults import get_cfg
+from slowfast.utils.lr_policy import get_lr_at_epoch
+
+SCHEDULES = json.loads((Path(__file__).parents[1] / "reference/lr_schedules.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "schedule", SCHEDULES, ids=lambda s: s["config"] or s["solver"]["LR_POLICY"]
+)
+def test_schedules_agree_with_the_reference(schedule):
+    cfg = get_cfg()
+    for key, value in schedule["solver"].items():
+        cfg.SOLVER[key] = value
+    rates = [get_lr_at_epoch(cfg, epoch) for epoch in schedule["epochs"]]
+    assert rates == pytest.approx(schedule["lr"], rel=1e-12, abs=1e-15)
+
+
+def test_an_unknown_policy_is_said():
+    cfg = get_cfg()
+    cfg.SOLVER.LR_POLICY = "linear"
+    with pytest.raises(UserError, match=r"SOLVER\.LR_POLICY.*'linear'.*cosine"):
+        get_lr_at_epoch(cfg, 0)
