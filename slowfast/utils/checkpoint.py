@@ -287,6 +287,11 @@ def load_train_checkpoint(
         loaded = _load_last(cfg, model, optimizer, scaler)
         logger.info(f"Resumed after epoch {loaded.epoch + 1}: {loaded.path}")
         return loaded.epoch + 1
+    if has_checkpoint(cfg.OUTPUT_DIR, cfg.TASK):
+        logger.warning(
+            f"{get_checkpoint_dir(cfg.OUTPUT_DIR)} holds checkpoints of another run, and this "
+            "one adds its own; a test takes the last of them, whichever run wrote it."
+        )
     if not cfg.TRAIN.CHECKPOINT_FILE_PATH:
         return 0
     loaded = _load_named(cfg, "TRAIN", model, optimizer, scaler)

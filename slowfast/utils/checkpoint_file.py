@@ -6,6 +6,7 @@ one that was there before.
 
 import os
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,11 @@ def read_checkpoint(path: str | Path, *, lazily: bool = False) -> dict[str, Any]
     Raises:
         UserError: the file is not there, not whole, or would have to run code.
     """
+    local = _local(path)
     try:
-        content = torch.load(_local(path), map_location="cpu", weights_only=True, mmap=lazily)
+        # Files of torch before 1.6 are no zip files, and only read at once.
+        mmap = lazily and zipfile.is_zipfile(local)
+        content = torch.load(local, map_location="cpu", weights_only=True, mmap=mmap)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
     except Exception as error:  # A damaged file may raise nearly anything.

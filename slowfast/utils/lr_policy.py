@@ -15,7 +15,7 @@ from slowfast.ak.errors import UserError
 
 def cosine(epoch: float, base_lr: float, end_lr: float, start: float, stop: float) -> float:
     """Half a cosine from ``base_lr`` at epoch ``start`` to ``end_lr`` at epoch ``stop``."""
-    progress = (epoch - start) / (stop - start)
+    progress = (epoch - start) / (stop - start) if stop > start else 0.0
     return end_lr + (base_lr - end_lr) * (1 + cos(pi * progress)) / 2
 
 

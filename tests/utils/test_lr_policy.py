@@ -28,3 +28,10 @@ def test_an_unknown_policy_is_said():
     cfg.SOLVER.LR_POLICY = "linear"
     with pytest.raises(UserError, match=r"SOLVER\.LR_POLICY.*'linear'.*cosine"):
         get_lr_at_epoch(cfg, 0)
+
+
+def test_a_warm_up_of_all_epochs_ends_at_the_base_rate():
+    cfg = get_cfg()
+    cfg.SOLVER.MAX_EPOCH = cfg.SOLVER.WARMUP_EPOCHS = 4.0
+    cfg.SOLVER.COSINE_AFTER_WARMUP = True
+    assert get_lr_at_epoch(cfg, 2.0) == pytest.approx((0.01 + 0.1) / 2)

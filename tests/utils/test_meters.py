@@ -11,7 +11,6 @@ from slowfast.ak.errors import UserError
 from slowfast.config.defaults import get_cfg
 from slowfast.utils import timing
 from slowfast.utils.meters import TestMeter, TrainMeter, ValMeter, get_map
-from slowfast.utils.timing import Window
 
 MAP = json.loads((Path(__file__).parents[1] / "reference/map.json").read_text())["cases"]
 TIMES = {"dt", "dt_data", "dt_net"}
@@ -44,14 +43,6 @@ def test_map_is_the_reference_value(case):
         preds = preds.round(1)
     assert get_map(preds, labels) == pytest.approx(case["map"], abs=1e-9)
     assert get_map(torch.from_numpy(preds), torch.from_numpy(labels)) == get_map(preds, labels)
-
-
-def test_a_window_gives_the_median_of_the_last_and_the_mean_of_all():
-    window = Window(3)
-    for value, weight in ((100, 1), (1, 1), (2, 1), (9, 5)):
-        window.add(value, weight)
-    assert window.median() == 2
-    assert window.mean() == (100 + 1 + 2 + 45) / 8
 
 
 def run_epoch(meter, losses, errors=(None, None)):

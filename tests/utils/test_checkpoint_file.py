@@ -1,0 +1,109 @@
+"""Files of weights survive what happens to files, and run no code."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from slowfast.ak.errors import UserError
+from slowfast.utils.checkpoint_file import (
+    file_exists,
+    get_last_checkpoint,
+    get_path_to_checkpoint,
+    has_checkpoint,
+    read_checkpoint,
+    write_whole,
+)
+
+
+def test_the_last_checkpoint_is_the_last_sorted_name(tmp_path):
+    folder = tmp_path / "checkpoints"
+    assert get_last_checkpoint(tmp_path) is None
+    assert not has_checkpoint(tmp_path)
+    folder.mkdir()
+    for name in ("checkpoint_epoch_00002.pyth", "checkpoint_epoch_00010.pyth", "unfinished.tmp"):
+        (folder / name).touch()
+    assert get_last_checkpoint(str(tmp_path)) == str(folder / "checkpoint_epoch_00010.pyth")
+    assert get_last_checkpoint(tmp_path, "") == get_last_checkpoint(tmp_path)
+    assert get_last_checkpoint(tmp_path, "ssl") is None
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import signal, torch
+from slowfast.ak.errors import UserError
+from slowfast.utils.checkpoint_file import write_whole
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+try:
+    write_whole({"model_state": {"w": torch.zeros(1_000_000)}}, Path(sys.argv[1]))
+except UserError as error:
+    print(error)
+    sys.exit(2)
+"""
+
+
+def test_a_full_disk_is_said_and_leaves_the_previous_one(tmp_path):
+    path = tmp_path / "checkpoint_epoch_00001.pyth"
+    torch.save({"model_state": {"w": torch.ones(2)}}, path)
+    run = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(path)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert run.returncode == 2, run.stderr
+    assert "cannot be written" in run.stdout
+    assert torch.equal(torch.load(path)["model_state"]["w"], torch.ones(2))
+    assert [f.name for f in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be written"):
+        write_whole({}, tmp_path / "file" / "checkpoint_epoch_00001.pyth")
+
+
+def test_a_write_that_dies_leaves_no_checkpoint(tmp_path, monkeypatch):
+    def die(content, file):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", die)
+    path = Path(get_path_to_checkpoint(tmp_path, 1))
+    with pytest.raises(KeyboardInterrupt):
+        write_whole({}, path)
+    assert not any("checkpoint" in file.name for file in path.parent.iterdir())
+    assert not has_checkpoint(tmp_path)
+
+
+class Malicious:
+    def __reduce__(self):
+        return os.system, ("touch was_run",)
+
+
+def test_code_in_a_file_is_refused_and_not_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"model_state": {}, "epoch": Malicious()}, "evil.pyth")
+    with pytest.raises(UserError, match=r"evil\.pyth: refused, for it would run code .*system"):
+        read_checkpoint("evil.pyth")
+    assert not Path("was_run").exists()
+
+
+@pytest.mark.parametrize("is_zip", [True, False])
+@pytest.mark.parametrize("lazily", [True, False])
+def test_a_bare_state_dict_is_taken(tmp_path, is_zip, lazily):
+    path = tmp_path / "bare.pth"
+    torch.save({"w": torch.ones(2)}, path, _use_new_zipfile_serialization=is_zip)
+    assert torch.equal(read_checkpoint(path, lazily=lazily)["model_state"]["w"], torch.ones(2))
+
+
+def test_a_missing_file_is_said(tmp_path):
+    assert not file_exists(tmp_path / "none.pyth")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_checkpoint(tmp_path / "none.pyth")

@@ -1,0 +1,23 @@
+"""Series of numbers, and the times of a loop."""
+
+from slowfast.utils import timing
+from slowfast.utils.timing import Timed, Window
+
+
+def test_a_window_gives_the_median_of_the_last_and_the_mean_of_all():
+    window = Window(3)
+    for value, weight in ((100, 1), (1, 1), (2, 1), (9, 5)):
+        window.add(value, weight)
+    assert window.median() == 2
+    assert window.mean() == (100 + 1 + 2 + 45) / 8
+
+
+def test_an_iteration_is_waiting_and_working(monkeypatch):
+    clock = iter([10.0, 11.0, 14.0])
+    monkeypatch.setattr(timing, "perf_counter", lambda: next(clock))
+    timed = Timed(window=3)
+    timed.iter_tic()
+    timed.data_toc()
+    timed.iter_toc()
+    assert timed._medians() == {"dt": 4.0, "dt_data": 1.0, "dt_net": 3.0}
+    assert timed._eta(1000) == "1:06:40"
