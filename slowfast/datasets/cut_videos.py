@@ -195,14 +195,17 @@ def _decode_from(path: Path, start: float) -> Iterator[tuple[float, av.VideoFram
             stream = container.streams.video[0]
             origin = stream.start_time or 0
             if seek:
+                # Decoders learn from the first frame what encoder made the file, and some files
+                # (High 4:4:4 of an old x264) come out green without that.
+                next(container.decode(stream), None)
                 container.seek(origin + int(start / stream.time_base), stream=stream)
             first = True
             for frame in container.decode(stream):
                 if frame.pts is None:
                     continue
                 seconds = float((frame.pts - origin) * stream.time_base)
-                # Some files have no good index: a jump that went too far is made good from 0.
-                if first and seek and seconds > start:
+                # A jump that went too far, or to where decoding cannot begin: do without it.
+                if first and seek and (seconds > start or frame.is_corrupt):
                     break
                 first = False
                 yield seconds, frame

@@ -185,31 +185,6 @@ def plan_clips(settings: Settings) -> list[PlannedClip]:
     return plan
 
 
-def chance_map(
-    labels: np.ndarray,
-    segments: Sequence[str] | None = None,
-    seed: int = 0,
-    repeats: int = 20,
-) -> dict[str, float]:
-    """The mAP that random scores reach on these labels: what a trained model is to be held against.
-
-    Args:
-        labels: multi-hot (N, C).
-        segments: head, middle or tail for each class; without them only "map" is given.
-        repeats: draws of scores (uniform, independent) that are averaged.
-
-    Returns:
-        "map", and with segments "map_head", "map_middle", "map_tail", as fractions.
-    """
-    from slowfast.ak.metrics import average_precision, map_by_segment
-
-    rng = np.random.Generator(np.random.PCG64(seed))
-    labels = np.asarray(labels)
-    draws = [average_precision(rng.random(labels.shape), labels) for _ in range(repeats)]
-    mean = np.mean(draws, axis=0)  # a class without positives is nan in every draw
-    return {"map": float(np.nanmean(mean))} if segments is None else map_by_segment(mean, segments)
-
-
 def apportion(shares: Sequence[float], total: int, least: int = 0) -> list[int]:
     """Deals `total` out by `shares`, to the nearest whole, but at least `least` each.
 

@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pytest
 from openpyxl import load_workbook
 
@@ -127,15 +126,3 @@ def test_apportion_deals_out_everything():
     assert sum(demo_data.apportion([1, 1, 1], 100)) == 100
     with pytest.raises(ValueError, match="at least 3"):
         demo_data.apportion([1, 1, 1], 8, least=3)
-
-
-def test_chance_is_about_the_part_of_positives():
-    pytest.importorskip("slowfast.ak.metrics")
-    labels = np.zeros((400, 3))
-    labels[:200, 0] = labels[:40, 1] = 1  # the third class has no positive and does not count
-    chance = demo_data.chance_map(labels, ["head", "tail", "tail"])
-    assert chance == demo_data.chance_map(labels, ["head", "tail", "tail"])
-    assert chance["map_head"] == pytest.approx(0.5, abs=0.03)
-    assert chance["map_tail"] == pytest.approx(0.1, abs=0.03)
-    assert chance["map"] == pytest.approx(0.3, abs=0.03)
-    assert demo_data.chance_map(labels) == {"map": chance["map"]}
