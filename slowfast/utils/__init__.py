@@ -1,1 +1,1 @@
-"""What every room needs: checkpoints, logs, meters, the learning rate, processes, the command line."""
+"""What every room needs: checkpoints, logs, meters, learning rate, processes, command line."""
