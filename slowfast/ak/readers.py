@@ -121,16 +121,15 @@ class JpegFrames(Reader):
 class _Timeline:
     """Time stamps of a video's frames in the order they are shown, in the stream's time base.
 
-    key_frames: the frames that decoding can start from; key_dts: where to seek for each.
+    key_frames: the frames that decoding can start from, ascending, 0 among them.
     """
 
     pts: np.ndarray
     key_frames: np.ndarray
-    key_dts: np.ndarray
 
     def key_before(self, frame: int) -> int:
-        """Place, in the key arrays, of the last key frame at or before a frame."""
-        return int(np.searchsorted(self.key_frames, frame, side="right")) - 1
+        """The last key frame at or before a frame."""
+        return int(self.key_frames[np.searchsorted(self.key_frames, frame, side="right") - 1])
 
     def frame_at(self, pts: int | None) -> int | None:
         """The frame with this time stamp, or None."""
@@ -234,14 +233,14 @@ def _read_timeline(path: Path) -> _Timeline | None:
         ]
         # AVI stores no stamps; what it seems to give is guessed, wrongly where there are B-frames.
         guessed = container.format.name == "avi" and any(pts != dts for pts, dts, _ in packets)
-    if guessed or not packets or any(None in packet for packet in packets):
+    if guessed or not packets or any(pts is None for pts, _, _ in packets):
         return None
-    packets.sort()
-    pts, dts, is_key = (np.array(column) for column in zip(*packets, strict=True))
-    if not is_key[0] or (np.diff(pts) == 0).any():
+    pts = np.array([pts for pts, _, _ in packets])
+    order = np.argsort(pts)
+    is_key = np.array([is_key for _, _, is_key in packets])[order]
+    if not is_key[0] or len(np.unique(pts)) < len(pts):
         return None
-    key_frames = np.flatnonzero(is_key)
-    return _Timeline(pts, key_frames, dts[key_frames])
+    return _Timeline(pts[order], np.flatnonzero(is_key))
 
 
 def _by_time(
@@ -258,15 +257,16 @@ def _by_time(
         for index in indices:
             index = min(index, len(timeline.pts) - 1)
             key = timeline.key_before(index)
-            if timeline.key_frames[key] > frame:
-                container.seek(int(timeline.key_dts[key]), stream=stream)
-                frame, pictures = -1, container.decode(stream)
-            while frame != index:
+            first = key > frame
+            if first:
+                container.seek(int(timeline.pts[key]), stream=stream)
+                pictures = container.decode(stream)
+            while first or frame < index:
                 picture = next(pictures, None)
                 shown = timeline.frame_at(picture.pts) if picture is not None else None
-                if shown is None or shown > index or (frame >= 0 and shown != frame + 1):
+                if shown is None or (shown > key if first else shown != frame + 1):
                     return
-                frame = shown
+                frame, first = shown, False
             yield index, picture
 
 

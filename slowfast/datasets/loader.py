@@ -1,7 +1,7 @@
 """Loaders: a data set's items in batches, made by worker processes.
 
 A loader keeps a generator of its own, so that torch's global one is not drawn from: a resumed run
-stays the run. Workers live as long as the loader, and run one thread each.
+stays the run. Workers run one thread each; those of training and validation live across epochs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ class ClipLoader(DataLoader):
         try:
             yield from super().__iter__()
         except UserError as error:
-            # A worker's error arrives with its traceback in its text, the message at the end.
+            # A worker's error arrives with its traceback in its text, the message at the end. The
+            # frames it came through refer to it and to the workers: without letting go of them
+            # the workers could not be told to end, and would be waited for in vain.
+            error.__traceback__ = None
             start = f"{type(error).__module__}.{type(error).__qualname__}: "
             raise type(error)(str(error).rpartition(start)[2].rstrip()) from None
 
@@ -68,7 +71,8 @@ def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader
         batch_size=None if split == "test" else batch_size,
         sampler=sampler,
         num_workers=workers,
-        persistent_workers=workers > 0,
+        # Read once, or seldom: these workers' memory is better given back.
+        persistent_workers=workers > 0 and split != "test" and not is_precise_bn,
         pin_memory=cfg.DATA_LOADER.PIN_MEMORY and torch.cuda.is_available(),
         worker_init_fn=_use_one_thread,
         generator=torch.Generator().manual_seed(cfg.RNG_SEED),

@@ -1,0 +1,278 @@
+"""Images and videos give the same frames, the right ones, and say what is wrong with a file."""
+
+import logging
+import shutil
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from slowfast.ak import readers
+from slowfast.ak.clip_list import ClipList
+from slowfast.ak.errors import UserError
+from slowfast.ak.readers import JpegFrames, VideoFrames, open_reader
+
+HEADER = "original_vido_id video_id frame_id path labels\n"
+
+
+@pytest.fixture
+def list_of(tmp_path):
+    """A list with one clip `a` of so many frames."""
+
+    def write(count: int, name: str = "a") -> ClipList:
+        path = tmp_path / f"list{count}.csv"
+        lines = [f'{name} 0 {k} {name}/{k + 1:06d}.jpg "0"\n' for k in range(count)]
+        path.write_text(HEADER + "".join(lines))
+        return ClipList.read(path)
+
+    return write
+
+
+def encode(path, frames, codec="libx264", stamps=None, **options):
+    """Write RGB frames; `stamps` are their times in milliseconds."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.options = options
+        if stamps is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        for k, frame in enumerate(frames):
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            if stamps is not None:
+                picture.pts, picture.time_base = stamps[k], Fraction(1, 1000)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+
+
+def decode_all(path) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def difference(one, other) -> float:
+    return np.abs(one.astype(int) - other.astype(int)).mean()
+
+
+def test_images_and_videos_give_the_same_frames(tiny_ak):
+    for name in ("train", "val"):
+        clips = ClipList.read(tiny_ak.annot / f"{name}.csv")
+        images, videos = JpegFrames(clips, tiny_ak.image), VideoFrames(clips, tiny_ak.video)
+        for clip in range(len(clips)):
+            last = clips.num_frames(clip) - 1
+            indices = [last, 0, last // 2, last // 2]
+            one, other = images.read(clip, indices), videos.read(clip, indices)
+            assert one.dtype == other.dtype == np.uint8
+            assert one.shape == other.shape
+            assert difference(one, other) < 3
+            if last > 10:  # it is this frame and none of its neighbours
+                near = images.read(clip, [last // 2 - 1, last // 2 + 1])
+                assert all(difference(frame, other[2]) > 3 for frame in near)
+
+
+@pytest.mark.parametrize(
+    ("file", "codec", "options"),
+    [
+        ("a.mp4", "libx264", {"g": "6", "bf": "2"}),
+        ("a.mp4", "libx264", {"g": "12", "bf": "3", "x264-params": "open-gop=1:b-pyramid=normal"}),
+        ("a.mp4", "libx264", {"g": "250", "bf": "3"}),
+        ("a.mkv", "libx264", {"g": "6", "bf": "2"}),
+        ("a.mov", "mpeg4", {"g": "5", "bf": "2"}),
+        ("a.avi", "mpeg4", {"g": "5", "bf": "0"}),
+        ("a.avi", "mpeg4", {"g": "5", "bf": "2"}),
+        ("a.avi", "libx264", {"g": "6", "bf": "2"}),
+        ("a.webm", "libvpx", {"g": "6"}),
+    ],
+)
+def test_every_frame_is_the_one_at_its_place(tmp_path, list_of, video_tools, file, codec, options):
+    frames = video_tools.moving_square(40, 64, 48, seed=1)
+    encode(tmp_path / file, frames, codec, **options)
+    expected = decode_all(tmp_path / file)
+    assert len(expected) == 40
+    reader = VideoFrames(list_of(40), tmp_path)
+    assert reader.missing(0) is None
+    for start in range(0, 40, 3):
+        for step in (1, 7, 13):
+            indices = list(range(start, 40, step))
+            assert all(
+                (one == expected[k]).all()
+                for k, one in zip(indices, reader.read(0, indices), strict=True)
+            )
+
+
+def test_variable_frame_rate(tmp_path, list_of, video_tools):
+    stamps = np.cumsum(np.random.default_rng(0).integers(7, 200, 30)).tolist()
+    frames = video_tools.moving_square(30, 64, 48, seed=1)
+    encode(tmp_path / "a.mp4", frames, stamps=stamps, g="6", bf="2")
+    expected = decode_all(tmp_path / "a.mp4")
+    got = VideoFrames(list_of(30), tmp_path).read(0, range(30))
+    assert (got == np.stack(expected)).all()
+    for k in (29, 14, 7, 0):
+        assert (VideoFrames(list_of(30), tmp_path).read(0, [k])[0] == expected[k]).all()
+
+
+def test_decodes_from_the_key_frame_before_and_no_further(
+    tmp_path, list_of, video_tools, monkeypatch
+):
+    video_tools.write_video(
+        tmp_path / "a.mp4", video_tools.moving_square(60, 64, 48, seed=1), g="10", sc_threshold="0"
+    )
+    reader = VideoFrames(list_of(60), tmp_path)
+    decoded = []
+    frame_at = readers._Timeline.frame_at
+
+    def count(timeline, pts):
+        decoded.append(frame_at(timeline, pts))
+        return decoded[-1]
+
+    monkeypatch.setattr(readers._Timeline, "frame_at", count)
+    reader.read(0, [33, 36])
+    assert decoded == [30, 31, 32, 33, 34, 35, 36]
+    decoded.clear()
+    reader.read(0, [2, 55])
+    assert decoded == [0, 1, 2, 50, 51, 52, 53, 54, 55]
+
+
+def test_stamps_that_do_not_hold_are_found_out(tmp_path, list_of, video_tools, monkeypatch):
+    """Decoding by time must not give another frame than counting does: then it counts."""
+    video_tools.write_video(tmp_path / "a.mp4", video_tools.moving_square(30, 64, 48, seed=1))
+    expected = decode_all(tmp_path / "a.mp4")
+    true = readers._read_timeline(tmp_path / "a.mp4")
+    for pts in (
+        true.pts + 1,
+        np.delete(true.pts, 3),
+        np.sort(np.append(true.pts, true.pts[4] + 1)),
+    ):
+        wrong = readers._Timeline(pts, true.key_frames[:1])
+        monkeypatch.setattr(readers, "_read_timeline", lambda path, wrong=wrong: wrong)
+        got = VideoFrames(list_of(30), tmp_path).read(0, [1, 8, 20])
+        assert all((one == expected[k]).all() for k, one in zip([1, 8, 20], got, strict=True))
+
+
+def test_a_video_shorter_than_listed_repeats_its_last_frame(tmp_path, list_of, video_tools, caplog):
+    for file in ("a.mp4", "a.avi"):
+        encode(tmp_path / file, video_tools.moving_square(9, 64, 48, seed=1), "mpeg4", bf="2")
+        expected = decode_all(tmp_path / file)
+        reader = VideoFrames(list_of(12), tmp_path)
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            for indices in ([7, 8, 9, 11], [10], [0, 11]):
+                got = reader.read(0, indices)
+                assert all(
+                    (one == expected[min(k, 8)]).all() for k, one in zip(indices, got, strict=True)
+                )
+        assert len(caplog.records) == 1
+        assert "9 frames" in caplog.text
+        (tmp_path / file).unlink()
+
+
+def test_a_display_matrix_turns_the_frames(tmp_path, list_of, video_tools):
+    """As players and extractors do; the matrix is written into the file's track header by hand."""
+    path = tmp_path / "a.mp4"
+    video_tools.write_video(path, video_tools.moving_square(8, 64, 48, seed=1))
+    upright = VideoFrames(list_of(8), tmp_path).read(0, [3])[0]
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 44
+    one = 0x10000
+    # Clockwise quarter turn, (a b u, c d v, x y w) in fixed point, moved back into the picture.
+    turned = np.array([0, one, 0, -one, 0, 0, 48 * one, 0, 1 << 30], ">i4").tobytes()
+    data[matrix : matrix + 36] = turned
+    path.write_bytes(data)
+    got = VideoFrames(list_of(8), tmp_path).read(0, [3])[0]
+    assert got.shape == (64, 48, 3)
+    assert (got == np.rot90(upright, -1)).all()
+
+
+def test_missing_files_are_named_with_the_line_and_the_remedy(tiny_ak, tmp_path):
+    for folder in ("image", "video"):
+        shutil.copytree(tiny_ak.root / folder, tmp_path / folder)
+    clips = ClipList.read(tiny_ak.annot / "train.csv")
+    open_reader(clips, "image", str(tmp_path / "image"), str(tmp_path / "video"))
+
+    (tmp_path / "image/t2/t2_000017.jpg").unlink()
+    shutil.rmtree(tmp_path / "image/t6")
+    with pytest.raises(UserError) as error:
+        JpegFrames(clips, tmp_path / "image").check()
+    text = str(error.value)
+    line = clips.line(2, 16)
+    assert f"train.csv:{line}: clip t2" in text
+    assert str(tmp_path / "image/t2/t2_000017.jpg") in text
+    assert "1 more clips" in text
+    assert "AK.FRAMES" in text
+    assert "make demo" in text
+
+    (tmp_path / "video/t3.mp4").unlink()
+    with pytest.raises(UserError, match=r"clip t3: there is no file .*video/t3\.mp4"):
+        open_reader(clips, "video", "", str(tmp_path / "video"))
+
+
+def test_auto_takes_images_where_there_are_any(tiny_ak, tmp_path):
+    clips = ClipList.read(tiny_ak.annot / "train.csv")
+    image, video = str(tiny_ak.image), str(tiny_ak.video)
+    assert isinstance(open_reader(clips, "auto", image, video), JpegFrames)
+    assert isinstance(open_reader(clips, "video", image, video), VideoFrames)
+    (tmp_path / "empty").mkdir()
+    for nothing in ("empty", "none"):
+        reader = open_reader(clips, "auto", str(tmp_path / nothing), video)
+        assert isinstance(reader, VideoFrames)
+
+
+def test_clips_in_folders_and_with_other_endings(tmp_path, list_of, video_tools):
+    (tmp_path / "day").mkdir()
+    video_tools.write_video(tmp_path / "day/one.mkv", video_tools.moving_square(5, 64, 48, seed=1))
+    reader = VideoFrames(list_of(5, name="day/one"), tmp_path)
+    reader.check()
+    assert reader.read(0, [4]).shape == (1, 48, 64, 3)
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"<html>not found</html>", b"\xff\xd8\xff\xe0 JFIF"]
+)
+def test_an_unreadable_image_is_named(tiny_ak, tmp_path, content):
+    shutil.copytree(tiny_ak.image, tmp_path / "image")
+    clips = ClipList.read(tiny_ak.annot / "train.csv")
+    path = tmp_path / "image/t1/t1_000003.jpg"
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(UserError) as error:
+        JpegFrames(clips, tmp_path / "image").read(1, [1, 2])
+    assert str(error.value).startswith(f"{path}: cannot read this frame of clip t1: ")
+    assert "train.csv" in str(error.value)
+
+
+def test_an_unreadable_video_is_named(tmp_path, list_of):
+    path = tmp_path / "a.mp4"
+    reader = None
+    for content in (b"", b"<html>not found</html>"):
+        path.write_bytes(content)
+        reader = VideoFrames(list_of(5), tmp_path)
+        with pytest.raises(UserError, match=r"a\.mp4: cannot decode the video of clip a: "):
+            reader.read(0, [1])
+    path.unlink()
+    with pytest.raises(UserError, match=r"a\.mp4: cannot decode the video of clip a: "):
+        reader.read(0, [1])
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        silence.sample_rate = 8000
+        container.mux(stream.encode(silence))
+        container.mux(stream.encode())
+    with pytest.raises(UserError, match="no video stream"):
+        VideoFrames(list_of(5), tmp_path).read(0, [1])
+
+
+def test_a_truncated_video_gives_what_decodes_or_says_so(tmp_path, list_of, video_tools):
+    path = tmp_path / "a.mkv"
+    video_tools.write_video(path, video_tools.moving_square(30, 64, 48, seed=1))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    assert VideoFrames(list_of(30), tmp_path).read(0, [0, 29]).shape == (2, 48, 64, 3)
+
+
+def test_grey_images_are_read_as_colour(tmp_path, list_of):
+    (tmp_path / "a").mkdir()
+    cv2.imwrite(str(tmp_path / "a/000001.jpg"), np.full((8, 8), 77, np.uint8))
+    frame = JpegFrames(list_of(1), tmp_path).read(0, [0])
+    assert frame.shape == (1, 8, 8, 3)
+    assert np.abs(frame.astype(int) - 77).max() <= 2

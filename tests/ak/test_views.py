@@ -1,0 +1,51 @@
+"""A test clip's views are the views that cutting each one out by itself would give."""
+
+import numpy as np
+import pytest
+import torch
+
+from slowfast.ak.transforms import crop_corners, scale
+from slowfast.ak.views import UniformCrops
+
+ROWS = np.array([[0, 1, 2, 2], [1, 2, 3, 4], [2, 3, 4, 5]])
+
+
+def views_of(height: int, width: int, count: int):
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (6, height, width, 3), dtype=np.uint8)
+    return frames, UniformCrops(32, count)(iter(frames), ROWS, rng)
+
+
+@pytest.mark.parametrize(("height", "width"), [(48, 64), (64, 48), (32, 32), (40, 40)])
+@pytest.mark.parametrize("count", [1, 3])
+def test_views_in_order(height, width, count):
+    frames, views = views_of(height, width, count)
+    size = views.frames.shape[1:3]
+    assert len(views) == 3 * count
+    whole = views.batch(0, len(views))
+    assert whole.shape == (3 * count, 3, 4, 32, 32)
+    assert whole.dtype == torch.uint8
+    assert whole.is_contiguous()
+    for v in range(len(views)):
+        y0, x0 = crop_corners(*size, 32, count)[v % count]
+        for t, row in enumerate(ROWS[v // count]):
+            expected = scale(frames[row], tuple(size))[y0 : y0 + 32, x0 : x0 + 32]
+            assert (whole[v, :, t].permute(1, 2, 0).numpy() == expected).all()
+
+
+def test_any_batches_make_up_the_whole():
+    _, views = views_of(48, 64, 3)
+    whole = views.batch(0, 9)
+    for start in range(9):
+        for stop in range(start + 1, 10):
+            assert torch.equal(views.batch(start, stop), whole[start:stop])
+    assert torch.equal(views.batch(8, 20), whole[8:])
+    for start, stop in ((9, 12), (3, 3), (-1, 2)):
+        with pytest.raises(IndexError):
+            views.batch(start, stop)
+
+
+def test_frames_are_held_once():
+    _, views = views_of(48, 64, 3)
+    assert views.frames.shape == (6, 32, 42, 3)
+    assert torch.equal(views.to("cpu").batch(0, 9), views.batch(0, 9))

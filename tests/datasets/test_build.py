@@ -1,0 +1,31 @@
+"""Data sets are found by name, as users' code does it."""
+
+import pytest
+from torch.utils.data import Dataset
+
+from slowfast.ak.dataset import Ak
+from slowfast.ak.errors import UserError
+from slowfast.config.defaults import get_cfg
+from slowfast.datasets import DATASET_REGISTRY, build_dataset
+from slowfast.datasets.charades import Charades
+
+
+def test_names_are_capitalised(tiny_ak):
+    cfg = get_cfg()
+    cfg.merge_from_list(tiny_ak.opts())
+    assert type(build_dataset("ak", cfg, "train")) is Ak
+    assert type(build_dataset("charades", cfg, "val")) is Charades
+
+
+def test_own_data_sets_can_be_registered():
+    @DATASET_REGISTRY.register()
+    class Zoo(Dataset):
+        def __init__(self, cfg, split):
+            self.split = split
+
+    assert build_dataset("zoo", None, "test").split == "test"
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(UserError, match="no data set 'kinetcs'; there are: ak, charades"):
+        build_dataset("kinetcs", None, "train")

@@ -1,0 +1,140 @@
+"""Loaders: the same batches whatever makes them, each clip as often as it should, plain errors."""
+
+import shutil
+
+import pytest
+import torch
+
+from slowfast.ak.errors import UserError
+from slowfast.ak.views import ClipViews
+from slowfast.config.defaults import get_cfg
+from slowfast.datasets import loader as loaders
+from slowfast.datasets.loader import construct_loader, read_class_table, shuffle_dataset
+
+
+@pytest.fixture
+def cfg(tiny_ak):
+    cfg = get_cfg()
+    cfg.merge_from_list(tiny_ak.opts())
+    return cfg
+
+
+def batches(loader, epoch):
+    shuffle_dataset(loader, epoch)
+    return [(clip.clone(), labels, index) for (clip,), labels, index, _, _ in loader]
+
+
+def assert_same(one, other):
+    assert len(one) == len(other)
+    for left, right in zip(one, other, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(left, right, strict=True))
+
+
+def message_of(loader) -> str:
+    """What reading it to the end says; pytest.raises would keep the workers from ending."""
+    try:
+        for _ in loader:
+            pass
+    except UserError as error:
+        return str(error)
+    pytest.fail("nothing was raised")
+
+
+def test_batches_do_not_depend_on_workers_or_on_a_resume(cfg):
+    plain = construct_loader(cfg, "train")
+    epochs = [batches(plain, epoch) for epoch in range(3)]
+    assert [len(epoch) for epoch in epochs] == [4, 4, 4]
+    orders = [torch.cat([index for _, _, index in epoch]).tolist() for epoch in epochs]
+    assert orders[0] != orders[1]
+    assert all(sorted(order) == list(range(8)) for order in orders)
+
+    cfg.DATA_LOADER.NUM_WORKERS = 2
+    resumed = construct_loader(cfg, "train")
+    for epoch in (1, 2):
+        assert_same(batches(resumed, epoch), epochs[epoch])
+    assert_same(batches(construct_loader(cfg, "train", is_precise_bn=True), 2), epochs[2])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_torchs_generator_is_left_alone(cfg, workers):
+    cfg.DATA_LOADER.NUM_WORKERS = workers
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    for split in ("train", "val", "test"):
+        for _ in construct_loader(cfg, split):
+            pass
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_workers_start_by_spawning_too(cfg):
+    loader = construct_loader(cfg, "train")
+    expected = batches(loader, 1)
+    cfg.DATA_LOADER.NUM_WORKERS = 1
+    spawned = construct_loader(cfg, "train")
+    spawned.multiprocessing_context = "spawn"
+    assert_same(batches(spawned, 1), expected)
+
+
+def test_incomplete_training_batches_are_dropped_others_kept(cfg):
+    cfg.TRAIN.BATCH_SIZE = 3
+    assert [len(index) for _, _, index in batches(construct_loader(cfg, "train"), 0)] == [3, 3]
+    assert [len(index) for _, _, index in batches(construct_loader(cfg, "val"), 0)] == [3, 1]
+    cfg.TRAIN.BATCH_SIZE = 9
+    with pytest.raises(UserError, match="8 clips fill no batch: BATCH_SIZE 9"):
+        construct_loader(cfg, "train")
+
+
+def test_gpus_share_a_batch(cfg):
+    cfg.TRAIN.BATCH_SIZE, cfg.NUM_GPUS = 4, 2
+    assert construct_loader(cfg, "train").batch_size == 2
+    cfg.NUM_GPUS = 8
+    with pytest.raises(UserError, match="0 clips on each"):
+        construct_loader(cfg, "train")
+
+
+def test_ranks_share_the_clips(cfg, monkeypatch):
+    monkeypatch.setattr(loaders.dist, "is_initialized", lambda: True)
+    monkeypatch.setattr(loaders.dist, "get_world_size", lambda: 3)
+    seen = {"val": [], "test": []}
+    for rank in range(3):
+        monkeypatch.setattr(loaders.dist, "get_rank", lambda rank=rank: rank)
+        for split, indices in seen.items():
+            for _, _, index, _, _ in construct_loader(cfg, split):
+                indices += torch.as_tensor(index).flatten().tolist()
+    assert sorted(seen["val"]) == sorted(seen["test"]) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_test_goes_clip_by_clip(cfg, workers):
+    cfg.DATA_LOADER.NUM_WORKERS = workers
+    items = list(construct_loader(cfg, "test"))
+    assert [item[2] for item in items] == [0, 1, 2, 3]
+    for (views,), labels, _, time, _ in items:
+        assert isinstance(views, ClipViews)
+        assert len(views) == 6
+        assert labels.shape == (5,)
+        assert time.shape == (2, 4)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_errors_of_workers_come_as_their_text(cfg, tiny_ak, tmp_path, workers, split):
+    shutil.copytree(tiny_ak.image, tmp_path / "image")
+    broken = [tmp_path / f"image/{clip}" for clip in ("t1", "v1")]
+    cfg.DATA.PATH_PREFIX = str(tmp_path / "image")
+    cfg.DATA_LOADER.NUM_WORKERS = workers
+    loader = construct_loader(cfg, split)
+    for folder in broken:
+        for path in folder.iterdir():
+            path.write_bytes(b"<html>")
+    text = message_of(loader)
+    assert text.startswith(str(broken[split == "test"]))
+    assert "Traceback" not in text
+    assert text.endswith(f"{'val' if split == 'test' else 'train'}.csv.")
+
+
+def test_class_table_counts_the_training_list(cfg):
+    cfg.AK.HEAD_MIN, cfg.AK.TAIL_MAX = 4, 1
+    assert read_class_table(cfg).segments == ["head", "middle", "middle", "middle", "tail"]
+    cfg.DATA.PATH_TO_DATA_DIR = "nowhere"
+    assert read_class_table(cfg) is None
