@@ -71,7 +71,7 @@ class Reader(ABC):
         if not missing:
             return
         clip, (frame, path) = missing[0]
-        others = f" Files of {len(missing) - 1} more clips are missing." if len(missing) > 1 else ""
+        others = f" {len(missing)} clips lack files in all." if len(missing) > 1 else ""
         raise UserError(
             f"{self.clips.path}:{self.clips.line(clip, frame)}: clip {self.clips.name(clip)}: "
             f"there is no file {path}.{others}\nPut the data there, or correct DATA.PATH_PREFIX "

@@ -199,7 +199,7 @@ def test_missing_files_are_named_with_the_line_and_the_remedy(tiny_ak, tmp_path)
     line = clips.line(2, 16)
     assert f"train.csv:{line}: clip t2" in text
     assert str(tmp_path / "image/t2/t2_000017.jpg") in text
-    assert "1 more clips" in text
+    assert "2 clips lack files" in text
     assert "AK.FRAMES" in text
     assert "make demo" in text
 
