@@ -1,0 +1,67 @@
+"""Evaluation during training: one deterministic view of every validation clip, every clip once."""
+
+import torch
+from fvcore.common.config import CfgNode
+from torch import nn
+from torch.utils.data import DataLoader
+
+from slowfast.ak.classes import ClassTable
+from slowfast.ak.pixels import InputTransform
+from slowfast.datasets.loader import shuffle_dataset
+from slowfast.engine.progress import progress_bar
+from slowfast.engine.runtime import autocast, get_device, unwrap
+from slowfast.utils import distributed
+from slowfast.utils.meters import ValMeter
+
+
+@torch.no_grad()
+def evaluate(
+    cfg: CfgNode,
+    epoch: int,
+    loader: DataLoader,
+    model: nn.Module,
+    to_input: InputTransform,
+    meter: ValMeter,
+    classes: ClassTable | None,
+) -> None:
+    """Scores the validation clips and logs mAP (multi-label) or top-1 and top-5 error."""
+    device = get_device(cfg)
+    network = unwrap(model).eval()
+    shuffle_dataset(loader, epoch)
+    scores, targets, indices = [], [], []
+    bar = progress_bar(len(loader), "evaluation")
+    meter.iter_tic()
+    for iteration, ((clips,), labels, index, _, _) in enumerate(loader):
+        meter.data_toc()
+        with autocast(cfg, device):
+            scores.append(network(to_input(clips.to(device, non_blocking=True))).float())
+        targets.append(labels)
+        indices.append(index)
+        meter.iter_toc()
+        meter.log_iter_stats(epoch, iteration)
+        bar.update()
+        meter.iter_tic()
+    bar.close()
+    scores, targets = gather_clips(scores, targets, indices)
+    meter.update_predictions(scores, targets)
+    meter.log_epoch_stats(epoch, segments=classes.segments if classes else None)
+    meter.reset()
+
+
+def gather_clips(
+    scores: list[torch.Tensor], targets: list[torch.Tensor], indices: list[torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Joins batches of all processes, in the order of the clips, each clip once.
+
+    Args:
+        scores: (N, C) a batch; targets: (N, C) or (N,); indices: (N,).
+
+    Returns:
+        CPU tensors of all clips' scores and targets.
+    """
+    own = [torch.cat(part).cpu() if part else None for part in (scores, targets, indices)]
+    shards = [shard for shard in distributed.all_gather_unaligned(own) if shard[2] is not None]
+    scores, targets, indices = (torch.cat(parts) for parts in zip(*shards, strict=True))
+    clips, where = indices.unique(return_inverse=True)
+    first = torch.empty_like(clips).scatter_(0, where.flip(0), torch.arange(len(where)).flip(0))
+    return scores[first], targets[first]

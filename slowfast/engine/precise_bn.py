@@ -1,0 +1,41 @@
+"""Precise batch norm: running statistics measured with the weights as they are.
+
+The running mean and variance that training leaves behind are moving averages over weights that
+have changed since. Wu and Johnson, "Rethinking 'Batch' in BatchNorm" (2021), replace them by
+averages over some hundred batches with fixed weights; fvcore has their code.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from fvcore.common.config import CfgNode
+from fvcore.nn.precise_bn import get_bn_modules, update_bn_stats
+from torch import nn
+from torch.utils.data import DataLoader
+
+from slowfast.ak.pixels import InputTransform
+from slowfast.datasets.loader import shuffle_dataset
+from slowfast.engine.runtime import share_norm_statistics, unwrap
+
+
+def update_norm_statistics(
+    cfg: CfgNode,
+    model: nn.Module,
+    loader: DataLoader,
+    to_input: InputTransform,
+    device: torch.device,
+    epoch: int,
+) -> None:
+    """Replaces the running statistics of norm layers by averages over BN.NUM_BATCHES_PRECISE
+    batches of the training loader, or all that it has, the same on all processes."""
+    network = unwrap(model).train()
+    if not get_bn_modules(network):
+        return
+    shuffle_dataset(loader, epoch)
+
+    def batches() -> Iterator[list[torch.Tensor]]:
+        for (clips,), *_ in loader:
+            yield to_input(clips.to(device, non_blocking=True))
+
+    update_bn_stats(network, batches(), min(cfg.BN.NUM_BATCHES_PRECISE, len(loader)))
+    share_norm_statistics(network)

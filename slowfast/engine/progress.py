@@ -1,0 +1,13 @@
+"""A progress bar on a terminal; nothing where output goes to a file."""
+
+import sys
+
+from tqdm import tqdm
+
+from slowfast.utils import distributed
+
+
+def progress_bar(total: int, label: str, unit: str = "batch") -> tqdm:
+    """A bar of ``total`` steps that disappears when it is done, drawn by the master alone."""
+    quiet = not (sys.stderr.isatty() and distributed.is_master_proc())
+    return tqdm(total=total, desc=label, unit=unit, leave=False, disable=quiet, dynamic_ncols=True)

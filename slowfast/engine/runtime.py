@@ -1,0 +1,119 @@
+"""What both loops need of the machine and the run: device, precision, seeds, and the run in words.
+
+Notable: :func:`describe_run` states what decides a result besides the data (global batch, clips a
+norm group, learning rate, initialisation) and warns where these differ from the recipe's. Nothing
+is rescaled silently.
+"""
+
+import random
+from contextlib import AbstractContextManager
+
+import numpy as np
+import torch
+from fvcore.common.config import CfgNode
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from slowfast.utils import distributed, logging
+
+logger = logging.get_logger(__name__)
+
+_PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def get_device(cfg: CfgNode) -> torch.device:
+    """The device of this process: its own GPU where NUM_GPUS > 0, else the CPU."""
+    if cfg.NUM_GPUS and torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("cpu")
+
+
+def autocast(cfg: CfgNode, device: torch.device) -> AbstractContextManager:
+    """Mixed precision as TRAIN.MIXED_PRECISION and TRAIN.MIXED_PRECISION_TYPE ask for."""
+    dtype = _PRECISIONS[cfg.TRAIN.MIXED_PRECISION_TYPE]
+    return torch.autocast(device.type, dtype=dtype, enabled=cfg.TRAIN.MIXED_PRECISION)
+
+
+def make_scaler(cfg: CfgNode, device: torch.device) -> torch.amp.GradScaler:
+    """A gradient scaler, which does something in fp16 alone: bf16 has the range of float32."""
+    needed = cfg.TRAIN.MIXED_PRECISION and cfg.TRAIN.MIXED_PRECISION_TYPE == "fp16"
+    return torch.amp.GradScaler(device.type, enabled=needed)
+
+
+def seed_everything(seed: int, epoch: int = 0) -> None:
+    """Seeds every global generator for one epoch of one process.
+
+    An epoch's randomness is a function of (seed, epoch, rank) alone, so a run that is resumed at
+    an epoch draws what the uninterrupted run drew, whatever happened in between.
+    """
+    entropy = np.random.SeedSequence([seed, epoch, distributed.get_rank()])
+    torch_seed, numpy_seed, python_seed = (int(s) for s in entropy.generate_state(3))
+    torch.manual_seed(torch_seed)
+    np.random.seed(numpy_seed)  # noqa: NPY002  libraries that draw from the global one
+    random.seed(python_seed)
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """The network itself, out of DistributedDataParallel.
+
+    Evaluation uses it: ranks may have different numbers of batches there, and the wrapper's
+    broadcast of buffers would wait for one that never comes.
+    """
+    return model.module if isinstance(model, DistributedDataParallel) else model
+
+
+def norm_group(cfg: CfgNode) -> int:
+    """Clips whose statistics one batch norm shares: the batch of a process, split or synced."""
+    clips = cfg.TRAIN.BATCH_SIZE // max(1, cfg.NUM_GPUS)
+    if cfg.BN.NORM_TYPE == "sync_batchnorm":
+        return clips * min(cfg.BN.NUM_SYNC_DEVICES, distributed.get_world_size())
+    if cfg.BN.NORM_TYPE == "sub_batchnorm":
+        return clips // cfg.BN.NUM_SPLITS
+    return clips
+
+
+def describe_run(cfg: CfgNode, initialisation: str) -> None:
+    """Logs what decides the result, and a warning for each thing in which the recipe differs.
+
+    Args:
+        cfg: the resolved configuration; its RECIPE node holds what the recipe was published with.
+        initialisation: "from scratch", or where the first weights came from.
+    """
+    global_batch = cfg.TRAIN.BATCH_SIZE * cfg.NUM_SHARDS
+    started = "scratch" if initialisation == "from scratch" else "kinetics"
+    facts = [
+        ("global batch", global_batch, cfg.RECIPE.GLOBAL_BATCH, "clips"),
+        ("norm group", norm_group(cfg), cfg.RECIPE.NORM_GROUP, "clips"),
+        ("learning rate", cfg.SOLVER.BASE_LR, cfg.RECIPE.BASE_LR, ""),
+    ]
+    logger.info(
+        "This run: "
+        + ", ".join(f"{name} {value:g} {unit}".rstrip() for name, value, _, unit in facts)
+        + f"; weights {initialisation}; {distributed.get_world_size()} process(es)."
+    )
+    for name, value, published, unit in facts:
+        if published and value != published:
+            logger.warning(
+                f"The recipe was published with a {name} of {published:g} {unit}".rstrip()
+                + f"; this run has {value:g}. Nothing is rescaled: results may differ from its."
+            )
+    if cfg.RECIPE.INIT and started != cfg.RECIPE.INIT:
+        logger.warning(
+            f"The recipe starts from {cfg.RECIPE.INIT}; this run starts {initialisation}."
+        )
+
+
+@torch.no_grad()
+def share_norm_statistics(model: nn.Module) -> None:
+    """Averages the running statistics of norm layers over processes, in place.
+
+    Each process sees other clips; afterwards all evaluate, and save, the same network.
+    """
+    if distributed.get_world_size() == 1:
+        return
+    buffers = [b for b in model.buffers() if b.is_floating_point()]
+    if buffers:
+        flat = torch.cat([b.flatten() for b in buffers])
+        (flat,) = distributed.all_reduce([flat])
+        for buffer, shared in zip(buffers, flat.split([b.numel() for b in buffers]), strict=True):
+            buffer.copy_(shared.view_as(buffer))

@@ -1,0 +1,141 @@
+"""Testing: every clip from several views, the scores ensembled, and what came out written down.
+
+Notable: a clip comes as one item with all its views, decoded once. Its views are cut on the device
+and pass the network in batches of TEST.BATCH_SIZE that may span clips.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from fvcore.common.config import CfgNode
+from torch import nn
+from torch.utils.data import DataLoader
+
+from slowfast.ak.pixels import InputTransform
+from slowfast.datasets.loader import construct_loader, read_class_table
+from slowfast.engine.evaluate import gather_clips
+from slowfast.engine.progress import progress_bar
+from slowfast.engine.results import Outcome, report, save_results
+from slowfast.engine.runtime import autocast, get_device, seed_everything, unwrap
+from slowfast.models import build_model
+from slowfast.utils import checkpoint, distributed, logging, misc
+from slowfast.utils.meters import TestMeter
+
+logger = logging.get_logger(__name__)
+
+# What TEST.NUM_ENSEMBLE_VIEWS -1 stands for.
+ALL_VIEW_COUNTS = (1, 3, 5, 7, 10)
+
+
+def test(cfg: CfgNode) -> None:
+    """Tests the configured checkpoint, once for each number of temporal views asked for.
+
+    Raises:
+        UserError: bad data or weights.
+    """
+    logging.setup_logging(cfg.OUTPUT_DIR)
+    seed_everything(cfg.RNG_SEED)
+    view_counts = temporal_view_counts(cfg)
+    runs = [with_views(cfg, count) for count in view_counts]
+    loaders = [construct_loader(run, "test") for run in runs]
+    classes = read_class_table(cfg)
+
+    model = build_model(cfg)
+    if cfg.LOG_MODEL_INFO and not cfg.TRAIN.ENABLE:
+        misc.log_model_info(model, cfg)
+    loaded = checkpoint.load_test_checkpoint(cfg, model)
+    to_input = InputTransform.from_cfg(cfg)
+
+    outcomes = []
+    for run, loader in zip(runs, loaders, strict=True):
+        views = f"{run.TEST.NUM_ENSEMBLE_VIEWS} x {run.TEST.NUM_SPATIAL_CROPS} views"
+        scores, targets = score_clips(run, loader, model, to_input, views)
+        if not distributed.is_master_proc():
+            continue
+        meter = TestMeter.of_clips(scores, targets, run.DATA.MULTI_LABEL)
+        stats = meter.finalize_metrics(
+            segments=classes.segments if classes else None,
+            extra={"initialisation": loaded.initialisation},
+        )
+        outcome = Outcome(views, scores, targets, stats, loader.dataset, classes, loaded)
+        outcome.files = save_results(run, outcome, several=len(runs) > 1)
+        outcomes.append(outcome)
+    if distributed.is_master_proc():
+        report(cfg, outcomes)
+
+
+def temporal_view_counts(cfg: CfgNode) -> list[int]:
+    """Numbers of temporal views to test: NUM_TEMPORAL_CLIPS, or all usual ones for -1, or one."""
+    if cfg.TEST.NUM_TEMPORAL_CLIPS:
+        return list(cfg.TEST.NUM_TEMPORAL_CLIPS)
+    if cfg.TEST.NUM_ENSEMBLE_VIEWS == -1:
+        return list(ALL_VIEW_COUNTS)
+    return [cfg.TEST.NUM_ENSEMBLE_VIEWS]
+
+
+def with_views(cfg: CfgNode, count: int) -> CfgNode:
+    """A copy of the configuration that tests ``count`` temporal views."""
+    run = cfg.clone()
+    run.defrost()
+    run.TEST.NUM_ENSEMBLE_VIEWS = count
+    return run
+
+
+@torch.no_grad()
+def score_clips(
+    cfg: CfgNode, loader: DataLoader, model: nn.Module, to_input: InputTransform, label: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ensembled scores of all clips, of all processes.
+
+    Returns:
+        scores (N, C) and targets (N, C) or (N,) on the CPU, in the order of the list.
+    """
+    device = get_device(cfg)
+    network = unwrap(model).eval()
+    batch_size = max(1, cfg.TEST.BATCH_SIZE // max(1, cfg.NUM_GPUS))
+    combine = torch.amax if cfg.DATA.ENSEMBLE_METHOD == "max" else torch.sum
+    targets, indices, scores = [], [], []
+    unfinished: list[torch.Tensor] = []
+    bar = progress_bar(len(loader), f"test, {label}", unit="clip")
+
+    def clips() -> Iterator:
+        for (views,), labels, index, *_ in loader:
+            targets.append(torch.as_tensor(labels)[None])
+            indices.append(torch.tensor([int(index)]))
+            yield views.to(device)
+
+    for batch, ends in view_batches(clips(), batch_size):
+        with autocast(cfg, device):
+            unfinished.append(network(to_input(batch)).float())
+        for end in ends:
+            rows = torch.cat(unfinished)
+            scores.append(combine(rows[:end], dim=0)[None])
+            unfinished = [rows[end:]]
+            bar.update()
+    bar.close()
+    return gather_clips(scores, targets, indices)
+
+
+def view_batches(clips: Iterator, size: int) -> Iterator[tuple[torch.Tensor, list[int]]]:
+    """Cuts a stream of clips' views into batches of ``size`` views, the last one smaller.
+
+    Yields:
+        uint8 (n, 3, T, H, W), and for each clip whose last view is in it, the number of its views.
+    """
+    parts: list[torch.Tensor] = []
+    ends: list[int] = []
+    held = 0
+    for views in clips:
+        start = 0
+        while start < len(views):
+            stop = min(len(views), start + size - held)
+            parts.append(views.batch(start, stop))
+            held += stop - start
+            if stop == len(views):
+                ends.append(len(views))
+            if held == size:
+                yield torch.cat(parts), ends
+                parts, ends, held = [], [], 0
+            start = stop
+    if parts:
+        yield torch.cat(parts), ends

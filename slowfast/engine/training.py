@@ -1,0 +1,149 @@
+"""Training: data, model, optimizer; then epochs of steps, statistics, checkpoint, evaluation.
+
+Notable: data come first, because they are what is most often missing. Each epoch seeds its own
+randomness, so that a run taken up again from a checkpoint is, bit for bit, the run that was never
+stopped. Losses are read late (see ``pending``), and no checkpoint holds one that was not finite.
+"""
+
+import torch
+from fvcore.common.config import CfgNode
+from torch import nn
+from torch.utils.data import DataLoader
+
+from slowfast.ak.pixels import InputTransform
+from slowfast.datasets.loader import construct_loader, read_class_table, shuffle_dataset
+from slowfast.engine.evaluate import evaluate
+from slowfast.engine.pending import PendingSteps
+from slowfast.engine.precise_bn import update_norm_statistics
+from slowfast.engine.progress import progress_bar
+from slowfast.engine.runtime import (
+    autocast,
+    describe_run,
+    get_device,
+    make_scaler,
+    seed_everything,
+    share_norm_statistics,
+    unwrap,
+)
+from slowfast.models import build_model
+from slowfast.models.losses import get_loss_func
+from slowfast.models.optimizer import clip_gradients, construct_optimizer, get_epoch_lr, set_lr
+from slowfast.utils import checkpoint, logging, misc
+from slowfast.utils.meters import TrainMeter, ValMeter
+from slowfast.utils.metrics import topk_errors
+
+logger = logging.get_logger(__name__)
+
+
+def train(cfg: CfgNode) -> None:
+    """Trains the configured model, from the last checkpoint in OUTPUT_DIR where there is one.
+
+    Raises:
+        UserError: bad data or weights, or a loss that is no longer finite.
+    """
+    logging.setup_logging(cfg.OUTPUT_DIR)
+    logger.debug(f"Configuration:\n{cfg.dump()}")
+    seed_everything(cfg.RNG_SEED)
+
+    train_loader = construct_loader(cfg, "train")
+    val_loader = construct_loader(cfg, "val")
+    classes = read_class_table(cfg)
+
+    device = get_device(cfg)
+    to_input = InputTransform.from_cfg(cfg)
+    model = build_model(cfg)
+    if cfg.LOG_MODEL_INFO:
+        misc.log_model_info(model, cfg)
+    optimizer = construct_optimizer(model, cfg)
+    scaler = make_scaler(cfg, device)
+    loss_function = get_loss_func(cfg.MODEL.LOSS_FUNC)(reduction="mean")
+    start_epoch = checkpoint.load_train_checkpoint(cfg, model, optimizer, scaler)
+    describe_run(cfg, checkpoint.initialisation(cfg))
+
+    train_meter = TrainMeter(len(train_loader), cfg)
+    val_meter = ValMeter(len(val_loader), cfg)
+    if start_epoch >= cfg.SOLVER.MAX_EPOCH:
+        logger.info(f"All {cfg.SOLVER.MAX_EPOCH} epochs are trained already; nothing to do.")
+
+    for epoch in range(start_epoch, cfg.SOLVER.MAX_EPOCH):
+        seed_everything(cfg.RNG_SEED, epoch)
+        train_epoch(
+            cfg, epoch, train_loader, model, loss_function, optimizer, scaler, to_input, train_meter
+        )
+
+        saves = checkpoint.is_checkpoint_epoch(cfg, epoch)
+        evaluates = misc.is_eval_epoch(cfg, epoch)
+        if saves or evaluates:
+            if cfg.BN.USE_PRECISE_STATS:
+                update_norm_statistics(cfg, model, train_loader, to_input, device, epoch)
+            else:
+                share_norm_statistics(unwrap(model))
+        if saves:
+            checkpoint.save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, epoch, cfg, scaler)
+        if evaluates:
+            evaluate(cfg, epoch, val_loader, model, to_input, val_meter, classes)
+
+
+def train_epoch(
+    cfg: CfgNode,
+    epoch: int,
+    loader: DataLoader,
+    model: nn.Module,
+    loss_function: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    to_input: InputTransform,
+    meter: TrainMeter,
+) -> None:
+    """One pass over the training clips.
+
+    Raises:
+        DivergedError: when the loss is no longer finite. All losses of the epoch have been read
+            when this returns.
+    """
+    device = get_device(cfg)
+    model.train()
+    shuffle_dataset(loader, epoch)
+    label = f"epoch {epoch + 1}/{cfg.SOLVER.MAX_EPOCH}"
+    pending = PendingSteps(loader.dataset.clip_name, label)
+    bar = progress_bar(len(loader), label)
+
+    def read_losses() -> None:
+        for step, (loss, grad_norm, *errors) in pending.read():
+            meter.update_stats(*(errors or (None, None)), loss, step.lr, grad_norm, len(step.clips))
+            meter.log_iter_stats(epoch, step.iteration)
+            bar.set_postfix_str(f"loss {loss:.4f}, lr {step.lr:.2g}", refresh=False)
+
+    meter.iter_tic()
+    for iteration, ((clips,), labels, index, _, _) in enumerate(loader):
+        lr = get_epoch_lr(epoch + iteration / len(loader), cfg)
+        set_lr(optimizer, lr)
+        inputs = to_input(clips.to(device, non_blocking=True))
+        labels = labels.to(device, non_blocking=True)
+        meter.data_toc()
+
+        with autocast(cfg, device):
+            logits = model(inputs)
+        loss = loss_function(logits.float(), labels)
+
+        optimizer.zero_grad(set_to_none=True)
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        grad_norm = clip_gradients(
+            model.parameters(), cfg.SOLVER.CLIP_GRAD_VAL, cfg.SOLVER.CLIP_GRAD_L2NORM
+        )
+        scaler.step(optimizer)
+        scaler.update()
+
+        errors = () if cfg.DATA.MULTI_LABEL else topk_errors(logits.detach(), labels, (1, 5))
+        pending.add(iteration, index, lr, loss, grad_norm, *errors)
+        meter.iter_toc()
+        # The CPU has nothing queued that reading would wait for.
+        if device.type == "cpu" or (iteration + 1) % cfg.LOG_PERIOD == 0:
+            read_losses()
+        bar.update()
+        meter.iter_tic()
+    read_losses()
+    bar.close()
+    meter.log_epoch_stats(epoch)
+    meter.reset()

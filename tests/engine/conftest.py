@@ -1,0 +1,76 @@
+"""A network and a configuration so small that an epoch takes a second."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from slowfast.config.defaults import get_cfg
+
+torch.set_num_threads(1)
+
+TWO_PATHWAYS = {
+    "RESNET.NUM_BLOCK_TEMP_KERNEL": [[2, 2]] * 4,
+    "RESNET.SPATIAL_STRIDES": [[1, 1], [2, 2], [2, 2], [2, 2]],
+    "RESNET.SPATIAL_DILATIONS": [[1, 1]] * 4,
+    "NONLOCAL.LOCATION": [[[], []]] * 4,
+    "NONLOCAL.GROUP": [[1, 1]] * 4,
+}
+
+SMALL = {
+    **TWO_PATHWAYS,
+    "MODEL.ARCH": "slowfast",
+    "MODEL.MODEL_NAME": "SlowFast",
+    "MODEL.NUM_CLASSES": 5,
+    "MODEL.LOSS_FUNC": "bce_loss",
+    "MODEL.HEAD_ACT": "sigmoid",
+    "RESNET.DEPTH": 18,
+    "RESNET.TRANS_FUNC": "basic_transform",
+    "RESNET.WIDTH_PER_GROUP": 8,
+    "SLOWFAST.ALPHA": 4,
+    "SLOWFAST.BETA_INV": 4,
+    "DATA.NUM_FRAMES": 4,
+    "DATA.SAMPLING_RATE": 2,
+    "DATA.TRAIN_JITTER_SCALES": [32, 40],
+    "DATA.TRAIN_CROP_SIZE": 32,
+    "DATA.TEST_CROP_SIZE": 32,
+    "DATA.MULTI_LABEL": True,
+    "DATA.ENSEMBLE_METHOD": "max",
+    "DATA.REVERSE_INPUT_CHANNEL": True,
+    "DATA_LOADER.NUM_WORKERS": 0,
+    "TRAIN.DATASET": "ak",
+    "TRAIN.BATCH_SIZE": 4,
+    "TRAIN.EVAL_PERIOD": 1,
+    "TRAIN.CHECKPOINT_PERIOD": 1,
+    "TEST.DATASET": "ak",
+    "TEST.BATCH_SIZE": 4,
+    "TEST.NUM_ENSEMBLE_VIEWS": 2,
+    "TEST.NUM_SPATIAL_CROPS": 3,
+    "TEST.SAVE_RESULTS_PATH": "results.pkl",
+    "SOLVER.BASE_LR": 0.05,
+    "SOLVER.MAX_EPOCH": 2,
+    "BN.USE_PRECISE_STATS": True,
+    "BN.NUM_BATCHES_PRECISE": 2,
+    "NUM_GPUS": 0,
+    "LOG_MODEL_INFO": False,
+    "LOG_PERIOD": 1,
+}
+
+
+@pytest.fixture
+def small_cfg(tiny_ak, tmp_path: Path):
+    """Makes a configuration of a small SlowFast on the tiny data set; keyword values override."""
+
+    def make(output: str = "run", **overrides):
+        cfg = get_cfg()
+        settings = {
+            **SMALL,
+            "DATA.PATH_TO_DATA_DIR": str(tiny_ak.annot),
+            "DATA.PATH_PREFIX": str(tiny_ak.image),
+            "OUTPUT_DIR": str(tmp_path / output),
+            **{key.replace("__", "."): value for key, value in overrides.items()},
+        }
+        cfg.merge_from_list([item for pair in settings.items() for item in pair])
+        return cfg
+
+    return make

@@ -1,0 +1,193 @@
+"""Training: it goes on where it stopped, and it never saves what has diverged."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from slowfast.ak.errors import UserError
+from slowfast.config.defaults import assert_and_infer_cfg
+from slowfast.engine import training
+from slowfast.engine.training import train
+
+
+def stats(cfg, kind: str) -> list[dict]:
+    """The json_stats lines of one type."""
+    lines = Path(cfg.OUTPUT_DIR, "json_stats.log").read_text().splitlines()
+    parsed = [json.loads(line.removeprefix("json_stats: ")) for line in lines]
+    return [line for line in parsed if line.get("_type") == kind]
+
+
+def last_state(cfg) -> dict:
+    paths = sorted(Path(cfg.OUTPUT_DIR, "checkpoints").iterdir())
+    return torch.load(paths[-1], weights_only=True)
+
+
+def assert_same(one, other, where=""):
+    """Bit-identical tensors, equal everything else, all the way down."""
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), where
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            assert_same(one[key], other[key], f"{where}.{key}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other), where
+        for i, (a, b) in enumerate(zip(one, other, strict=True)):
+            assert_same(a, b, f"{where}[{i}]")
+    else:
+        assert one == other, where
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"SOLVER.OPTIMIZING_METHOD": "adamw", "DATA_LOADER.NUM_WORKERS": 2},
+        {"TRAIN.MIXED_PRECISION": True, "TRAIN.MIXED_PRECISION_TYPE": "bf16"},
+    ],
+    ids=["sgd", "adamw, workers", "bf16"],
+)
+def test_a_resumed_run_is_the_run_bit_for_bit(small_cfg, monkeypatch, settings):
+    whole = small_cfg("whole", **{"SOLVER.MAX_EPOCH": 3, **settings})
+    train(whole)
+
+    parts = small_cfg("parts", **{"SOLVER.MAX_EPOCH": 3, **settings})
+
+    def interrupt(cfg, epoch, *args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "evaluate", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(parts)
+    monkeypatch.undo()
+    torch.rand(17)  # whatever else was drawn in between
+    train(parts)
+
+    one, other = last_state(whole), last_state(parts)
+    for key in ("epoch", "model_state", "optimizer_state"):
+        assert_same(one[key], other[key], key)
+    assert one["epoch"] == 2
+    losses = [line["loss"] for line in stats(whole, "train_epoch")]
+    assert losses == [line["loss"] for line in stats(parts, "train_epoch")]
+
+
+def test_a_loss_that_diverges_stops_the_run_and_is_never_saved(small_cfg, monkeypatch):
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 3, "SOLVER.BASE_LR": 0.03})
+    batches = len(training.construct_loader(cfg, "train"))
+
+    class Diverging:
+        calls = 0
+
+        def __init__(self, reduction):
+            pass
+
+        def __call__(self, logits, labels):
+            Diverging.calls += 1
+            # The last of the second epoch: nothing but the epoch's end reads losses after it.
+            factor = float("nan") if Diverging.calls == 2 * batches else 1.0
+            return logits.square().mean() * factor
+
+    monkeypatch.setattr(training, "get_loss_func", lambda name: Diverging)
+    with pytest.raises(UserError) as error:
+        train(cfg)
+    text = str(error.value)
+    assert "epoch 2/3" in text
+    assert f"iteration {batches}" in text
+    assert "learning rate 0.0" in text
+    clips = training.construct_loader(cfg, "train").dataset
+    assert sum(clips.clip_name(i) in text for i in range(len(clips))) == cfg.TRAIN.BATCH_SIZE
+    saved = [p.name for p in Path(cfg.OUTPUT_DIR, "checkpoints").iterdir()]
+    assert saved == ["checkpoint_epoch_00001.pyth"]
+
+
+def test_evaluates_and_saves_at_its_periods(small_cfg):
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 3, "TRAIN.EVAL_PERIOD": 2, "TRAIN.CHECKPOINT_PERIOD": 2})
+    train(cfg)
+    assert [line["epoch"] for line in stats(cfg, "val_epoch")] == ["2/3", "3/3"]
+    saved = sorted(p.name for p in Path(cfg.OUTPUT_DIR, "checkpoints").iterdir())
+    assert saved == ["checkpoint_epoch_00002.pyth", "checkpoint_epoch_00003.pyth"]
+
+
+def test_validation_is_the_same_however_often_and_in_whatever_batches(small_cfg):
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1})
+    train(cfg)
+    (first,) = stats(cfg, "val_epoch")
+    again = small_cfg("again", **{"SOLVER.MAX_EPOCH": 1, "DATA_LOADER.NUM_WORKERS": 2})
+    train(again)
+    (second,) = stats(again, "val_epoch")
+    assert first["map"] == second["map"]
+
+
+def test_json_stats_have_upstreams_keys(small_cfg):
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1})
+    train(cfg)
+    iteration = stats(cfg, "train_iter_")[0]
+    assert {"dt", "dt_data", "dt_net", "epoch", "eta", "gpu_mem", "iter", "loss", "lr"} <= set(
+        iteration
+    )
+    assert iteration["epoch"] == "1/1"
+    assert iteration["iter"].startswith("1/")
+    assert {"grad_norm", "loss", "lr", "RAM"} <= set(stats(cfg, "train_epoch")[0])
+    assert 0 <= stats(cfg, "val_epoch")[0]["map"] <= 1
+
+
+def test_the_run_states_itself_and_where_it_differs_from_the_recipe(small_cfg):
+    cfg = small_cfg(
+        **{
+            "SOLVER.MAX_EPOCH": 1,
+            "RECIPE.GLOBAL_BATCH": 8,
+            "RECIPE.NORM_GROUP": 4,
+            "RECIPE.BASE_LR": 0.05,
+            "RECIPE.INIT": "kinetics",
+        }
+    )
+    train(cfg)
+    log = Path(cfg.OUTPUT_DIR, "stdout.log").read_text()
+    assert (
+        "global batch 4 clips, norm group 4 clips, learning rate 0.05; weights from scratch" in log
+    )
+    assert "published with a global batch of 8 clips; this run has 4" in log
+    assert "published with a norm group" not in log
+    assert "starts from kinetics; this run starts from scratch" in log
+
+
+def test_a_finished_run_trains_nothing_again(small_cfg):
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1})
+    train(cfg)
+    path = Path(cfg.OUTPUT_DIR, "checkpoints", "checkpoint_epoch_00001.pyth")
+    before = path.stat().st_mtime_ns
+    train(cfg)
+    assert path.stat().st_mtime_ns == before
+    assert len(stats(cfg, "train_epoch")) == 1
+
+
+@pytest.mark.parametrize("method", ["sgd", "adam", "adamw"])
+def test_each_optimizer_lowers_the_loss(small_cfg, method):
+    cfg = small_cfg(
+        **{
+            "SOLVER.OPTIMIZING_METHOD": method,
+            "SOLVER.MAX_EPOCH": 6,
+            "SOLVER.BASE_LR": 0.05 if method == "sgd" else 0.003,
+            "SOLVER.CLIP_GRAD_L2NORM": 1.0,
+            "MODEL.DROPOUT_RATE": 0.0,
+            "TRAIN.EVAL_PERIOD": 10,
+            "TRAIN.CHECKPOINT_PERIOD": 10,
+        }
+    )
+    train(assert_and_infer_cfg(cfg))
+    losses = [line["loss"] for line in stats(cfg, "train_epoch")]
+    assert losses[-1] < losses[0]
+
+
+def test_fp16_trains_through_the_scaler_and_saves_it(small_cfg):
+    cfg = small_cfg(
+        **{
+            "SOLVER.MAX_EPOCH": 1,
+            "TRAIN.MIXED_PRECISION": True,
+            "TRAIN.MIXED_PRECISION_TYPE": "fp16",
+        }
+    )
+    train(cfg)
+    assert "scale" in last_state(cfg)["scaler_state"]

@@ -1,0 +1,108 @@
+"""The command: what a user types, in processes of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def run_net(tiny_ak, tmp_path):
+    """Starts `tools/run_net.py` on a small configuration with overrides; returns the process."""
+    config = tmp_path / "small.yaml"
+    config.write_text(
+        f"""
+MODEL: {{ARCH: slow, MODEL_NAME: ResNet, NUM_CLASSES: 5, LOSS_FUNC: bce_loss, HEAD_ACT: sigmoid}}
+RESNET: {{DEPTH: 18, TRANS_FUNC: basic_transform, WIDTH_PER_GROUP: 8,
+         NUM_BLOCK_TEMP_KERNEL: [[2], [2], [2], [2]]}}
+DATA: {{PATH_TO_DATA_DIR: {tiny_ak.annot}, PATH_PREFIX: {tiny_ak.image}, NUM_FRAMES: 4,
+       SAMPLING_RATE: 2, INPUT_CHANNEL_NUM: [3], TRAIN_JITTER_SCALES: [32, 40], TRAIN_CROP_SIZE: 32,
+       TEST_CROP_SIZE: 32, MULTI_LABEL: True, REVERSE_INPUT_CHANNEL: True}}
+TRAIN: {{DATASET: ak, BATCH_SIZE: 4, EVAL_PERIOD: 1, CHECKPOINT_PERIOD: 1}}
+TEST: {{DATASET: ak, BATCH_SIZE: 4, NUM_ENSEMBLE_VIEWS: 2, NUM_SPATIAL_CROPS: 1}}
+SOLVER: {{MAX_EPOCH: 2, BASE_LR: 0.01}}
+DATA_LOADER: {{NUM_WORKERS: 1}}
+NUM_GPUS: 0
+OUTPUT_DIR: {tmp_path}/run
+"""
+    )
+
+    def start(*args: str, cfg: str | Path = config) -> subprocess.Popen:
+        command = [sys.executable, str(ROOT / "tools/run_net.py"), "--cfg", str(cfg), *args]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        return subprocess.Popen(
+            command,
+            env=environment,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # A shell that starts this in the background hands on an ignored interrupt.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+
+    return start
+
+
+def finish(process: subprocess.Popen) -> tuple[int, str]:
+    output, _ = process.communicate(timeout=300)
+    return process.returncode, output
+
+
+def test_trains_then_tests_and_ends_with_the_table(run_net, tmp_path):
+    status, output = finish(run_net("--opts", "SOLVER.MAX_EPOCH", "1"))
+    assert status == 0, output
+    assert "random scores" in output
+    assert "overall" in output
+    assert str(tmp_path / "run/checkpoints/checkpoint_epoch_00001.pyth") in output
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["MODEL.LOS_FUNC", "mse"], ["MODEL.LOS_FUNC", "MODEL.LOSS_FUNC"]),
+        (["MODEL.HEAD_ACT", "softmax"], ["MODEL.HEAD_ACT", "softmax"]),
+        (["DATA.PATH_TO_DATA_DIR", "nowhere"], ["nowhere/train.csv", "make demo"]),
+        (["TEST.CHECKPOINT_FILE_PATH", "no.pyth", "TRAIN.ENABLE", "False"], ["no.pyth"]),
+        (["MODEL.LOSS_FUNC", "bce_los"], ["bce_los", "bce_loss"]),
+    ],
+)
+def test_what_is_foreseeable_is_told_without_a_traceback(run_net, args, words):
+    status, output = finish(run_net(*args))
+    assert status == 2, output
+    assert "Traceback" not in output
+    for word in words:
+        assert word in output
+
+
+def test_a_missing_configuration_is_told(run_net):
+    status, output = finish(run_net(cfg="configs/AK/SLOWFAST_8x8.yaml"))
+    assert status == 2, output
+    assert "Traceback" not in output
+    assert "configs/AK/SLOWFAST_8x8.yaml" in output
+
+
+def test_a_run_stopped_with_ctrl_c_goes_on(run_net, tmp_path):
+    process = run_net("SOLVER.MAX_EPOCH", "200", "TEST.ENABLE", "False")
+    first = tmp_path / "run/checkpoints/checkpoint_epoch_00001.pyth"
+    deadline = time.monotonic() + 120
+    while not first.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    status, output = finish(process)
+    assert status == 130, output
+    assert "Traceback" not in output
+    assert "goes on from the last checkpoint" in output
+    done = len(list(first.parent.iterdir()))
+
+    status, output = finish(run_net("SOLVER.MAX_EPOCH", str(done + 1)))
+    assert status == 0, output
+    log = (tmp_path / "run/json_stats.log").read_text()
+    assert log.count(f'"epoch": "{done + 1}/{done + 1}"') >= 1
+    assert len(list(first.parent.iterdir())) == done + 1

@@ -1,0 +1,45 @@
+"""Trains, then tests: `python tools/run_net.py --cfg configs/AK/SLOWFAST_8x8_R50.yaml`.
+
+Several configurations are separate runs, one after the other. `--help` shows more.
+"""
+
+import sys
+from argparse import Namespace
+
+from fvcore.common.config import CfgNode
+
+from slowfast.ak.errors import UserError
+from slowfast.config.defaults import assert_and_infer_cfg
+from slowfast.engine import test, train
+from slowfast.utils.misc import available_gpus, launch_job
+from slowfast.utils.parser import load_config, parse_args
+
+
+def configure(args: Namespace, path: str) -> CfgNode:
+    """The checked configuration of one run, on the GPUs that there are."""
+    cfg = load_config(args, path)
+    available_gpus(cfg)
+    return assert_and_infer_cfg(cfg)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line; returns its exit status."""
+    args = parse_args(argv)
+    try:
+        # All are checked before the first one runs for days.
+        for cfg in [configure(args, path) for path in args.cfg_files]:
+            if cfg.TRAIN.ENABLE:
+                launch_job(cfg, args.init_method, train)
+            if cfg.TEST.ENABLE:
+                launch_job(cfg, args.init_method, test)
+    except UserError as error:
+        print(f"\nerror: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on from the last checkpoint.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
