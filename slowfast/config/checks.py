@@ -22,7 +22,7 @@ from slowfast.config import combinations
 from slowfast.config.combinations import Finding, phases
 from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.config.provenance import describe, get, show
-from slowfast.config.schema import Key, WrongType, coerce, numbers_in
+from slowfast.config.schema import Key, WrongType, coerce, expected, numbers_in
 
 _CHECKED_KEYS = UPSTREAM_KEYS | {
     name: Key(key.default, key.comment, choices=key.choices) for name, key in AK_KEYS.items()
@@ -102,10 +102,14 @@ def _values(cfg: CfgNode) -> Iterator[Finding]:
 
 
 def _why_impossible(key: Key, value: Any) -> str:
+    # A program may have set what a file or a command would have had converted.
+    plain = list(value) if isinstance(value, tuple) else value
     try:
-        coerce(value, key.default, key.kind)
-    except WrongType as error:
-        return f"expected {error}"
+        is_converted = coerce(value, key.default, key.kind) == plain
+    except WrongType:
+        is_converted = False
+    if not is_converted:
+        return f"expected {expected(key.default, key.kind)}"
     if key.choices and value not in key.choices:
         return _not_among(value, key.choices)
     if key.length is not None and len(value) != key.length:
@@ -131,10 +135,10 @@ def _with_defaults(cfg: CfgNode, names: Iterable[str]) -> CfgNode:
 
 
 def _not_among(value: Any, choices: Any) -> str:
-    names = [str(choice) or "''" for choice in choices]
-    near = difflib.get_close_matches(str(value).lower(), names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"{hint}expected one of {', '.join(names)}"
+    names = {str(choice).lower(): str(choice) or "''" for choice in choices}
+    near = difflib.get_close_matches(str(value).lower(), names, n=1, cutoff=0.6)
+    hint = f"did you mean {names[near[0]]}? " if near else ""
+    return f"{hint}expected one of {', '.join(names.values())}"
 
 
 # ------------------------------------------------------------------ names in registries

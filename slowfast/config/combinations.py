@@ -232,7 +232,7 @@ def _optimizer(cfg: CfgNode) -> Iterator[Finding]:
             f"needs momentum and no dampening, and has {_with(cfg, 'SOLVER.MOMENTUM')}, "
             f"{_with(cfg, 'SOLVER.DAMPENING')}",
         )
-    if solver.CLIP_GRAD_VAL is not None and solver.CLIP_GRAD_L2NORM is not None:
+    if solver.CLIP_GRAD_VAL and solver.CLIP_GRAD_L2NORM:
         yield (
             "SOLVER.CLIP_GRAD_VAL",
             f"and {_with(cfg, 'SOLVER.CLIP_GRAD_L2NORM')}: gradients are clipped in one way; "

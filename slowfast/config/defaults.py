@@ -10,14 +10,16 @@ from __future__ import annotations
 import copy
 import functools
 import logging
+import textwrap
 
 from fvcore.common.config import CfgNode
 
+from slowfast.ak.config import KEYS as AK_KEYS
 from slowfast.ak.errors import UserError
 from slowfast.config import checks, provenance
 from slowfast.config.custom_config import add_custom_config
 from slowfast.config.keys import UPSTREAM_KEYS
-from slowfast.config.merge import Config
+from slowfast.config.merge import Config, dotted_keys, nearest_key
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,28 @@ def _defaults() -> Config:
 def get_cfg() -> CfgNode:
     """A fresh copy of the default configuration, free to be changed."""
     return _defaults().clone()
+
+
+def explain(name: str = "") -> str:
+    """Default and comment of each key of this name or in the group of this name; empty: of all."""
+    cfg = get_cfg()
+    comments = {key: spec.help for key, spec in UPSTREAM_KEYS.items()}
+    comments |= {key: spec.comment for key, spec in AK_KEYS.items()}
+    wanted = name.upper().strip(".")
+    keys = [key for key in dotted_keys(cfg) if f"{key.upper()}.".startswith(f"{wanted}.")]
+    if not wanted:
+        keys = dotted_keys(cfg)
+    if not keys:
+        near = nearest_key(cfg, name)
+        return f"There is no key {name}" + (f"; did you mean {near}?" if near else ".")
+    return "\n".join(
+        textwrap.fill(
+            f"{key}: {provenance.show(provenance.get(cfg, key))}", 100, subsequent_indent="    "
+        )
+        + "\n"
+        + textwrap.fill(comments.get(key, ""), 100, initial_indent="    ", subsequent_indent="    ")
+        for key in keys
+    )
 
 
 def assert_and_infer_cfg(cfg: CfgNode) -> CfgNode:

@@ -60,13 +60,26 @@ def merge_list(cfg: CfgNode, pairs: list[Any], source: str = provenance.COMMAND_
         UserError: a key without a value, unknown keys, values of a wrong type.
     """
     pairs = list(pairs)
+    _check_pairs(pairs, source)
+    _merge(cfg, zip(map(str, pairs[::2]), pairs[1::2], strict=True), source)
+
+
+def _check_pairs(pairs: list[Any], source: str) -> None:
+    """Refuse what a shell makes of overrides that were meant otherwise."""
+    for text in map(str, pairs):
+        if text.startswith(("[", "(")) and not text.endswith(("]", ")")):
+            raise UserError(
+                f"{source}: {text!r} is part of a list; a list goes in quotes, such as "
+                "SOLVER.STEPS '[0, 41, 49]'"
+            )
+    for key in map(str, pairs[::2]):
+        if "=" in key:
+            raise UserError(f"{source}: {key!r}: write key and value apart, as KEY VALUE")
     if len(pairs) % 2:
         raise UserError(
             f"{source}: overrides come in pairs, KEY VALUE, and {pairs[-1]!r} at the end is left "
-            "alone; expected for example TRAIN.BATCH_SIZE 4 (a list goes in quotes: "
-            "SOLVER.STEPS '[0, 41, 49]')"
+            "alone; expected for example TRAIN.BATCH_SIZE 4"
         )
-    _merge(cfg, zip(map(str, pairs[::2]), pairs[1::2], strict=True), source)
 
 
 def read_yaml(path: Path) -> dict[Any, Any]:
@@ -178,7 +191,7 @@ def _accept(cfg: CfgNode, key: str, value: Any) -> Any:
         if not isinstance(node, CfgNode) or part not in node:
             near = nearest_key(cfg, key)
             hint = f"; did you mean {near}?" if near else ""
-            raise _Refused(f"unknown key {key}{hint}")
+            raise _Refused(f"unknown key {provenance.show(key)}{hint}")
         node = node[part]
     if isinstance(node, CfgNode):
         example = dotted_keys(node, f"{key}.")

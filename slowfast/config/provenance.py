@@ -65,6 +65,7 @@ def describe(cfg: CfgNode, key: str) -> str:
 
 
 def show(value: Any) -> str:
-    """A value as it is written in YAML or on a command line; an empty text as quotes."""
-    text = value if isinstance(value, str) and value.strip() else repr(value)
+    """A value as it is written in YAML or on a command line; what cannot be seen, in quotes."""
+    plain = isinstance(value, str) and value.strip() and value.isprintable()
+    text = value if plain else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
-from slowfast.config import provenance
-from slowfast.config.defaults import get_cfg
+from slowfast.config.defaults import explain, get_cfg
 from slowfast.config.merge import merge_file, merge_list
 
 _USAGE = "%(prog)s --cfg FILE.yaml [FILE.yaml ...] [options] [KEY VALUE ...]"
@@ -38,6 +37,9 @@ examples:
   Two machines; the same on the second with --shard_id 1:
     %(prog)s --cfg configs/AK/X3D_L.yaml --num_shards 2 --shard_id 0 \\
         --init_method tcp://first-machine:9999
+  What a key means, or all keys of a group:
+    %(prog)s --keys SOLVER.STEPS
+    %(prog)s --keys TEST
 """
 
 
@@ -50,6 +52,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         configuration says).
     """
     parser = argparse.ArgumentParser(
+        prog=f"python {sys.argv[0]}",
         usage=_USAGE,
         description="Train a video network, then test it, as the configuration says.",
         epilog=_EXAMPLES,
@@ -69,6 +72,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--num_shards", type=int, help="machines of the run (NUM_SHARDS)")
     parser.add_argument("--shard_id", type=int, help="number of this machine (SHARD_ID)")
+    parser.add_argument(
+        "--keys", nargs="?", const="", metavar="NAME", help="explain keys of this name, and leave"
+    )
     # A leading space keeps argparse from taking a negative value such as -1e-4 for an option.
     tokens = [
         f" {token}" if re.match(r"-[\d.]|-inf", token) else token
@@ -78,6 +84,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     unknown = [token for token in rest if token.startswith("-")]
     if unknown:
         parser.error(f"unknown option {unknown[0]}; --help shows all of them")
+    if args.keys is not None:
+        print(explain(args.keys))
+        parser.exit()
     if not args.cfg_files:
         parser.error("--cfg is missing: name a file, such as configs/AK/SLOWFAST_8x8_R50.yaml")
     args.cfg_files, trailing = _split_files(args.cfg_files)
@@ -104,8 +113,7 @@ def load_config(args: argparse.Namespace, path_to_config: str | Path | None = No
     for field in ("num_shards", "shard_id", "rng_seed", "output_dir"):
         value = getattr(args, field, None)
         if value is not None:
-            setattr(cfg, field.upper(), value)
-            provenance.record(cfg, field.upper(), provenance.COMMAND_LINE)
+            merge_list(cfg, [field.upper(), value])
     return cfg
 
 

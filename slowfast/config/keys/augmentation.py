@@ -22,7 +22,7 @@ KEYS = {
             "AUG.INTERPOLATION": Key("bicubic", "Interpolation when a clip is warped."),
             "AUG.RE_PROB": Key(0.25, "Probability of random erasing."),
             "AUG.RE_MODE": Key("pixel", "What erased pixels become: noise, a colour, zero."),
-            "AUG.RE_COUNT": Key(1, "Rectangles erased."),
+            "AUG.RE_COUNT": Key(1, "Rectangles erased in a clip."),
             "AUG.RE_SPLIT": Key(False, "Spare the first half of a batch from erasing."),
             "AUG.MASK_RATIO": Key(0.0, "Share of patches that are masked."),
             "AUG.MASK_TUBE": Key(False, "Mask the same patches in all frames."),

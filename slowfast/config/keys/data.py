@@ -10,11 +10,6 @@ KEYS = {
     "DATA.PATH_PREFIX": Key(
         "", "Folder of the extracted frames; the paths of the lists start below it."
     ),
-    "DATA.PATH_LABEL_SEPARATOR": Key(
-        " ",
-        "What parts path and label in lists of one line a video. Frame lists (ak, charades) are "
-        "always parted by spaces.",
-    ),
     # ---------------------------------------------------------------- which frames
     "DATA.NUM_FRAMES": Key(
         8,
@@ -94,8 +89,12 @@ KEYS = {
         choices=("torchvision", "pyav", "decord"),
     ),
     **idle(
-        "frames of ak and charades clips are taken by number, at the video's own rate and size",
+        "ak and charades have lists parted by spaces, and take frames by number, at the video's "
+        "own rate and size",
         {
+            "DATA.PATH_LABEL_SEPARATOR": Key(
+                " ", "What parts path and label in Kinetics lists, of one line a video."
+            ),
             "DATA.TARGET_FPS": Key(
                 30, "Frame rate that Kinetics videos are resampled to, frames a second."
             ),

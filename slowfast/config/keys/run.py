@@ -38,7 +38,7 @@ KEYS = {
         not_built="training tasks other than supervised classification",
     ),
     # ---------------------------------------------------------------- training
-    "TRAIN.ENABLE": Key(True, "Train."),
+    "TRAIN.ENABLE": Key(True, "Whether to train."),
     "TRAIN.DATASET": Key(
         "kinetics",
         "Data set to train on. Built here are ak (Animal Kingdom and what is laid out like it) "
@@ -106,7 +106,7 @@ KEYS = {
         not_built="stopping on a growing loss",
     ),
     # ---------------------------------------------------------------- testing
-    "TEST.ENABLE": Key(True, "Test, after training where there is some."),
+    "TEST.ENABLE": Key(True, "Whether to test, after training where there is some."),
     "TEST.DATASET": Key("kinetics", "Data set to test on; see TRAIN.DATASET."),
     "TEST.BATCH_SIZE": Key(
         8,

@@ -40,7 +40,9 @@ KEYS = {
     ),
     "SOLVER.WARMUP_START_LR": Key(0.01, "Learning rate at the very start of warm-up.", low=0),
     # ---------------------------------------------------------------- optimizer
-    "SOLVER.OPTIMIZING_METHOD": Key("sgd", "Optimizer.", choices=("sgd", "adam", "adamw")),
+    "SOLVER.OPTIMIZING_METHOD": Key(
+        "sgd", "The optimizer that takes the steps.", choices=("sgd", "adam", "adamw")
+    ),
     "SOLVER.MOMENTUM": Key(0.9, "Momentum of sgd.", low=0),
     "SOLVER.DAMPENING": Key(0.0, "Dampening of that momentum; 0 where NESTEROV is on.", low=0),
     "SOLVER.NESTEROV": Key(True, "Nesterov's form of that momentum."),
@@ -56,10 +58,13 @@ KEYS = {
     ),
     "SOLVER.ZERO_WD_1D_PARAM": Key(False, "Spare biases and vectors any weight decay."),
     "SOLVER.CLIP_GRAD_VAL": Key(
-        None, "Largest absolute value of a gradient's element; None: unlimited.", kind="float"
+        None,
+        "Largest absolute value of a gradient's element; None or 0: unlimited.",
+        kind="float",
+        low=0,
     ),
     "SOLVER.CLIP_GRAD_L2NORM": Key(
-        None, "Largest L2 norm of the whole gradient; None: unlimited.", kind="float"
+        None, "Largest L2 norm of the whole gradient; None or 0: unlimited.", kind="float", low=0
     ),
     **not_built(
         "a learning rate of its own for each layer",

@@ -27,9 +27,9 @@ _TENSORBOARD = {
             ),
             "TENSORBOARD.WRONG_PRED_VIS.SUBSET_PATH": Key("", "File of the classes shown."),
             "TENSORBOARD.MODEL_VIS.ENABLE": Key(False, "Draw weights, activations and inputs."),
-            "TENSORBOARD.MODEL_VIS.MODEL_WEIGHTS": Key(False, "Draw weights."),
-            "TENSORBOARD.MODEL_VIS.ACTIVATIONS": Key(False, "Draw activations."),
-            "TENSORBOARD.MODEL_VIS.INPUT_VIDEO": Key(False, "Draw inputs."),
+            "TENSORBOARD.MODEL_VIS.MODEL_WEIGHTS": Key(False, "Draw the weights of layers."),
+            "TENSORBOARD.MODEL_VIS.ACTIVATIONS": Key(False, "Draw the activations of layers."),
+            "TENSORBOARD.MODEL_VIS.INPUT_VIDEO": Key(False, "Draw the input clips."),
             "TENSORBOARD.MODEL_VIS.LAYER_LIST": Key([], "Layers to draw.", kind="str"),
             "TENSORBOARD.MODEL_VIS.TOPK_PREDS": Key(1, "Predictions written on an input."),
             "TENSORBOARD.MODEL_VIS.COLORMAP": Key("Pastel2", "Colours of these texts."),
@@ -59,12 +59,13 @@ _DEMO = {
             "DEMO.DISPLAY_WIDTH": Key(0, "Width to show at, pixels; 0: as read."),
             "DEMO.DISPLAY_HEIGHT": Key(0, "Height to show at, pixels; 0: as read."),
             "DEMO.DETECTRON2_CFG": Key(
-                "COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml", "Person detector."
+                "COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml",
+                "Configuration of the person detector.",
             ),
             "DEMO.DETECTRON2_WEIGHTS": Key(
                 "detectron2://COCO-Detection/faster_rcnn_R_50_FPN_3x/137849458/"
                 "model_final_280758.pkl",
-                "Its weights.",
+                "Weights of that detector.",
             ),
             "DEMO.DETECTRON2_THRESH": Key(0.9, "Lowest score of a detected person."),
             "DEMO.BUFFER_SIZE": Key(0, "Frames that successive clips share."),

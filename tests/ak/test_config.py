@@ -1,0 +1,30 @@
+from fvcore.common.config import CfgNode
+
+from slowfast.ak.config import KEYS, add_ak_config
+
+
+def test_keys_are_added_to_a_configuration_that_lacks_them():
+    cfg = CfgNode({"TRAIN": {"ENABLE": True}})
+    add_ak_config(cfg)
+    assert cfg.TRAIN.ENABLE
+    assert cfg.TRAIN.MIXED_PRECISION_TYPE == "fp16"
+    assert cfg.AK == {
+        "FRAMES": "auto",
+        "VIDEO_PREFIX": "",
+        "CLASSES": "",
+        "HEAD_MIN": 500,
+        "TAIL_MAX": 100,
+    }
+    assert cfg.RECIPE == {"GLOBAL_BATCH": 0, "NORM_GROUP": 0, "BASE_LR": 0.0, "INIT": ""}
+
+
+def test_defaults_are_among_their_choices():
+    assert all(key.default in key.choices for key in KEYS.values() if key.choices)
+
+
+def test_it_needs_nothing_of_the_tree():
+    """An upstream checkout is given this module as it is."""
+    import slowfast.ak.config as module
+
+    with open(module.__file__) as source:  # noqa: PTH123
+        assert "slowfast" not in "".join(line for line in source if "import" in line)

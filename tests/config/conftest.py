@@ -1,0 +1,67 @@
+"""Configurations from files that are written for a test."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fvcore.common.config import CfgNode
+
+# The registries of networks, data sets and losses, as every program loads them.
+import slowfast.datasets
+import slowfast.models
+import slowfast.models.losses  # noqa: F401
+from slowfast.config.defaults import get_cfg
+
+RUNNABLE = {
+    "TRAIN.DATASET": "ak",
+    "TEST.DATASET": "ak",
+    "DATA.MULTI_LABEL": True,
+    "MODEL.HEAD_ACT": "sigmoid",
+    "MODEL.LOSS_FUNC": "bce_loss",
+}
+
+
+def nested(settings: dict[str, Any]) -> dict[str, Any]:
+    """Dotted keys as YAML nests them."""
+    tree: dict[str, Any] = {}
+    for key, value in settings.items():
+        node = tree
+        *groups, leaf = key.split(".")
+        for group in groups:
+            node = node.setdefault(group, {})
+        node[leaf] = value
+    return tree
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Writes settings, or text as it is, to a YAML file in the current folder; gives its name."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(settings: dict[str, Any] | str, name: str = "X.yaml") -> str:
+        text = settings if isinstance(settings, str) else yaml.safe_dump(nested(settings))
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text)
+        return name
+
+    return write
+
+
+@pytest.fixture
+def load(write: Callable[..., str]) -> Callable[..., CfgNode]:
+    """The configuration of a file X.yaml with these settings, or this text."""
+
+    def load(settings: dict[str, Any] | str) -> CfgNode:
+        cfg = get_cfg()
+        cfg.merge_from_file(write(settings))
+        return cfg
+
+    return load
+
+
+@pytest.fixture
+def load_runnable(load: Callable[..., CfgNode]) -> Callable[..., CfgNode]:
+    """The same, on top of settings that can be run."""
+    return lambda settings=(): load(RUNNABLE | dict(settings))

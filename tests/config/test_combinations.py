@@ -1,0 +1,223 @@
+import pytest
+
+from slowfast.config import checks
+from slowfast.config.combinations import num_pathways, phases
+
+ONE_PATHWAY = {"MODEL.MODEL_NAME": "ResNet", "MODEL.ARCH": "i3d", "DATA.INPUT_CHANNEL_NUM": [3]}
+STEPS = {"SOLVER.LR_POLICY": "steps_with_relative_lrs"}
+
+CONTRADICTIONS = [
+    (
+        {"TRAIN.ENABLE": False, "TEST.ENABLE": False},
+        "TRAIN.ENABLE = False: and TEST.ENABLE is False too: nothing is left to do; switch one on",
+    ),
+    ({"SHARD_ID": 2, "NUM_SHARDS": 2}, "SHARD_ID = 2: NUM_SHARDS 2 are numbered 0 to 1"),
+    (
+        {"TRAIN.BATCH_SIZE": 10, "NUM_GPUS": 4},
+        "TRAIN.BATCH_SIZE = 10: cannot be shared out evenly among NUM_GPUS 4; take 8 or 12",
+    ),
+    (
+        {"TEST.BATCH_SIZE": 3, "NUM_GPUS": 4},
+        "TEST.BATCH_SIZE = 3: cannot be shared out evenly among NUM_GPUS 4; take 4",
+    ),
+    (
+        {"BN.NORM_TYPE": "sync_batchnorm", "BN.NUM_SYNC_DEVICES": 3, "NUM_GPUS": 4},
+        "BN.NUM_SYNC_DEVICES = 3: the run's 4 processes cannot be cut into groups of 3; take a "
+        "divisor",
+    ),
+    (
+        {"BN.NORM_TYPE": "sub_batchnorm", "BN.NUM_SPLITS": 3},
+        "BN.NUM_SPLITS = 3: does not divide a process's 64 clips (TRAIN.BATCH_SIZE 64); take a "
+        "divisor",
+    ),
+    (
+        {"MODEL.ARCH": "i3d", "MODEL.MODEL_NAME": "X3D"},
+        "MODEL.ARCH = i3d: MODEL.MODEL_NAME X3D takes x3d, or MODEL.MODEL_NAME ResNet",
+    ),
+    (
+        {"MODEL.ARCH": "x3d", "MODEL.MODEL_NAME": "ResNet"},
+        "MODEL.ARCH = x3d: MODEL.MODEL_NAME ResNet takes 2d or c2d or c2d_nopool or i3d or "
+        "i3d_nopool or slow, or MODEL.MODEL_NAME X3D",
+    ),
+    (
+        {"DATA.NUM_FRAMES": 10, "SLOWFAST.ALPHA": 4},
+        "DATA.NUM_FRAMES = 10: not divisible by SLOWFAST.ALPHA 4, by which the slow pathway thins "
+        "the frames; take 8, or another ALPHA",
+    ),
+    (
+        ONE_PATHWAY | {"DATA.NUM_FRAMES": 1},
+        "DATA.NUM_FRAMES = 1: MODEL.ARCH i3d pools 2 frames into one; expected at least 2",
+    ),
+    (
+        {"RESNET.NUM_BLOCK_TEMP_KERNEL": [[3, 1, 3], [4], [6], [3]]},
+        "RESNET.NUM_BLOCK_TEMP_KERNEL = [[3, 1, 3], [4], [6], [3]]: 3 values in [3, 1, 3]; "
+        "expected one for each of the 2 pathways of MODEL.ARCH slowfast",
+    ),
+    (
+        ONE_PATHWAY | {"RESNET.SPATIAL_STRIDES": [[1, 2], [2, 2], [2, 2], [2, 2]]},
+        "RESNET.SPATIAL_STRIDES = [[1, 2], [2, 2], [2, 2], [2, 2]]: 2 values in [1, 2]; expected "
+        "one for each of the 1 pathways of MODEL.ARCH i3d",
+    ),
+    (
+        {"RESNET.SPATIAL_STRIDES": [1, 2, 2, 2]},
+        "RESNET.SPATIAL_STRIDES = [1, 2, 2, 2]: expected for each stage a list of one value a "
+        "pathway, such as [[1], [2], [2], [2]]",
+    ),
+    (
+        {"NONLOCAL.LOCATION": [[1], [1], [], []]},
+        "NONLOCAL.LOCATION = [[1], [1], [], []]: expected for each stage a list of one value a "
+        "pathway, such as [[[]], [[]], [[]], [[]]]",
+    ),
+    (
+        {"NONLOCAL.POOL": [[[1, 2]], [[1, 2]], [[1, 2]], [[1, 2]]]},
+        "NONLOCAL.POOL = [[[1, 2]], [[1, 2]], [[1, 2]], [[1, 2]]]: expected three numbers a "
+        "pathway: time, height, width",
+    ),
+    (
+        {"DATA.INPUT_CHANNEL_NUM": [1, 3]},
+        "DATA.INPUT_CHANNEL_NUM = [1, 3]: frames have 3 channels; expected 3 for each pathway",
+    ),
+    (
+        {"DATA.STD": [0.2, 0.2, 0]},
+        "DATA.STD = [0.2, 0.2, 0.0]: pixels are divided by it; expected numbers above 0",
+    ),
+    (
+        {"DATA.TRAIN_JITTER_SCALES": [340, 256]},
+        "DATA.TRAIN_JITTER_SCALES = [340, 256]: expected the smallest scale first",
+    ),
+    (
+        {"DATA.TRAIN_CROP_SIZE": 312, "DATA.TEST_CROP_SIZE": 312},
+        "DATA.TRAIN_CROP_SIZE = 312: larger than 256, the smallest of DATA.TRAIN_JITTER_SCALES "
+        "[256, 320]; crop at most 256 pixels, or scale to at least 312",
+    ),
+    (
+        {"DATA.TEST_CROP_SIZE": 182},
+        "DATA.TRAIN_CROP_SIZE = 224: validation crops it out of frames scaled to "
+        "DATA.TEST_CROP_SIZE 182; make that at least 224",
+    ),
+    (
+        {"MODEL.HEAD_ACT": "softmax"},
+        "MODEL.HEAD_ACT = softmax: lets classes exclude each other, and DATA.MULTI_LABEL True has "
+        "clips of several; take sigmoid",
+    ),
+    (
+        {"MODEL.LOSS_FUNC": "cross_entropy"},
+        "MODEL.LOSS_FUNC = cross_entropy: is for one class a clip, and DATA.MULTI_LABEL True; take "
+        "bce_loss",
+    ),
+    (
+        {"DATA.MULTI_LABEL": False},
+        "MODEL.LOSS_FUNC = bce_loss: is for several classes a clip, and DATA.MULTI_LABEL False; "
+        "take cross_entropy, or set DATA.MULTI_LABEL True",
+    ),
+    (
+        {"SOLVER.MAX_EPOCH": 0},
+        "SOLVER.MAX_EPOCH = 0: no epoch to train; expected at least 1 (to test alone set "
+        "TRAIN.ENABLE False)",
+    ),
+    (
+        STEPS,
+        "SOLVER.STEPS = []: steps_with_relative_lrs needs epochs, such as [0, 41, 49]",
+    ),
+    (
+        STEPS | {"SOLVER.STEPS": [0, 41, 49], "SOLVER.LRS": [1, 0.1]},
+        "SOLVER.LRS = [1.0, 0.1]: 2 rates for the 3 epochs of SOLVER.STEPS [0, 41, 49]; expected "
+        "one for each",
+    ),
+    (
+        STEPS | {"SOLVER.STEPS": [0, 49, 41], "SOLVER.LRS": [1, 0.1, 0.01]},
+        "SOLVER.STEPS = [0, 49, 41]: expected 0 first and every later epoch larger, such as "
+        "[0, 41, 49]",
+    ),
+    (
+        STEPS | {"SOLVER.STEPS": [1, 41], "SOLVER.LRS": [1, 0.1]},
+        "SOLVER.STEPS = [1, 41]: expected 0 first and every later epoch larger, such as "
+        "[0, 41, 49]",
+    ),
+    (
+        {"SOLVER.COSINE_END_LR": 0.1},
+        "SOLVER.COSINE_END_LR = 0.1: not below SOLVER.BASE_LR 0.1, from which the cosine falls to "
+        "it",
+    ),
+    (
+        {"SOLVER.COSINE_AFTER_WARMUP": True, "SOLVER.WARMUP_EPOCHS": 5, "SOLVER.MAX_EPOCH": 5},
+        "SOLVER.WARMUP_EPOCHS = 5.0: nothing of SOLVER.MAX_EPOCH 5 is left for the cosine that "
+        "SOLVER.COSINE_AFTER_WARMUP starts there; warm up for less, or train for longer",
+    ),
+    (
+        {"SOLVER.MOMENTUM": 0},
+        "SOLVER.NESTEROV = True: needs momentum and no dampening, and has SOLVER.MOMENTUM 0.0, "
+        "SOLVER.DAMPENING 0.0",
+    ),
+    (
+        {"SOLVER.CLIP_GRAD_VAL": 1, "SOLVER.CLIP_GRAD_L2NORM": 2},
+        "SOLVER.CLIP_GRAD_VAL = 1.0: and SOLVER.CLIP_GRAD_L2NORM 2.0: gradients are clipped in one "
+        "way; set the other to None",
+    ),
+    (
+        {"SOLVER.BETAS": [0.9, 1.0]},
+        "SOLVER.BETAS = [0.9, 1.0]: expected two numbers below 1",
+    ),
+    (
+        {"TEST.NUM_ENSEMBLE_VIEWS": 0},
+        "TEST.NUM_ENSEMBLE_VIEWS = 0: expected 1 or more, or -1 for 1, 3, 5, 7 and 10",
+    ),
+    ({"AK.HEAD_MIN": 50}, "AK.HEAD_MIN = 50: expected more than AK.TAIL_MAX 100"),
+]
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"), CONTRADICTIONS, ids=[line.split(" =")[0] for _, line in CONTRADICTIONS]
+)
+def test_contradiction_is_told_in_words(settings, line, load_runnable):
+    cfg = load_runnable(settings)
+    (problem,) = checks.problems(cfg)
+    source, _, told = problem.partition(": ")
+    assert told == line
+    assert source in ("X.yaml", "X.yaml (default)")
+
+
+FINE = [
+    {},
+    ONE_PATHWAY,
+    {"MODEL.MODEL_NAME": "X3D", "MODEL.ARCH": "x3d", "RESNET.TRANS_FUNC": "x3d_transform"},
+    {"MODEL.MODEL_NAME": "ResNet", "MODEL.ARCH": "i3d_nopool", "DATA.NUM_FRAMES": 1},
+    # Frames of one pathway are not thinned.
+    ONE_PATHWAY | {"DATA.NUM_FRAMES": 10, "SLOWFAST.ALPHA": 4},
+    # One value serves both pathways, and so do two equal ones a single pathway.
+    {"RESNET.NUM_BLOCK_TEMP_KERNEL": [[3], [4, 4], [6], [3]]},
+    ONE_PATHWAY | {"RESNET.SPATIAL_STRIDES": [[1, 1], [2, 2], [2], [2]]},
+    {"NONLOCAL.LOCATION": [[[], []], [[1, 3], []], [[1], []], [[], []]]},
+    # The recipe cannot be trained, but it can be tested.
+    {"TRAIN.ENABLE": False, "SOLVER.MAX_EPOCH": 0, "TRAIN.BATCH_SIZE": 3, "NUM_GPUS": 2},
+    {"TRAIN.ENABLE": False, "DATA.TRAIN_CROP_SIZE": 400, "MODEL.LOSS_FUNC": "cross_entropy"},
+    {"TEST.ENABLE": False, "TEST.BATCH_SIZE": 3, "NUM_GPUS": 2},
+    # charades validates on training's scales and never looks at TEST_CROP_SIZE there.
+    {"TRAIN.DATASET": "charades", "DATA.TEST_CROP_SIZE": 182},
+    STEPS | {"SOLVER.STEPS": [0, 41], "SOLVER.LRS": [1, 0.1, 0.01]},
+    {"DATA.MULTI_LABEL": False, "MODEL.HEAD_ACT": "softmax", "MODEL.LOSS_FUNC": "cross_entropy"},
+    {"MODEL.LOSS_FUNC": "soft_cross_entropy"},
+    {"TEST.NUM_ENSEMBLE_VIEWS": -1},
+    {"TEST.NUM_ENSEMBLE_VIEWS": 1, "TEST.NUM_TEMPORAL_CLIPS": [1, 3], "TEST.NUM_SPATIAL_CROPS": 1},
+    {"NUM_GPUS": 0, "TRAIN.BATCH_SIZE": 3},
+    {"BN.NORM_TYPE": "sync_batchnorm", "BN.NUM_SYNC_DEVICES": 4, "NUM_GPUS": 1},
+    {"BN.NORM_TYPE": "sync_batchnorm", "BN.NUM_SYNC_DEVICES": 4, "NUM_GPUS": 2, "NUM_SHARDS": 2},
+    {"BN.NORM_TYPE": "sync_batchnorm", "BN.GLOBAL_SYNC": True, "BN.NUM_SYNC_DEVICES": 3},
+    {"SOLVER.CLIP_GRAD_VAL": 0, "SOLVER.CLIP_GRAD_L2NORM": 2},
+    {"SOLVER.OPTIMIZING_METHOD": "adamw", "SOLVER.MOMENTUM": 0},
+    # As released for X3D: never leaves the warm-up, which is allowed, and logged.
+    {"SOLVER.MAX_EPOCH": 2, "SOLVER.WARMUP_EPOCHS": 35, "SOLVER.BASE_LR": 0.05},
+    # As released for X3D: a ResNet of X3D's blocks, which is allowed, and logged.
+    ONE_PATHWAY | {"RESNET.TRANS_FUNC": "x3d_transform", "X3D.WIDTH_FACTOR": 2.0},
+]
+
+
+@pytest.mark.parametrize("settings", FINE)
+def test_what_can_be_run_is_not_refused(settings, load_runnable):
+    assert checks.problems(load_runnable(settings)) == []
+
+
+def test_num_pathways_and_phases(load_runnable):
+    assert num_pathways(load_runnable()) == 2
+    assert num_pathways(load_runnable(ONE_PATHWAY)) == 1
+    assert phases(load_runnable({"TRAIN.ENABLE": False})) == ["TEST"]

@@ -1,0 +1,95 @@
+"""No key is ignored in silence: each is read, refused when changed, or said to have no effect."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from slowfast.ak.config import KEYS as AK_KEYS
+from slowfast.config.keys import UPSTREAM_KEYS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# What is honoured without being read: the reason stands beside it.
+HONOURED_UNREAD = {
+    "DATA.DECODING_BACKEND": "one decoder serves whatever it says",
+}
+
+# Where keys are declared and checked, which is no reading of them.
+DECLARATIONS = [ROOT / "slowfast/config" / name for name in ("checks.py", "combinations.py")]
+DECLARATIONS += [ROOT / "slowfast/ak/config.py", *(ROOT / "slowfast/config/keys").glob("*.py")]
+
+READ_KEYS = {name for name, key in UPSTREAM_KEYS.items() if not key.not_built and not key.idle}
+
+
+@pytest.fixture(scope="module")
+def program():
+    """The text of all modules and tools, comments and strings left out."""
+    texts = []
+    for folder in ("slowfast", "tools"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if path not in DECLARATIONS:
+                text = re.sub(r'"""(?:.|\n)*?"""', "", path.read_text())
+                texts.append(re.sub(r"(^|\s)#.*", "", text))
+    return "\n".join(texts)
+
+
+@pytest.mark.parametrize("name", sorted((READ_KEYS | set(AK_KEYS)) - set(HONOURED_UNREAD)))
+def test_key_is_read_somewhere(name, program):
+    group, _, leaf = name.rpartition(".")
+    # cfg.SOLVER.BASE_LR, solver.BASE_LR, cfg.DIST_BACKEND, cfg[phase].DATASET, part.DATASET
+    owners = [rf"(?i:\b{group})"] if group else [r"\bcfg"]
+    if group in ("TRAIN", "TEST"):
+        owners += [r"\bcfg\[\w+\]", r"\bpart"]
+    reading = rf"({'|'.join(owners)})\.{leaf}\b"
+    # Or its last part as a text, where a loop goes over several keys.
+    assert re.search(rf"{reading}|\"{leaf}\"", program), f"nothing reads {name}"
+
+
+def test_no_key_is_both_refused_and_idle():
+    assert not [name for name, key in UPSTREAM_KEYS.items() if key.not_built and key.idle]
+
+
+# Whole groups are idle, since the switch that they serve is refused; of the others single keys.
+IDLE_GROUPS = (
+    "AUG",
+    "AVA",
+    "BENCHMARK",
+    "CONTRASTIVE",
+    "DEMO",
+    "DETECTION",
+    "MASK",
+    "MIXUP",
+    "MULTIGRID",
+    "MVIT",
+    "TENSORBOARD",
+)
+IDLE_KEYS = {
+    "DATA.DECODING_SHORT_SIZE",
+    "DATA.IN_VAL_CROP_RATIO",
+    "DATA.PATH_LABEL_SEPARATOR",
+    "DATA.SSL_BLUR_SIGMA_MAX",
+    "DATA.SSL_BLUR_SIGMA_MIN",
+    "DATA.SSL_COLOR_BRI_CON_SAT",
+    "DATA.SSL_COLOR_HUE",
+    "DATA.TARGET_FPS",
+    "DATA.TRAIN_PCA_EIGVAL",
+    "DATA.TRAIN_PCA_EIGVEC",
+    "SOLVER.GAMMA",
+    "SOLVER.STEP_SIZE",
+    "SOLVER.WARMUP_FACTOR",
+}
+
+
+def test_idle_keys_are_those_known_to_be():
+    idle = {name for name, key in UPSTREAM_KEYS.items() if key.idle}
+    assert {name for name in idle if not name.startswith(IDLE_GROUPS)} == IDLE_KEYS
+
+
+@pytest.mark.parametrize("group", IDLE_GROUPS)
+def test_an_idle_group_has_its_switches_refused(group):
+    names = {name: key for name, key in UPSTREAM_KEYS.items() if name.split(".")[0] == group}
+    assert all(key.idle or key.not_built for key in names.values())
+    # These four have no switch of their own: a network, a data set, a task, a program.
+    if group not in ("MVIT", "AVA", "CONTRASTIVE", "BENCHMARK"):
+        assert any(key.not_built for key in names.values())

@@ -1,0 +1,242 @@
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from fvcore.common.config import CfgNode
+
+from slowfast.ak.errors import UserError
+from slowfast.config.defaults import get_cfg
+from slowfast.config.merge import dotted_keys, nearest_key
+from slowfast.config.provenance import get
+
+REFERENCE = Path(__file__).resolve().parents[1] / "reference"
+ZOO = json.loads((REFERENCE / "zoo_configs.json").read_text())
+
+
+@pytest.mark.parametrize("name", sorted(ZOO))
+def test_published_file_loads(name, load):
+    cfg = load(ZOO[name])
+    defaults = get_cfg()
+    for key in dotted_keys(cfg):
+        assert get(cfg, key) == ZOO[name].get(key, get(defaults, key)), key
+
+
+def test_older_branch_keys_load(load):
+    cfg = load({"MVIT.POOL_KV_KERNEL": [3, 3, 3], "MVIT.POOL_SKIP_STRIDE": [[1, 2, 2, 2]]})
+    assert cfg.MVIT.POOL_KV_KERNEL == [3, 3, 3]
+
+
+def test_numbers_as_people_write_them(load):
+    cfg = load(
+        "SOLVER:\n  WARMUP_EPOCHS: 4\n  WARMUP_START_LR: 1e-4\n  LRS: [1, 1e-1]\n  MAX_EPOCH: 2.0\n"
+        "  CLIP_GRAD_L2NORM: 1\nDATA:\n  PATH_PREFIX:\nTEST:\n"
+    )
+    solver = cfg.SOLVER
+    assert (solver.WARMUP_EPOCHS, solver.WARMUP_START_LR, solver.LRS) == (4.0, 1e-4, [1, 0.1])
+    assert isinstance(solver.WARMUP_EPOCHS, float)
+    assert solver.MAX_EPOCH == 2
+    assert solver.CLIP_GRAD_L2NORM == 1.0
+    assert cfg.DATA.PATH_PREFIX == ""
+
+
+def test_bases_come_first_and_are_found_beside_the_file(write):
+    write({"TRAIN.BATCH_SIZE": 2, "TEST.BATCH_SIZE": 2, "NUM_GPUS": 2}, "a/one.yaml")
+    write("_BASE_: one.yaml\nTEST: {BATCH_SIZE: 3}\nNUM_GPUS: 3\n", "a/two.yaml")
+    write({"SHARD_ID": 3}, "other.yaml")
+    write("NUM_GPUS: 4\n_BASE_: [a/two.yaml, other.yaml]\n", "top.yaml")
+    cfg = get_cfg()
+    cfg.merge_from_file("top.yaml")
+    assert (cfg.TRAIN.BATCH_SIZE, cfg.TEST.BATCH_SIZE, cfg.NUM_GPUS, cfg.SHARD_ID) == (2, 3, 4, 3)
+
+
+def test_own_keys_can_be_set(write):
+    cfg = get_cfg()
+    cfg.MINE = CfgNode()
+    cfg.MINE.SIZE, cfg.MINE.LIST, cfg.MINE.ANY = 3, ["a"], None
+    cfg.merge_from_file(write({"MINE.SIZE": 4, "MINE.LIST": ["b", "c"], "MINE.ANY": "text"}))
+    cfg.merge_from_list(["MINE.SIZE", "5"])
+    assert (cfg.MINE.SIZE, cfg.MINE.LIST, cfg.MINE.ANY) == (5, ["b", "c"], "text")
+    with pytest.raises(UserError, match=r"MINE\.SIZE: expected a whole number; found text x"):
+        cfg.merge_from_list(["MINE.SIZE", "x"])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "key", "value"),
+    [
+        (["OUTPUT_DIR", "2024"], "OUTPUT_DIR", "2024"),
+        (["TRAIN.CHECKPOINT_FILE_PATH", "None"], "TRAIN.CHECKPOINT_FILE_PATH", ""),
+        (["SOLVER.STEPS", "[0, 41]"], "SOLVER.STEPS", [0, 41]),
+        (["SOLVER.STEPS", "(0, 41)"], "SOLVER.STEPS", [0, 41]),
+        (["SOLVER.BASE_LR", "1e-3"], "SOLVER.BASE_LR", 1e-3),
+        (["TEST.NUM_ENSEMBLE_VIEWS", "-1"], "TEST.NUM_ENSEMBLE_VIEWS", -1),
+        (["TRAIN.ENABLE", "false"], "TRAIN.ENABLE", False),
+        (["SOLVER.CLIP_GRAD_L2NORM", "None"], "SOLVER.CLIP_GRAD_L2NORM", None),
+        (["SOLVER.CLIP_GRAD_L2NORM", "2"], "SOLVER.CLIP_GRAD_L2NORM", 2.0),
+        (
+            ["NONLOCAL.LOCATION", "[[[1]], [[]], [[]], [[]]]"],
+            "NONLOCAL.LOCATION",
+            [[[1]], [[]], [[]], [[]]],
+        ),
+        (["AVA.TRAIN_LISTS", "['a.csv']"], "AVA.TRAIN_LISTS", ["a.csv"]),
+    ],
+)
+def test_override(pairs, key, value):
+    cfg = get_cfg()
+    cfg.merge_from_list(pairs)
+    assert get(cfg, key) == value
+
+
+MISTAKES = {
+    "MODEL:\n  LOS_FUNC: bce": "unknown key MODEL.LOS_FUNC; did you mean MODEL.LOSS_FUNC?",
+    "MODLE:\n  ARCH: x3d": "unknown key MODLE; did you mean MODEL?",
+    "model:\n  ARCH: x3d": "unknown key model; did you mean MODEL?",
+    "SOLVER:\n  base_lr: 1": "unknown key SOLVER.base_lr; did you mean SOLVER.BASE_LR?",
+    "SOLVER:\n  BATCH_SIZE: 1": (
+        "unknown key SOLVER.BATCH_SIZE; did you mean TRAIN.BATCH_SIZE or TEST.BATCH_SIZE?"
+    ),
+    "NUM_FRAMES: 1": "unknown key NUM_FRAMES; did you mean DATA.NUM_FRAMES?",
+    "QQQQ: 1": "unknown key QQQQ",
+    "TRAIN: 3": (
+        "TRAIN: expected the keys of this group, such as TRAIN.ENABLE; found the number 3"
+    ),
+    "NUM_GPUS: two": "NUM_GPUS: expected a whole number; found text two",
+    "NUM_GPUS: 1.5": "NUM_GPUS: expected a whole number; found the number 1.5",
+    "NUM_GPUS:": "NUM_GPUS: expected a whole number; found nothing",
+    "NUM_GPUS: {a: 1}": "NUM_GPUS: expected a whole number; found a group of keys {'a': 1}",
+    "NUM_GPUS: [1]": "NUM_GPUS: expected a whole number; found a list [1]",
+    "TRAIN:\n  ENABLE: 1": "TRAIN.ENABLE: expected True or False; found the number 1",
+    "TASK: 3": "TASK: expected text; found the number 3",
+    "TASK: on": "TASK: expected text; found True",
+    "SOLVER:\n  LRS: 1": "SOLVER.LRS: expected a list of numbers; found the number 1",
+    "SOLVER:\n  STEPS: [0, x]": (
+        "SOLVER.STEPS: expected a list of whole numbers; found a list [0, 'x']"
+    ),
+    "SOLVER:\n  CLIP_GRAD_VAL: x": "SOLVER.CLIP_GRAD_VAL: expected a number or None; found text x",
+    "NUM_GPUS: 1\nNUM_SHARDS: [": (
+        "line 2, column 14: not readable as YAML: expected the node content, but found "
+        "'<stream end>'"
+    ),
+    "TRAIN:\n\tENABLE: True": (
+        "line 2, column 1: not readable as YAML: found character '\\t' that cannot start any token"
+    ),
+    "- 1": (
+        "expected keys and values, such as `TRAIN:` and below it, indented, `BATCH_SIZE: 8`; "
+        "found a list [1]"
+    ),
+    "_BASE_: X.yaml": "_BASE_ leads back to this file itself",
+    "_BASE_: 3": "_BASE_: expected a file name, found the number 3",
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_mistake_in_a_file_is_told_in_words(text, load):
+    with pytest.raises(UserError) as error:
+        load(text)
+    assert str(error.value) in (f"X.yaml: {MISTAKES[text]}", f"./X.yaml: {MISTAKES[text]}")
+
+
+OVERRIDE_MISTAKES = {
+    ("TRAIN.BATCH_SIZE",): (
+        "overrides come in pairs, KEY VALUE, and 'TRAIN.BATCH_SIZE' at the end is left alone; "
+        "expected for example TRAIN.BATCH_SIZE 4"
+    ),
+    ("SOLVER.STEPS", "[0,", "41]"): (
+        "'[0,' is part of a list; a list goes in quotes, such as SOLVER.STEPS '[0, 41, 49]'"
+    ),
+    ("NUM_GPUS=2", "x"): "'NUM_GPUS=2': write key and value apart, as KEY VALUE",
+    ("NUM_GPU", "2"): "unknown key NUM_GPU; did you mean NUM_GPUS?",
+    ("NUM_GPUS.X", "2"): "unknown key NUM_GPUS.X; did you mean NUM_GPUS?",
+    ("TRAIN", "2"): ("TRAIN: expected the keys of this group, such as TRAIN.ENABLE; found text 2"),
+}
+
+
+@pytest.mark.parametrize("pairs", OVERRIDE_MISTAKES)
+def test_mistake_on_the_command_line_is_told_in_words(pairs):
+    with pytest.raises(UserError) as error:
+        get_cfg().merge_from_list(list(pairs))
+    assert str(error.value) == f"command line: {OVERRIDE_MISTAKES[pairs]}"
+
+
+def test_all_mistakes_are_told_at_once_and_nothing_is_set(write):
+    cfg = get_cfg()
+    with pytest.raises(UserError) as error:
+        cfg.merge_from_file(write("NUM_GPUS: 2\nNUM_SHARDS: x\nTRIAN: {ENABLE: False}\nTASK: 1\n"))
+    lines = str(error.value).splitlines()
+    assert [line.split(";")[0] for line in lines] == [
+        "X.yaml: NUM_SHARDS: expected a whole number",
+        "X.yaml: unknown key TRIAN",
+        "X.yaml: TASK: expected text",
+    ]
+    assert cfg == get_cfg()
+
+
+def test_missing_file_names_the_nearest(write):
+    write("", "configs/AK/SLOWFAST_8x8_R50.yaml")
+    write("", "configs/AK/X3D_L.yaml")
+    with pytest.raises(UserError) as error:
+        get_cfg().merge_from_file("configs/AK/SLOWFAST_8x8.yaml")
+    assert str(error.value).startswith(
+        "configs/AK/SLOWFAST_8x8.yaml: no such file; nearest: configs/AK/SLOWFAST_8x8_R50.yaml"
+    )
+    with pytest.raises(UserError, match=r"X3D_L\.yaml: no such file; nearest: configs/AK/X3D_L"):
+        get_cfg().merge_from_file("nowhere/X3D_L.yaml")
+    with pytest.raises(UserError, match="configs/AK: a folder; expected a YAML file"):
+        get_cfg().merge_from_file("configs/AK")
+
+
+def test_missing_file_where_there_are_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"a/b\.yaml: no such file, and no YAML file in a or conf"):
+        get_cfg().merge_from_file("a/b.yaml")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\x00\x01", b"a: !!python/object:os.x {}"])
+def test_what_is_no_text_or_runs_code_is_refused(content, tmp_path):
+    path = tmp_path / "X.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"X\.yaml: .*not readable as YAML"):
+        get_cfg().merge_from_file(path)
+
+
+def test_file_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "X.yaml"
+    path.write_text("NUM_GPUS: 3\n", encoding="utf-8-sig")
+    cfg = get_cfg()
+    cfg.merge_from_file(path)
+    assert cfg.NUM_GPUS == 3
+
+
+def test_list_that_contains_itself_is_refused(load):
+    with pytest.raises(UserError):
+        load("NONLOCAL:\n  POOL: &a [*a]\n")
+
+
+def test_empty_file_sets_nothing(load):
+    assert load("# nothing yet\n") == get_cfg()
+
+
+def test_key_given_twice_is_warned_about(load, caplog):
+    with caplog.at_level(logging.WARNING):
+        cfg = load("TRAIN:\n  BATCH_SIZE: 2\nTEST:\n  BATCH_SIZE: 3\nTRAIN:\n  ENABLE: False\n")
+    assert cfg.TRAIN.BATCH_SIZE == 64
+    assert "X.yaml: line 5: TRAIN stands here again (first in line 1)" in caplog.text
+
+
+def test_key_that_no_version_reads_is_passed_over(load, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert load({"DATA_LOADER.PREFETCH": True}) == get_cfg()
+    assert "DATA_LOADER.PREFETCH is passed over" in caplog.text
+
+
+def test_nearest_key():
+    cfg = get_cfg()
+    assert nearest_key(cfg, "TRAIN.DATASETS") == "TRAIN.DATASET"
+    assert nearest_key(cfg, "TENSORBOARD.MODEL_VIZ") == "TENSORBOARD.MODEL_VIS"
+    assert nearest_key(cfg, "ZZZ.ZZZZ") is None
+
+
+def test_file_may_be_a_path(tmp_path):
+    path = Path(tmp_path, "X.yaml")
+    path.write_text("NUM_GPUS: 3\n")
+    get_cfg().merge_from_file(path)

@@ -1,0 +1,84 @@
+import copy
+import pickle
+
+import pytest
+import torch.multiprocessing
+
+from slowfast.config import provenance
+from slowfast.config.defaults import get_cfg
+
+
+@pytest.fixture
+def cfg(write):
+    cfg = get_cfg()
+    write({"SOLVER.MAX_EPOCH": 7, "DATA.NUM_FRAMES": 4, "OUTPUT_DIR": "here"}, "base.yaml")
+    write("_BASE_: base.yaml\nSOLVER:\n  MAX_EPOCH: 9\n", "top.yaml")
+    cfg.merge_from_file("top.yaml")
+    cfg.merge_from_list(["TRAIN.BATCH_SIZE", "2"])
+    return cfg
+
+
+EXPECTED = {
+    "SOLVER.MAX_EPOCH": "top.yaml",
+    "DATA.NUM_FRAMES": "base.yaml",
+    "OUTPUT_DIR": "base.yaml",
+    "TRAIN.BATCH_SIZE": "command line",
+    "SOLVER.BASE_LR": "top.yaml (default)",
+}
+
+
+def sources(cfg):
+    return {key: provenance.source_of(cfg, key) for key in EXPECTED}
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        lambda cfg: cfg,
+        lambda cfg: cfg.clone(),
+        copy.deepcopy,
+        lambda c: pickle.loads(pickle.dumps(c)),
+    ],
+    ids=["itself", "clone", "deepcopy", "pickle"],
+)
+def test_source_of_each_key(cfg, copied):
+    assert sources(copied(cfg)) == EXPECTED
+
+
+def _report(rank, cfg, queue):
+    queue.put(sources(cfg))
+
+
+def test_source_reaches_a_spawned_process(cfg):
+    context = torch.multiprocessing.get_context("spawn")
+    queue = context.SimpleQueue()
+    process = context.Process(target=_report, args=(0, cfg, queue))
+    process.start()
+    reported = queue.get()
+    process.join()
+    assert reported == EXPECTED
+
+
+def test_sources_are_no_keys(cfg):
+    assert "top.yaml" not in cfg.dump()
+    assert set(cfg) == set(get_cfg())
+
+
+def test_change_by_a_program_is_seen(cfg):
+    cfg.SOLVER.MAX_EPOCH = 3
+    cfg.SOLVER.BASE_LR = 3.0
+    assert provenance.source_of(cfg, "SOLVER.MAX_EPOCH") == "set by the program"
+    assert provenance.source_of(cfg, "SOLVER.BASE_LR") == "set by the program"
+    assert provenance.source_of(get_cfg(), "SOLVER.BASE_LR") == "default"
+
+
+def test_last_word_wins(cfg):
+    cfg.merge_from_list(["SOLVER.MAX_EPOCH", 9])
+    assert provenance.source_of(cfg, "SOLVER.MAX_EPOCH") == "command line"
+    assert provenance.recorded(cfg)["SOLVER.MAX_EPOCH"] == "command line"
+
+
+def test_describe(cfg):
+    assert provenance.describe(cfg, "SOLVER.MAX_EPOCH") == "top.yaml: SOLVER.MAX_EPOCH = 9"
+    assert provenance.describe(cfg, "TASK") == "top.yaml (default): TASK = ''"
+    assert provenance.show(list(range(100))).endswith("...")

@@ -1,0 +1,147 @@
+"""The YAML files below configs/: what they set, and that they can be run."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from slowfast.ak.config import KEYS as AK_KEYS
+from slowfast.config import checks
+from slowfast.config.defaults import assert_and_infer_cfg, get_cfg
+from slowfast.config.merge import dotted_keys
+from slowfast.config.provenance import get
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "tests" / "reference"
+AK = {
+    name: ROOT / "configs/AK" / f"{name}.yaml"
+    for name in ("I3D_8x8_R50", "SLOWFAST_8x8_R50", "X3D_L")
+}
+ALL = sorted((ROOT / "configs").rglob("*.yaml"))
+OURS = [path for path in ALL if path.stem != "DEMO"]
+
+# What ours set otherwise than the released files, beside TEST.SAVE_RESULTS_PATH.
+CORRECTED = {
+    "TRAIN.DATASET": "ak",
+    "TEST.DATASET": "ak",
+    "MODEL.LOSS_FUNC": "bce_loss",
+    "DATA_LOADER.NUM_WORKERS": 8,
+}
+RECIPE = {
+    "I3D_8x8_R50": (8, 4, 0.1),
+    "SLOWFAST_8x8_R50": (8, 8, 0.0375),
+    "X3D_L": (8, 8, 0.05),
+}
+# The file of the zoo's weights, and the published configuration that they were trained with.
+KINETICS = {
+    "I3D_8x8_R50": ("I3D_8x8_R50.pkl", "caffe2", "Kinetics/c2/I3D_8x8_R50"),
+    "SLOWFAST_8x8_R50": ("SLOWFAST_8x8_R50.pkl", "caffe2", "Kinetics/c2/SLOWFAST_8x8_R50"),
+    "X3D_L": ("x3d_l.pyth", "pytorch", "Kinetics/X3D_L"),
+}
+
+
+def read(path):
+    cfg = get_cfg()
+    cfg.merge_from_file(path)
+    return cfg
+
+
+def zoo(name):
+    return json.loads((REFERENCE / "zoo_configs.json").read_text())[name]
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_can_be_run_without_a_warning(path):
+    cfg = assert_and_infer_cfg(read(path))
+    assert checks.warnings(cfg) == []
+
+
+@pytest.mark.parametrize("name", AK)
+def test_has_the_released_settings_save_what_is_corrected(name):
+    released = json.loads((REFERENCE / "models" / f"AK__{name}.json").read_text())["overrides"]
+    expected = released | CORRECTED
+    if name == "X3D_L":
+        expected["SOLVER.MAX_EPOCH"] = 200
+    cfg, defaults = read(AK[name]), get_cfg()
+    own = {"TEST.SAVE_RESULTS_PATH", *(key for key in AK_KEYS if key.startswith("RECIPE."))}
+    for key in set(dotted_keys(cfg)) - own:
+        assert get(cfg, key) == expected.get(key, get(defaults, key)), key
+
+
+@pytest.mark.parametrize("name", AK)
+def test_says_what_the_published_run_had(name):
+    recipe = read(AK[name]).RECIPE
+    assert RECIPE[name] == (recipe.GLOBAL_BATCH, recipe.NORM_GROUP, recipe.BASE_LR)
+    assert recipe.INIT == "scratch"
+
+
+@pytest.mark.parametrize("name", AK)
+def test_results_need_no_folder_that_nothing_makes(name):
+    path = read(AK[name]).TEST.SAVE_RESULTS_PATH
+    assert path.endswith(".pkl")
+    assert "/" not in path
+
+
+@pytest.mark.parametrize("name", AK)
+def test_kinetics_form_differs_in_its_start_alone(name):
+    plain, kinetics = read(AK[name]), read(AK[name].with_stem(f"{name}_K400"))
+    differs = {key for key in dotted_keys(plain) if get(plain, key) != get(kinetics, key)}
+    weights, kind, _ = KINETICS[name]
+    assert differs - {"TRAIN.CHECKPOINT_TYPE"} == {
+        "TRAIN.CHECKPOINT_FILE_PATH",
+        "TRAIN.CHECKPOINT_EPOCH_RESET",
+        "RECIPE.INIT",
+        "OUTPUT_DIR",
+    }
+    assert Path(kinetics.TRAIN.CHECKPOINT_FILE_PATH).name == weights
+    assert kind == kinetics.TRAIN.CHECKPOINT_TYPE
+    assert kinetics.TRAIN.CHECKPOINT_EPOCH_RESET
+    assert kinetics.RECIPE.INIT == "kinetics"
+
+
+@pytest.mark.parametrize("name", AK)
+def test_network_is_the_one_whose_kinetics_weights_are_named(name):
+    """All that shapes its parameters, but the classes, is as in the weights' own recipe."""
+    cfg, defaults, published = read(AK[name]), get_cfg(), zoo(KINETICS[name][2])
+    shaping = ["MODEL.ARCH", "MODEL.MODEL_NAME", "DATA.REVERSE_INPUT_CHANNEL"]
+    shaping += [
+        key
+        for key in dotted_keys(cfg)
+        if key.startswith(("RESNET.", "SLOWFAST.", "X3D.", "NONLOCAL.LOCATION"))
+    ]
+    shaping.remove("RESNET.ZERO_INIT_FINAL_BN")
+    # Kinetics videos are decoded to RGB, whatever the key says.
+    shaping.remove("DATA.REVERSE_INPUT_CHANNEL")
+    for key in shaping:
+        assert get(cfg, key) == published.get(key, get(defaults, key)), key
+
+
+@pytest.mark.parametrize("name", AK)
+def test_upstreams_older_branch_knows_every_key(name):
+    known = json.loads((REFERENCE / "config_defaults_haooooooqi-patch-2.json").read_text())
+    for stem in (name, f"{name}_K400"):
+        tree = yaml.safe_load(AK[name].with_stem(stem).read_text())
+        keys = [
+            f"{group}.{leaf}" if isinstance(inner, dict) else group
+            for group, inner in tree.items()
+            for leaf in (inner if isinstance(inner, dict) else [""])
+        ]
+        assert set(keys) - {"_BASE_"} <= {*known, *AK_KEYS}
+
+
+def test_charades_is_the_published_recipe():
+    published = zoo("Charades/SLOWFAST_16x8_R50")
+    cfg, defaults = read(ROOT / "configs/Charades/SLOWFAST_16x8_R50.yaml"), get_cfg()
+    for key in dotted_keys(cfg):
+        assert get(cfg, key) == published.get(key, get(defaults, key)), key
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
+def test_is_written_for_people(path):
+    """Opens with what it is, gives the command, and fits on a screen."""
+    text = path.read_text()
+    assert text.startswith("# ")
+    assert "python tools/run_net.py --cfg configs/" in text
+    assert "\t" not in text
+    assert max(map(len, text.splitlines())) <= 100

@@ -1,0 +1,98 @@
+import math
+
+import pytest
+
+from slowfast.config.keys import UPSTREAM_KEYS
+from slowfast.config.schema import Key, WrongType, coerce, expected, idle, not_built, numbers_in
+
+
+@pytest.mark.parametrize(
+    ("value", "default", "kind", "result"),
+    [
+        (4, 0.0, "", 4.0),
+        ("1e-4", 0.1, "", 1e-4),
+        ("inf", 0.1, "", math.inf),
+        (8.0, 8, "", 8),
+        ("8", 8, "", 8),
+        (2.0, [1], "", WrongType),
+        ((1, 2), [3], "", [1, 2]),
+        ([1, "1e-5"], [], "float", [1.0, 1e-5]),
+        ([0, 41], [], "int", [0, 41]),
+        ([[3, 3], [4, 4]], [[3]], "", [[3, 3], [4, 4]]),
+        ([[[], []]], [[[]]], "int", [[[], []]]),
+        ([1, 2], (3, 4), "", (1, 2)),
+        ([[1, 2.0]], [], "list", [[1, 2.0]]),
+        (None, None, "float", None),
+        ("None", None, "float", None),
+        (1, None, "float", 1.0),
+        ([1, 3, 3], None, "list", [1, 3, 3]),
+        ("anything", None, "", "anything"),
+        (None, "text", "", ""),
+        ("None", "text", "", ""),
+        ("true", False, "", True),
+        (True, False, "", True),
+        (1, False, "", WrongType),
+        (True, 1, "", WrongType),
+        (True, 1.0, "", WrongType),
+        (8.5, 8, "", WrongType),
+        (math.inf, 8, "", WrongType),
+        (math.nan, 8, "", WrongType),
+        (10**400, 1.0, "", WrongType),
+        ("a", 8, "", WrongType),
+        ("a", 0.1, "", WrongType),
+        (None, 8, "", WrongType),
+        (3, "text", "", WrongType),
+        (3, [1], "", WrongType),
+        ("01", [1], "", WrongType),
+        ([1.5], [1], "", WrongType),
+        ([[1]], [1], "", WrongType),
+        ({"a": 1}, [1], "", WrongType),
+        ([{"a": 1}], [], "list", WrongType),
+        ({}, 1, "", WrongType),
+        ("a", None, "float", WrongType),
+        (3, None, "list", WrongType),
+    ],
+)
+def test_coerce(value, default, kind, result):
+    if result is WrongType:
+        if value == 2.0:
+            assert coerce([value], default, kind) == [2]
+        with pytest.raises(WrongType):
+            coerce(value, default, kind)
+    else:
+        coerced = coerce(value, default, kind)
+        assert coerced == result
+        assert type(coerced) is type(result)
+
+
+@pytest.mark.parametrize("name", sorted(UPSTREAM_KEYS))
+def test_defaults_are_of_their_own_type(name):
+    key = UPSTREAM_KEYS[name]
+    assert coerce(key.default, key.default, key.kind) == key.default
+
+
+@pytest.mark.parametrize("name", sorted(UPSTREAM_KEYS))
+def test_what_a_default_cannot_tell_is_said(name):
+    key = UPSTREAM_KEYS[name]
+    if key.default is None or key.default == []:
+        assert key.kind in ("int", "float", "str", "list")
+
+
+def test_expected_in_words():
+    assert expected(1) == "a whole number"
+    assert expected([0.5]) == "a list of numbers, such as [0.5]"
+    assert expected([], "int") == "a list of whole numbers"
+    assert expected([[3], [4]]) == "a list of lists, such as [[3], [4]]"
+    assert expected(None, "float") == "a number or None"
+    assert expected(None, "list") == "a list or None"
+
+
+def test_a_group_is_marked_but_for_what_is_marked_already():
+    group = idle("no switch", {**not_built("a switch", {"A": Key(False, "A.")}), "B": Key(1, "B.")})
+    assert (group["A"].not_built, group["A"].idle) == ("a switch", "")
+    assert (group["B"].not_built, group["B"].idle) == ("", "no switch")
+    assert group["A"].help == "A. Refused when changed: a switch is not built here yet."
+
+
+def test_numbers_in():
+    assert numbers_in([[1, [2.5]], "3", True, None]) == [1, 2.5]

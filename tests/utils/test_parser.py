@@ -1,0 +1,129 @@
+from argparse import Namespace
+
+import pytest
+
+from slowfast.ak.errors import UserError
+from slowfast.config.defaults import get_cfg
+from slowfast.config.provenance import source_of
+from slowfast.utils.parser import load_config, parse_args
+
+
+@pytest.mark.parametrize(
+    ("line", "files", "opts"),
+    [
+        ("--cfg a.yaml", ["a.yaml"], []),
+        ("--cfg a.yaml b.yml", ["a.yaml", "b.yml"], []),
+        ("--cfg a.yaml NUM_GPUS 0", ["a.yaml"], ["NUM_GPUS", "0"]),
+        ("--cfg a.yaml b.yaml NUM_GPUS 0", ["a.yaml", "b.yaml"], ["NUM_GPUS", "0"]),
+        ("--cfg a.yaml --opts NUM_GPUS 0", ["a.yaml"], ["NUM_GPUS", "0"]),
+        ("--opts NUM_GPUS 0 --cfg a.yaml", ["a.yaml"], ["NUM_GPUS", "0"]),
+        ("NUM_GPUS 0 --cfg a.yaml", ["a.yaml"], ["NUM_GPUS", "0"]),
+        ("--cfg a.yaml --shard_id 1 NUM_GPUS 0", ["a.yaml"], ["NUM_GPUS", "0"]),
+        ("--cfg a.yaml TASK x --num_shards 2", ["a.yaml"], ["TASK", "x"]),
+        ("--cfg a.yaml --opts A 1 --num_shards 2 B 2", ["a.yaml"], ["A", "1", "B", "2"]),
+        ("--cfg a.yaml OUTPUT_DIR b/c.yaml", ["a.yaml"], ["OUTPUT_DIR", "b/c.yaml"]),
+        ("--cfg noending A 1", ["noending"], ["A", "1"]),
+        ("--cfg a.yaml V -1", ["a.yaml"], ["V", "-1"]),
+        ("--cfg a.yaml --opts V -1e-4 W -inf", ["a.yaml"], ["V", "-1e-4", "W", "-inf"]),
+    ],
+)
+def test_files_and_overrides(line, files, opts):
+    args = parse_args(line.split())
+    assert (args.cfg_files, args.opts) == (files, opts)
+
+
+def test_options_of_a_run_on_several_machines():
+    line = "--cfg a.yaml --init_method tcp://h:1 --num_shards 3 --shard_id 2 NUM_GPUS 0"
+    args = parse_args(line.split())
+    assert (args.init_method, args.num_shards, args.shard_id) == ("tcp://h:1", 3, 2)
+    args = parse_args(["--cfg", "a.yaml"])
+    assert (args.init_method, args.num_shards, args.shard_id) == (
+        "tcp://localhost:9999",
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", "--cfg is missing: name a file"),
+        ("NUM_GPUS 0", "--cfg is missing"),
+        ("--cfg", "expected at least one argument"),
+        ("--cfg a.yaml --num_shard 2", "unknown option --num_shard"),
+        ("--cfg a.yaml --num_shards two", "invalid int value"),
+    ],
+)
+def test_wrong_command_line_exits_with_2(line, words, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        parse_args(line.split())
+    assert exit_.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_help_teaches_by_example(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        parse_args(["--help"])
+    assert exit_.value.code == 0
+    text = capsys.readouterr().out
+    for example in ("configs/AK/SLOWFAST_8x8_R50.yaml", "TRAIN.ENABLE False", "--opts SOLVER"):
+        assert example in text
+
+
+def test_keys_are_explained(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        parse_args(["--keys", "TRAIN.BATCH_SIZE"])
+    assert exit_.value.code == 0
+    assert "TRAIN.BATCH_SIZE: 64\n    Clips in a step" in capsys.readouterr().out
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text("NUM_SHARDS: 4\nTRAIN:\n  BATCH_SIZE: 6\n")
+    (tmp_path / "b.yaml").write_text("TRAIN:\n  BATCH_SIZE: 7\n")
+
+
+def test_load_config_takes_the_first_file_or_the_one_it_is_given(files):
+    args = parse_args(["--cfg", "a.yaml", "b.yaml", "NUM_GPUS", "0"])
+    assert load_config(args).TRAIN.BATCH_SIZE == 6
+    cfg = load_config(args, "b.yaml")
+    assert (cfg.TRAIN.BATCH_SIZE, cfg.NUM_GPUS) == (7, 0)
+    assert load_config(args, path_to_config="b.yaml") == cfg
+
+
+def test_command_line_goes_before_the_file(files):
+    line = "--cfg a.yaml --num_shards 2 --shard_id 1 TRAIN.BATCH_SIZE 8"
+    cfg = load_config(parse_args(line.split()))
+    assert (cfg.NUM_SHARDS, cfg.SHARD_ID, cfg.TRAIN.BATCH_SIZE) == (2, 1, 8)
+    assert source_of(cfg, "NUM_SHARDS") == "command line"
+    assert source_of(cfg, "TRAIN.BATCH_SIZE") == "command line"
+
+
+def test_file_holds_where_the_command_line_is_silent(files):
+    assert load_config(parse_args(["--cfg", "a.yaml"])).NUM_SHARDS == 4
+
+
+def test_namespaces_of_users_own_programs(files):
+    assert load_config(Namespace()) == get_cfg()
+    assert load_config(Namespace(cfg_files=[], opts=None)) == get_cfg()
+    cfg = load_config(
+        Namespace(
+            cfg_file="b.yaml",
+            opts=["NUM_GPUS", 0],
+            num_shards=1,
+            shard_id=0,
+            rng_seed=5,
+            output_dir="out",
+        )
+    )
+    assert (cfg.TRAIN.BATCH_SIZE, cfg.NUM_GPUS, cfg.RNG_SEED) == (7, 0, 5)
+    assert cfg.OUTPUT_DIR == "out"
+
+
+def test_mistakes_are_told_with_their_source(files):
+    args = parse_args(["--cfg", "a.yaml", "TRAIN.BATCH_SIZ", "3"])
+    with pytest.raises(UserError, match=r"^command line: unknown key TRAIN\.BATCH_SIZ; did you"):
+        load_config(args)
+    with pytest.raises(UserError, match=r"^c\.yaml: no such file; nearest: [ab]\.yaml"):
+        load_config(parse_args(["--cfg", "c.yaml"]))
