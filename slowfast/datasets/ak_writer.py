@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from openpyxl import Workbook
-from PIL import Image
 from tqdm import tqdm
 
 LIST_HEADER = "original_vido_id video_id frame_id path labels"  # the misspelling is the format's
@@ -119,7 +119,9 @@ def write_clip(
         # The JPEGs come from the mp4, not from `frames`: both readers then see the same clip.
         for number, pixels in enumerate(decode_rgb(new_video), start=1):
             path = new_images / f"{name}_{number:06d}.jpg"
-            Image.fromarray(pixels).save(path, quality=jpeg_quality)
+            quality = (cv2.IMWRITE_JPEG_QUALITY, jpeg_quality)
+            if not cv2.imwrite(str(path), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), quality):
+                raise OSError(f"{path}: cannot be written")
         if number != num_frames:
             raise RuntimeError(f"{new_video}: {num_frames} frames were written, {number} decode")
         new_images.rename(images)

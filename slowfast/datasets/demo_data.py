@@ -290,13 +290,13 @@ def _draw_scene(rng: np.random.Generator, size: Size, cast: list[tuple[str, str]
     coats = rng.permutation(demo_scenes.contrasting_coats(ground))
     if len(cast) == 1:
         places = [rng.uniform(-0.12, 0.12, size=2)]
-        radii, reach = (0.16, 0.22), 0.36
+        radii, reach = (0.18, 0.23), 0.36
     else:
         side = np.array([0.27, rng.uniform(-0.1, 0.1)])
         if rng.random() < 0.5:
             side = side[::-1]
         places = [side, -side]
-        radii, reach = (0.12, 0.16), 0.26
+        radii, reach = (0.14, 0.17), 0.26
     actors = tuple(
         Actor(
             shape=shape,

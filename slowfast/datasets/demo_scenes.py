@@ -12,8 +12,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import cv2
 import numpy as np
-from PIL import Image
 
 SHAPES = ("Circle", "Square", "Triangle", "Star")
 PEBBLE = "Pebble"  # an actor whose shape is no class
@@ -36,9 +36,9 @@ REVERSED = {"Moving left": "Moving right", "Moving up": "Moving down", "Growing"
 _OUTLINES = {
     "Square": (4, 1.25, math.cos(math.pi / 4)),
     "Triangle": (3, 1.5, math.cos(math.pi / 3)),
-    "Star": (5, 1.55, 0.4),
+    "Star": (5, 1.6, 0.38),
 }
-_FARTHEST = 1.55  # the farthest that any outline reaches, in radii
+_FARTHEST = 1.6  # the farthest that any outline reaches, in radii
 _DIRECTIONS = {
     "Moving left": (-1.0, 0.0),
     "Moving right": (1.0, 0.0),
@@ -190,8 +190,8 @@ def paint_ground(rng: np.random.Generator, width: int, height: int, ground: int)
     relief = np.zeros((height, width), dtype=np.float32)
     for octave, cells in enumerate((3, 6, 12, 24)):
         coarse = rng.normal(size=(cells, cells + 1)).astype(np.float32)
-        smooth = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-        relief += np.asarray(smooth) * 0.55**octave
+        smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+        relief += smooth * 0.55**octave
     relief += np.linspace(-0.8, 0.8, height, dtype=np.float32)[:, None]
     level = 1 + 0.45 * relief / relief.std()
     colours = _GROUNDS[ground]

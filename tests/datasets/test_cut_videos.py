@@ -3,10 +3,10 @@
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 import pytest
 from openpyxl import load_workbook
-from PIL import Image
 
 from slowfast.ak.errors import UserError
 from slowfast.datasets import ak_writer, cut_videos
@@ -65,7 +65,7 @@ def cut(tmp_path):
 
 def images(root, name):
     paths = sorted((root / "image" / name).iterdir())
-    return np.stack([np.asarray(Image.open(path)) for path in paths])
+    return np.stack([cv2.imread(str(path))[..., ::-1] for path in paths])
 
 
 def numbers(frames):
