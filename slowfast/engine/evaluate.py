@@ -23,8 +23,8 @@ def evaluate(
     to_input: InputTransform,
     meter: ValMeter,
     classes: ClassTable | None,
-) -> None:
-    """Scores the validation clips and logs mAP (multi-label) or top-1 and top-5 error."""
+) -> dict:
+    """Scores the validation clips, and logs and returns mAP or, single label, top-k errors."""
     device = get_device(cfg)
     network = unwrap(model).eval()
     shuffle_dataset(loader, epoch)
@@ -44,8 +44,9 @@ def evaluate(
     bar.close()
     scores, targets = gather_clips(scores, targets, indices)
     meter.update_predictions(scores, targets)
-    meter.log_epoch_stats(epoch, segments=classes.segments if classes else None)
+    figures = meter.log_epoch_stats(epoch, segments=classes.segments if classes else None)
     meter.reset()
+    return figures
 
 
 def gather_clips(

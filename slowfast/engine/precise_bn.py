@@ -5,6 +5,7 @@ have changed since. Wu and Johnson, "Rethinking 'Batch' in BatchNorm" (2021), re
 averages over some hundred batches with fixed weights; fvcore has their code.
 """
 
+import logging
 from collections.abc import Iterator
 
 import torch
@@ -15,7 +16,11 @@ from torch.utils.data import DataLoader
 
 from slowfast.ak.pixels import InputTransform
 from slowfast.datasets.loader import shuffle_dataset
+from slowfast.engine.progress import progress_bar
 from slowfast.engine.runtime import share_norm_statistics, unwrap
+
+# Our bar says it, where there is a terminal.
+logging.getLogger("fvcore.nn.precise_bn").setLevel(logging.WARNING)
 
 
 def update_norm_statistics(
@@ -32,10 +37,14 @@ def update_norm_statistics(
     if not get_bn_modules(network):
         return
     shuffle_dataset(loader, epoch)
+    num_batches = min(cfg.BN.NUM_BATCHES_PRECISE, len(loader))
+    bar = progress_bar(num_batches, "precise batch norm")
 
     def batches() -> Iterator[list[torch.Tensor]]:
         for (clips,), *_ in loader:
+            bar.update()
             yield to_input(clips.to(device, non_blocking=True))
 
-    update_bn_stats(network, batches(), min(cfg.BN.NUM_BATCHES_PRECISE, len(loader)))
+    update_bn_stats(network, batches(), num_batches)
+    bar.close()
     share_norm_statistics(network)

@@ -66,7 +66,9 @@ def norm_group(cfg: CfgNode) -> int:
     """Clips whose statistics one batch norm shares: the batch of a process, split or synced."""
     clips = cfg.TRAIN.BATCH_SIZE // max(1, cfg.NUM_GPUS)
     if cfg.BN.NORM_TYPE == "sync_batchnorm":
-        return clips * min(cfg.BN.NUM_SYNC_DEVICES, distributed.get_world_size())
+        world_size = distributed.get_world_size()
+        devices = world_size if cfg.BN.GLOBAL_SYNC else min(cfg.BN.NUM_SYNC_DEVICES, world_size)
+        return clips * devices
     if cfg.BN.NORM_TYPE == "sub_batchnorm":
         return clips // cfg.BN.NUM_SPLITS
     return clips

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from slowfast.ak.pixels import InputTransform
+from slowfast.config import checks
 from slowfast.datasets.loader import construct_loader, read_class_table, shuffle_dataset
 from slowfast.engine.evaluate import evaluate
 from slowfast.engine.pending import PendingSteps
@@ -43,6 +44,8 @@ def train(cfg: CfgNode) -> None:
     """
     logging.setup_logging(cfg.OUTPUT_DIR)
     logger.debug(f"Configuration:\n{cfg.dump()}")
+    for warning in checks.warnings(cfg):  # the terminal has them, from before there was a log
+        logger.debug(warning)
     seed_everything(cfg.RNG_SEED)
 
     train_loader = construct_loader(cfg, "train")
@@ -67,7 +70,7 @@ def train(cfg: CfgNode) -> None:
 
     for epoch in range(start_epoch, cfg.SOLVER.MAX_EPOCH):
         seed_everything(cfg.RNG_SEED, epoch)
-        train_epoch(
+        figures = train_epoch(
             cfg, epoch, train_loader, model, loss_function, optimizer, scaler, to_input, train_meter
         )
 
@@ -81,7 +84,8 @@ def train(cfg: CfgNode) -> None:
         if saves:
             checkpoint.save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, epoch, cfg, scaler)
         if evaluates:
-            evaluate(cfg, epoch, val_loader, model, to_input, val_meter, classes)
+            figures |= evaluate(cfg, epoch, val_loader, model, to_input, val_meter, classes)
+        logger.info(epoch_line(figures))
 
 
 def train_epoch(
@@ -94,8 +98,11 @@ def train_epoch(
     scaler: torch.amp.GradScaler,
     to_input: InputTransform,
     meter: TrainMeter,
-) -> None:
+) -> dict:
     """One pass over the training clips.
+
+    Returns:
+        The figures of the epoch, as they stand in json_stats.
 
     Raises:
         DivergedError: when the loss is no longer finite. All losses of the epoch have been read
@@ -145,5 +152,18 @@ def train_epoch(
         meter.iter_tic()
     read_losses()
     bar.close()
-    meter.log_epoch_stats(epoch)
+    figures = meter.log_epoch_stats(epoch)
     meter.reset()
+    return figures
+
+
+def epoch_line(figures: dict) -> str:
+    """An epoch's figures for a person: loss, and what an evaluation found, in per cent."""
+    names = {"map": "mAP", "top1_err": "top-1 error", "top5_err": "top-5 error"}
+    line = f"Epoch {figures['epoch']}: loss {figures['loss']:.4f}, lr {figures['lr']:.3g}"
+    for key, value in figures.items():
+        if key in names:
+            line += f", {names[key]} {value * (100 if key == 'map' else 1):.2f} %"
+        elif key.startswith("map_") and value == value:
+            line += f", {key.removeprefix('map_')} {100 * value:.2f}"
+    return line

@@ -199,8 +199,8 @@ def log_model_info(model: nn.Module, cfg: CfgNode, use_train_input: bool = True)
     logger.debug(f"Model:\n{network}")
     logger.info(
         f"Model {cfg.MODEL.MODEL_NAME} ({cfg.MODEL.ARCH}): {sum(sizes) / 1e6:.4g} M parameters, "
-        f"{trainable / 1e6:.4g} M of them trained; {_count_flops(network, cfg, crop)}; "
-        f"GPU memory {gpu_mem_usage():.2f} GiB."
+        f"{trainable / 1e6:.4g} M of them trained; {_count_flops(network, cfg, crop)}"
+        + (f"; GPU memory {gpu_mem_usage():.2f} GiB." if torch.cuda.is_available() else ".")
     )
 
 
