@@ -1,0 +1,230 @@
+"""Batch normalisation over one device, over part of its batch, over many devices, or frozen.
+
+The statistics of a batch are those of the clips that are normalised together, the norm group:
+
+- ``batchnorm``: the clips of one device;
+- ``sub_batchnorm``: each of NUM_SPLITS parts of a device's clips, as if on devices of their own;
+- ``sync_batchnorm``: the clips of NUM_SYNC_DEVICES devices, or of all of them with GLOBAL_SYNC.
+
+All but `SubBatchNorm3d` have the parameters and buffers of `torch.nn.BatchNorm3d`, by name.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from fvcore.common.config import CfgNode
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from slowfast.ak.errors import UserError
+from slowfast.models.settings import look_up
+
+
+def get_norm(cfg: CfgNode) -> Callable[..., nn.Module]:
+    """The normalisation layer of BN.NORM_TYPE, or the frozen one with MODEL.FROZEN_BN.
+
+    With several processes every process has to call this alike: it makes their norm groups.
+
+    Returns:
+        a callable of num_features, which also takes `eps` and `momentum` as
+        `torch.nn.BatchNorm3d` does (1e-5 and 0.1 if not given).
+
+    Raises:
+        UserError: no such type, or the devices cannot be cut into groups of NUM_SYNC_DEVICES.
+    """
+    makers = {
+        "batchnorm": lambda: nn.BatchNorm3d,
+        "sub_batchnorm": lambda: partial(SubBatchNorm3d, num_splits=cfg.BN.NUM_SPLITS),
+        "sync_batchnorm": lambda: _sync_norm(cfg),
+    }
+    maker = look_up("BN.NORM_TYPE", cfg.BN.NORM_TYPE, makers)
+    return FrozenBatchNorm3d if cfg.MODEL.FROZEN_BN else maker()
+
+
+def _sync_norm(cfg: CfgNode) -> Callable[..., nn.Module]:
+    """Synchronised normalisation for the processes that run now, one process a device."""
+    world_size = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    size = world_size if cfg.BN.GLOBAL_SYNC else min(cfg.BN.NUM_SYNC_DEVICES, world_size)
+    if size <= 1:
+        return nn.BatchNorm3d
+    if world_size % size:
+        raise UserError(
+            f"BN.NUM_SYNC_DEVICES: found {size}, which does not divide the {world_size} devices of "
+            f"this run; take a divisor, or BN.GLOBAL_SYNC True for all devices together"
+        )
+    group, _ = dist.new_subgroups(size)
+    on_gpu = cfg.NUM_GPUS > 0 and torch.cuda.is_available()
+    return partial(nn.SyncBatchNorm if on_gpu else SyncBatchNorm3d, process_group=group)
+
+
+class FrozenBatchNorm3d(nn.BatchNorm3d):
+    """Normalises by its running statistics, and changes nothing in training.
+
+    For fine-tuning on batches too small for statistics of their own. Statistics, weight and bias
+    stay as they were loaded; gradients pass through to what comes before.
+    """
+
+    def __init__(self, num_features: int, **kwargs: Any) -> None:
+        super().__init__(num_features, **kwargs)
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> "FrozenBatchNorm3d":
+        """Stay in evaluation mode, whatever is asked."""
+        return super().train(False)
+
+
+class SubBatchNorm3d(_BatchNorm):
+    """Normalises each of `num_splits` parts of a batch by itself; weight and bias are shared.
+
+    In training ``split_bn`` takes the parts as channels of their own and keeps one running mean and
+    variance for each part. In evaluation ``bn`` normalises, by what `aggregate_stats` last folded.
+
+    Args:
+        num_features: channels.
+        num_splits: parts; the batch has to be a multiple of it.
+        eps, momentum, affine: as in `torch.nn.BatchNorm3d`.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        num_splits: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats=False)
+        self.num_splits = num_splits
+        self.bn = nn.BatchNorm3d(num_features, eps, momentum, affine=False)
+        self.split_bn = nn.BatchNorm3d(num_features * num_splits, eps, momentum, affine=False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "SubBatchNorm3d":
+        """Switch to training or evaluation; ``bn`` has no part in training."""
+        super().train(mode)
+        self.bn.eval()
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            clips = x.shape[0]
+            if clips % self.num_splits:
+                raise UserError(
+                    f"BN.NUM_SPLITS: a batch of {clips} clips cannot be cut into "
+                    f"{self.num_splits} equal parts; expected a multiple of {self.num_splits}"
+                )
+            parts = x.reshape(clips // self.num_splits, -1, *x.shape[2:])
+            x = self.split_bn(parts).reshape(x.shape)
+        else:
+            x = self.bn(x)
+        if self.affine:
+            shape = (1, -1, 1, 1, 1)
+            x = x * self.weight.view(shape) + self.bias.view(shape)
+        return x
+
+    @torch.no_grad()
+    def aggregate_stats(self) -> None:
+        """Fold the statistics of the parts into those of ``bn``: mean and variance of the whole."""
+        means = self.split_bn.running_mean.view(self.num_splits, -1)
+        variances = self.split_bn.running_var.view(self.num_splits, -1)
+        self.bn.running_mean.copy_(means.mean(dim=0))
+        self.bn.running_var.copy_(variances.mean(dim=0) + means.var(dim=0, correction=0))
+
+
+def aggregate_sub_bn_stats(model: nn.Module) -> int:
+    """Fold the statistics of every `SubBatchNorm3d` of a model, as is due before evaluation.
+
+    Returns:
+        how many there are.
+    """
+    layers = [module for module in model.modules() if isinstance(module, SubBatchNorm3d)]
+    for layer in layers:
+        layer.aggregate_stats()
+    return len(layers)
+
+
+class SyncBatchNorm3d(nn.BatchNorm3d):
+    """Normalises by the statistics of all processes of a group, on any device.
+
+    `torch.nn.SyncBatchNorm` does the same on CUDA alone. The processes may have batches of
+    different sizes. Evaluation is that of `torch.nn.BatchNorm3d`.
+
+    Args:
+        num_features: channels.
+        process_group: whose batches are normalised together; None for all processes.
+        **kwargs: as in `torch.nn.BatchNorm3d`.
+    """
+
+    def __init__(
+        self, num_features: int, process_group: dist.ProcessGroup | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(num_features, **kwargs)
+        self.process_group = process_group
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        self._check_input_dim(x)
+        count, mean, var = self._group_statistics(x)
+        self._track(count, mean.detach(), var.detach())
+        scale = torch.rsqrt(var + self.eps)
+        shift = -mean * scale
+        if self.affine:
+            scale = scale * self.weight
+            shift = shift * self.weight + self.bias
+        shape = (1, -1, 1, 1, 1)
+        return (x * scale.view(shape) + shift.view(shape)).to(x.dtype)
+
+    def _group_statistics(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Values a channel, mean and biased variance of the group, in one all-reduce.
+
+        Each process fills its own row of a table that is zero elsewhere, so that the sum over
+        processes is the table of all. The rows are combined by Chan et al. (1979), which, unlike a
+        difference of sums of squares, does not cancel where a mean is large.
+        """
+        x = x.float()
+        own_var, own_mean = torch.var_mean(x, dim=(0, 2, 3, 4), correction=0)
+        own_count = own_mean.new_full((1,), x.numel() / x.shape[1])
+        table = own_mean.new_zeros(dist.get_world_size(self.process_group), 2 * x.shape[1] + 1)
+        table[dist.get_rank(self.process_group)] = torch.cat([own_count, own_mean, own_var])
+        counts, means, variances = _AllReduce.apply(table, self.process_group).split(
+            [1, x.shape[1], x.shape[1]], dim=1
+        )
+        count = counts.sum()
+        share = counts / count
+        mean = (share * means).sum(dim=0)
+        var = (share * (variances + (means - mean).square())).sum(dim=0)
+        return count, mean, var
+
+    @torch.no_grad()
+    def _track(self, count: Tensor, mean: Tensor, var: Tensor) -> None:
+        """Move the running statistics towards a batch's, as `torch.nn.BatchNorm3d` does."""
+        if not self.track_running_stats:
+            return
+        self.num_batches_tracked += 1
+        momentum = self.momentum
+        if momentum is None:
+            momentum = 1.0 / float(self.num_batches_tracked)
+        self.running_mean.lerp_(mean, momentum)
+        self.running_var.lerp_(var * count / (count - 1), momentum)
+
+
+class _AllReduce(torch.autograd.Function):
+    """Sum over the processes of a group; so is the gradient, since each result feeds them all."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, group: dist.ProcessGroup | None) -> Tensor:
+        ctx.group = group
+        x = x.clone()
+        dist.all_reduce(x, group=group)
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        gradient = gradient.contiguous().clone()
+        dist.all_reduce(gradient, group=ctx.group)
+        return gradient, None

@@ -1,0 +1,168 @@
+"""From features to scores: pool, project; in evaluation also activate, and average positions.
+
+In evaluation a head is applied at every position at which its pooling window fits, so that a crop
+larger than the training crop is scored at several places; it is computed in float32 even under
+autocast, because scores rounded to bfloat16 tie, and ties cost average precision.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from fvcore.common.config import CfgNode
+from torch import Tensor, nn
+
+from slowfast.ak.errors import UserError
+from slowfast.models.blocks import Kernel, Norm, conv3d
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "softmax": partial(torch.softmax, dim=-1),
+    "sigmoid": torch.sigmoid,
+    "none": lambda logits: logits,
+}
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """What every head is told.
+
+    Attributes:
+        num_classes: number of classes.
+        dropout: probability with which a feature is dropped in training.
+        activation: a name of `ACTIVATIONS`, applied in evaluation.
+        detach: train the projection alone, passing no gradient on to the features.
+    """
+
+    num_classes: int
+    dropout: float = 0.0
+    activation: str = "softmax"
+    detach: bool = False
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> "HeadSpec":
+        return cls(
+            num_classes=cfg.MODEL.NUM_CLASSES,
+            dropout=cfg.MODEL.DROPOUT_RATE,
+            activation=cfg.MODEL.HEAD_ACT,
+            detach=cfg.MODEL.DETACH_FINAL_FC,
+        )
+
+
+class Head(nn.Module):
+    """What heads have in common; each defines `features` and the linear layer `projection`.
+
+    Args:
+        spec: classes, dropout, activation.
+        windows: for each pathway the pooling window (T, H, W) in evaluation: the size of the
+            feature map of a training clip. Training pools the whole map.
+
+    Raises:
+        UserError: no such activation.
+    """
+
+    projection: nn.Linear
+
+    def __init__(self, spec: HeadSpec, windows: Sequence[Kernel]) -> None:
+        super().__init__()
+        if spec.activation not in ACTIVATIONS:
+            raise UserError(
+                f"MODEL.HEAD_ACT: found {spec.activation!r}, expected one of {list(ACTIVATIONS)}"
+            )
+        self.activate = ACTIVATIONS[spec.activation]
+        self.detach = spec.detach
+        self.windows = windows
+        self.dropout = nn.Dropout(spec.dropout)
+
+    def features(self, pathways: list[Tensor]) -> Tensor:
+        """What is projected: (N, C, T, H, W), one vector a position; one position in training."""
+        raise NotImplementedError
+
+    def forward(self, pathways: list[Tensor]) -> Tensor:
+        """Score feature maps.
+
+        Args:
+            pathways: one tensor (N, C, T, H, W) a pathway.
+
+        Returns:
+            (N, classes): logits in training; in evaluation activated, averaged over positions.
+        """
+        if self.training:
+            return self._logits(pathways).mean(dim=(1, 2, 3))
+        with torch.autocast(pathways[0].device.type, enabled=False):
+            logits = self._logits([x.float() for x in pathways])
+            return self.activate(logits).mean(dim=(1, 2, 3))
+
+    def pool(self, x: Tensor, window: Kernel) -> Tensor:
+        """Average over the whole map in training, over a sliding window in evaluation."""
+        size = x.shape[2:]
+        if self.training:
+            window = size
+        # A test clip smaller than the training clips has one position: its whole map.
+        return F.avg_pool3d(x, [min(w, s) for w, s in zip(window, size, strict=True)], stride=1)
+
+    def _logits(self, pathways: list[Tensor]) -> Tensor:
+        """(N, T, H, W, classes), of each position."""
+        features = self.features(pathways).permute(0, 2, 3, 4, 1)
+        if self.detach:
+            features = features.detach()
+        return self.projection(self.dropout(features))
+
+
+class PoolHead(Head):
+    """Pool each pathway, put the channels together, project.
+
+    Args:
+        channels: channels of each pathway.
+        spec: see `Head`.
+        windows: see `Head`.
+    """
+
+    def __init__(self, channels: Sequence[int], spec: HeadSpec, windows: Sequence[Kernel]) -> None:
+        super().__init__(spec, windows)
+        self.projection = nn.Linear(sum(channels), spec.num_classes)
+
+    def features(self, pathways: list[Tensor]) -> Tensor:
+        pooled = [self.pool(x, w) for x, w in zip(pathways, self.windows, strict=True)]
+        return torch.cat(pooled, dim=1)
+
+
+class X3DHead(Head):
+    """Widen, pool, widen again, project (Feichtenhofer, 2020, table 1).
+
+    Args:
+        channels: channels of the pathway.
+        channels_pooled: channels that are pooled.
+        channels_out: channels that are projected.
+        spec: see `Head`.
+        window: pooling window, see `Head`.
+        norm: makes the normalisation layers.
+        norm_after_pool: normalise what comes after the pool too.
+        inplace_relu: let activations overwrite their input.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        channels_pooled: int,
+        channels_out: int,
+        spec: HeadSpec,
+        window: Kernel,
+        norm: Norm = nn.BatchNorm3d,
+        norm_after_pool: bool = False,
+        inplace_relu: bool = True,
+    ) -> None:
+        super().__init__(spec, [window])
+        self.conv_5 = conv3d(channels, channels_pooled, (1, 1, 1))
+        self.conv_5_bn = norm(channels_pooled)
+        self.lin_5 = conv3d(channels_pooled, channels_out, (1, 1, 1))
+        self.lin_5_bn = norm(channels_out) if norm_after_pool else nn.Identity()
+        self.relu = nn.ReLU(inplace=inplace_relu)
+        self.projection = nn.Linear(channels_out, spec.num_classes)
+
+    def features(self, pathways: list[Tensor]) -> Tensor:
+        (x,) = pathways
+        x = self.relu(self.conv_5_bn(self.conv_5(x)))
+        x = self.pool(x, self.windows[0])
+        return self.relu(self.lin_5_bn(self.lin_5(x)))

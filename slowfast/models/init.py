@@ -1,0 +1,43 @@
+"""Weights before training, as the published networks draw them."""
+
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+
+from slowfast.models.blocks import ResidualBlock
+from slowfast.models.nonlocal_block import NonLocal
+
+
+def init_weights(
+    model: nn.Module,
+    fc_std: float = 0.01,
+    zero_final_norm: bool = False,
+    zero_final_conv: bool = False,
+) -> None:
+    """Draw all weights of a network anew, from torch's global generator.
+
+    Convolutions: normal with variance 2 / fan-out (He et al., 2015); norms: weight 1; linear
+    layers: normal with `fc_std`; every bias 0.
+
+    Args:
+        model: the network.
+        fc_std: standard deviation of the weights of linear layers.
+        zero_final_norm: weight 0 for the last norm of residual and non-local blocks, which then
+            start as their shortcut (Goyal et al., 2017).
+        zero_final_conv: weight 0 for the last convolution of residual blocks.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Conv3d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=fc_std)
+        elif isinstance(module, _NormBase) and module.affine:
+            nn.init.ones_(module.weight)
+        else:
+            continue
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    for module in model.modules():
+        if zero_final_norm and isinstance(module, ResidualBlock | NonLocal):
+            nn.init.zeros_(module.final_norm.weight)
+        if zero_final_conv and isinstance(module, ResidualBlock):
+            nn.init.zeros_(module.final_conv.weight)

@@ -1,0 +1,83 @@
+"""A video network is a chain of named layers: stem, stages, head.
+
+Every layer but the last takes and gives a list with one tensor a pathway; the last one, the head,
+turns the list into scores. So a network needs no forward pass of its own: what a builder writes
+down, top to bottom, is what is computed. The names become the prefixes of the parameter names,
+which are those of the published weights.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from slowfast.ak.errors import UserError
+
+
+class Pathways(nn.Module):
+    """Side by side, one chain of layers for each pathway.
+
+    The layer called ``res0`` of the first pathway is the child ``pathway0_res0``.
+
+    Args:
+        chains: for each pathway its layers by name, in the order in which they are applied.
+    """
+
+    def __init__(self, chains: Sequence[Mapping[str, nn.Module]]) -> None:
+        super().__init__()
+        self._chains: list[list[str]] = []
+        for pathway, layers in enumerate(chains):
+            self._chains.append([f"pathway{pathway}_{name}" for name in layers])
+            for child, layer in zip(self._chains[-1], layers.values(), strict=True):
+                self.add_module(child, layer)
+
+    def forward(self, pathways: list[Tensor]) -> list[Tensor]:
+        """Apply each chain to its own pathway, a tensor (N, C, T, H, W)."""
+        outputs = []
+        for x, chain in zip(pathways, self._chains, strict=True):
+            for child in chain:
+                x = getattr(self, child)(x)
+            outputs.append(x)
+        return outputs
+
+
+class Network(nn.Module):
+    """The whole chain, from clips to scores.
+
+    Args:
+        layers: the layers by name, in the order in which they are applied.
+        input_channels: channels of each pathway's clips, slow pathway first.
+    """
+
+    def __init__(self, layers: Mapping[str, nn.Module], input_channels: Sequence[int]) -> None:
+        super().__init__()
+        self.input_channels = tuple(input_channels)
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+
+    def forward(self, clips: Sequence[Tensor]) -> Tensor:
+        """Score clips.
+
+        Args:
+            clips: one float tensor (N, C, T, H, W) a pathway, slow pathway first.
+
+        Returns:
+            (N, classes): logits in training, activated scores in evaluation.
+
+        Raises:
+            UserError: the clips are not what this network's pathways take.
+        """
+        self._check(clips)
+        x = list(clips)
+        for layer in self.children():
+            x = layer(x)
+        return x
+
+    def _check(self, clips: Sequence[Tensor]) -> None:
+        expected = ", ".join(f"(N, {channels}, T, H, W)" for channels in self.input_channels)
+        expected = f"expected a list of {len(self.input_channels)} pathway(s): {expected}"
+        if isinstance(clips, Tensor) or len(clips) != len(self.input_channels):
+            found = "one tensor" if isinstance(clips, Tensor) else f"{len(clips)} pathway(s)"
+            raise UserError(f"the network was given {found}; {expected}")
+        for i, (clip, channels) in enumerate(zip(clips, self.input_channels, strict=True)):
+            if clip.ndim != 5 or clip.shape[1] != channels:
+                raise UserError(f"pathway {i} was given {tuple(clip.shape)}; {expected}")

@@ -1,0 +1,111 @@
+"""SlowFast: a slow pathway for what is seen and a thin, fast one for how it moves.
+
+Feichtenhofer et al., "SlowFast Networks for Video Recognition", ICCV 2019. The fast pathway sees
+ALPHA times as many frames with 1 / BETA_INV of the channels; after the stem and after stages 2 to 4
+it lends its features to the slow one.
+"""
+
+import torch
+from fvcore.common.config import CfgNode
+from torch import Tensor, nn
+
+from slowfast.ak.errors import UserError
+from slowfast.models.batchnorm_helper import get_norm
+from slowfast.models.blocks import Norm
+from slowfast.models.build import MODEL_REGISTRY
+from slowfast.models.network import Network
+from slowfast.models.resnet import (
+    FAST,
+    SLOW,
+    PathwayPlan,
+    initialised,
+    resnet_head,
+    resnet_stage,
+    resnet_stems,
+)
+from slowfast.models.settings import per_pathway
+
+
+class FuseFastToSlow(nn.Module):
+    """Append to the slow pathway what a time-strided convolution makes of the fast one.
+
+    Args:
+        channels_fast: channels of the fast pathway.
+        channels_lent: channels that the slow pathway gains.
+        kernel: frames that the convolution spans.
+        alpha: frames of the fast pathway for one of the slow.
+        norm: makes the normalisation layer.
+        inplace_relu: let the activation overwrite its input.
+    """
+
+    def __init__(
+        self,
+        channels_fast: int,
+        channels_lent: int,
+        kernel: int,
+        alpha: int,
+        norm: Norm = nn.BatchNorm3d,
+        inplace_relu: bool = True,
+    ) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.conv_f2s = nn.Conv3d(
+            channels_fast,
+            channels_lent,
+            kernel_size=(kernel, 1, 1),
+            stride=(alpha, 1, 1),
+            padding=(kernel // 2, 0, 0),
+            bias=False,
+        )
+        self.bn = norm(channels_lent)
+        self.relu = nn.ReLU(inplace=inplace_relu)
+
+    def forward(self, pathways: list[Tensor]) -> list[Tensor]:
+        slow, fast = pathways
+        if fast.shape[2] != self.alpha * slow.shape[2]:
+            raise UserError(
+                f"the slow pathway has {slow.shape[2]} frames and the fast one {fast.shape[2]}; "
+                f"expected {self.alpha} (SLOWFAST.ALPHA) times as many"
+            )
+        lent = self.relu(self.bn(self.conv_f2s(fast)))
+        return [torch.cat([slow, lent], dim=1), fast]
+
+
+@MODEL_REGISTRY.register()
+def SlowFast(cfg: CfgNode) -> Network:
+    """The two-pathway network from a cfg; takes [slow clip, fast clip]."""
+    if cfg.MODEL.ARCH != "slowfast":
+        raise UserError(f"MODEL.ARCH: found {cfg.MODEL.ARCH!r}, but a SlowFast has 'slowfast'")
+    alpha, frames = cfg.SLOWFAST.ALPHA, cfg.DATA.NUM_FRAMES
+    channels_in = per_pathway("DATA.INPUT_CHANNEL_NUM", cfg.DATA.INPUT_CHANNEL_NUM, 2)
+    slow_channels = cfg.RESNET.WIDTH_PER_GROUP
+    fast_channels = slow_channels // cfg.SLOWFAST.BETA_INV
+    lent = fast_channels * cfg.SLOWFAST.FUSION_CONV_CHANNEL_RATIO
+    slow = PathwayPlan(channels_in[0], slow_channels, SLOW, channels_lent=lent)
+    fast = PathwayPlan(channels_in[1], fast_channels, FAST)
+    plans = [slow, fast]
+    norm = get_norm(cfg)
+
+    def fuse_after(number: int) -> FuseFastToSlow:
+        return FuseFastToSlow(
+            fast.channels_after(number),
+            slow.channels_lent_after(number),
+            kernel=cfg.SLOWFAST.FUSION_KERNEL_SZ,
+            alpha=alpha,
+            norm=norm,
+            inplace_relu=cfg.RESNET.INPLACE_RELU,
+        )
+
+    layers = {
+        "s1": resnet_stems(cfg, plans, norm),
+        "s1_fuse": fuse_after(1),
+        "s2": resnet_stage(cfg, 2, plans, norm),
+        "s2_fuse": fuse_after(2),
+        "s3": resnet_stage(cfg, 3, plans, norm),
+        "s3_fuse": fuse_after(3),
+        "s4": resnet_stage(cfg, 4, plans, norm),
+        "s4_fuse": fuse_after(4),
+        "s5": resnet_stage(cfg, 5, plans, norm),
+        "head": resnet_head(cfg, plans, [frames // alpha, frames]),
+    }
+    return initialised(cfg, Network(layers, channels_in))
