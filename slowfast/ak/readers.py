@@ -259,6 +259,8 @@ def _by_time(
             key = timeline.key_before(index)
             first = key > frame
             if first:
+                if frame < 0 < key and _needs_first_picture(stream):
+                    next(container.decode(stream), None)
                 container.seek(int(timeline.pts[key]), stream=stream)
                 pictures = container.decode(stream)
             while first or frame < index:
@@ -268,6 +270,16 @@ def _by_time(
                     return
                 frame, first = shown, False
             yield index, picture
+
+
+def _needs_first_picture(stream: av.VideoStream) -> bool:
+    """Whether pictures after a seek come out right only once the first one has been decoded.
+
+    It is the first picture of an H.264 video that names the encoder. An old x264 wrote 4:4:4 that
+    FFmpeg decodes rightly, instead of all green, only where it knows who made it.
+    """
+    pixels = stream.codec_context.pix_fmt or ""
+    return stream.codec_context.name == "h264" and pixels.startswith("yuv444")
 
 
 def _by_count(

@@ -1,6 +1,7 @@
 """Images and videos give the same frames, the right ones, and say what is wrong with a file."""
 
 import logging
+import re
 import shutil
 from fractions import Fraction
 
@@ -30,12 +31,12 @@ def list_of(tmp_path):
     return write
 
 
-def encode(path, frames, codec="libx264", stamps=None, **options):
+def encode(path, frames, codec="libx264", stamps=None, pix_fmt="yuv420p", **options):
     """Write RGB frames; `stamps` are their times in milliseconds."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
         stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = pix_fmt
         stream.options = options
         if stamps is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
@@ -100,6 +101,19 @@ def test_every_frame_is_the_one_at_its_place(tmp_path, list_of, video_tools, fil
                 (one == expected[k]).all()
                 for k, one in zip(indices, reader.read(0, indices), strict=True)
             )
+
+
+def test_frames_after_a_seek_are_those_of_decoding_from_the_start(tmp_path, list_of, video_tools):
+    """FFmpeg decodes 4:4:4 of an old x264 by its name, which stands in the first picture alone."""
+    path = tmp_path / "a.mp4"
+    frames = video_tools.moving_square(30, 64, 48, seed=1)
+    encode(path, frames, "libx264", pix_fmt="yuv444p", g="6", bf="2")
+    signed, times = re.subn(rb"core \d{3}", b"core 140", path.read_bytes())
+    assert times == 1
+    path.write_bytes(signed)
+    expected = decode_all(path)
+    for k in (0, 11, 18, 29):
+        assert (VideoFrames(list_of(30), tmp_path).read(0, [k])[0] == expected[k]).all()
 
 
 def test_variable_frame_rate(tmp_path, list_of, video_tools):
