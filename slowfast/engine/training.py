@@ -5,6 +5,9 @@ randomness, so that a run taken up again from a checkpoint is, bit for bit, the 
 stopped. Losses are read late (see ``pending``), and no checkpoint holds one that was not finite.
 """
 
+import time
+from datetime import timedelta
+
 import torch
 from fvcore.common.config import CfgNode
 from torch import nn
@@ -68,6 +71,7 @@ def train(cfg: CfgNode) -> None:
     if start_epoch >= cfg.SOLVER.MAX_EPOCH:
         logger.info(f"All {cfg.SOLVER.MAX_EPOCH} epochs are trained already; nothing to do.")
 
+    begin, waited = time.perf_counter(), 0.0
     for epoch in range(start_epoch, cfg.SOLVER.MAX_EPOCH):
         seed_everything(cfg.RNG_SEED, epoch)
         figures = train_epoch(
@@ -86,6 +90,14 @@ def train(cfg: CfgNode) -> None:
         if evaluates:
             figures |= evaluate(cfg, epoch, val_loader, model, to_input, val_meter, classes)
         logger.info(epoch_line(figures))
+        waited += figures["dt_data"] * len(train_loader)
+    if start_epoch < cfg.SOLVER.MAX_EPOCH:
+        taken = time.perf_counter() - begin
+        logger.info(
+            f"Trained {cfg.SOLVER.MAX_EPOCH - start_epoch} epochs in "
+            f"{timedelta(seconds=round(taken))}, {waited / taken:.0%} of it waiting for data; "
+            f"checkpoints are in {checkpoint.get_checkpoint_dir(cfg.OUTPUT_DIR)}"
+        )
 
 
 def train_epoch(
