@@ -81,7 +81,8 @@ class SubBatchNorm3d(_BatchNorm):
     """Normalises each of `num_splits` parts of a batch by itself; weight and bias are shared.
 
     In training ``split_bn`` takes the parts as channels of their own and keeps one running mean and
-    variance for each part. In evaluation ``bn`` normalises, by what `aggregate_stats` last folded.
+    variance for each part. In evaluation ``bn`` normalises, by what `aggregate_stats` made of them:
+    it runs when evaluation begins and before a state dict is taken.
 
     Args:
         num_features: channels.
@@ -102,9 +103,12 @@ class SubBatchNorm3d(_BatchNorm):
         self.bn = nn.BatchNorm3d(num_features, eps, momentum, affine=False)
         self.split_bn = nn.BatchNorm3d(num_features * num_splits, eps, momentum, affine=False)
         self.train(self.training)
+        self.register_state_dict_pre_hook(SubBatchNorm3d._bring_up_to_date)
 
     def train(self, mode: bool = True) -> "SubBatchNorm3d":
-        """Switch to training or evaluation; ``bn`` has no part in training."""
+        """Switch to training, in which ``bn`` has no part, or to evaluation."""
+        if not mode:
+            self._bring_up_to_date()
         super().train(mode)
         self.bn.eval()
         return self
@@ -126,6 +130,11 @@ class SubBatchNorm3d(_BatchNorm):
             x = x * self.weight.view(shape) + self.bias.view(shape)
         return x
 
+    def _bring_up_to_date(self, *_: Any) -> None:
+        """Fold what training has changed; in evaluation nothing has."""
+        if self.training:
+            self.aggregate_stats()
+
     @torch.no_grad()
     def aggregate_stats(self) -> None:
         """Fold the statistics of the parts into those of ``bn``: mean and variance of the whole."""
@@ -133,18 +142,6 @@ class SubBatchNorm3d(_BatchNorm):
         variances = self.split_bn.running_var.view(self.num_splits, -1)
         self.bn.running_mean.copy_(means.mean(dim=0))
         self.bn.running_var.copy_(variances.mean(dim=0) + means.var(dim=0, correction=0))
-
-
-def aggregate_sub_bn_stats(model: nn.Module) -> int:
-    """Fold the statistics of every `SubBatchNorm3d` of a model, as is due before evaluation.
-
-    Returns:
-        how many there are.
-    """
-    layers = [module for module in model.modules() if isinstance(module, SubBatchNorm3d)]
-    for layer in layers:
-        layer.aggregate_stats()
-    return len(layers)
 
 
 class SyncBatchNorm3d(nn.BatchNorm3d):
@@ -171,13 +168,11 @@ class SyncBatchNorm3d(nn.BatchNorm3d):
         self._check_input_dim(x)
         count, mean, var = self._group_statistics(x)
         self._track(count, mean.detach(), var.detach())
-        scale = torch.rsqrt(var + self.eps)
-        shift = -mean * scale
-        if self.affine:
-            scale = scale * self.weight
-            shift = shift * self.weight + self.bias
         shape = (1, -1, 1, 1, 1)
-        return (x * scale.view(shape) + shift.view(shape)).to(x.dtype)
+        y = (x - mean.view(shape)) * torch.rsqrt(var + self.eps).view(shape)
+        if self.affine:
+            y = y * self.weight.view(shape) + self.bias.view(shape)
+        return y.to(x.dtype)
 
     def _group_statistics(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Values a channel, mean and biased variance of the group, in one all-reduce.
@@ -186,7 +181,7 @@ class SyncBatchNorm3d(nn.BatchNorm3d):
         processes is the table of all. The rows are combined by Chan et al. (1979), which, unlike a
         difference of sums of squares, does not cancel where a mean is large.
         """
-        x = x.float()
+        x = x.to(torch.promote_types(x.dtype, torch.float32))
         own_var, own_mean = torch.var_mean(x, dim=(0, 2, 3, 4), correction=0)
         own_count = own_mean.new_full((1,), x.numel() / x.shape[1])
         table = own_mean.new_zeros(dist.get_world_size(self.process_group), 2 * x.shape[1] + 1)

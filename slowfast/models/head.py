@@ -20,7 +20,6 @@ from slowfast.models.blocks import Kernel, Norm, conv3d
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": partial(torch.softmax, dim=-1),
     "sigmoid": torch.sigmoid,
-    "none": lambda logits: logits,
 }
 
 

@@ -1,0 +1,64 @@
+import pytest
+import torch
+from torch import nn
+
+from slowfast.ak.errors import UserError
+from slowfast.config.defaults import get_cfg
+from slowfast.models import MODEL_REGISTRY, build_model
+from tests.models.network_cases import SLOW, SLOWFAST, TINY, network_cfg
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("slowfast", "SlowFast"), ("RestNet", "ResNet"), ("X3D_M", "X3D")]
+)
+def test_an_unknown_network_is_refused_with_the_nearest_name(wrong, right):
+    cfg = network_cfg()
+    cfg.MODEL.MODEL_NAME = wrong
+    with pytest.raises(UserError, match=f"MODEL.MODEL_NAME: found '{wrong}'; did you mean {right}"):
+        build_model(cfg)
+
+
+def test_a_network_of_ones_own_can_be_registered(monkeypatch):
+    monkeypatch.setattr(MODEL_REGISTRY, "_obj_map", dict(MODEL_REGISTRY._obj_map))
+
+    @MODEL_REGISTRY.register()
+    class Mine(nn.Linear):
+        def __init__(self, cfg):
+            super().__init__(2, cfg.MODEL.NUM_CLASSES)
+
+    cfg = network_cfg(TINY)
+    cfg.MODEL.MODEL_NAME = "Mine"
+    assert build_model(cfg).out_features == 5
+
+
+def test_the_default_configuration_is_a_network():
+    cfg = get_cfg()
+    cfg.RESNET.WIDTH_PER_GROUP = 8
+    assert build_model(cfg)
+
+
+def test_without_cuda_a_network_for_gpus_is_built_on_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    model = build_model(network_cfg(TINY, SLOW, {"NUM_GPUS": 2}))
+    assert {p.device.type for p in model.parameters()} == {"cpu"}
+    assert model.training
+
+
+def test_the_same_seed_builds_the_same_network():
+    states = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        states.append(build_model(network_cfg(TINY, SLOWFAST)).state_dict())
+    assert all(torch.equal(x, states[1][name]) for name, x in states[0].items())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gives_the_scores_of_the_cpu():
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.manual_seed(0)
+    on_cpu = build_model(network_cfg(TINY, SLOW)).eval()
+    on_gpu = build_model(network_cfg(TINY, SLOW, {"NUM_GPUS": 1}), gpu_id=0).eval()
+    on_gpu.load_state_dict(on_cpu.state_dict())
+    clip = torch.randn(2, 3, 4, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(on_gpu([clip.cuda()]).cpu(), on_cpu([clip]))

@@ -1,0 +1,83 @@
+import pytest
+import torch
+
+from slowfast.ak.errors import UserError
+from slowfast.models import build_model
+from slowfast.models.head import HeadSpec, PoolHead
+from tests.models.network_cases import SLOWFAST, TINY, X3D, network_cfg, normal
+
+
+def make_head(activation="sigmoid", **kwargs) -> PoolHead:
+    spec = HeadSpec(num_classes=3, activation=activation, **kwargs)
+    return PoolHead([4, 2], spec, windows=[(2, 2, 2), (4, 2, 2)])
+
+
+def maps(side: int) -> list[torch.Tensor]:
+    return [torch.randn(2, 4, 2, side, side), torch.randn(2, 2, 4, side, side)]
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_evaluation_averages_the_scores_of_all_positions(activation):
+    head = make_head(activation).eval()
+    slow, fast = maps(side=3)
+    scores = []
+    for top in (0, 1):
+        for left in (0, 1):
+            place = (..., slice(top, top + 2), slice(left, left + 2))
+            features = [x[place].mean(dim=(2, 3, 4)) for x in (slow, fast)]
+            logits = head.projection(torch.cat(features, dim=1))
+            scores.append(logits.sigmoid() if activation == "sigmoid" else logits.softmax(-1))
+    torch.testing.assert_close(head([slow, fast]), torch.stack(scores).mean(dim=0))
+
+
+def test_training_gives_logits_of_the_whole_map():
+    head = make_head()
+    pathways = maps(side=3)
+    features = torch.cat([x.mean(dim=(2, 3, 4)) for x in pathways], dim=1)
+    torch.testing.assert_close(head(pathways), head.projection(features))
+
+
+def test_a_map_smaller_than_the_window_has_one_position():
+    head = make_head().eval()
+    pathways = maps(side=1)
+    features = torch.cat([x.mean(dim=(2, 3, 4)) for x in pathways], dim=1)
+    torch.testing.assert_close(head(pathways), head.projection(features).sigmoid())
+
+
+def test_dropout_is_for_training_alone():
+    head = make_head(dropout=1.0)
+    pathways = maps(side=2)
+    assert torch.equal(head(pathways), head.projection.bias.expand(2, 3))
+    assert not torch.equal(head.eval()(pathways), head.projection.bias.sigmoid().expand(2, 3))
+
+
+def test_a_detached_head_trains_alone():
+    head = make_head(detach=True)
+    pathways = [x.requires_grad_() for x in maps(side=2)]
+    head(pathways).sum().backward()
+    assert head.projection.weight.grad is not None
+    assert [x.grad for x in pathways] == [None, None]
+
+
+def test_an_unknown_activation_is_refused():
+    with pytest.raises(UserError, match=r"MODEL.HEAD_ACT.*'tanh'.*softmax.*sigmoid"):
+        make_head("tanh")
+
+
+@pytest.mark.parametrize("settings", [SLOWFAST, X3D], ids=["slowfast", "x3d"])
+def test_scores_are_float32_under_autocast(settings):
+    """Scores of bfloat16 have 8 bits: near 0.5 a thousand clips would share a few dozen values."""
+    model = build_model(network_cfg(TINY, settings, {"MODEL.HEAD_ACT": "sigmoid"})).eval()
+    frames = (2, 4) if settings is SLOWFAST else (4,)
+    clips = [normal(i, (16, 3, t, 64, 64)) for i, t in enumerate(frames)]
+    features = []
+    hook = model.head.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0]))
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        scores = model(clips)
+        assert features[0][0].dtype == torch.bfloat16
+    hook.remove()
+    assert scores.dtype == torch.float32
+    assert scores.unique().numel() == scores.numel()
+    with torch.inference_mode():
+        exact = model.head([x.float() for x in features[0]])
+    torch.testing.assert_close(scores, exact, rtol=0, atol=1e-6)
