@@ -10,16 +10,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import assert_and_infer_cfg
-from slowfast.engine import test, train
-from slowfast.utils.misc import available_gpus, launch_job
 from slowfast.utils.parser import load_config, parse_args
-
-
-def configure(args: Namespace, path: str) -> CfgNode:
-    """The checked configuration of one run, on the GPUs that there are."""
-    cfg = load_config(args, path)
-    available_gpus(cfg)
-    return assert_and_infer_cfg(cfg)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,10 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         # All are checked before the first one runs for days.
         for cfg in [configure(args, path) for path in args.cfg_files]:
-            if cfg.TRAIN.ENABLE:
-                launch_job(cfg, args.init_method, train)
-            if cfg.TEST.ENABLE:
-                launch_job(cfg, args.init_method, test)
+            run(cfg, args.init_method)
     except UserError as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 2
@@ -39,6 +27,33 @@ def main(argv: list[str] | None = None) -> int:
         print("\ninterrupted; the same command goes on from the last checkpoint.", file=sys.stderr)
         return 130
     return 0
+
+
+def configure(args: Namespace, path: str) -> CfgNode:
+    """The checked configuration of one run, on the GPUs that there are."""
+    from slowfast.utils.misc import available_gpus  # brings torch, for which --help need not wait
+
+    cfg = load_config(args, path)
+    available_gpus(cfg)
+    return assert_and_infer_cfg(cfg)
+
+
+def run(cfg: CfgNode, init_method: str) -> None:
+    """Trains and tests, as the configuration says; an error stands in the run's log too."""
+    from slowfast.engine import test, train
+    from slowfast.utils import logging
+    from slowfast.utils.misc import launch_job
+
+    try:
+        if cfg.TRAIN.ENABLE:
+            launch_job(cfg, init_method, train)
+        if cfg.TEST.ENABLE:
+            launch_job(cfg, init_method, test)
+    except UserError as error:
+        # Processes of their own had the log; debug, because the terminal is told by `main`.
+        logging.setup_logging(cfg.OUTPUT_DIR)
+        logging.get_logger(__name__).debug(f"Stopped by an error: {error}")
+        raise
 
 
 if __name__ == "__main__":

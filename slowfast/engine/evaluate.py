@@ -9,9 +9,10 @@ from slowfast.ak.classes import ClassTable
 from slowfast.ak.pixels import InputTransform
 from slowfast.datasets.loader import shuffle_dataset
 from slowfast.engine.progress import progress_bar
-from slowfast.engine.runtime import autocast, get_device, unwrap
+from slowfast.engine.runtime import autocast, get_device
 from slowfast.utils import distributed
 from slowfast.utils.meters import ValMeter
+from slowfast.utils.weights import unwrap
 
 
 @torch.no_grad()

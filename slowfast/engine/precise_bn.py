@@ -17,7 +17,8 @@ from torch.utils.data import DataLoader
 from slowfast.ak.pixels import InputTransform
 from slowfast.datasets.loader import shuffle_dataset
 from slowfast.engine.progress import progress_bar
-from slowfast.engine.runtime import share_norm_statistics, unwrap
+from slowfast.engine.runtime import share_norm_statistics
+from slowfast.utils.weights import unwrap
 
 # Our bar says it, where there is a terminal.
 logging.getLogger("fvcore.nn.precise_bn").setLevel(logging.WARNING)

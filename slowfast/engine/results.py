@@ -6,6 +6,7 @@ labels], a CSV with a row a clip, and a JSON with the figures and how they came 
 
 import csv
 import json
+import math
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from fvcore.common.config import CfgNode
 from slowfast.ak.classes import ClassTable
 from slowfast.ak.errors import UserError
 from slowfast.ak.metrics import average_precision, map_by_segment
-from slowfast.utils import logging
+from slowfast.utils import distributed, logging
 from slowfast.utils.checkpoint import LoadedWeights
 
 logger = logging.get_logger(__name__)
@@ -37,6 +38,37 @@ class Outcome:
     files: list[Path] = field(default_factory=list)
 
 
+def check_results_path(cfg: CfgNode) -> None:
+    """Makes the folder of TEST.SAVE_RESULTS_PATH, before days are spent on what goes there.
+
+    Raises:
+        UserError: the results could not be written.
+    """
+    if not (cfg.TEST.ENABLE and cfg.TEST.SAVE_RESULTS_PATH and distributed.is_master_proc()):
+        return
+    path = _results_path(cfg)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(error, path) from None
+    if path.is_dir():
+        raise UserError(
+            f"TEST.SAVE_RESULTS_PATH: {path} is a folder; name a file in it, such as "
+            f"{cfg.TEST.SAVE_RESULTS_PATH}/results.pkl"
+        )
+
+
+def _results_path(cfg: CfgNode) -> Path:
+    return Path(cfg.OUTPUT_DIR) / cfg.TEST.SAVE_RESULTS_PATH
+
+
+def _unwritable(error: OSError, path: Path) -> UserError:
+    return UserError(
+        f"TEST.SAVE_RESULTS_PATH: {error.filename or path} cannot be written ({error.strerror}); "
+        "give a path below OUTPUT_DIR that can."
+    )
+
+
 def save_results(cfg: CfgNode, outcome: Outcome, several: bool) -> list[Path]:
     """Writes pickle, CSV and JSON where TEST.SAVE_RESULTS_PATH asks for them.
 
@@ -51,22 +83,18 @@ def save_results(cfg: CfgNode, outcome: Outcome, several: bool) -> list[Path]:
     """
     if not cfg.TEST.SAVE_RESULTS_PATH:
         return []
-    path = Path(cfg.OUTPUT_DIR) / cfg.TEST.SAVE_RESULTS_PATH
+    path = _results_path(cfg)
     if several:
         views = f"{cfg.TEST.NUM_ENSEMBLE_VIEWS}x{cfg.TEST.NUM_SPATIAL_CROPS}"
         path = path.with_name(f"{path.stem}_{views}{path.suffix}")
     files = [path, path.with_suffix(".csv"), path.with_suffix(".json")]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             pickle.dump([outcome.scores, outcome.targets], file)
         _write_csv(files[1], outcome)
         files[2].write_text(json.dumps(_summary(cfg, outcome), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise UserError(
-            f"TEST.SAVE_RESULTS_PATH: {error.filename or path} cannot be written "
-            f"({error.strerror}); give a path below OUTPUT_DIR that can."
-        ) from None
+        raise _unwritable(error, path) from None
     return files
 
 
@@ -135,7 +163,8 @@ def _table(cfg: CfgNode, outcomes: list[Outcome]) -> list[str]:
     segments = outcomes[0].classes.segments if outcomes[0].classes else None
     chance = chance_map(outcomes[0].targets.numpy(), segments)
     rows = [(o.views, [o.stats.get(key) for key in chance]) for o in outcomes]
-    rows.append(("random scores", [f"{100 * value:.2f}" for value in chance.values()]))
+    chances = [None if math.isnan(value) else f"{100 * value:.2f}" for value in chance.values()]
+    rows.append(("random scores", chances))
     heads = [key.replace("map_", "").replace("map", "overall") for key in chance]
     return _rows(heads, rows, title="mAP in %")
 

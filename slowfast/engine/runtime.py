@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from fvcore.common.config import CfgNode
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 
 from slowfast.utils import distributed, logging
 
@@ -53,15 +52,6 @@ def seed_everything(seed: int, epoch: int = 0) -> None:
     random.seed(python_seed)
 
 
-def unwrap(model: nn.Module) -> nn.Module:
-    """The network itself, out of DistributedDataParallel.
-
-    Evaluation uses it: ranks may have different numbers of batches there, and the wrapper's
-    broadcast of buffers would wait for one that never comes.
-    """
-    return model.module if isinstance(model, DistributedDataParallel) else model
-
-
 def norm_group(cfg: CfgNode) -> int:
     """Clips whose statistics one batch norm shares: the batch of a process, split or synced."""
     clips = cfg.TRAIN.BATCH_SIZE // max(1, cfg.NUM_GPUS)
@@ -91,7 +81,7 @@ def describe_run(cfg: CfgNode, initialisation: str) -> None:
     logger.info(
         "This run: "
         + ", ".join(f"{name} {value:g} {unit}".rstrip() for name, value, _, unit in facts)
-        + f"; weights {initialisation}; {distributed.get_world_size()} process(es)."
+        + f"; weights {initialisation}; on {_device_name(cfg)}."
     )
     for name, value, published, unit in facts:
         if published and value != published:
@@ -105,17 +95,28 @@ def describe_run(cfg: CfgNode, initialisation: str) -> None:
         )
 
 
+def _device_name(cfg: CfgNode) -> str:
+    processes = distributed.get_world_size()
+    device = get_device(cfg)
+    name = "the CPU" if device.type == "cpu" else torch.cuda.get_device_name(device)
+    return name if processes == 1 else f"{name}, {processes} processes"
+
+
 @torch.no_grad()
 def share_norm_statistics(model: nn.Module) -> None:
-    """Averages the running statistics of norm layers over processes, in place.
+    """Joins the running statistics that norm layers have on each process, in place.
 
-    Each process sees other clips; afterwards all evaluate, and save, the same network.
+    Each process sees other clips; afterwards all evaluate, and save, the same network. The joint
+    variance is the mean of the variances plus the variance of the means.
     """
-    if distributed.get_world_size() == 1:
+    layers = [m for m in model.modules() if getattr(m, "running_mean", None) is not None]
+    if distributed.get_world_size() == 1 or not layers:
         return
-    buffers = [b for b in model.buffers() if b.is_floating_point()]
-    if buffers:
-        flat = torch.cat([b.flatten() for b in buffers])
-        (flat,) = distributed.all_reduce([flat])
-        for buffer, shared in zip(buffers, flat.split([b.numel() for b in buffers]), strict=True):
-            buffer.copy_(shared.view_as(buffer))
+    own_mean = torch.cat([layer.running_mean for layer in layers])
+    variance = torch.cat([layer.running_var for layer in layers])
+    (mean,) = distributed.all_reduce([own_mean.clone()])
+    (variance,) = distributed.all_reduce([variance + (own_mean - mean).square()])
+    sizes = [len(layer.running_mean) for layer in layers]
+    for layer, *joint in zip(layers, mean.split(sizes), variance.split(sizes), strict=True):
+        layer.running_mean.copy_(joint[0])
+        layer.running_var.copy_(joint[1])

@@ -15,11 +15,12 @@ from slowfast.ak.pixels import InputTransform
 from slowfast.datasets.loader import construct_loader, read_class_table
 from slowfast.engine.evaluate import gather_clips
 from slowfast.engine.progress import progress_bar
-from slowfast.engine.results import Outcome, report, save_results
-from slowfast.engine.runtime import autocast, get_device, seed_everything, unwrap
+from slowfast.engine.results import Outcome, check_results_path, report, save_results
+from slowfast.engine.runtime import autocast, get_device, seed_everything
 from slowfast.models import build_model
 from slowfast.utils import checkpoint, distributed, logging, misc
 from slowfast.utils.meters import TestMeter
+from slowfast.utils.weights import unwrap
 
 logger = logging.get_logger(__name__)
 
@@ -34,6 +35,7 @@ def test(cfg: CfgNode) -> None:
         UserError: bad data or weights.
     """
     logging.setup_logging(cfg.OUTPUT_DIR)
+    check_results_path(cfg)
     seed_everything(cfg.RNG_SEED)
     view_counts = temporal_view_counts(cfg)
     runs = [with_views(cfg, count) for count in view_counts]

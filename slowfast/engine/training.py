@@ -20,6 +20,7 @@ from slowfast.engine.evaluate import evaluate
 from slowfast.engine.pending import PendingSteps
 from slowfast.engine.precise_bn import update_norm_statistics
 from slowfast.engine.progress import progress_bar
+from slowfast.engine.results import check_results_path
 from slowfast.engine.runtime import (
     autocast,
     describe_run,
@@ -27,7 +28,6 @@ from slowfast.engine.runtime import (
     make_scaler,
     seed_everything,
     share_norm_statistics,
-    unwrap,
 )
 from slowfast.models import build_model
 from slowfast.models.losses import get_loss_func
@@ -35,6 +35,7 @@ from slowfast.models.optimizer import clip_gradients, construct_optimizer, get_e
 from slowfast.utils import checkpoint, logging, misc
 from slowfast.utils.meters import TrainMeter, ValMeter
 from slowfast.utils.metrics import topk_errors
+from slowfast.utils.weights import unwrap
 
 logger = logging.get_logger(__name__)
 
@@ -49,6 +50,7 @@ def train(cfg: CfgNode) -> None:
     logger.debug(f"Configuration:\n{cfg.dump()}")
     for warning in checks.warnings(cfg):  # the terminal has them, from before there was a log
         logger.debug(warning)
+    check_results_path(cfg)
     seed_everything(cfg.RNG_SEED)
 
     train_loader = construct_loader(cfg, "train")
@@ -124,7 +126,7 @@ def train_epoch(
     model.train()
     shuffle_dataset(loader, epoch)
     label = f"epoch {epoch + 1}/{cfg.SOLVER.MAX_EPOCH}"
-    pending = PendingSteps(loader.dataset.clip_name, label)
+    pending = PendingSteps(loader.dataset.clip_name, label, scaler.is_enabled())
     bar = progress_bar(len(loader), label)
 
     def read_losses() -> None:
