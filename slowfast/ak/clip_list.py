@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.list_lines import number_span, read_runs
+from slowfast.ak.list_lines import MAX_DIGITS, number_span, read_runs
 
 HOW_TO_GET_DATA = """\
 For a try-out without any data run `make demo`, which makes a small set and trains on it.
@@ -76,7 +76,8 @@ class ClipList:
         again.
 
         Raises UserError where there is no such file or no line in it, and, with the line, for a
-        line with another number of fields and a label that is not an integer in 0..num_classes-1.
+        line with another number of fields, a frame number or a label that is not written in digits
+        alone, and a label that is not below num_classes.
         """
         path = Path(path)
         if not path.is_file():
@@ -95,6 +96,7 @@ class ClipList:
         return _decode(self._names[clip])
 
     def num_frames(self, clip: int) -> int:
+        """How many lines the list has for the clip, each of them a frame."""
         first, after = self._clip_runs[clip], self._clip_runs[clip + 1]
         return int(self._run_frame[after] - self._run_frame[first])
 
@@ -190,17 +192,14 @@ def _read(path: Path, size: int, mtime_ns: int) -> ClipList:
 
 def _parse_labels(text: bytes, path: Path, line: int) -> tuple[int, ...]:
     """`2,40` as (2, 40): sorted, each once."""
-    parts = text.split(b",") if text.strip() else []
-    try:
-        labels = sorted({int(part) for part in parts})
-    except ValueError:
-        labels = [-1]
-    if labels and labels[0] < 0:
+    parts = text.split(b",") if text else []
+    # int() alone would also take 1_3, +1 and blanks, and refuse thousands of digits otherwise.
+    if not all(part.isdigit() and len(part) <= MAX_DIGITS for part in parts):
         raise UserError(
             f"{path}:{line}: expected labels as whole numbers from 0 on, parted by commas "
             f'("2,40", or "" for none), found {_decode(text)!r}.'
         )
-    return tuple(labels)
+    return tuple(sorted({int(part) for part in parts}))
 
 
 def _decode(text: bytes) -> str:

@@ -38,8 +38,8 @@ class ClipDataset(Dataset):
     time: float32 numbers of the frames shown, (T,), or (windows, T) of a test clip. meta: empty.
 
     The key is (epoch, index); with a plain index the epoch is drawn from torch's global generator.
-    With `span_labels` an item has the labels of the frames between its first and last, else of all
-    the clip's.
+    With `span_labels` a multi-label item has the labels of the frames between its first and last,
+    else it has all of the clip's.
     """
 
     def __init__(
@@ -57,7 +57,8 @@ class ClipDataset(Dataset):
         self.clips, self.reader = clips, reader
         self.sampler, self.transform = sampler, transform
         self.num_classes, self.multi_label = num_classes, multi_label
-        self.span_labels, self.seed = span_labels, seed
+        # The one class of a clip holds for all of it, though some frames may carry no label.
+        self.span_labels, self.seed = span_labels and multi_label, seed
         if not multi_label:
             self._check_single_labels()
 

@@ -29,6 +29,9 @@ _LF, _CR, _SPACE, _QUOTE, _DOT, _ZERO = b'\n\r ".0'
 _PAD = b"\0" * 8
 # _FIRST_BYTES[k] keeps the first k bytes of a little-endian word of eight.
 _FIRST_BYTES = np.array([(1 << 8 * k) - 1 for k in range(9)], dtype=np.uint64)
+_DIGIT_ZEROS, _TO_HIGHEST_BIT, _HIGHEST_BITS = (
+    np.frombuffer(bytes([byte] * 8), "<u8")[0] for byte in (_ZERO, 118, 128)
+)
 
 
 class Run(NamedTuple):
@@ -47,6 +50,7 @@ class _Fields:
 
     data: bytes
     clip: tuple[np.ndarray, np.ndarray]
+    frame: tuple[np.ndarray, np.ndarray]
     path: tuple[np.ndarray, np.ndarray]
     labels: tuple[np.ndarray, np.ndarray]
     line: np.ndarray
@@ -69,7 +73,7 @@ def read_runs(path: Path) -> Iterator[Run]:
     """The runs of a frame list, in the order of its lines; blank lines are passed over.
 
     Raises UserError, with file and line, for a header that is none, or a line that does not have
-    five fields, a clip name and a path.
+    five fields, a clip name, a frame number and a path.
     """
     with path.open("rb") as file:
         header = file.readline().removeprefix(b"\xef\xbb\xbf").replace(b'"', b"").split()
@@ -85,10 +89,10 @@ def read_runs(path: Path) -> Iterator[Run]:
             cut = block.rfind(b"\n") + 1
             block, rest = block[:cut], block[cut:]
             if block:
-                yield from _runs(_fields(block, line, path))
+                yield from _runs(_fields(block, line, path), path)
                 line += block.count(b"\n")
         if rest:
-            yield from _runs(_fields(rest + b"\n", line, path))
+            yield from _runs(_fields(rest + b"\n", line, path), path)
 
 
 def _fields(block: bytes, first_line: int, path: Path) -> _Fields:
@@ -113,6 +117,7 @@ def _fields(block: bytes, first_line: int, path: Path) -> _Fields:
     return _Fields(
         data=block,
         clip=(starts, spaces[:, 0]),
+        frame=(spaces[:, 1] + 1, spaces[:, 2]),
         path=(spaces[:, 2] + 1, spaces[:, 3]),
         labels=(labels + quoted, ends - quoted),
         line=line,
@@ -137,25 +142,35 @@ def _fields_by_csv(block: bytes, first_line: int, path: Path) -> _Fields:
                 f"frame number, path, labels in double quotes), found {len(row)}: {text[:100]!r}. "
                 "A name with spaces stands in double quotes."
             )
-        pieces += [field.encode("utf-8", "surrogateescape") for field in (row[0], row[3], row[4])]
+        row = [field.encode("utf-8", "surrogateescape") for field in row]
+        pieces += [row[0], *row[2:]]
         lines.append(line)
     bounds = np.cumsum([0] + [len(piece) for piece in pieces])
-    starts, ends = bounds[:-1].reshape(-1, 3), bounds[1:].reshape(-1, 3)
+    starts, ends = bounds[:-1].reshape(-1, 4), bounds[1:].reshape(-1, 4)
     return _Fields(
         data=b"".join(pieces),
         clip=(starts[:, 0], ends[:, 0]),
-        path=(starts[:, 1], ends[:, 1]),
-        labels=(starts[:, 2], ends[:, 2]),
+        frame=(starts[:, 1], ends[:, 1]),
+        path=(starts[:, 2], ends[:, 2]),
+        labels=(starts[:, 3], ends[:, 3]),
         line=np.array(lines, dtype=np.int64),
     )
 
 
-def _runs(fields: _Fields) -> Iterator[Run]:
+def _runs(fields: _Fields, path: Path) -> Iterator[Run]:
     if not len(fields.line):
         return
     data = np.frombuffer(fields.data + _PAD, np.uint8)
     # Eight bytes from each position, as one number: fields are compared a word at a time.
     words = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
+    bad = np.flatnonzero(~_are_numbers(words, *fields.frame))
+    if len(bad):
+        start, end = (int(edge[bad[0]]) for edge in fields.frame)
+        found = fields.data[start:end][:80].decode("utf-8", "replace")
+        raise UserError(
+            f"{path}:{fields.line[bad[0]]}: expected a frame number, a whole number in digits, as "
+            f"the third field, found {found!r}."
+        )
     path_start, path_end = fields.path
     dot, number, digits = _frame_numbers(data, path_start, path_end)
 
@@ -195,6 +210,21 @@ def _frame_numbers(
         number[rows] += value[is_digit].astype(np.int64) * 10**place
         digits[rows] += 1
     return dot, number, digits
+
+
+def _are_numbers(words: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Whether each line's field is one digit or more and nothing else; (n,) bool."""
+    length = end - start
+    numbers = length > 0
+    rows = np.flatnonzero(numbers)
+    for offset in range(0, int(length.max()), 8):
+        rows = rows[length[rows] > offset]
+        mask = _FIRST_BYTES[np.minimum(length[rows] - offset, 8)]
+        # A digit becomes 0 to 9; 118 more then leaves its byte's highest bit unset. A larger byte
+        # sets it, or has it set, itself, so that what it carries over changes no answer.
+        value = (words[start[rows] + offset] ^ _DIGIT_ZEROS) & mask
+        numbers[rows[((value + _TO_HIGHEST_BIT) | value) & _HIGHEST_BITS != 0]] = False
+    return numbers
 
 
 def _repeats(words: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:

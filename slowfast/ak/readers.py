@@ -92,6 +92,7 @@ class JpegFrames(Reader):
         return Path(self.folder, self.clips.frame_path(clip, frame))
 
     def missing(self, clip: int) -> tuple[int, Path] | None:
+        """The first or the last frame, whose file is not there, and the file; else None."""
         for frame in (0, self.clips.num_frames(clip) - 1):
             path = os.path.join(self.folder, self.clips.frame_path(clip, frame))  # noqa: PTH118
             if not os.path.isfile(path):  # noqa: PTH113 -- asked 48,000 times; Path takes twice as long
@@ -99,13 +100,14 @@ class JpegFrames(Reader):
         return None
 
     def frames(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
+        """Decodes the files of the frames, one after the other."""
         for frame in indices:
             path = self.path(clip, frame)
             try:
                 data = np.fromfile(path, np.uint8)
                 image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
             except (OSError, cv2.error) as error:
-                raise self._unreadable(clip, path, str(error)) from None
+                raise self._unreadable(clip, path, _reason(error)) from None
             if image is None:
                 raise self._unreadable(clip, path, f"{len(data)} bytes that are no image")
             yield image
@@ -172,9 +174,11 @@ class VideoFrames(Reader):
         return self.folder / (self.clips.name(clip) + extension)
 
     def missing(self, clip: int) -> tuple[int, Path] | None:
+        """The first frame and the video that should be there; None where it is."""
         return (0, self.path(clip)) if self._extension[clip] < 0 else None
 
     def frames(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
+        """Decodes by time stamps, and by counting from the first frame where these fail."""
         path, pending = self.path(clip), list(indices)
         try:
             for decode in (_by_time, _by_count):
@@ -186,7 +190,7 @@ class VideoFrames(Reader):
                     return
                 self._timelines[clip] = None  # its stamps do not hold: count, now and later
         except (OSError, av.FFmpegError) as error:
-            raise self._undecodable(clip, str(error)) from None
+            raise self._undecodable(clip, _reason(error)) from None
         raise self._undecodable(clip, "it has no picture")
 
     def _timeline(self, clip: int) -> _Timeline | None:
@@ -211,6 +215,11 @@ class VideoFrames(Reader):
             f"{self.path(clip)}: cannot decode the video of clip {self.clips.name(clip)}: {found}. "
             f"Copy or convert it again, or take its lines out of {self.clips.path}."
         )
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without the number and the path that str(error) adds to it."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 @contextmanager

@@ -106,6 +106,7 @@ class RandomCrop(SquareCrop):
     flip: bool = False
 
     def draw(self, rng: np.random.Generator, height: int, width: int) -> Crop:
+        """A random crop for a clip whose frames are height x width pixels."""
         low, high = self.scales
         if self.inverse_uniform:
             short_side = round(1 / rng.uniform(1 / high, 1 / low))
@@ -125,6 +126,7 @@ class CentreCrop(SquareCrop):
     side: int
 
     def draw(self, rng: np.random.Generator, height: int, width: int) -> Crop:
+        """The centre crop; nothing is drawn from `rng`."""
         size = scaled_size(height, width, self.short_side)
         ((y0, x0),) = crop_corners(*size, self.side, count=1).tolist()
         return Crop(size, y0, x0, self.side)

@@ -166,7 +166,18 @@ def test_counts_are_clips_not_lines(read):
         ('A 0 3 A/4.jpg "1,"', 5, "1,"),
         ('A 0 3 A/4.jpg "-1"', 5, "-1"),
         ('A 0 3 A/4.jpg "1.0"', 5, "1.0"),
+        ('A 0 3 A/4.jpg "1_1"', 5, "1_1"),
+        ('A 0 3 A/4.jpg "+1"', 5, "+1"),
+        ('A 0 3 A/4.jpg "1, 2"', 5, "1, 2"),
+        ('A 0 3 A/4.jpg "' + "1" * 5000 + '"', 5, "whole numbers from 0"),
         ('A 0 3 A/4.jpg "12"', 5, "outside 0..11"),
+        ('A 0 x A/4.jpg "1"', 5, "frame number, a whole number in digits, as the third field"),
+        ('A 0 3.0 A/4.jpg "1"', 5, "found '3.0'"),
+        ('A 0 -3 A/4.jpg "1"', 5, "found '-3'"),
+        ('A 0  A/4.jpg "1"', 5, "found ''"),
+        ('A 0 "x" A/4.jpg "1"', 5, "found 'x'"),
+        ('A 0 00000000000:0 A/4.jpg "1"', 5, "found '00000000000:0'"),
+        ('A 0 é A/4.jpg "1"', 5, "found 'é'"),
     ],
 )
 def test_bad_lines_are_refused_with_their_number(read, bad, line, says):
@@ -175,6 +186,15 @@ def test_bad_lines_are_refused_with_their_number(read, bad, line, says):
         read(HEADER + good + bad + "\n" + good, num_classes=12)
     assert f"train.csv:{line}:" in str(error.value)
     assert says in str(error.value)
+
+
+def test_no_byte_but_a_digit_is_part_of_a_frame_number(read):
+    for byte in set(range(256)) - set(b'0123456789 "\n'):
+        number = bytearray(b"9" * 12)
+        number[byte % 12] = byte
+        with pytest.raises(UserError, match=r"train.csv:2: expected a frame number"):
+            read(HEADER.encode() + b'A 0 %b A/1.jpg "1"\n' % bytes(number))
+    assert len(read(HEADER + f'A 0 {"9" * 40} A/1.jpg "1"\n')) == 1
 
 
 def test_the_same_list_may_be_read_for_other_class_numbers(read):

@@ -159,6 +159,17 @@ def test_single_labels(cfg, tmp_path):
     assert label == 3
 
 
+def test_a_single_label_holds_where_frames_carry_none(cfg, tmp_path):
+    """Ten of the thirty frames are labelled; most windows of seven lie among the others."""
+    cfg.DATA.MULTI_LABEL = False
+    lines = [f't6 0 {k} t6/t6_{k + 1:06d}.jpg "{3 if k < 10 else ""}"' for k in range(30)]
+    header = "original_vido_id video_id frame_id path labels"
+    (tmp_path / "train.csv").write_text("\n".join([header, *lines]))
+    cfg.DATA.PATH_TO_DATA_DIR = str(tmp_path)
+    dataset = Ak(cfg, "train")
+    assert {int(dataset[(epoch, 0)][1]) for epoch in range(20)} == {3}
+
+
 def test_bad_data_is_found_before_any_item_is_asked_for(cfg, tmp_path, tiny_ak):
     good = cfg.DATA.PATH_TO_DATA_DIR
     cfg.DATA.PATH_TO_DATA_DIR = str(tmp_path)

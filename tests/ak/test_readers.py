@@ -255,6 +255,8 @@ def test_an_unreadable_image_is_named(tiny_ak, tmp_path, content):
     with pytest.raises(UserError) as error:
         JpegFrames(clips, tmp_path / "image").read(1, [1, 2])
     assert str(error.value).startswith(f"{path}: cannot read this frame of clip t1: ")
+    assert str(error.value).count(str(path)) == 1
+    assert "Errno" not in str(error.value)
     assert "train.csv" in str(error.value)
 
 
@@ -267,8 +269,10 @@ def test_an_unreadable_video_is_named(tmp_path, list_of):
         with pytest.raises(UserError, match=r"a\.mp4: cannot decode the video of clip a: "):
             reader.read(0, [1])
     path.unlink()
-    with pytest.raises(UserError, match=r"a\.mp4: cannot decode the video of clip a: "):
+    with pytest.raises(UserError, match=r"a\.mp4: cannot decode the video of clip a: ") as error:
         reader.read(0, [1])
+    assert str(error.value).count(str(path)) == 1
+    assert "Errno" not in str(error.value)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=8000)
         silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
