@@ -15,6 +15,22 @@ from slowfast.ak.errors import UserError
 from slowfast.utils import lr_policy
 
 
+def parameter_kind(owner: nn.Module, name: str, parameter: nn.Parameter) -> str:
+    """What a parameter is to weight decay: "norm", "exempt" or "plain".
+
+    Args:
+        owner: the module that holds it.
+        name: its name there.
+
+    Returns:
+        "norm" for weight and bias of batch (and sub-batch) normalisation, "exempt" for other
+        biases and vectors, which SOLVER.ZERO_WD_1D_PARAM spares, "plain" for all else.
+    """
+    if isinstance(owner, _NormBase):
+        return "norm"
+    return "exempt" if parameter.ndim == 1 or name == "bias" else "plain"
+
+
 def parameter_groups(
     model: nn.Module, weight_decay: float, norm_weight_decay: float, exempt_vectors: bool = False
 ) -> list[dict]:
@@ -26,26 +42,14 @@ def parameter_groups(
         norm_weight_decay: of weights and biases of batch (and sub-batch) normalisation.
         exempt_vectors: whether biases and other vectors outside normalisation have no decay.
     """
-    norms, others, exempt = [], [], []
-    seen: set[nn.Parameter] = set()
-    for module in model.modules():
-        is_norm = isinstance(module, _NormBase)
-        for name, parameter in module.named_parameters(recurse=False):
-            if not parameter.requires_grad or parameter in seen:
-                continue
-            seen.add(parameter)
-            is_vector = parameter.ndim == 1 or name == "bias"
-            if is_norm:
-                norms.append(parameter)
-            elif exempt_vectors and is_vector:
-                exempt.append(parameter)
-            else:
-                others.append(parameter)
-    trainable = {parameter for parameter in model.parameters() if parameter.requires_grad}
-    if seen != trainable:
-        raise RuntimeError(f"{len(trainable - seen)} trainable parameters are in no group")
-    groups = ((norms, norm_weight_decay), (others, weight_decay), (exempt, 0.0))
-    return [{"params": params, "weight_decay": decay} for params, decay in groups if params]
+    decays = {"norm": norm_weight_decay, "plain": weight_decay, "exempt": 0.0}
+    members: dict[str, list[nn.Parameter]] = {kind: [] for kind in decays}
+    for path, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            owner, _, name = path.rpartition(".")
+            kind = parameter_kind(model.get_submodule(owner), name, parameter)
+            members["plain" if kind == "exempt" and not exempt_vectors else kind].append(parameter)
+    return [{"params": members[k], "weight_decay": decays[k]} for k in decays if members[k]]
 
 
 def construct_optimizer(model: nn.Module, cfg: CfgNode) -> torch.optim.Optimizer:
@@ -71,11 +75,11 @@ def construct_optimizer(model: nn.Module, cfg: CfgNode) -> torch.optim.Optimizer
         )
     if solver.OPTIMIZING_METHOD == "adam":
         return torch.optim.Adam(groups, betas=tuple(solver.BETAS), **shared)
-    if solver.OPTIMIZING_METHOD in ("adamw", "mt_adamw"):
+    if solver.OPTIMIZING_METHOD == "adamw":
         return torch.optim.AdamW(groups, betas=tuple(solver.BETAS), **shared)
     raise UserError(
         f"SOLVER.OPTIMIZING_METHOD: there is no {solver.OPTIMIZING_METHOD!r}; "
-        "choose sgd, adam, adamw or mt_adamw."
+        "choose sgd, adam or adamw."
     )
 
 
