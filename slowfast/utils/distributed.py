@@ -23,18 +23,21 @@ def init_process_group(
     init_method: str,
     backend: str = "nccl",
     timeout: timedelta | None = None,
+    on_gpu: bool = False,
 ) -> None:
     """Joins the processes of all machines ("shards"), ``local_size`` of them on each.
 
     Args:
         local_rank: this process's number on its machine, which is also its GPU's.
+        local_size: processes on this machine.
         shard_id: this machine's number, below ``num_shards``.
         init_method: where the processes meet, such as ``tcp://host:port`` or ``file:///path``.
         backend: ``nccl`` where there are GPUs, else ``gloo``.
         timeout: how long a collective waits for the others; the backend's own where None.
+        on_gpu: whether this process takes its GPU though the backend is not ``nccl``.
     """
     global _local_rank, _local_size
-    if backend == "nccl":
+    if on_gpu or backend == "nccl":
         torch.cuda.set_device(local_rank)
     dist.init_process_group(
         backend,

@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import torch
@@ -23,11 +24,11 @@ from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from slowfast.ak.errors import UserError
 from slowfast.utils import distributed, logging
+from slowfast.utils.parser import DEFAULT_INIT_METHOD
 from slowfast.utils.weights import unwrap
 
 logger = logging.get_logger(__name__)
 
-DEFAULT_INIT_METHOD = "tcp://localhost:9999"
 _GIB = 1024**3
 
 
@@ -70,19 +71,39 @@ def launch_job(
         daemon: whether the processes end with this one.
 
     Raises:
-        UserError: when a process raised it; its text.
+        UserError: ``init_method`` is no address, or a process raised it; then its text.
         WorkerError: when a process failed otherwise; its traceback.
     """
     num_processes = max(1, cfg.NUM_GPUS)
     if num_processes * cfg.NUM_SHARDS == 1:
         func(cfg)
         return
+    _check_address(init_method)
     if cfg.NUM_SHARDS == 1 and init_method == DEFAULT_INIT_METHOD:
         init_method = _with_free_port(init_method)
     if num_processes == 1:
         _join_and_run(0, 1, func, init_method, cfg)
     else:
         _spawn(num_processes, func, init_method, cfg, daemon)
+
+
+def _check_address(init_method: str) -> None:
+    try:
+        address = urlsplit(init_method)
+        usable = {
+            "tcp": bool(address.hostname and address.port),
+            "file": bool(address.path.strip("/")),
+            "env": True,
+        }.get(address.scheme, False)
+    except ValueError:  # a port that is no number
+        usable = False
+    if not usable:
+        raise UserError(
+            f"--init_method {init_method!r} is no address where processes can meet. It is "
+            "tcp://host:port (a free port of the first machine), file:///path (a new file in a "
+            "folder that all machines share) or env:// (MASTER_ADDR and MASTER_PORT of the "
+            "environment)."
+        )
 
 
 def _with_free_port(init_method: str) -> str:
@@ -108,7 +129,13 @@ def _join_and_run(
     """Joins the process group, runs, and leaves it."""
     backend = cfg.DIST_BACKEND if cfg.NUM_GPUS > 0 else "gloo"
     distributed.init_process_group(
-        local_rank, local_size, cfg.SHARD_ID, cfg.NUM_SHARDS, init_method, backend
+        local_rank,
+        local_size,
+        cfg.SHARD_ID,
+        cfg.NUM_SHARDS,
+        init_method,
+        backend,
+        on_gpu=0 < cfg.NUM_GPUS <= torch.cuda.device_count(),
     )
     func(cfg)
     distributed.destroy_process_group()

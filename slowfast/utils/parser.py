@@ -17,6 +17,9 @@ from fvcore.common.config import CfgNode
 from slowfast.config.defaults import explain, get_cfg
 from slowfast.config.merge import merge_file, merge_list
 
+# Where the processes of a run on one machine meet.
+DEFAULT_INIT_METHOD = "tcp://localhost:9999"
+
 _USAGE = "%(prog)s --cfg FILE.yaml [FILE.yaml ...] [options] [KEY VALUE ...]"
 
 _EXAMPLES = """\
@@ -67,7 +70,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--init_method",
-        default="tcp://localhost:9999",
+        default=DEFAULT_INIT_METHOD,
         help="address where the processes of a run meet (default: %(default)s)",
     )
     parser.add_argument("--num_shards", type=int, help="machines of the run (NUM_SHARDS)")

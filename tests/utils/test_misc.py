@@ -81,6 +81,27 @@ def test_one_process_runs_here(cfg):
     assert seen == [cfg]
 
 
+@pytest.mark.parametrize(
+    "address", ["foo", "localhost:9999", "tcp://host", "tcp://host:port", "file://", "http://h:1"]
+)
+def test_an_address_that_is_none_is_said(cfg, address):
+    with pytest.raises(UserError, match=r"--init_method '.*tcp://host:port.*file:///.*env://"):
+        misc.launch_job(cfg, address, leave_a_file)
+
+
+@pytest.mark.parametrize(("num_gpus", "present", "taken"), [(2, 2, [1]), (2, 0, []), (0, 2, [])])
+def test_a_process_takes_its_gpu_whatever_the_backend(cfg, monkeypatch, num_gpus, present, taken):
+    seen = []
+    cfg.NUM_GPUS = num_gpus
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: present)
+    monkeypatch.setattr(torch.cuda, "set_device", seen.append)
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda *_, **__: None)
+    monkeypatch.setattr(distributed, "_local_rank", 0)
+    monkeypatch.setattr(distributed, "_local_size", 1)
+    misc._join_and_run(1, TWO, lambda _: None, "file:///meet", cfg)
+    assert seen == taken
+
+
 def shard(folder, shard_id):
     cfg = get_cfg()
     cfg.NUM_GPUS, cfg.NUM_SHARDS, cfg.SHARD_ID = 0, TWO, shard_id
