@@ -51,6 +51,9 @@ def setup_logging(output_dir: str | Path | None = None) -> None:
     A second call takes the place of the first, so that several runs in one process each have their
     own log. ``stdout.log`` also holds the debug records of this project, and is appended to.
 
+    Args:
+        output_dir: OUTPUT_DIR, "" being the working directory; None: the terminal alone.
+
     Raises:
         UserError: the folder cannot be written.
     """
@@ -68,7 +71,7 @@ def setup_logging(output_dir: str | Path | None = None) -> None:
     terminal = _TerminalHandler(logging.INFO)
     terminal.setFormatter(_TerminalFormatter())
     _add(root, terminal)
-    if output_dir:
+    if output_dir is not None:
         _add(root, _open_log(Path(output_dir)))
         _output_dir = Path(output_dir)
 
