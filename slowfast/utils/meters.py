@@ -47,7 +47,45 @@ def _memory() -> dict[str, str]:
     return {"gpu_mem": f"{misc.gpu_mem_usage():.2f}G", "RAM": f"{used:.2f}/{total:.2f}G"}
 
 
-class TrainMeter(Timed):
+class _EpochMeter(Timed):
+    """What training and evaluation have in common: epochs, and a line each LOG_PERIOD iterations.
+
+    Args:
+        iterations: of an epoch.
+        cfg: LOG_PERIOD, SOLVER.MAX_EPOCH, DATA.MULTI_LABEL and OUTPUT_DIR are read.
+    """
+
+    def __init__(self, iterations: int, cfg: CfgNode) -> None:
+        self._iterations = iterations
+        self._max_epoch = cfg.SOLVER.MAX_EPOCH
+        self._log_period = cfg.LOG_PERIOD
+        self._output_dir = cfg.OUTPUT_DIR
+        self._multi_label = cfg.DATA.MULTI_LABEL
+        super().__init__(cfg.LOG_PERIOD)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets the epoch."""
+        self._start_series()
+
+    def _log(self, kind: str, cur_epoch: int, **figures: object) -> dict:
+        """Writes and returns a line of its kind, with the epoch (0-based) and the memory."""
+        epoch = f"{cur_epoch + 1}/{self._max_epoch}"
+        stats = {"_type": kind, "epoch": epoch, **figures, **_memory()}
+        logging.log_json_stats(stats, self._output_dir)
+        return stats
+
+    def _log_iteration(
+        self, kind: str, cur_epoch: int, cur_iter: int, iters_left: int, **figures: object
+    ) -> None:
+        """Writes a line at the end of every LOG_PERIOD iterations."""
+        if (cur_iter + 1) % self._log_period == 0:
+            done = f"{cur_iter + 1}/{self._iterations}"
+            eta = self._eta(iters_left)
+            self._log(kind, cur_epoch, iter=done, eta=eta, **figures, **self._medians())
+
+
+class TrainMeter(_EpochMeter):
     """Loss, gradient norm, errors, learning rate and times of training.
 
     Args:
@@ -56,19 +94,11 @@ class TrainMeter(Timed):
     """
 
     def __init__(self, epoch_iters: int, cfg: CfgNode) -> None:
-        self._epoch_iters = epoch_iters
-        self._max_epoch = cfg.SOLVER.MAX_EPOCH
-        self._log_period = cfg.LOG_PERIOD
-        self._output_dir = cfg.OUTPUT_DIR
         self._lr = 0.0
         self._measured = ["loss", "grad_norm"]
         if not cfg.DATA.MULTI_LABEL:
             self._measured += ["top1_err", "top5_err"]
-        super().__init__(cfg.LOG_PERIOD)
-
-    def reset(self) -> None:
-        """Forgets the epoch."""
-        self._start_series()
+        super().__init__(epoch_iters, cfg)
 
     def _start_series(self) -> None:
         super()._start_series()
@@ -96,37 +126,19 @@ class TrainMeter(Timed):
 
     def log_iter_stats(self, cur_epoch: int, cur_iter: int) -> None:
         """Logs a line at the end of every LOG_PERIOD iterations; both counts are 0-based."""
-        if (cur_iter + 1) % self._log_period:
-            return
-        stats = {
-            "_type": "train_iter_",
-            "epoch": f"{cur_epoch + 1}/{self._max_epoch}",
-            "iter": f"{cur_iter + 1}/{self._epoch_iters}",
-            "eta": self._eta(self._iters_left(cur_epoch, cur_iter + 1)),
-            "lr": self._lr,
-            **self._medians(),
-            **_memory(),
-        }
-        logging.log_json_stats(stats, self._output_dir)
+        left = self._iters_left(cur_epoch, cur_iter + 1)
+        self._log_iteration("train_iter_", cur_epoch, cur_iter, left, lr=self._lr)
 
     def log_epoch_stats(self, cur_epoch: int) -> dict:
         """Logs the line of a finished epoch (0-based), and returns its figures."""
-        stats = {
-            "_type": "train_epoch",
-            "epoch": f"{cur_epoch + 1}/{self._max_epoch}",
-            "eta": self._eta(self._iters_left(cur_epoch, self._epoch_iters)),
-            "lr": self._lr,
-            **self._means(),
-            **_memory(),
-        }
-        logging.log_json_stats(stats, self._output_dir)
-        return stats
+        eta = self._eta(self._iters_left(cur_epoch, self._iterations))
+        return self._log("train_epoch", cur_epoch, eta=eta, lr=self._lr, **self._means())
 
     def _iters_left(self, cur_epoch: int, iters_done: int) -> int:
-        return (self._max_epoch - cur_epoch) * self._epoch_iters - iters_done
+        return (self._max_epoch - cur_epoch) * self._iterations - iters_done
 
 
-class ValMeter(Timed):
+class ValMeter(_EpochMeter):
     """Predictions of an evaluation, and mAP or top-1 and top-5 error of them.
 
     Args:
@@ -135,17 +147,11 @@ class ValMeter(Timed):
     """
 
     def __init__(self, max_iter: int, cfg: CfgNode) -> None:
-        self._max_iter = max_iter
-        self._max_epoch = cfg.SOLVER.MAX_EPOCH
-        self._log_period = cfg.LOG_PERIOD
-        self._output_dir = cfg.OUTPUT_DIR
-        self._multi_label = cfg.DATA.MULTI_LABEL
-        super().__init__(cfg.LOG_PERIOD)
-        self.reset()
+        super().__init__(max_iter, cfg)
 
     def reset(self) -> None:
         """Forgets the evaluation."""
-        self._start_series()
+        super().reset()
         self._preds: list[torch.Tensor] = []
         self._labels: list[torch.Tensor] = []
 
@@ -156,17 +162,8 @@ class ValMeter(Timed):
 
     def log_iter_stats(self, cur_epoch: int, cur_iter: int) -> None:
         """Logs a line at the end of every LOG_PERIOD iterations; both counts are 0-based."""
-        if (cur_iter + 1) % self._log_period:
-            return
-        stats = {
-            "_type": "val_iter",
-            "epoch": f"{cur_epoch + 1}/{self._max_epoch}",
-            "iter": f"{cur_iter + 1}/{self._max_iter}",
-            "eta": self._eta(self._max_iter - cur_iter - 1),
-            **self._medians(),
-            **_memory(),
-        }
-        logging.log_json_stats(stats, self._output_dir)
+        left = self._iterations - cur_iter - 1
+        self._log_iteration("val_iter", cur_epoch, cur_iter, left)
 
     def log_epoch_stats(self, cur_epoch: int, segments: Sequence[str] | None = None) -> dict:
         """Logs the line of a finished evaluation, and returns its figures.
@@ -180,19 +177,14 @@ class ValMeter(Timed):
         else:
             top1, top5 = topk_errors(preds, labels, (1, 5))
             figures = {"top1_err": float(top1), "top5_err": float(top5)}
-        stats = {
-            "_type": "val_epoch",
-            "epoch": f"{cur_epoch + 1}/{self._max_epoch}",
-            **self._means(),
-            **figures,
-            **_memory(),
-        }
-        logging.log_json_stats(stats, self._output_dir)
-        return stats
+        return self._log("val_epoch", cur_epoch, **self._means(), **figures)
 
 
 class TestMeter(Timed):
     """Scores of the views of each clip, ensembled, and the figures of a test.
+
+    The test loop here ensembles views itself (:meth:`of_clips`). That this meter can do it too,
+    view by view (:meth:`update_stats`, :meth:`log_iter_stats`), is for loops written for upstream.
 
     Args:
         num_videos: clips ("videos" upstream).
