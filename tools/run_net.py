@@ -52,7 +52,7 @@ def run(cfg: CfgNode, init_method: str) -> None:
     except UserError as error:
         # Processes of their own had the log; debug, because the terminal is told by `main`.
         logging.setup_logging(cfg.OUTPUT_DIR)
-        logging.get_logger(__name__).debug(f"Stopped by an error: {error}")
+        logging.get_logger("slowfast.run").debug(f"Stopped by an error: {error}")
         raise
 
 

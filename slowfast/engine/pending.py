@@ -70,14 +70,14 @@ class PendingSteps:
         return list(zip(steps, shared.tolist(), strict=True))
 
     def _explain(self, step: Step, what: str, value: float) -> str:
-        clips = ", ".join(self._clip_name(int(i)) for i in step.clips)
-        own = (
-            None if math.isfinite(value) else f"{value} at learning rate {step.lr:.3g}, on {clips}"
-        )
-        told = next(filter(None, distributed.all_gather_unaligned(own)), "too large to be summed")
+        told = None
+        if not math.isfinite(value):
+            clips = ", ".join(self._clip_name(int(i)) for i in step.clips)
+            told = f"{value} at learning rate {step.lr:.3g}, on {clips}"
+        told = next(filter(None, distributed.all_gather_unaligned(told)), "too large to be summed")
         return (
             f"{self._where}, iteration {step.iteration + 1}: the {what} became {told}. No "
-            "checkpoint was written with it. Lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_EPOCHS, set SOLVER.CLIP_GRAD_L2NORM "
-            "(try 1.0), or turn TRAIN.MIXED_PRECISION off; then start the same command again: it "
-            "goes on from the last checkpoint."
+            "checkpoint was written with it. Lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_EPOCHS, "
+            "set SOLVER.CLIP_GRAD_L2NORM (try 1.0), or turn TRAIN.MIXED_PRECISION off; then start "
+            "the same command again: it goes on from the last checkpoint."
         )

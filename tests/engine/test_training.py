@@ -102,6 +102,41 @@ def test_a_loss_that_diverges_stops_the_run_and_is_never_saved(small_cfg, monkey
     assert saved == ["checkpoint_epoch_00001.pyth"]
 
 
+def test_a_last_gradient_that_diverges_is_not_saved_either(small_cfg, monkeypatch):
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1})
+    batches = len(training.construct_loader(cfg, "train"))
+
+    class Diverging:
+        calls = 0
+
+        def __init__(self, reduction):
+            pass
+
+        def __call__(self, logits, labels):
+            Diverging.calls += 1
+            loss = logits.square().mean()
+            if Diverging.calls == batches:  # a finite loss, and a gradient that is not
+                loss.register_hook(lambda gradient: gradient * float("inf"))
+            return loss
+
+    monkeypatch.setattr(training, "get_loss_func", lambda name: Diverging)
+    with pytest.raises(UserError, match="gradient norm became"):
+        train(cfg)
+    assert not list(Path(cfg.OUTPUT_DIR).rglob("*.pyth"))
+
+
+def test_sub_batch_norm_is_saved_as_plain_batch_norm_with_what_it_measured(small_cfg):
+    split = {"BN.NORM_TYPE": "sub_batchnorm", "BN.NUM_SPLITS": 2, "BN.USE_PRECISE_STATS": False}
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1, **split})
+    train(cfg)
+    state = last_state(cfg)["model_state"]
+    assert not [name for name in state if "split_bn" in name]
+    plain = training.build_model(small_cfg("plain"))
+    assert state.keys() == plain.state_dict().keys()
+    for name in (name for name in state if name.endswith("running_mean")):
+        assert state[name].abs().max() > 0, name
+
+
 def test_evaluates_and_saves_at_its_periods(small_cfg):
     cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 3, "TRAIN.EVAL_PERIOD": 2, "TRAIN.CHECKPOINT_PERIOD": 2})
     train(cfg)

@@ -81,6 +81,22 @@ def test_what_is_foreseeable_is_told_without_a_traceback(run_net, args, words):
         assert word in output
 
 
+def test_an_error_stands_in_the_log_too(run_net, tmp_path):
+    status, _ = finish(run_net("DATA.PATH_TO_DATA_DIR", "nowhere"))
+    assert status == 2
+    assert "there is no such frame list" in (tmp_path / "run/stdout.log").read_text()
+
+
+@pytest.mark.parametrize("path", ["there", "blocked/results.pkl"])
+def test_results_that_could_not_be_written_are_refused_before_training(run_net, tmp_path, path):
+    (tmp_path / "run/there").mkdir(parents=True)
+    (tmp_path / "run/blocked").write_text("a file where a folder should be")
+    status, output = finish(run_net("TEST.SAVE_RESULTS_PATH", path))
+    assert status == 2, output
+    assert "TEST.SAVE_RESULTS_PATH" in output
+    assert not list((tmp_path / "run").rglob("*.pyth"))
+
+
 def test_a_missing_configuration_is_told(run_net):
     status, output = finish(run_net(cfg="configs/AK/SLOWFAST_8x8.yaml"))
     assert status == 2, output
