@@ -20,7 +20,7 @@ from slowfast.ak.clip_list import ClipList
 from slowfast.ak.dataset import LISTS
 from slowfast.ak.errors import UserError
 from slowfast.ak.samplers import EpochSampler
-from slowfast.datasets.build import build_dataset
+from slowfast.datasets.build import build_dataset, check_data_set
 
 
 class ClipLoader(DataLoader):
@@ -43,11 +43,15 @@ def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader
 
     train: shuffled batches of BATCH_SIZE / NUM_GPUS clips, the incomplete last one dropped. val:
     each clip once over all ranks, in order; ranks may differ by a batch. test: one clip with all
-    its views at a time, dealt to the ranks in turn. Precise BN reads what training reads; the
-    argument is upstream's. Raises UserError for a training list that fills no batch.
+    its views at a time, dealt to the ranks in turn. `is_precise_bn` is upstream's and changes
+    nothing: precise BN reads the loader of training.
+
+    Raises UserError for a training list that fills no batch, and for a data set that does not keep
+    to what `slowfast.datasets.build` says.
     """
     part = cfg.TEST if split == "test" else cfg.TRAIN
     dataset = build_dataset(part.DATASET, cfg, split)
+    check_data_set(dataset, cfg, split)
     rank, world_size = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     batch_size = part.BATCH_SIZE // max(1, cfg.NUM_GPUS)
     sampler = EpochSampler(
@@ -71,8 +75,8 @@ def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader
         batch_size=None if split == "test" else batch_size,
         sampler=sampler,
         num_workers=workers,
-        # Read once, or seldom: these workers' memory is better given back.
-        persistent_workers=workers > 0 and split != "test" and not is_precise_bn,
+        # A test is read once: its workers' memory is better given back.
+        persistent_workers=workers > 0 and split != "test",
         pin_memory=cfg.DATA_LOADER.PIN_MEMORY and torch.cuda.is_available(),
         worker_init_fn=_use_one_thread,
         generator=torch.Generator().manual_seed(cfg.RNG_SEED),

@@ -1,7 +1,8 @@
-"""Steps of upstream's data path under upstream's names, for data sets that users bring along.
+"""What code written for upstream imports from its `slowfast.datasets.utils`, by the same names.
 
-The data sets of this tree hand over uint8 clips and need none of these: their pixels become floats
-on the device. A data set written for upstream works on floats in the worker; here is what it calls.
+Nothing in this tree calls these: its data sets hand over uint8 clips, and pixels become floats on
+the device (`slowfast.ak.pixels`). They are here for scripts, and for data sets that are moved over
+from upstream, whose `__getitem__` must come to end as `slowfast.datasets.build` says.
 """
 
 from __future__ import annotations
@@ -15,41 +16,29 @@ from torch.nn import functional as F
 
 from slowfast.ak.sampling import slow_indices
 from slowfast.ak.transforms import RandomCrop, crop_corners, scaled_size
+from slowfast.config.combinations import num_pathways
 
 
 def tensor_normalize(
     tensor: Tensor,
-    mean: Sequence[float],
-    std: Sequence[float],
+    mean: float | Sequence[float],
+    std: float | Sequence[float],
     func: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """(x - mean) / std over the last dimension, the channels; uint8 is brought to 0..1 first.
-
-    func: applied to the floats before they are normalised.
-    """
-    if tensor.dtype == torch.uint8:
-        tensor = tensor / 255
-    if func is not None:
-        tensor = func(tensor)
-    mean, std = (torch.as_tensor(v, dtype=tensor.dtype, device=tensor.device) for v in (mean, std))
-    return (tensor - mean) / std
+    """(func(x) - mean) / std, channels being the last dimension; uint8 becomes 0..1 first."""
+    change = func or torch.nn.Identity()
+    pixels = change(tensor / 255 if tensor.dtype == torch.uint8 else tensor)
+    return (pixels - torch.as_tensor(mean).to(pixels)) / torch.as_tensor(std).to(pixels)
 
 
 def pack_pathway_output(cfg, frames: Tensor) -> list[Tensor]:
     """A clip (C, T, H, W), read as BGR, as one tensor a pathway, slow first.
 
-    DATA.REVERSE_INPUT_CHANNEL turns the channels round. Raises NotImplementedError for a MODEL.ARCH
-    that is in neither list of architectures.
+    DATA.REVERSE_INPUT_CHANNEL turns the channels round.
     """
-    if cfg.DATA.REVERSE_INPUT_CHANNEL:
-        frames = frames.flip(0)
-    if cfg.MODEL.ARCH in cfg.MODEL.SINGLE_PATHWAY_ARCH:
-        return [frames]
-    if cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH:
-        rows = torch.from_numpy(slow_indices(frames.shape[1], cfg.SLOWFAST.ALPHA))
-        return [frames.index_select(1, rows.to(frames.device)), frames]
-    known = cfg.MODEL.SINGLE_PATHWAY_ARCH + cfg.MODEL.MULTI_PATHWAY_ARCH
-    raise NotImplementedError(f"MODEL.ARCH {cfg.MODEL.ARCH} has no pathways; known are {known}")
+    pathways = frames.flip(0) if cfg.DATA.REVERSE_INPUT_CHANNEL else frames
+    strides = (cfg.SLOWFAST.ALPHA, 1)[-num_pathways(cfg) :]
+    return [pathways[:, slow_indices(frames.shape[1], stride)] for stride in strides]
 
 
 def spatial_sampling(

@@ -2,12 +2,16 @@
 
 import shutil
 
+import numpy as np
 import pytest
 import torch
+from fvcore.common.registry import Registry
+from torch.utils.data import Dataset
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.views import ClipViews
+from slowfast.ak.views import ClipViews, UniformCrops
 from slowfast.config.defaults import get_cfg
+from slowfast.datasets import build
 from slowfast.datasets import loader as loaders
 from slowfast.datasets.loader import construct_loader, read_class_table, shuffle_dataset
 
@@ -53,6 +57,99 @@ def test_batches_do_not_depend_on_workers_or_on_a_resume(cfg):
     for epoch in (1, 2):
         assert_same(batches(resumed, epoch), epochs[epoch])
     assert_same(batches(construct_loader(cfg, "train", is_precise_bn=True), 2), epochs[2])
+
+
+def test_upstreams_argument_for_precise_bn_changes_nothing(cfg):
+    cfg.DATA_LOADER.NUM_WORKERS = 1
+    assert construct_loader(cfg, "train", is_precise_bn=True).persistent_workers
+
+
+class OwnData(Dataset):
+    """Three clips of a user's own; `item` gives the parts of an item that are to differ."""
+
+    def __init__(self, cfg, split):
+        clip = torch.zeros(3, 4, 32, 32, dtype=torch.uint8)
+        if split == "test":
+            clip = UniformCrops(32, 3)(
+                [np.zeros((40, 60, 3), np.uint8)], np.zeros((2, 4), int), None
+            )
+        self.parts = [[clip], torch.ones(5), 0, torch.arange(4.0), {}]
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, key):
+        _, index = key
+        return (*self.parts[:2], index, *self.parts[3:])
+
+    def clip_name(self, index):
+        return f"own{index}"
+
+
+@pytest.fixture
+def own(cfg, monkeypatch):
+    """A configuration of the data set OwnData, and a function that changes the class."""
+    registry = Registry("DATASET")
+    monkeypatch.setattr(build, "DATASET_REGISTRY", registry)
+    cfg.TRAIN.DATASET = cfg.TEST.DATASET = "owndata"
+
+    def change(**attributes):
+        registry._obj_map["Owndata"] = type("OwnData", (OwnData,), attributes)
+        return cfg
+
+    return change
+
+
+def test_a_data_set_of_ones_own_is_read(own):
+    cfg = own()
+    for split, shape in (("train", (2, 3, 4, 32, 32)), ("val", (2, 3, 4, 32, 32))):
+        (clip,), labels, index, _, _ = next(iter(construct_loader(cfg, split)))
+        assert clip.shape == shape
+        assert labels.shape == (2, 5)
+        assert len(index) == 2
+    (views,), *_ = next(iter(construct_loader(cfg, "test")))
+    assert len(views) == 6
+
+
+CLIP = torch.zeros(3, 4, 32, 32, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize(
+    ("split", "attributes", "says"),
+    [
+        ("train", {"clip_name": None}, "it has no clip_name"),
+        ("train", {"clip_name": None, "__len__": None}, "it has no __len__ and no clip_name"),
+        ("val", {"__getitem__": lambda self, i: [CLIP][i]}, "cannot be had: TypeError: list ind"),
+        ("val", {"__getitem__": lambda self, i: CLIP}, "found a Tensor"),
+        ("val", {"__getitem__": lambda self, i: ([CLIP], 0, 0)}, "found a tuple of 3"),
+        ("train", {"clips": [CLIP, CLIP]}, "found a list of uint8 (3, 4, 32, 32), uint8 (3, 4, "),
+        ("train", {"clips": [CLIP.float()]}, "tensor (3, T, H, W) first in an item, found a list"),
+        ("train", {"clips": CLIP}, "found uint8 (3, 4, 32, 32)"),
+        ("test", {"clips": [CLIP]}, "one ClipViews first in an item, found a list of uint8"),
+        ("train", {"labels": 3}, "labels to be float32 (5,), as DATA.MULTI_LABEL is True, found"),
+        ("train", {"labels": torch.ones(4)}, "found float32 (4,)"),
+    ],
+)
+def test_a_data_set_that_does_not_fit_is_refused_in_words(own, split, attributes, says):
+    if not {"clips", "labels"}.isdisjoint(attributes):
+        parts = attributes
+
+        def getitem(self, key):
+            clips, labels = parts.get("clips", [CLIP]), parts.get("labels", torch.ones(5))
+            return clips, labels, key[1], torch.arange(4.0), {}
+
+        attributes = {"__getitem__": getitem}
+    with pytest.raises(UserError, match=r"OwnData .* does not fit this tree") as error:
+        construct_loader(own(**attributes), split)
+    assert says in str(error.value)
+    assert "slowfast/datasets/build.py" in str(error.value)
+
+
+def test_single_labels_of_a_data_set_of_ones_own(own):
+    cfg = own()
+    cfg.DATA.MULTI_LABEL = False
+    with pytest.raises(UserError, match="expected labels to be one whole number"):
+        construct_loader(cfg, "train")
 
 
 @pytest.mark.parametrize("workers", [0, 2])
