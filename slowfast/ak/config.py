@@ -69,13 +69,17 @@ KEYS: dict[str, AkKey] = {
 }
 
 
+def add_key(cfg: CfgNode, name: str, default: Any) -> None:
+    """Add a dotted key to a configuration, making groups where they lack."""
+    *groups, leaf = name.split(".")
+    for group in groups:
+        if group not in cfg:
+            cfg[group] = CfgNode()
+        cfg = cfg[group]
+    cfg[leaf] = default
+
+
 def add_ak_config(_C: CfgNode) -> None:
-    """Add the keys to a configuration that has none of them, making groups where they lack."""
+    """Add the keys to a configuration that has none of them."""
     for name, key in KEYS.items():
-        *groups, leaf = name.split(".")
-        node = _C
-        for group in groups:
-            if group not in node:
-                node[group] = CfgNode()
-            node = node[group]
-        node[leaf] = key.default
+        add_key(_C, name, key.default)

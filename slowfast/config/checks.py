@@ -20,6 +20,7 @@ from fvcore.common.config import CfgNode
 from slowfast.ak.config import KEYS as AK_KEYS
 from slowfast.config import combinations
 from slowfast.config.combinations import Finding, phases
+from slowfast.config.doubts import DOUBTS
 from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.config.provenance import describe, get, show
 from slowfast.config.schema import Key, WrongType, coerce, expected, numbers_in
@@ -77,7 +78,7 @@ def problems(cfg: CfgNode) -> list[str]:
 
 def warnings(cfg: CfgNode) -> list[str]:
     """What can be run but is seldom meant, a line each."""
-    findings = [found for check in combinations.DOUBTS for found in check(cfg)]
+    findings = [found for check in DOUBTS for found in check(cfg)]
     return [f"{describe(cfg, key)}: {words}" for key, words in findings]
 
 
@@ -118,9 +119,9 @@ def _why_impossible(key: Key, value: Any) -> str:
         if not math.isfinite(number):
             return "expected a finite number"
         if key.low is not None and number < key.low:
-            return f"expected at least {key.low:g}"
+            return f"expected at least {key.low}"
         if key.high is not None and number > key.high:
-            return f"expected at most {key.high:g}"
+            return f"expected at most {key.high}"
     return ""
 
 

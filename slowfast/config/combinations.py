@@ -1,4 +1,4 @@
-"""Settings that contradict each other, and settings that seldom mean what they say.
+"""Settings that contradict each other.
 
 Notable: one function a topic, each a generator of findings ``(key, words)``. They may rely on
 every key being possible for itself, which ``checks`` makes sure of. What is said of training
@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path, PurePath
 from typing import Any
 
 from fvcore.common.config import CfgNode
 
+from slowfast.config.batch import sync_group
 from slowfast.config.keys import UPSTREAM_KEYS
-from slowfast.config.provenance import get, recorded, show
+from slowfast.config.provenance import get, show
 
 Finding = tuple[str, str]
 
-_ARCHS = {
+# MODEL.ARCH by MODEL.MODEL_NAME. That the networks build these and no others is held by
+# tests/config/test_combinations.py, since nothing of the networks is imported here.
+ARCHS = {
     "ResNet": ("2d", "c2d", "c2d_nopool", "i3d", "i3d_nopool", "slow"),
     "SlowFast": ("slowfast",),
     "X3D": ("x3d",),
@@ -48,7 +52,7 @@ def phases(cfg: CfgNode) -> list[str]:
     return [phase for phase in ("TRAIN", "TEST") if cfg[phase].ENABLE]
 
 
-def _with(cfg: CfgNode, key: str) -> str:
+def shown(cfg: CfgNode, key: str) -> str:
     """Another key and its value, for the words of a finding."""
     return f"{key} {show(get(cfg, key))}"
 
@@ -57,7 +61,7 @@ def _run(cfg: CfgNode) -> Iterator[Finding]:
     if not phases(cfg):
         yield "TRAIN.ENABLE", "and TEST.ENABLE is False too: nothing is left to do; switch one on"
     if cfg.SHARD_ID >= cfg.NUM_SHARDS:
-        yield "SHARD_ID", f"{_with(cfg, 'NUM_SHARDS')} are numbered 0 to {cfg.NUM_SHARDS - 1}"
+        yield "SHARD_ID", f"{shown(cfg, 'NUM_SHARDS')} are numbered 0 to {cfg.NUM_SHARDS - 1}"
     for phase in phases(cfg):
         size, gpus = cfg[phase].BATCH_SIZE, max(1, cfg.NUM_GPUS)
         if size % gpus:
@@ -65,7 +69,7 @@ def _run(cfg: CfgNode) -> Iterator[Finding]:
             nearest = f"{below} or {above}" if below else str(above)
             yield (
                 f"{phase}.BATCH_SIZE",
-                f"cannot be shared out evenly among {_with(cfg, 'NUM_GPUS')}; take {nearest}",
+                f"cannot be shared out evenly among {shown(cfg, 'NUM_GPUS')}; take {nearest}",
             )
 
 
@@ -74,8 +78,8 @@ def _norm(cfg: CfgNode) -> Iterator[Finding]:
         return
     gpus = max(1, cfg.NUM_GPUS)
     processes = gpus * cfg.NUM_SHARDS
-    group = min(cfg.BN.NUM_SYNC_DEVICES, processes)
-    if cfg.BN.NORM_TYPE == "sync_batchnorm" and not cfg.BN.GLOBAL_SYNC and processes % group:
+    group = sync_group(cfg, processes)
+    if processes % group:
         yield (
             "BN.NUM_SYNC_DEVICES",
             f"the run's {processes} processes cannot be cut into groups of {group}; take a divisor",
@@ -84,26 +88,65 @@ def _norm(cfg: CfgNode) -> Iterator[Finding]:
         yield (
             "BN.NUM_SPLITS",
             f"does not divide a process's {cfg.TRAIN.BATCH_SIZE // gpus} clips "
-            f"({_with(cfg, 'TRAIN.BATCH_SIZE')}); take a divisor",
+            f"({shown(cfg, 'TRAIN.BATCH_SIZE')}); take a divisor",
         )
+    if (
+        cfg.MODEL.FROZEN_BN
+        and cfg.RESNET.ZERO_INIT_FINAL_BN
+        and not cfg.TRAIN.CHECKPOINT_FILE_PATH
+        and not _resumes(cfg)
+    ):
+        yield (
+            "MODEL.FROZEN_BN",
+            f"freezes the norms that {shown(cfg, 'RESNET.ZERO_INIT_FINAL_BN')} starts at zero, so "
+            "that no residual branch would ever count; give the weights to fine-tune as "
+            "TRAIN.CHECKPOINT_FILE_PATH, or set one of the two False",
+        )
+
+
+def _resumes(cfg: CfgNode) -> bool:
+    """Whether training takes up a checkpoint, as ``slowfast.utils.checkpoint`` looks for it."""
+    try:
+        found = any(Path(cfg.OUTPUT_DIR, "checkpoints").glob("checkpoint*"))
+    except (OSError, ValueError):  # no folder can have this name
+        found = False
+    return cfg.TRAIN.AUTO_RESUME and found
 
 
 def _network(cfg: CfgNode) -> Iterator[Finding]:
     name, arch = cfg.MODEL.MODEL_NAME, cfg.MODEL.ARCH
-    if name in _ARCHS and arch not in _ARCHS[name]:
-        owner = next((n for n, archs in _ARCHS.items() if arch in archs), None)
+    if name in ARCHS and arch not in ARCHS[name]:
+        owner = next((n for n, archs in ARCHS.items() if arch in archs), None)
         hint = f", or MODEL.MODEL_NAME {owner}" if owner else ""
-        yield "MODEL.ARCH", f"MODEL.MODEL_NAME {name} takes {' or '.join(_ARCHS[name])}{hint}"
+        yield "MODEL.ARCH", f"MODEL.MODEL_NAME {name} takes {' or '.join(ARCHS[name])}{hint}"
     alpha = cfg.SLOWFAST.ALPHA
     if num_pathways(cfg) == 2 and cfg.DATA.NUM_FRAMES % alpha:
         near = max(1, round(cfg.DATA.NUM_FRAMES / alpha)) * alpha
         yield (
             "DATA.NUM_FRAMES",
-            f"not divisible by {_with(cfg, 'SLOWFAST.ALPHA')}, by which the slow pathway thins "
+            f"not divisible by {shown(cfg, 'SLOWFAST.ALPHA')}, by which the slow pathway thins "
             f"the frames; take {near}, or another ALPHA",
         )
+    if name == "SlowFast":
+        yield from _fusion(cfg)
+    for factor in ("X3D.WIDTH_FACTOR", "X3D.DEPTH_FACTOR", "X3D.BOTTLENECK_FACTOR"):
+        if get(cfg, factor) <= 0:
+            yield factor, "expected a number above 0"
     if name == "ResNet" and arch in ("c2d", "i3d") and cfg.DATA.NUM_FRAMES < 2:
         yield "DATA.NUM_FRAMES", f"MODEL.ARCH {arch} pools 2 frames into one; expected at least 2"
+
+
+def _fusion(cfg: CfgNode) -> Iterator[Finding]:
+    kernel = cfg.SLOWFAST.FUSION_KERNEL_SZ
+    if kernel % 2 == 0:
+        words = "an even kernel changes the number of frames, and the pathways no longer fit"
+        yield "SLOWFAST.FUSION_KERNEL_SZ", f"{words}; take {kernel - 1} or {kernel + 1}"
+    if cfg.SLOWFAST.BETA_INV > cfg.RESNET.WIDTH_PER_GROUP:
+        yield (
+            "SLOWFAST.BETA_INV",
+            f"leaves the fast pathway no channel of {shown(cfg, 'RESNET.WIDTH_PER_GROUP')}; take "
+            "at most that",
+        )
 
 
 def _stages(cfg: CfgNode) -> Iterator[Finding]:
@@ -149,13 +192,13 @@ def _pixels(cfg: CfgNode) -> Iterator[Finding]:
     elif crop > low:
         yield (
             "DATA.TRAIN_CROP_SIZE",
-            f"larger than {low}, the smallest of {_with(cfg, 'DATA.TRAIN_JITTER_SCALES')}; crop at "
+            f"larger than {low}, the smallest of {shown(cfg, 'DATA.TRAIN_JITTER_SCALES')}; crop at "
             f"most {low} pixels, or scale to at least {crop}",
         )
     if cfg.TRAIN.DATASET.lower() == "ak" and crop > cfg.DATA.TEST_CROP_SIZE:
         yield (
             "DATA.TRAIN_CROP_SIZE",
-            f"validation crops it out of frames scaled to {_with(cfg, 'DATA.TEST_CROP_SIZE')}; "
+            f"validation crops it out of frames scaled to {shown(cfg, 'DATA.TEST_CROP_SIZE')}; "
             f"make that at least {crop}",
         )
 
@@ -165,18 +208,18 @@ def _labels(cfg: CfgNode) -> Iterator[Finding]:
     if many and cfg.MODEL.HEAD_ACT == "softmax":
         yield (
             "MODEL.HEAD_ACT",
-            f"lets classes exclude each other, and {_with(cfg, 'DATA.MULTI_LABEL')} has clips of "
+            f"lets classes exclude each other, and {shown(cfg, 'DATA.MULTI_LABEL')} has clips of "
             "several; take sigmoid",
         )
     if cfg.TRAIN.ENABLE and many and loss in _ONE_LABEL:
         yield (
             "MODEL.LOSS_FUNC",
-            f"is for one class a clip, and {_with(cfg, 'DATA.MULTI_LABEL')}; take bce_loss",
+            f"is for one class a clip, and {shown(cfg, 'DATA.MULTI_LABEL')}; take bce_loss",
         )
     if cfg.TRAIN.ENABLE and not many and loss in _MANY_LABELS:
         yield (
             "MODEL.LOSS_FUNC",
-            f"is for several classes a clip, and {_with(cfg, 'DATA.MULTI_LABEL')}; take "
+            f"is for several classes a clip, and {shown(cfg, 'DATA.MULTI_LABEL')}; take "
             "cross_entropy, or set DATA.MULTI_LABEL True",
         )
 
@@ -194,12 +237,12 @@ def _schedule(cfg: CfgNode) -> Iterator[Finding]:
         yield from _steps(cfg)
     else:
         if solver.COSINE_END_LR >= solver.BASE_LR > 0:
-            words = f"not below {_with(cfg, 'SOLVER.BASE_LR')}, from which the cosine falls to it"
+            words = f"not below {shown(cfg, 'SOLVER.BASE_LR')}, from which the cosine falls to it"
             yield "SOLVER.COSINE_END_LR", words
         if solver.COSINE_AFTER_WARMUP and solver.WARMUP_EPOCHS >= solver.MAX_EPOCH:
             yield (
                 "SOLVER.WARMUP_EPOCHS",
-                f"nothing of {_with(cfg, 'SOLVER.MAX_EPOCH')} is left for the cosine that "
+                f"nothing of {shown(cfg, 'SOLVER.MAX_EPOCH')} is left for the cosine that "
                 "SOLVER.COSINE_AFTER_WARMUP starts there; warm up for less, or train for longer",
             )
 
@@ -214,7 +257,7 @@ def _steps(cfg: CfgNode) -> Iterator[Finding]:
     if len(rates) < len(steps):
         yield (
             "SOLVER.LRS",
-            f"{len(rates)} rates for the {len(steps)} epochs of {_with(cfg, 'SOLVER.STEPS')}; "
+            f"{len(rates)} rates for the {len(steps)} epochs of {shown(cfg, 'SOLVER.STEPS')}; "
             "expected one for each",
         )
 
@@ -229,13 +272,13 @@ def _optimizer(cfg: CfgNode) -> Iterator[Finding]:
     if sgd and solver.NESTEROV and (solver.MOMENTUM == 0 or solver.DAMPENING != 0):
         yield (
             "SOLVER.NESTEROV",
-            f"needs momentum and no dampening, and has {_with(cfg, 'SOLVER.MOMENTUM')}, "
-            f"{_with(cfg, 'SOLVER.DAMPENING')}",
+            f"needs momentum and no dampening, and has {shown(cfg, 'SOLVER.MOMENTUM')}, "
+            f"{shown(cfg, 'SOLVER.DAMPENING')}",
         )
     if solver.CLIP_GRAD_VAL and solver.CLIP_GRAD_L2NORM:
         yield (
             "SOLVER.CLIP_GRAD_VAL",
-            f"and {_with(cfg, 'SOLVER.CLIP_GRAD_L2NORM')}: gradients are clipped in one way; "
+            f"and {shown(cfg, 'SOLVER.CLIP_GRAD_L2NORM')}: gradients are clipped in one way; "
             "set the other to None",
         )
 
@@ -245,9 +288,23 @@ def _views(cfg: CfgNode) -> Iterator[Finding]:
         yield "TEST.NUM_ENSEMBLE_VIEWS", "expected 1 or more, or -1 for 1, 3, 5, 7 and 10"
 
 
+def _results(cfg: CfgNode) -> Iterator[Finding]:
+    path = cfg.TEST.SAVE_RESULTS_PATH
+    if not path or not cfg.TEST.ENABLE:
+        return
+    if path.endswith("/") or PurePath(path).name in ("", ".."):
+        yield "TEST.SAVE_RESULTS_PATH", "names a folder; expected a file, such as results.pkl"
+    elif PurePath(path).suffix.lower() in (".csv", ".json"):
+        yield (
+            "TEST.SAVE_RESULTS_PATH",
+            "names the pickle, beside which a .csv and a .json of the same name are written; "
+            f"take {PurePath(path).with_suffix('.pkl')}",
+        )
+
+
 def _segments(cfg: CfgNode) -> Iterator[Finding]:
     if cfg.AK.HEAD_MIN <= cfg.AK.TAIL_MAX:
-        yield "AK.HEAD_MIN", f"expected more than {_with(cfg, 'AK.TAIL_MAX')}"
+        yield "AK.HEAD_MIN", f"expected more than {shown(cfg, 'AK.TAIL_MAX')}"
 
 
 CONTRADICTIONS = (
@@ -260,46 +317,6 @@ CONTRADICTIONS = (
     _schedule,
     _optimizer,
     _views,
+    _results,
     _segments,
 )
-
-
-def _idle(cfg: CfgNode) -> Iterator[Finding]:
-    for name in recorded(cfg):
-        key = UPSTREAM_KEYS.get(name)
-        if key and key.idle and get(cfg, name) != key.default:
-            yield name, f"has no effect here: {key.idle}"
-
-
-def _long_warmup(cfg: CfgNode) -> Iterator[Finding]:
-    solver = cfg.SOLVER
-    if cfg.TRAIN.ENABLE and solver.WARMUP_EPOCHS >= solver.MAX_EPOCH:
-        words = f"with {_with(cfg, 'SOLVER.MAX_EPOCH')} the learning rate never leaves its warm-up"
-        yield "SOLVER.WARMUP_EPOCHS", words
-
-
-def _unread_steps(cfg: CfgNode) -> Iterator[Finding]:
-    if cfg.SOLVER.STEPS and cfg.SOLVER.LR_POLICY != "steps_with_relative_lrs":
-        words = "read by SOLVER.LR_POLICY steps_with_relative_lrs alone"
-        yield "SOLVER.STEPS", f"{words}, and it is {cfg.SOLVER.LR_POLICY}"
-
-
-def _other_network(cfg: CfgNode) -> Iterator[Finding]:
-    if cfg.MODEL.MODEL_NAME not in _ARCHS:  # what a network of one's own reads is not known
-        return
-    is_x3d = cfg.MODEL.MODEL_NAME == "X3D"
-    names = [name for name in UPSTREAM_KEYS if name.startswith("X3D.")]
-    changed = [name for name in names if get(cfg, name) != UPSTREAM_KEYS[name].default]
-    if changed and not is_x3d:
-        yield (
-            "MODEL.MODEL_NAME",
-            f"builds no X3D, though {', '.join(changed)} are set; for an X3D write "
-            "MODEL.ARCH x3d and MODEL.MODEL_NAME X3D",
-        )
-    if is_x3d != (cfg.RESNET.TRANS_FUNC == "x3d_transform"):
-        wanted = "x3d_transform" if is_x3d else "bottleneck_transform"
-        words = f"an unusual block for MODEL.MODEL_NAME {cfg.MODEL.MODEL_NAME}, which has {wanted}"
-        yield "RESNET.TRANS_FUNC", words
-
-
-DOUBTS = (_idle, _long_warmup, _unread_steps, _other_network)

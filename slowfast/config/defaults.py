@@ -15,6 +15,7 @@ import textwrap
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.config import KEYS as AK_KEYS
+from slowfast.ak.config import add_key
 from slowfast.ak.errors import UserError
 from slowfast.config import checks, provenance
 from slowfast.config.custom_config import add_custom_config
@@ -28,13 +29,7 @@ logger = logging.getLogger(__name__)
 def _defaults() -> Config:
     cfg = Config()
     for name, key in UPSTREAM_KEYS.items():
-        *groups, leaf = name.split(".")
-        node = cfg
-        for group in groups:
-            if group not in node:
-                node[group] = CfgNode()
-            node = node[group]
-        node[leaf] = copy.deepcopy(key.default)
+        add_key(cfg, name, copy.deepcopy(key.default))
     add_custom_config(cfg)
     return cfg
 

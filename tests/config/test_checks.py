@@ -141,6 +141,12 @@ def test_what_is_not_built_is_refused_in_words(key, load_runnable):
         ({"MODEL.DROPOUT_RATE": 1.5}, "MODEL.DROPOUT_RATE = 1.5: expected at most 1"),
         ({"SOLVER.BASE_LR": float("inf")}, "SOLVER.BASE_LR = inf: expected a finite number"),
         (
+            {"RNG_SEED": 2**63},
+            "RNG_SEED = 9223372036854775808: expected at most 9223372036854775807",
+        ),
+        ({"RNG_SEED": -1}, "RNG_SEED = -1: expected at least 0"),
+        ({"DIST_BACKEND": "mpi"}, "DIST_BACKEND = mpi: expected one of nccl, gloo"),
+        (
             {"DATA.MEAN": [0.5]},
             "DATA.MEAN = [0.5]: 1 entries; expected 3, such as [0.45, 0.45, 0.45]",
         ),
@@ -245,6 +251,14 @@ def test_switched_off_is_never_refused():
         ({"SOLVER.GAMMA": 0.5}, "has no effect here: neither learning-rate policy reads it"),
         ({"SOLVER.STEPS": [0, 2]}, "read by SOLVER.LR_POLICY steps_with_relative_lrs alone"),
         ({"X3D.WIDTH_FACTOR": 2.0}, "builds no X3D, though X3D.WIDTH_FACTOR are set"),
+        (
+            {"TEST.CHECKPOINT_FILE_PATH": "a.pyth"},
+            "TEST.CHECKPOINT_FILE_PATH = a.pyth: tests this file and not the network that the run",
+        ),
+        (
+            {"MODEL.LOSS_FUNC": "soft_cross_entropy"},
+            "grows with the number of a clip's labels, and DATA.MULTI_LABEL True; bce_loss is",
+        ),
         ({"RESNET.TRANS_FUNC": "x3d_transform"}, "an unusual block for MODEL.MODEL_NAME SlowFast"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -254,6 +268,19 @@ def test_what_is_seldom_meant_is_logged(settings, words, load_runnable, caplog):
         assert_and_infer_cfg(load_runnable(settings))
     assert words in caplog.text
     assert caplog.text.count("X.yaml") == 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"TEST.CHECKPOINT_FILE_PATH": "a.pyth", "TRAIN.ENABLE": False},
+        {"TEST.CHECKPOINT_FILE_PATH": "a.pyth", "TEST.ENABLE": False},
+        {"MODEL.LOSS_FUNC": "soft_cross_entropy", "TRAIN.ENABLE": False},
+        {"MODEL.LOSS_FUNC": "soft_cross_entropy", "DATA.MULTI_LABEL": False},
+    ],
+)
+def test_what_may_well_be_meant_is_not_doubted(settings, load_runnable):
+    assert checks.warnings(load_runnable(settings)) == []
 
 
 def test_nothing_is_logged_for_what_is_plain(load_runnable, caplog):

@@ -1,9 +1,13 @@
 import pytest
 
 from slowfast.config import checks
-from slowfast.config.combinations import num_pathways, phases
+from slowfast.config.combinations import ARCHS, num_pathways, phases
+from slowfast.config.defaults import get_cfg
+from slowfast.models.build import MODEL_REGISTRY
+from slowfast.models.resnet import ARCHITECTURES
 
 ONE_PATHWAY = {"MODEL.MODEL_NAME": "ResNet", "MODEL.ARCH": "i3d", "DATA.INPUT_CHANNEL_NUM": [3]}
+FROZEN = {"MODEL.FROZEN_BN": True, "RESNET.ZERO_INIT_FINAL_BN": True}
 STEPS = {"SOLVER.LR_POLICY": "steps_with_relative_lrs"}
 
 CONTRADICTIONS = [
@@ -162,6 +166,41 @@ CONTRADICTIONS = [
         {"TEST.NUM_ENSEMBLE_VIEWS": 0},
         "TEST.NUM_ENSEMBLE_VIEWS = 0: expected 1 or more, or -1 for 1, 3, 5, 7 and 10",
     ),
+    (
+        FROZEN,
+        "MODEL.FROZEN_BN = True: freezes the norms that RESNET.ZERO_INIT_FINAL_BN True starts at "
+        "zero, so that no residual branch would ever count; give the weights to fine-tune as "
+        "TRAIN.CHECKPOINT_FILE_PATH, or set one of the two False",
+    ),
+    (
+        {"SLOWFAST.FUSION_KERNEL_SZ": 4},
+        "SLOWFAST.FUSION_KERNEL_SZ = 4: an even kernel changes the number of frames, and the "
+        "pathways no longer fit; take 3 or 5",
+    ),
+    (
+        {"SLOWFAST.BETA_INV": 65},
+        "SLOWFAST.BETA_INV = 65: leaves the fast pathway no channel of RESNET.WIDTH_PER_GROUP 64; "
+        "take at most that",
+    ),
+    ({"X3D.WIDTH_FACTOR": 0}, "X3D.WIDTH_FACTOR = 0.0: expected a number above 0"),
+    ({"X3D.DEPTH_FACTOR": 0}, "X3D.DEPTH_FACTOR = 0.0: expected a number above 0"),
+    ({"X3D.BOTTLENECK_FACTOR": 0}, "X3D.BOTTLENECK_FACTOR = 0.0: expected a number above 0"),
+    *(
+        (
+            {"TEST.SAVE_RESULTS_PATH": path},
+            f"TEST.SAVE_RESULTS_PATH = {path}: names a folder; expected a file, such as "
+            "results.pkl",
+        )
+        for path in (".", "..", "a/", "a/..", "/")
+    ),
+    *(
+        (
+            {"TEST.SAVE_RESULTS_PATH": path},
+            f"TEST.SAVE_RESULTS_PATH = {path}: names the pickle, beside which a .csv and a .json "
+            "of the same name are written; take a/b.pkl",
+        )
+        for path in ("a/b.csv", "a/b.json", "a/b.JSON")
+    ),
     ({"AK.HEAD_MIN": 50}, "AK.HEAD_MIN = 50: expected more than AK.TAIL_MAX 100"),
 ]
 
@@ -197,6 +236,13 @@ FINE = [
     STEPS | {"SOLVER.STEPS": [0, 41], "SOLVER.LRS": [1, 0.1, 0.01]},
     {"DATA.MULTI_LABEL": False, "MODEL.HEAD_ACT": "softmax", "MODEL.LOSS_FUNC": "cross_entropy"},
     {"MODEL.LOSS_FUNC": "soft_cross_entropy"},
+    FROZEN | {"TRAIN.CHECKPOINT_FILE_PATH": "weights.pyth"},
+    FROZEN | {"TRAIN.ENABLE": False},
+    {"MODEL.FROZEN_BN": True},
+    ONE_PATHWAY | {"SLOWFAST.FUSION_KERNEL_SZ": 4, "SLOWFAST.BETA_INV": 65},
+    {"SLOWFAST.BETA_INV": 64, "SLOWFAST.FUSION_KERNEL_SZ": 1},
+    {"TEST.SAVE_RESULTS_PATH": "a.b/results"},
+    {"TEST.SAVE_RESULTS_PATH": "results.csv", "TEST.ENABLE": False},
     {"TEST.NUM_ENSEMBLE_VIEWS": -1},
     {"TEST.NUM_ENSEMBLE_VIEWS": 1, "TEST.NUM_TEMPORAL_CLIPS": [1, 3], "TEST.NUM_SPATIAL_CROPS": 1},
     {"NUM_GPUS": 0, "TRAIN.BATCH_SIZE": 3},
@@ -215,6 +261,27 @@ FINE = [
 @pytest.mark.parametrize("settings", FINE)
 def test_what_can_be_run_is_not_refused(settings, load_runnable):
     assert checks.problems(load_runnable(settings)) == []
+
+
+def test_frozen_norms_are_those_of_the_checkpoint_that_is_resumed(load_runnable, tmp_path):
+    cfg = load_runnable(FROZEN | {"OUTPUT_DIR": str(tmp_path)})
+    (tmp_path / "checkpoints").mkdir()
+    assert len(checks.problems(cfg)) == 1
+    (tmp_path / "checkpoints/checkpoint_epoch_00001.pyth").touch()
+    assert checks.problems(cfg) == []
+    cfg.TRAIN.AUTO_RESUME = False
+    assert len(checks.problems(cfg)) == 1
+    cfg.TRAIN.AUTO_RESUME = True
+    for impossible in ("x" * 5000, "a\0b"):
+        cfg.OUTPUT_DIR = impossible
+        assert len(checks.problems(cfg)) == 1
+
+
+def test_architectures_are_those_that_the_networks_build(load_runnable):
+    assert set(ARCHS) == {name for name, _ in MODEL_REGISTRY}
+    assert ARCHS["ResNet"] == tuple(ARCHITECTURES)
+    known = {*get_cfg().MODEL.SINGLE_PATHWAY_ARCH, *get_cfg().MODEL.MULTI_PATHWAY_ARCH}
+    assert {*ARCHS["SlowFast"], *ARCHS["X3D"]} < known
 
 
 def test_num_pathways_and_phases(load_runnable):

@@ -12,11 +12,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # What is honoured without being read: the reason stands beside it.
 HONOURED_UNREAD = {
+    "MODEL.SINGLE_PATHWAY_ARCH": "an architecture of neither list has one pathway too",
     "DATA.DECODING_BACKEND": "one decoder serves whatever it says",
 }
 
 # Where keys are declared and checked, which is no reading of them.
-DECLARATIONS = [ROOT / "slowfast/config" / name for name in ("checks.py", "combinations.py")]
+DECLARATIONS = [
+    ROOT / "slowfast/config" / name for name in ("checks.py", "combinations.py", "doubts.py")
+]
 DECLARATIONS += [ROOT / "slowfast/ak/config.py", *(ROOT / "slowfast/config/keys").glob("*.py")]
 
 READ_KEYS = {name for name, key in UPSTREAM_KEYS.items() if not key.not_built and not key.idle}

@@ -14,7 +14,7 @@ KEYS = {
     ),
     "MODEL.SINGLE_PATHWAY_ARCH": Key(
         ["2d", "c2d", "i3d", "slow", "x3d", "mvit", "maskmvit"],
-        "Architectures that take one input tensor.",
+        "Architectures that take one input tensor, as do those in neither list.",
     ),
     "MODEL.MULTI_PATHWAY_ARCH": Key(
         ["slowfast"], "Architectures that take two: the slow pathway's and the fast one's."
@@ -125,17 +125,23 @@ KEYS = {
     "SLOWFAST.ALPHA": Key(
         8, "Frames of the fast pathway for each one of the slow; divides NUM_FRAMES.", low=1
     ),
-    "SLOWFAST.BETA_INV": Key(8, "Channels of the slow pathway for each one of the fast.", low=1),
+    "SLOWFAST.BETA_INV": Key(
+        8,
+        "Channels of the slow pathway for each one of the fast; RESNET.WIDTH_PER_GROUP at most.",
+        low=1,
+    ),
     "SLOWFAST.FUSION_CONV_CHANNEL_RATIO": Key(
         2, "Channels that the fast pathway sends to the slow one, over its own.", low=1
     ),
     "SLOWFAST.FUSION_KERNEL_SZ": Key(
-        5, "Length in time of the convolutions that send them.", low=1
+        5, "Length in time of the convolutions that send them; odd.", low=1
     ),
     # ---------------------------------------------------------------- X3D
-    "X3D.WIDTH_FACTOR": Key(1.0, "Factor on the channels of every stage.", low=0),
-    "X3D.DEPTH_FACTOR": Key(1.0, "Factor on the blocks of every stage.", low=0),
-    "X3D.BOTTLENECK_FACTOR": Key(1.0, "Inner channels of a block over its outer ones.", low=0),
+    "X3D.WIDTH_FACTOR": Key(1.0, "Factor on the channels of every stage, above 0.", low=0),
+    "X3D.DEPTH_FACTOR": Key(1.0, "Factor on the blocks of every stage, above 0.", low=0),
+    "X3D.BOTTLENECK_FACTOR": Key(
+        1.0, "Inner channels of a block over its outer ones, above 0.", low=0
+    ),
     "X3D.DIM_C1": Key(12, "Channels of the stem, before X3D.WIDTH_FACTOR.", low=1),
     "X3D.DIM_C5": Key(2048, "Channels of the head's hidden layer.", low=1),
     "X3D.SCALE_RES2": Key(False, "Let the first stage, too, follow X3D.WIDTH_FACTOR."),

@@ -14,6 +14,7 @@ KEYS = {
         1,
         "Seed of every random choice: initial weights, order of clips, crops, flips, dropout.",
         low=0,
+        high=2**63 - 1,  # what torch's generators take
     ),
     "NUM_GPUS": Key(
         1,
@@ -26,7 +27,7 @@ KEYS = {
     "DIST_BACKEND": Key(
         "nccl",
         "What processes talk through: nccl on GPUs; gloo, which the CPU always uses.",
-        choices=("nccl", "gloo", "mpi"),
+        choices=("nccl", "gloo"),
     ),
     "LOG_PERIOD": Key(10, "Iterations between two lines of iteration statistics.", low=1),
     "LOG_MODEL_INFO": Key(
@@ -139,8 +140,8 @@ KEYS = {
     ),
     "TEST.SAVE_RESULTS_PATH": Key(
         "",
-        "File below OUTPUT_DIR for scores and labels of all test clips (a pickle, and a CSV "
-        "beside it); empty: none is written.",
+        "File below OUTPUT_DIR for scores and labels of all test clips: a pickle, and beside it a "
+        ".csv and a .json of the same name; empty: none is written.",
     ),
     # ---------------------------------------------------------------- loading
     "DATA_LOADER.NUM_WORKERS": Key(

@@ -1,0 +1,24 @@
+"""How many clips one norm layer normalises together, as the configuration says.
+
+Notable: it needs no torch. The number of processes is given, because the check of a configuration
+knows how many there will be before any of them runs.
+"""
+
+from __future__ import annotations
+
+from fvcore.common.config import CfgNode
+
+
+def sync_group(cfg: CfgNode, world_size: int) -> int:
+    """Processes, of ``world_size``, whose clips are normalised together; 1 without BN sync."""
+    if cfg.BN.NORM_TYPE != "sync_batchnorm":
+        return 1
+    return world_size if cfg.BN.GLOBAL_SYNC else min(cfg.BN.NUM_SYNC_DEVICES, world_size)
+
+
+def norm_group(cfg: CfgNode, world_size: int) -> int:
+    """Clips whose statistics are taken together in training: a process's, or part, or more."""
+    clips = cfg.TRAIN.BATCH_SIZE // max(1, cfg.NUM_GPUS)
+    if cfg.BN.NORM_TYPE == "sub_batchnorm":
+        return clips // cfg.BN.NUM_SPLITS
+    return clips * sync_group(cfg, world_size)

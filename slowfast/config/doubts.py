@@ -1,0 +1,70 @@
+"""Settings that can be run but seldom mean what they say: the log warns of them.
+
+Notable: findings as in ``combinations``; every check there has passed when these are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fvcore.common.config import CfgNode
+
+from slowfast.config.combinations import ARCHS, Finding, phases, shown
+from slowfast.config.keys import UPSTREAM_KEYS
+from slowfast.config.provenance import get, recorded
+
+
+def _idle(cfg: CfgNode) -> Iterator[Finding]:
+    for name in recorded(cfg):
+        key = UPSTREAM_KEYS.get(name)
+        if key and key.idle and get(cfg, name) != key.default:
+            yield name, f"has no effect here: {key.idle}"
+
+
+def _long_warmup(cfg: CfgNode) -> Iterator[Finding]:
+    solver = cfg.SOLVER
+    if cfg.TRAIN.ENABLE and solver.WARMUP_EPOCHS >= solver.MAX_EPOCH:
+        words = f"with {shown(cfg, 'SOLVER.MAX_EPOCH')} the learning rate never leaves its warm-up"
+        yield "SOLVER.WARMUP_EPOCHS", words
+
+
+def _unread_steps(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.SOLVER.STEPS and cfg.SOLVER.LR_POLICY != "steps_with_relative_lrs":
+        words = "read by SOLVER.LR_POLICY steps_with_relative_lrs alone"
+        yield "SOLVER.STEPS", f"{words}, and it is {cfg.SOLVER.LR_POLICY}"
+
+
+def _other_network(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.MODEL.MODEL_NAME not in ARCHS:  # what a network of one's own reads is not known
+        return
+    is_x3d = cfg.MODEL.MODEL_NAME == "X3D"
+    names = [name for name in UPSTREAM_KEYS if name.startswith("X3D.")]
+    changed = [name for name in names if get(cfg, name) != UPSTREAM_KEYS[name].default]
+    if changed and not is_x3d:
+        yield (
+            "MODEL.MODEL_NAME",
+            f"builds no X3D, though {', '.join(changed)} are set; for an X3D write "
+            "MODEL.ARCH x3d and MODEL.MODEL_NAME X3D",
+        )
+    if is_x3d != (cfg.RESNET.TRANS_FUNC == "x3d_transform"):
+        wanted = "x3d_transform" if is_x3d else "bottleneck_transform"
+        words = f"an unusual block for MODEL.MODEL_NAME {cfg.MODEL.MODEL_NAME}, which has {wanted}"
+        yield "RESNET.TRANS_FUNC", words
+
+
+def _other_weights(cfg: CfgNode) -> Iterator[Finding]:
+    if len(phases(cfg)) == 2 and cfg.TEST.CHECKPOINT_FILE_PATH:
+        words = "tests this file and not the network that the run trains; for that one leave it"
+        yield "TEST.CHECKPOINT_FILE_PATH", f"{words} empty"
+
+
+def _growing_loss(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.TRAIN.ENABLE and cfg.DATA.MULTI_LABEL and cfg.MODEL.LOSS_FUNC == "soft_cross_entropy":
+        yield (
+            "MODEL.LOSS_FUNC",
+            f"grows with the number of a clip's labels, and {shown(cfg, 'DATA.MULTI_LABEL')}; "
+            "bce_loss is meant for that",
+        )
+
+
+DOUBTS = (_idle, _long_warmup, _unread_steps, _other_network, _other_weights, _growing_loss)
