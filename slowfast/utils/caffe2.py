@@ -1,7 +1,6 @@
 """Weights of the Caffe2 zoo: read from their pickles without running code, and named as ours.
 
-Notable: the unpickler reaches no function and no class but the stand-ins below, not even numpy's.
-They look at bytes alone, so that neither a call nor a malformed array gets through.
+Notable: the unpickler reaches no function and no class but stand-ins, not even numpy's.
 """
 
 import pickle
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from slowfast.ak.errors import UserError
+from slowfast.utils.stored_arrays import STAND_INS, Refused, StoredArray
 
 # A blob's name without its ending, and the module it belongs to. {p} is the pathway: 1 for names
 # that begin with "t_" (fast), else 0.
@@ -76,7 +76,7 @@ def read_blobs(path: str | Path) -> dict[str, np.ndarray]:
             content = _ArrayUnpickler(file, encoding="latin-1").load()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
-    except _Refused as error:
+    except Refused as error:
         raise UserError(
             f"{path}: refused, for it holds {error}, where Caffe2 weights hold arrays alone. "
             "Nothing of it was run; take the file from where it was published."
@@ -92,56 +92,8 @@ def read_blobs(path: str | Path) -> dict[str, np.ndarray]:
     return {
         str(name): blob.array
         for name, blob in blobs.items()
-        if isinstance(blob, _Array) and blob.array is not None
+        if isinstance(blob, StoredArray) and blob.array is not None
     }
-
-
-class _Refused(pickle.UnpicklingError):
-    """Something in a pickle that is neither an array nor a plain value."""
-
-
-class _Dtype:
-    """Stands in for ``numpy.dtype``: booleans and numbers of a fixed size."""
-
-    def __init__(self, code: str, *_: Any) -> None:
-        if not isinstance(code, str) or not re.fullmatch(r"[<>|=]?[fiub]\d", code):
-            raise _Refused(f"an array of {code!r}")
-        self.dtype = np.dtype(code)
-
-    def __setstate__(self, state: tuple) -> None:
-        self.dtype = self.dtype.newbyteorder(state[1])
-
-
-class _Array:
-    """Stands in for ``numpy.ndarray`` and for what numpy restores one with."""
-
-    array: np.ndarray | None = None
-
-    def __init__(self, *_: Any) -> None:
-        """What a pickle gives here only makes an empty array; its state fills it."""
-
-    def __setstate__(self, state: tuple) -> None:
-        _, shape, dtype, is_fortran, raw = state
-        self.fill(raw, dtype, shape, "F" if is_fortran else "C")
-
-    def fill(self, raw: bytes | str, dtype: _Dtype, shape: tuple, order: str) -> None:
-        if isinstance(raw, str):
-            raw = raw.encode("latin-1")
-        self.array = np.frombuffer(raw, dtype.dtype).reshape(shape, order=order).copy()
-
-
-class _Buffer(_Array):
-    """Stands in for the way that pickle protocol 5 restores an array."""
-
-    def __init__(self, raw: bytes, dtype: _Dtype, shape: tuple, order: str) -> None:
-        self.fill(raw, dtype, shape, order)
-
-
-class _Scalar(_Array):
-    """Stands in for a numpy number, and is an array of no dimensions."""
-
-    def __init__(self, dtype: _Dtype, raw: bytes) -> None:
-        self.fill(raw, dtype, (), "C")
 
 
 class _Bytes(bytes):
@@ -149,30 +101,26 @@ class _Bytes(bytes):
 
     def __new__(cls, text: str = "", encoding: str = "latin1") -> "_Bytes":
         if encoding not in ("latin1", "latin-1"):
-            raise _Refused(f"bytes in the encoding {encoding!r}")
+            raise Refused(f"bytes in the encoding {encoding!r}")
         return super().__new__(cls, text.encode("latin-1"))
 
     def __setstate__(self, state: Any) -> None:
-        raise _Refused("bytes with attributes")
+        raise Refused("bytes with attributes")
 
 
 class _ArrayUnpickler(pickle.Unpickler):
     _STAND_INS = {
-        ("numpy", "dtype"): _Dtype,
-        ("numpy", "ndarray"): _Array,
-        ("numpy.core.multiarray", "_reconstruct"): _Array,
-        ("numpy.core.multiarray", "scalar"): _Scalar,
-        ("numpy.core.numeric", "_frombuffer"): _Buffer,
-        ("_codecs", "encode"): _Bytes,
-        ("__builtin__", "bytes"): _Bytes,
-        ("collections", "OrderedDict"): OrderedDict,
+        **STAND_INS,
+        "_codecs.encode": _Bytes,
+        "__builtin__.bytes": _Bytes,
+        "collections.OrderedDict": OrderedDict,
     }
 
     def find_class(self, module: str, name: str) -> type:
-        key = module.replace("numpy._core", "numpy.core"), name
+        key = f"{module.replace('numpy._core', 'numpy.core')}.{name}"
         if key not in self._STAND_INS:
-            raise _Refused(f"a call of {module}.{name}")
+            raise Refused(f"a call of {module}.{name}")
         return self._STAND_INS[key]
 
     def persistent_load(self, pid: Any) -> Any:
-        raise _Refused("a reference to another file")
+        raise Refused("a reference to another file")

@@ -6,18 +6,27 @@ one that was there before.
 
 import os
 import re
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.serialization import safe_globals
 
 from slowfast.ak.errors import UserError
 from slowfast.utils import caffe2
 from slowfast.utils.env import pathmgr
+from slowfast.utils.stored_arrays import STAND_INS, StoredArray
 
 # Upstream resumes from any name that holds "checkpoint", so this one must not.
 TEMPORARY = "unfinished.tmp"
+
+_SAFE_NUMPY = [
+    (stand_in, name.replace("numpy.core", core))
+    for name, stand_in in STAND_INS.items()
+    for core in ("numpy.core", "numpy._core")
+]
 
 
 def get_checkpoint_dir(path_to_job: str | Path) -> str:
@@ -45,6 +54,26 @@ def has_checkpoint(path_to_job: str | Path, task: str = "") -> bool:
 
 def _prefix(task: str) -> str:
     return f"{task}_checkpoint" if task else "checkpoint"
+
+
+def check_writable(output_dir: str | Path) -> None:
+    """Makes OUTPUT_DIR's folder of checkpoints, and sees that a file can be written there.
+
+    Raises:
+        UserError: it cannot.
+    """
+    folder = Path(get_checkpoint_dir(output_dir))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix="probe-") as probe:
+            probe.write(b"?")
+            probe.flush()
+    except OSError as error:
+        reason = "it is a file" if folder.is_file() else error.strerror
+        raise UserError(
+            f"OUTPUT_DIR: checkpoints cannot be written to {folder} ({reason}); name another "
+            "OUTPUT_DIR, or make this one writable."
+        ) from None
 
 
 def write_whole(content: dict[str, Any], path: Path) -> None:
@@ -84,7 +113,8 @@ def _sync_folder(folder: Path) -> None:
 def read_checkpoint(path: str | Path, *, lazily: bool = False) -> dict[str, Any]:
     """A PyTorch checkpoint as a dict with ``model_state``, on the CPU.
 
-    A file that is a state dict and nothing else is taken as the ``model_state``.
+    A file that is a state dict and nothing else is taken as the ``model_state``. Numbers and arrays
+    of numpy come as plain numbers and tensors.
 
     Args:
         lazily: whether tensors are read from the disk only when they are looked at.
@@ -96,7 +126,9 @@ def read_checkpoint(path: str | Path, *, lazily: bool = False) -> dict[str, Any]
     try:
         # Files of torch before 1.6 are no zip files, and only read at once.
         mmap = lazily and zipfile.is_zipfile(local)
-        content = torch.load(local, map_location="cpu", weights_only=True, mmap=mmap)
+        with safe_globals(_SAFE_NUMPY):
+            content = torch.load(local, map_location="cpu", weights_only=True, mmap=mmap)
+        content = _without_numpy(content)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
     except Exception as error:  # A damaged file may raise nearly anything.
@@ -106,6 +138,22 @@ def read_checkpoint(path: str | Path, *, lazily: bool = False) -> dict[str, Any]
     if isinstance(content, dict) and content and all(map(torch.is_tensor, content.values())):
         return {"model_state": content}
     raise UserError(f"{path}: a PyTorch file, but no checkpoint: it has no `model_state`.")
+
+
+def _without_numpy(value: Any) -> Any:
+    """The value with tensors and plain numbers for numpy's; changes dicts and lists in place."""
+    if isinstance(value, StoredArray):
+        array = value.array
+        if array is None or array.ndim == 0:
+            return None if array is None else array.item()
+        return torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
+    if isinstance(value, dict):
+        value.update({key: _without_numpy(part) for key, part in value.items()})
+    elif isinstance(value, list):
+        value[:] = map(_without_numpy, value)
+    elif type(value) is tuple:
+        return tuple(map(_without_numpy, value))
+    return value
 
 
 def read_caffe2(path: str | Path) -> dict[str, Any]:
@@ -135,8 +183,11 @@ def _local(path: str | Path) -> str:
 
 
 def _why_unreadable(error: Exception) -> str:
-    called = re.search(r"GLOBAL ([\w.]+)", str(error))
-    if called and not called[1].startswith("numpy."):
+    if held := re.search(r"an array of '[^']*'", str(error)):
+        return (
+            f"refused, for it holds {held[0]}, where a checkpoint holds plain values and tensors."
+        )
+    if called := re.search(r"GLOBAL ([\w.]+)", str(error)):
         return (
             f"refused, for it would run code ({called[1]}), where a checkpoint holds plain values "
             "and tensors. Nothing of it was run."

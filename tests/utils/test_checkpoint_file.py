@@ -5,11 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from slowfast.ak.errors import UserError
+from slowfast.utils import checkpoint_file
 from slowfast.utils.checkpoint_file import (
+    check_writable,
     file_exists,
     get_last_checkpoint,
     get_path_to_checkpoint,
@@ -69,6 +72,23 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
         write_whole({}, tmp_path / "file" / "checkpoint_epoch_00001.pyth")
 
 
+def test_a_folder_is_tried_before_it_is_needed(tmp_path, monkeypatch):
+    check_writable(tmp_path / "new")
+    assert list((tmp_path / "new").rglob("*")) == [tmp_path / "new" / "checkpoints"]
+    (tmp_path / "checkpoints").touch()
+    with pytest.raises(UserError, match=r"OUTPUT_DIR.*checkpoints \(it is a file\)"):
+        check_writable(tmp_path)
+    with pytest.raises(UserError, match=r"OUTPUT_DIR.*Not a directory"):
+        check_writable(tmp_path / "checkpoints")
+
+    def refuse(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(checkpoint_file.tempfile, "NamedTemporaryFile", refuse)
+    with pytest.raises(UserError, match=r"OUTPUT_DIR.*Permission denied.*name another"):
+        check_writable(tmp_path / "new")
+
+
 def test_a_write_that_dies_leaves_no_checkpoint(tmp_path, monkeypatch):
     def die(content, file):
         file.write(b"half")
@@ -93,6 +113,24 @@ def test_code_in_a_file_is_refused_and_not_run(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"evil\.pyth: refused, for it would run code .*system"):
         read_checkpoint("evil.pyth")
     assert not Path("was_run").exists()
+
+
+@pytest.mark.parametrize("lazily", [True, False])
+def test_numpy_values_come_as_plain_ones(tmp_path, lazily):
+    state = {"w": torch.ones(2), "b": np.ones((2, 3), ">f4")}
+    values = {"epoch": np.int64(1), "loss": [np.float32(0.5), (np.bool_(True),)]}
+    torch.save({"model_state": state, **values}, tmp_path / "numpy.pyth")
+    read = read_checkpoint(tmp_path / "numpy.pyth", lazily=lazily)
+    assert torch.equal(read["model_state"]["b"], torch.ones(2, 3))
+    assert type(read["epoch"]) is int
+    assert (read["epoch"], read["loss"]) == (1, [0.5, (True,)])
+
+
+@pytest.mark.parametrize("value", [np.array([{}]), np.array(["text"]), np.zeros(1, "i4,f4")])
+def test_other_numpy_values_are_refused_in_words(tmp_path, value):
+    torch.save({"model_state": {}, "epoch": value}, tmp_path / "numpy.pyth")
+    with pytest.raises(UserError, match="refused, for it holds an array of '"):
+        read_checkpoint(tmp_path / "numpy.pyth")
 
 
 @pytest.mark.parametrize("is_zip", [True, False])
