@@ -51,19 +51,38 @@ class LoadReport:
     @property
     def head_differs(self) -> bool:
         """Whether the file's head is for another number of classes."""
-        return any(name.startswith(HEAD) for name in self.shapes)
+        return bool(self._other_heads())
+
+    @property
+    def share_outside_head(self) -> float:
+        """How much of the network's entries outside the head the file gave, from 0 to 1."""
+        given, wanting = (
+            sum(not name.startswith(HEAD) for name in names)
+            for names in (self.matched, [*self.missing, *self.shapes])
+        )
+        return given / (given + wanting) if given + wanting else 1.0
+
+    def _other_heads(self) -> dict[str, tuple[int, int]]:
+        """Entries of the head that differ in classes, with those of the file and of the network."""
+        return {
+            name: (of_file[0], of_model[0])
+            for name, (of_file, of_model) in self.shapes.items()
+            if name.startswith(HEAD) and of_file and of_model and of_file[0] != of_model[0]
+        }
 
     def __str__(self) -> str:
         lines = [f"Weights: {len(self.matched)} of {self.num_wanted} entries of the model matched."]
-        if self.head_differs:
-            of_file, of_model = self.shapes.get(f"{HEAD}weight", ((0,), (0,)))
+        other_heads = self._other_heads()
+        if other_heads:
+            of_file, of_model = next(iter(other_heads.values()))
             lines.append(
-                f"  The head in the file is for {of_file[0]} classes and this model's for "
-                f"{of_model[0]}: all but the head is loaded, and the head starts anew."
+                f"  The head in the file is for {of_file} classes and this model's for {of_model}: "
+                "all but the head is loaded, and the head starts anew."
             )
-        others = {n: s for n, s in self.shapes.items() if not n.startswith(HEAD)}
         shapes = [
-            f"{name} {list(a)} in the file, {list(b)} here" for name, (a, b) in others.items()
+            f"{name} {list(a)} in the file, {list(b)} here"
+            for name, (a, b) in self.shapes.items()
+            if name not in other_heads
         ]
         for title, entries in (
             ("missing in the file", _by_module(self.missing)),
@@ -96,7 +115,14 @@ def _by_module(names: Iterable[str]) -> list[str]:
 
 
 def unwrap(model: nn.Module) -> nn.Module:
-    """The network itself, out of data parallelism and compilation."""
+    """The network itself, out of DistributedDataParallel, DataParallel and torch.compile.
+
+    Names of parameters are those of the network itself. Evaluation calls it too: the wrapper of a
+    process waits for the others at each call, and they may have fewer batches.
+
+    Args:
+        model: a network, wrapped any number of times, or not at all.
+    """
     while True:
         if isinstance(model, nn.parallel.DistributedDataParallel | nn.DataParallel):
             model = model.module

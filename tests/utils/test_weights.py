@@ -68,6 +68,30 @@ def test_what_does_not_match_is_told_with_the_reason():
     assert "0.weight [3, 2, 5, 1, 1] in the file, [3, 2, 3, 1, 1] here" in text
 
 
+@pytest.mark.parametrize(
+    ("classes", "width", "is_other"), [(400, 3, True), (2, 6, False), (400, 6, True)]
+)
+def test_classes_are_spoken_of_where_they_differ(classes, width, is_other):
+    model = nn.Module()
+    model.head = nn.Module()
+    model.head.projection = nn.Linear(3, 2)
+    state = {"head.projection.weight": torch.ones(classes, width)}
+    report = load_weights(model, state | {"head.projection.bias": torch.ones(classes)})
+    assert report.head_differs is is_other
+    assert ("400 classes and this model's for 2" in str(report)) is is_other
+    assert ("head.projection.weight [2, 6] in the file, [2, 3] here" in str(report)) is not is_other
+    assert report.share_outside_head == 1.0
+
+
+def test_the_share_of_a_model_leaves_out_its_head():
+    model = network()
+    model.head = nn.Module()
+    model.head.projection = nn.Linear(3, 2)
+    state = filled()
+    del state["2.weight"], state["2.bias"]
+    assert load_weights(model, state).share_outside_head == 6 / 8
+
+
 def test_a_long_report_is_cut():
     state = filled() | {f"layer{i}.weight": torch.zeros(1) for i in range(50)}
     text = str(load_weights(network(), state))
