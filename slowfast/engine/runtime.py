@@ -13,6 +13,7 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 
+from slowfast.config.batch import norm_group
 from slowfast.utils import distributed, logging
 
 logger = logging.get_logger(__name__)
@@ -52,18 +53,6 @@ def seed_everything(seed: int, epoch: int = 0) -> None:
     random.seed(python_seed)
 
 
-def norm_group(cfg: CfgNode) -> int:
-    """Clips whose statistics one batch norm shares: the batch of a process, split or synced."""
-    clips = cfg.TRAIN.BATCH_SIZE // max(1, cfg.NUM_GPUS)
-    if cfg.BN.NORM_TYPE == "sync_batchnorm":
-        world_size = distributed.get_world_size()
-        devices = world_size if cfg.BN.GLOBAL_SYNC else min(cfg.BN.NUM_SYNC_DEVICES, world_size)
-        return clips * devices
-    if cfg.BN.NORM_TYPE == "sub_batchnorm":
-        return clips // cfg.BN.NUM_SPLITS
-    return clips
-
-
 def describe_run(cfg: CfgNode, initialisation: str) -> None:
     """Logs what decides the result, and a warning for each thing in which the recipe differs.
 
@@ -75,7 +64,12 @@ def describe_run(cfg: CfgNode, initialisation: str) -> None:
     started = "scratch" if initialisation == "from scratch" else "kinetics"
     facts = [
         ("global batch", global_batch, cfg.RECIPE.GLOBAL_BATCH, "clips"),
-        ("norm group", norm_group(cfg), cfg.RECIPE.NORM_GROUP, "clips"),
+        (
+            "norm group",
+            norm_group(cfg, distributed.get_world_size()),
+            cfg.RECIPE.NORM_GROUP,
+            "clips",
+        ),
         ("learning rate", cfg.SOLVER.BASE_LR, cfg.RECIPE.BASE_LR, ""),
     ]
     logger.info(

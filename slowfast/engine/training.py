@@ -32,7 +32,8 @@ from slowfast.engine.runtime import (
 from slowfast.models import build_model
 from slowfast.models.losses import get_loss_func
 from slowfast.models.optimizer import clip_gradients, construct_optimizer, get_epoch_lr, set_lr
-from slowfast.utils import checkpoint, logging, misc
+from slowfast.utils import checkpoint, distributed, logging, misc
+from slowfast.utils.checkpoint_file import check_writable
 from slowfast.utils.meters import TrainMeter, ValMeter
 from slowfast.utils.metrics import topk_errors
 from slowfast.utils.weights import unwrap
@@ -50,6 +51,8 @@ def train(cfg: CfgNode) -> None:
     logger.debug(f"Configuration:\n{cfg.dump()}")
     for warning in checks.warnings(cfg):  # the terminal has them, from before there was a log
         logger.debug(warning)
+    if distributed.is_master_proc():
+        check_writable(cfg.OUTPUT_DIR)
     check_results_path(cfg)
     seed_everything(cfg.RNG_SEED)
 
@@ -66,7 +69,8 @@ def train(cfg: CfgNode) -> None:
     scaler = make_scaler(cfg, device)
     loss_function = get_loss_func(cfg.MODEL.LOSS_FUNC)(reduction="mean")
     start_epoch = checkpoint.load_train_checkpoint(cfg, model, optimizer, scaler)
-    describe_run(cfg, checkpoint.initialisation(cfg))
+    initialisation = checkpoint.initialisation(cfg)
+    describe_run(cfg, initialisation)
 
     train_meter = TrainMeter(len(train_loader), cfg)
     val_meter = ValMeter(len(val_loader), cfg)
@@ -88,7 +92,15 @@ def train(cfg: CfgNode) -> None:
             else:
                 share_norm_statistics(unwrap(model))
         if saves:
-            checkpoint.save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, epoch, cfg, scaler)
+            checkpoint.save_checkpoint(
+                cfg.OUTPUT_DIR,
+                model,
+                optimizer,
+                epoch,
+                cfg,
+                scaler,
+                initialisation=initialisation,
+            )
         if evaluates:
             figures |= evaluate(cfg, epoch, val_loader, model, to_input, val_meter, classes)
         logger.info(epoch_line(figures))

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from slowfast.ak.errors import UserError
+from slowfast.config.batch import sync_group
 from slowfast.models.settings import look_up
 
 
@@ -47,7 +48,7 @@ def get_norm(cfg: CfgNode) -> Callable[..., nn.Module]:
 def _sync_norm(cfg: CfgNode) -> Callable[..., nn.Module]:
     """Synchronised normalisation for the processes that run now, one process a device."""
     world_size = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-    size = world_size if cfg.BN.GLOBAL_SYNC else min(cfg.BN.NUM_SYNC_DEVICES, world_size)
+    size = sync_group(cfg, world_size)
     if size <= 1:
         return nn.BatchNorm3d
     if world_size % size:

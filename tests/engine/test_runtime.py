@@ -6,7 +6,7 @@ import torch
 import torch.multiprocessing as mp
 
 from slowfast.engine.evaluate import gather_clips
-from slowfast.engine.runtime import norm_group, seed_everything
+from slowfast.engine.runtime import seed_everything
 from slowfast.utils import distributed
 
 
@@ -23,17 +23,6 @@ def test_an_epochs_randomness_depends_on_seed_and_epoch_alone():
     assert draw() == first != other
     seed_everything(2, 5)
     assert draw() != first
-
-
-@pytest.mark.parametrize(
-    ("norm", "gpus", "expected"),
-    [("batchnorm", 2, 4), ("batchnorm", 0, 8), ("sync_batchnorm", 1, 8), ("sub_batchnorm", 1, 4)],
-)
-def test_norm_group(small_cfg, norm, gpus, expected):
-    cfg = small_cfg(
-        **{"BN.NORM_TYPE": norm, "NUM_GPUS": gpus, "TRAIN.BATCH_SIZE": 8, "BN.NUM_SPLITS": 2}
-    )
-    assert norm_group(cfg) == expected
 
 
 def test_gathering_keeps_each_clip_once_in_order():
