@@ -181,7 +181,13 @@ def run_all(jobs: Sequence[Any], work: Callable[[Any], Any], title: str) -> list
     stop = threading.Event()
 
     def unless_stopped(job: Any) -> Any:
-        return None if stop.is_set() else work(job)
+        if stop.is_set():
+            return None
+        try:
+            return work(job)
+        except BaseException:
+            stop.set()  # here, before other threads take up the jobs that are left
+            raise
 
     workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4, 16)
     with (

@@ -6,6 +6,7 @@ stays the run. Workers run one thread each; those of training and validation liv
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader
         # A test is read once: its workers' memory is better given back.
         persistent_workers=workers > 0 and split != "test",
         pin_memory=cfg.DATA_LOADER.PIN_MEMORY and torch.cuda.is_available(),
-        worker_init_fn=_use_one_thread,
+        worker_init_fn=_start_worker,
         generator=torch.Generator().manual_seed(cfg.RNG_SEED),
     )
 
@@ -99,6 +100,13 @@ def read_class_table(cfg) -> ClassTable | None:
     return ClassTable.from_cfg(cfg, counts)
 
 
-def _use_one_thread(worker: int) -> None:
+def _start_worker(worker: int) -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(0)  # none beside the worker's own
+    sys.excepthook = _unless_deserted
+
+
+def _unless_deserted(kind: type[BaseException], *error: Any) -> None:
+    """Show a worker's error, unless it is that the run was stopped while it fetched a batch."""
+    if not issubclass(kind, ConnectionError | EOFError):
+        sys.__excepthook__(kind, *error)

@@ -235,3 +235,10 @@ def test_class_table_counts_the_training_list(cfg):
     assert read_class_table(cfg).segments == ["head", "middle", "middle", "middle", "tail"]
     cfg.DATA.PATH_TO_DATA_DIR = "nowhere"
     assert read_class_table(cfg) is None
+
+
+def test_a_worker_is_silent_where_the_run_was_stopped_and_nowhere_else(capsys):
+    loaders._unless_deserted(BrokenPipeError, BrokenPipeError("gone"), None)
+    assert capsys.readouterr().err == ""
+    loaders._unless_deserted(KeyError, KeyError("a fault"), None)
+    assert "a fault" in capsys.readouterr().err
