@@ -115,21 +115,21 @@ class SubBatchNorm3d(_BatchNorm):
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training:
-            clips = x.shape[0]
-            if clips % self.num_splits:
-                raise UserError(
-                    f"BN.NUM_SPLITS: a batch of {clips} clips cannot be cut into "
-                    f"{self.num_splits} equal parts; expected a multiple of {self.num_splits}"
-                )
-            parts = x.reshape(clips // self.num_splits, -1, *x.shape[2:])
-            x = self.split_bn(parts).reshape(x.shape)
-        else:
-            x = self.bn(x)
-        if self.affine:
-            shape = (1, -1, 1, 1, 1)
-            x = x * self.weight.view(shape) + self.bias.view(shape)
-        return x
+        y = self._normalise_parts(x) if self.training else self.bn(x)
+        if not self.affine:
+            return y
+        weight, bias = (each.view(1, -1, 1, 1, 1) for each in (self.weight, self.bias))
+        return torch.addcmul(bias, y, weight)
+
+    def _normalise_parts(self, x: Tensor) -> Tensor:
+        clips = x.shape[0]
+        if clips % self.num_splits:
+            raise UserError(
+                f"BN.NUM_SPLITS: a batch of {clips} clips cannot be cut into "
+                f"{self.num_splits} equal parts; expected a multiple of {self.num_splits}"
+            )
+        parts = x.reshape(clips // self.num_splits, -1, *x.shape[2:])
+        return self.split_bn(parts).reshape(x.shape)
 
     def _bring_up_to_date(self, *_: Any) -> None:
         """Fold what training has changed; in evaluation nothing has."""

@@ -5,6 +5,7 @@ branch does: `basic_transform` (ResNet-18), `bottleneck_transform` (ResNet-50 an
 `x3d_transform`. Strides and dilations are spatial; no block changes the number of frames.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -57,14 +58,18 @@ def conv3d(
     stride: int = 1,
     dilation: int = 1,
     groups: int = 1,
+    time_stride: int = 1,
 ) -> nn.Conv3d:
-    """A convolution without bias that keeps the size (T, H, W) but for its spatial stride."""
+    """A convolution without bias that keeps the size (T, H, W) but for its strides.
+
+    `stride` and `dilation` are spatial.
+    """
     dilations = (1, dilation, dilation)
     return nn.Conv3d(
         channels_in,
         channels_out,
         kernel,
-        stride=(1, stride, stride),
+        stride=(time_stride, stride, stride),
         padding=tuple(d * (k // 2) for k, d in zip(kernel, dilations, strict=True)),
         dilation=dilations,
         groups=groups,
@@ -82,8 +87,9 @@ def round_width(width: float, divisor: int = 8) -> int:
 
     The rounding rule of the MobileNets, which X3D's widths follow.
     """
-    rounded = max(divisor, int(width + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * width else rounded
+    steps = max(1, math.floor(width / divisor + 0.5))
+    steps += steps * divisor < 0.9 * width
+    return steps * divisor
 
 
 class Swish(nn.Module):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from slowfast.ak.errors import UserError
 from slowfast.models.batchnorm_helper import get_norm
-from slowfast.models.blocks import Norm
+from slowfast.models.blocks import Norm, conv3d
 from slowfast.models.build import MODEL_REGISTRY
 from slowfast.models.network import Network
 from slowfast.models.resnet import (
@@ -26,7 +26,7 @@ from slowfast.models.resnet import (
 from slowfast.models.settings import per_pathway
 
 
-class FuseFastToSlow(nn.Module):
+class LateralConnection(nn.Module):
     """Append to the slow pathway what a time-strided convolution makes of the fast one.
 
     Args:
@@ -49,14 +49,7 @@ class FuseFastToSlow(nn.Module):
     ) -> None:
         super().__init__()
         self.alpha = alpha
-        self.conv_f2s = nn.Conv3d(
-            channels_fast,
-            channels_lent,
-            kernel_size=(kernel, 1, 1),
-            stride=(alpha, 1, 1),
-            padding=(kernel // 2, 0, 0),
-            bias=False,
-        )
+        self.conv_f2s = conv3d(channels_fast, channels_lent, (kernel, 1, 1), time_stride=alpha)
         self.bn = norm(channels_lent)
         self.relu = nn.ReLU(inplace=inplace_relu)
 
@@ -86,8 +79,8 @@ def SlowFast(cfg: CfgNode) -> Network:
     plans = [slow, fast]
     norm = get_norm(cfg)
 
-    def fuse_after(number: int) -> FuseFastToSlow:
-        return FuseFastToSlow(
+    def fuse_after(number: int) -> LateralConnection:
+        return LateralConnection(
             fast.channels_after(number),
             slow.channels_lent_after(number),
             kernel=cfg.SLOWFAST.FUSION_KERNEL_SZ,

@@ -3,7 +3,7 @@ import torch
 
 from slowfast.ak.errors import UserError
 from slowfast.models import build_model
-from slowfast.models.slowfast import FuseFastToSlow
+from slowfast.models.slowfast import LateralConnection
 from tests.models.network_cases import SLOWFAST, TINY, network_cfg, normal
 
 CLIPS = [normal(0, (2, 3, 2, 64, 64)), normal(1, (2, 3, 4, 64, 64))]
@@ -26,7 +26,7 @@ def test_alpha_beta_and_fusion_shape_the_network():
 
 
 def test_the_slow_pathway_gains_what_the_fast_one_lends():
-    fuse = FuseFastToSlow(channels_fast=2, channels_lent=4, kernel=5, alpha=2)
+    fuse = LateralConnection(channels_fast=2, channels_lent=4, kernel=5, alpha=2)
     slow, fast = torch.randn(1, 3, 2, 4, 4), torch.randn(1, 2, 4, 4, 4)
     fused, same = fuse([slow, fast])
     assert fused.shape == (1, 7, 2, 4, 4)
