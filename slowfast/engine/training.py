@@ -145,7 +145,8 @@ def train_epoch(
         for step, (loss, grad_norm, *errors) in pending.read():
             meter.update_stats(*(errors or (None, None)), loss, step.lr, grad_norm, len(step.clips))
             meter.log_iter_stats(epoch, step.iteration)
-            bar.set_postfix_str(f"loss {loss:.4f}, lr {step.lr:.2g}", refresh=False)
+            left = meter.time_left(epoch, step.iteration)
+            bar.set_postfix_str(f"loss {loss:.4f}, lr {step.lr:.2g}, run {left} left", False)
 
     meter.iter_tic()
     for iteration, ((clips,), labels, index, _, _) in enumerate(loader):

@@ -134,6 +134,10 @@ class TrainMeter(_EpochMeter):
         eta = self._eta(self._iters_left(cur_epoch, self._iterations))
         return self._log("train_epoch", cur_epoch, eta=eta, lr=self._lr, **self._means())
 
+    def time_left(self, cur_epoch: int, cur_iter: int) -> str:
+        """Until the last epoch is trained, at the pace of the last iterations; 0-based counts."""
+        return self._eta(self._iters_left(cur_epoch, cur_iter + 1))
+
     def _iters_left(self, cur_epoch: int, iters_done: int) -> int:
         return (self._max_epoch - cur_epoch) * self._iterations - iters_done
 
