@@ -1,5 +1,6 @@
 """Training: it goes on where it stopped, and it never saves what has diverged."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -73,23 +74,27 @@ def test_a_resumed_run_is_the_run_bit_for_bit(small_cfg, monkeypatch, settings):
     assert losses == [line["loss"] for line in stats(parts, "train_epoch")]
 
 
-def test_a_loss_that_diverges_stops_the_run_and_is_never_saved(small_cfg, monkeypatch):
+@pytest.fixture
+def spoil_loss(monkeypatch):
+    """Lets training meet a loss that a function changes at one of its calls, counted from 1."""
+
+    def spoil(at: int, change) -> None:
+        calls = itertools.count(1)
+
+        def loss(logits, labels):
+            value = logits.square().mean()
+            return change(value) if next(calls) == at else value
+
+        monkeypatch.setattr(training, "get_loss_func", lambda name: lambda reduction: loss)
+
+    return spoil
+
+
+def test_a_loss_that_diverges_stops_the_run_and_is_never_saved(small_cfg, spoil_loss):
     cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 3, "SOLVER.BASE_LR": 0.03})
     batches = len(training.construct_loader(cfg, "train"))
-
-    class Diverging:
-        calls = 0
-
-        def __init__(self, reduction):
-            pass
-
-        def __call__(self, logits, labels):
-            Diverging.calls += 1
-            # The last of the second epoch: nothing but the epoch's end reads losses after it.
-            factor = float("nan") if Diverging.calls == 2 * batches else 1.0
-            return logits.square().mean() * factor
-
-    monkeypatch.setattr(training, "get_loss_func", lambda name: Diverging)
+    # In the last step of the second epoch: nothing but the epoch's end reads losses after it.
+    spoil_loss(2 * batches, lambda loss: loss * float("nan"))
     with pytest.raises(UserError) as error:
         train(cfg)
     text = str(error.value)
@@ -102,24 +107,14 @@ def test_a_loss_that_diverges_stops_the_run_and_is_never_saved(small_cfg, monkey
     assert saved == ["checkpoint_epoch_00001.pyth"]
 
 
-def test_a_last_gradient_that_diverges_is_not_saved_either(small_cfg, monkeypatch):
+def test_a_last_gradient_that_diverges_is_not_saved_either(small_cfg, spoil_loss):
     cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1})
-    batches = len(training.construct_loader(cfg, "train"))
 
-    class Diverging:
-        calls = 0
+    def spoil_gradient(loss):
+        loss.register_hook(lambda gradient: gradient * float("inf"))
+        return loss
 
-        def __init__(self, reduction):
-            pass
-
-        def __call__(self, logits, labels):
-            Diverging.calls += 1
-            loss = logits.square().mean()
-            if Diverging.calls == batches:  # a finite loss, and a gradient that is not
-                loss.register_hook(lambda gradient: gradient * float("inf"))
-            return loss
-
-    monkeypatch.setattr(training, "get_loss_func", lambda name: Diverging)
+    spoil_loss(len(training.construct_loader(cfg, "train")), spoil_gradient)
     with pytest.raises(UserError, match="gradient norm became"):
         train(cfg)
     assert not list(Path(cfg.OUTPUT_DIR).rglob("*.pyth"))

@@ -47,7 +47,7 @@ KEYS = {
         False, "Send no gradient below the projection: trains the head alone."
     ),
     "MODEL.FROZEN_BN": Key(
-        False, "Keep the statistics of all norm layers as they are in training."
+        False, "Keep statistics, weight and bias of all norm layers as they are in training."
     ),
     "MODEL.FP16_ALLREDUCE": Key(False, "Exchange gradients between processes in half precision."),
     "MODEL.ACT_CHECKPOINT": Key(

@@ -116,7 +116,9 @@ KEYS = {
         low=1,
     ),
     "TEST.CHECKPOINT_FILE_PATH": Key(
-        "", "Weights to test; empty: the newest checkpoint of OUTPUT_DIR."
+        "",
+        "Weights to test; empty: those that this run trained, or the newest checkpoint of "
+        "OUTPUT_DIR, or TRAIN.CHECKPOINT_FILE_PATH.",
     ),
     "TEST.CHECKPOINT_TYPE": Key(
         "pytorch", "Format of TEST.CHECKPOINT_FILE_PATH.", choices=_CHECKPOINT_TYPES
