@@ -6,8 +6,10 @@ stays the run. Workers run one thread each; those of training and validation liv
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,9 @@ class ClipLoader(DataLoader):
 
     def __iter__(self) -> Iterator[Any]:
         try:
-            yield from super().__iter__()
+            with _interrupts_held_back():
+                batches = super().__iter__()
+            yield from batches
         except UserError as error:
             # A worker's error arrives with its traceback in its text, the message at the end. The
             # frames it came through refer to it and to the workers: without letting go of them
@@ -98,6 +102,23 @@ def read_class_table(cfg) -> ClassTable | None:
     num_classes = cfg.MODEL.NUM_CLASSES
     counts = ClipList.read(path, num_classes).class_counts(num_classes) if path.is_file() else None
     return ClassTable.from_cfg(cfg, counts)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let a Ctrl-C wait until workers are started, and let it be the run's own affair.
+
+    In the midst of a fork Python prints and forgets it, and the run goes on. Workers inherit that
+    they do not hear it; they end with the run.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker(worker: int) -> None:

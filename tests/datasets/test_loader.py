@@ -1,12 +1,14 @@
 """Loaders: the same batches whatever makes them, each clip as often as it should, plain errors."""
 
+import os
 import shutil
+import signal
 
 import numpy as np
 import pytest
 import torch
 from fvcore.common.registry import Registry
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.views import ClipViews, UniformCrops
@@ -242,3 +244,26 @@ def test_a_worker_is_silent_where_the_run_was_stopped_and_nowhere_else(capsys):
     assert capsys.readouterr().err == ""
     loaders._unless_deserted(KeyError, KeyError("a fault"), None)
     assert "a fault" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs POSIX signals")
+def test_ctrl_c_while_workers_start_reaches_the_run_and_not_the_workers(tiny_ak, monkeypatch):
+    cfg = get_cfg()
+    cfg.merge_from_list([*tiny_ak.opts(), "DATA_LOADER.NUM_WORKERS", 2])
+    loader = construct_loader(cfg, "train")
+    start = DataLoader.__iter__
+
+    def interrupted(self):
+        batches = start(self)
+        os.kill(os.getpid(), signal.SIGINT)
+        self.started = True  # which a KeyboardInterrupt in the midst of it would have prevented
+        return batches
+
+    monkeypatch.setattr(DataLoader, "__iter__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(iter(loader))
+    assert loader.started
+    monkeypatch.undo()
+    for worker in loader._iterator._workers:
+        os.kill(worker.pid, signal.SIGINT)
+    assert len(list(loader)) == len(loader)
