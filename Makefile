@@ -1,6 +1,6 @@
 # make demo      a small data set, a trained SlowFast, and its table of results
 # make test      the tests that take minutes; make test-all adds those that take long
-# make lint      formatting and lint, as the tests check them
+# make lint      formatting and lint, by the settings of pyproject.toml
 # Everything is installed into .venv, once; `make PYTHON=python3.12 demo` chooses the interpreter.
 
 PYTHON ?= python3
