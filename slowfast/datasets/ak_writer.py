@@ -75,7 +75,9 @@ def encode_mp4(path: Path, frames: Iterable[np.ndarray], fps: Fraction, crf: int
         stream.pix_fmt = "yuv420p"
         # One thread: many clips are written at once, and the bytes stay the same on any machine.
         stream.codec_context.thread_count = 1
-        stream.options = {"crf": str(crf), "preset": "veryfast"}
+        # Without x264's macroblock tree, whose estimates differ from one run to the next.
+        params = {"x264-params": "mbtree=0"}
+        stream.options = {"crf": str(crf), "preset": "veryfast", **params}
         for pixels in frames:
             if num_frames == 0:
                 stream.height, stream.width = pixels.shape[:2]

@@ -98,3 +98,14 @@ def test_run_all_keeps_order_and_stops_at_the_first_failure():
     with pytest.raises(ValueError, match="zero"):
         ak_writer.run_all([0] * 1000, work, "zeros")
     assert len(begun) < 1000
+
+
+def test_the_same_frames_always_give_the_same_file(tmp_path):
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 255, size=(48, 64, 3), dtype=np.uint8) // 4 * 3 for _ in range(12)]
+    written = set()
+    for number in range(20):
+        path = tmp_path / f"{number}.mp4"
+        ak_writer.encode_mp4(path, frames, Fraction(12), crf=20)
+        written.add(path.read_bytes())
+    assert len(written) == 1
