@@ -33,11 +33,13 @@ class ClassTable:
     """Name and segment of each class, by its id.
 
     segments: "head", "middle" or "tail" each. source: a text that says which definition they have.
+    train_counts: (classes,) clips of the training list that carry each class, where known.
     """
 
     names: list[str]
     segments: list[str]
     source: str
+    train_counts: np.ndarray | None = None
 
     @classmethod
     def from_cfg(cls, cfg, train_counts: np.ndarray | None) -> ClassTable | None:
@@ -57,7 +59,7 @@ class ClassTable:
             head_min, tail_max = cfg.AK.HEAD_MIN, cfg.AK.TAIL_MAX
             segments = segments_by_count(train_counts, head_min, tail_max)
             source = f"by training clips: head from {head_min} on, tail up to {tail_max}"
-        return cls(names, segments, source)
+        return cls(names, segments, source, train_counts)
 
 
 def segments_by_count(counts: Sequence[int], head_min: int, tail_max: int) -> list[str]:

@@ -127,6 +127,11 @@ class Ak(ClipDataset):
         super().__init__(**parts_from_cfg(cfg, split, cfg.AK.FRAMES, random_validation=False))
 
 
+def read_clips(cfg, split: str) -> ClipList:
+    """The clips of split train, val or test."""
+    return ClipList.read(Path(cfg.DATA.PATH_TO_DATA_DIR, LISTS[split]), cfg.MODEL.NUM_CLASSES)
+
+
 def parts_from_cfg(cfg, split: str, frames: str, random_validation: bool) -> dict[str, Any]:
     """Arguments of `ClipDataset` for split train, val or test; its files are known to be there.
 
@@ -134,7 +139,7 @@ def parts_from_cfg(cfg, split: str, frames: str, random_validation: bool) -> dic
     upstream's Charades does.
     """
     data, test = cfg.DATA, cfg.TEST
-    clips = ClipList.read(Path(data.PATH_TO_DATA_DIR, LISTS[split]), cfg.MODEL.NUM_CLASSES)
+    clips = read_clips(cfg, split)
     videos = cfg.AK.VIDEO_PREFIX or str(Path(data.PATH_PREFIX).parent / "video")
     window = {"num_frames": data.NUM_FRAMES, "rate": data.SAMPLING_RATE}
     if split == "test":

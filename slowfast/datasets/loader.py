@@ -19,8 +19,7 @@ import torch.distributed as dist
 from torch.utils.data import DataLoader
 
 from slowfast.ak.classes import ClassTable
-from slowfast.ak.clip_list import ClipList
-from slowfast.ak.dataset import LISTS
+from slowfast.ak.dataset import LISTS, read_clips
 from slowfast.ak.errors import UserError
 from slowfast.ak.samplers import EpochSampler
 from slowfast.datasets.build import build_dataset, check_data_set
@@ -100,7 +99,7 @@ def read_class_table(cfg) -> ClassTable | None:
     """
     path = Path(cfg.DATA.PATH_TO_DATA_DIR, LISTS["train"])
     num_classes = cfg.MODEL.NUM_CLASSES
-    counts = ClipList.read(path, num_classes).class_counts(num_classes) if path.is_file() else None
+    counts = read_clips(cfg, "train").class_counts(num_classes) if path.is_file() else None
     return ClassTable.from_cfg(cfg, counts)
 
 
