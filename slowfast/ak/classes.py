@@ -6,13 +6,14 @@ sit on wrong ids: "Flapping Tail" has 50 there, while all clips that show it car
 Animal Kingdom's class names is therefore replaced by the corrected table beside this module, made
 by looking at what the clips of each id show. Its segments are the sheet's, by name.
 
-Without a sheet, segments follow from the number of training clips of each class.
+Without a sheet, segments follow from the number of training clips of each class. The sheet's own
+counts are read by `slowfast.ak.class_counts`.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,12 @@ SEGMENTS = ("head", "middle", "tail")
 SHEETS = ("df_action.xlsx", "df_action_count.xlsx")  # as it ships; as the published code calls it
 ANIMAL_KINGDOM = Path(__file__).with_name("animal_kingdom.csv")
 # Columns under their names in the sheets and in the table of this module.
-_COLUMNS = {"id": ("index", "id"), "name": ("action", "name"), "segment": ("segment",)}
+_COLUMNS = {
+    "id": ("index", "id"),
+    "name": ("action", "name"),
+    "segment": ("segment",),
+    "count": ("count",),
+}
 
 
 @dataclass(frozen=True)
@@ -73,51 +79,69 @@ def segments_by_count(counts: Sequence[int], head_min: int, tail_max: int) -> li
 def find_sheet(given: str, folder: str) -> Path | None:
     """The sheet that was asked for, or one of SHEETS in the folder of the lists; None without."""
     if given:
-        if not Path(given).is_file():
-            raise UserError(f"AK.CLASSES: there is no file {given}. Correct it, or leave it empty.")
-        return Path(given)
+        return named_sheet(given, "AK.CLASSES")
     paths = [Path(folder, name) for name in SHEETS]
     return next((path for path in paths if path.is_file()), None)
+
+
+def named_sheet(path: str, key: str) -> Path:
+    """A sheet that a key names. Raises UserError where there is no such file."""
+    if not Path(path).is_file():
+        raise UserError(f"{key}: there is no file {path}. Correct it, or leave it empty.")
+    return Path(path)
 
 
 def read_sheet(path: Path, num_classes: int) -> tuple[list[str], list[str] | None, str]:
     """Names, segments (None where the sheet has no such column) and their source, from a sheet.
 
-    Raises UserError, with the row, unless each id in 0..num_classes-1 has one row.
+    Raises UserError, with the row, where `read_rows` does, and for a segment of another name.
     """
-    rows = _read_rows(path)
+    rows, source = read_rows(path, num_classes, "AK.CLASSES")
+    for row in rows:
+        if row.get("segment", "head").lower() not in SEGMENTS:
+            raise UserError(
+                f"{path}: row {row['row']}: expected segment head, middle or tail, found "
+                f"{row['segment']!r}."
+            )
+    segments = [row["segment"].lower() for row in rows] if "segment" in rows[0] else None
+    return [row["name"] for row in rows], segments, source
+
+
+def read_rows(path: Path, num_classes: int, key: str) -> tuple[list[dict[str, str]], str]:
+    """The row of each class in a sheet, by class id, and in words how they were attached.
+
+    A row has `row`, its number in the file, `id` and `name`, and `segment` and `count` where the
+    sheet has these columns. Raises UserError, with the row and the key that names the sheet, unless
+    each id in 0..num_classes-1 has one.
+    """
+    rows = _filled_rows(path)
     source = f"by {path}"
-    if _names(rows.values()) == _names(known := _read_rows(ANIMAL_KINGDOM).values()):
-        rows = dict(enumerate(known, start=2))
+    known = {_plain_name(row): row for row in _filled_rows(ANIMAL_KINGDOM)}
+    if {_plain_name(row) for row in rows} == known.keys():
+        own = ("id", "name", "segment")
+        rows = [row | {column: known[_plain_name(row)][column] for column in own} for row in rows]
         source = f"by {path}, attached to Animal Kingdom's ids by class name"
     by_id: dict[int, dict[str, str]] = {}
-    for line, row in rows.items():
+    for row in rows:
         class_id = int(row["id"]) if row["id"].isdecimal() else -1
         if class_id in by_id or not 0 <= class_id < num_classes:
             raise UserError(
-                f"{path}: row {line}: expected each index in 0..{num_classes - 1} once, found "
-                f"{row['id']!r} ({row['name']}); MODEL.NUM_CLASSES is {num_classes}. Correct the "
-                "sheet, or name another by AK.CLASSES."
-            )
-        if row.get("segment", "head").lower() not in SEGMENTS:
-            raise UserError(
-                f"{path}: row {line}: expected segment head, middle or tail, found "
-                f"{row['segment']!r}."
+                f"{path}: row {row['row']}: expected each index in 0..{num_classes - 1} once, "
+                f"found {row['id']!r} ({row['name']}); MODEL.NUM_CLASSES is {num_classes}. Correct "
+                f"the sheet, or name another by {key}."
             )
         by_id[class_id] = row
     if len(by_id) != num_classes:
         lacking = min(set(range(num_classes)) - set(by_id))
         raise UserError(
             f"{path}: {len(by_id)} classes, expected {num_classes} (MODEL.NUM_CLASSES); no row has "
-            f"index {lacking}. Correct the sheet, or name another by AK.CLASSES."
+            f"index {lacking}. Correct the sheet, or name another by {key}."
         )
-    ordered = [by_id[i] for i in range(num_classes)]
-    segments = [row["segment"].lower() for row in ordered] if "segment" in ordered[0] else None
-    return [row["name"] for row in ordered], segments, source
+    return [by_id[i] for i in range(num_classes)], source
 
 
-def _read_rows(path: Path) -> dict[int, dict[str, str]]:
-    """The filled rows of a sheet by row number: `id`, `name` and, where there is one, `segment`."""
+def _filled_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a sheet that are not blank: those of _COLUMNS that it has, and `row`."""
     try:
         if path.suffix == ".csv":
             with path.open(encoding="utf-8-sig", newline="") as file:
@@ -140,11 +164,12 @@ def _read_rows(path: Path) -> dict[int, dict[str, str]]:
             f"{path}: row 1: expected the columns action, index and, for head, middle and tail, "
             f"segment; found {', '.join(filter(None, header)) or 'none'}."
         )
-    return {
-        line: {column: row[at] if at < len(row) else "" for column, at in place.items()}
-        for line, row in enumerate(texts[1:], start=2)
+    return [
+        {"row": str(number)}
+        | {column: row[at] if at < len(row) else "" for column, at in place.items()}
+        for number, row in enumerate(texts[1:], start=2)
         if any(row)
-    }
+    ]
 
 
 def _text(cell: object) -> str:
@@ -154,6 +179,6 @@ def _text(cell: object) -> str:
     return "" if cell is None else str(cell).strip()
 
 
-def _names(rows: Iterable[dict[str, str]]) -> set[str]:
-    """Class names as sheets agree on them: whatever the case and the spacing."""
-    return {" ".join(row["name"].split()).casefold() for row in rows}
+def _plain_name(row: dict[str, str]) -> str:
+    """A class name as sheets agree on it: whatever the case and the spacing."""
+    return " ".join(row["name"].split()).casefold()

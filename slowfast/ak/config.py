@@ -1,7 +1,8 @@
 """The configuration keys that come with Animal Kingdom, for this tree and for any other SlowFast.
 
 Notable: it needs nothing but fvcore, and of the tree around it nothing at all. ``KEYS`` is the
-whole of it: a default, what the key does, and, where only some will do, the values it takes.
+whole of it: a default, what the key does, and, where only some will do, the values it takes. Keys
+of LOSS.<NAME> are the arguments of the loss of that name, which has the same defaults.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from fvcore.common.config import CfgNode
 
 
 class AkKey(NamedTuple):
-    """Default, comment and, where they are counted, the values of a key."""
+    """Default and comment of a key; the values it takes, where they are counted; the limits of a
+    number, or of each in a list, themselves allowed."""
 
     default: Any
     comment: str
     choices: tuple[Any, ...] = ()
+    low: float | None = None
+    high: float | None = None
 
 
 KEYS: dict[str, AkKey] = {
@@ -40,6 +44,59 @@ KEYS: dict[str, AkKey] = {
     ),
     "AK.TAIL_MAX": AkKey(
         100, "Training clips up to which a class belongs to the tail, where no table says so."
+    ),
+    "LOSS.CLASS_COUNTS": AkKey(
+        "",
+        "Sheet (xlsx or csv, columns action, index, count) with the number of clips of each class, "
+        "for the losses that go by it; empty: clips are counted in the training list.",
+    ),
+    "LOSS.FOCAL_LOSS.ALPHA": AkKey(1.0, "Factor of the whole loss.", low=0),
+    "LOSS.FOCAL_LOSS.GAMMA": AkKey(
+        0.0, "How fast easy elements fade. 0, as released, is bce_loss; 2 is usual.", low=0
+    ),
+    "LOSS.LDAM.MAX_M": AkKey(0.5, "Margin of the rarest class.", low=0),
+    "LOSS.LDAM.S": AkKey(
+        30.0, "Factor of the logits, inside the loss alone: calibrated scores are sigmoid(S x)."
+    ),
+    "LOSS.LDAM.STEP_EPOCH": AkKey(
+        [80],
+        "Epochs, counted from 0, from which on classes are re-weighted (DRW), a stage each; before "
+        "the first all weigh the same, the last stage stays. Empty: never.",
+        low=0,
+    ),
+    "LOSS.LDAM.BETA": AkKey(
+        [0.9999],
+        "For each stage, the beta of the weights (1 - beta) / (1 - beta^clips); 0: all the same.",
+        low=0,
+    ),
+    "LOSS.EQL.MAX_TAIL_NUM": AkKey(100, "Training clips up to which a class is of the tail."),
+    "LOSS.EQL.GAMMA": AkKey(
+        1.76e-3, "Share of the tail's negative elements that a step ignores.", low=0, high=1
+    ),
+    "LOSS.CLASS_BALANCED_BCE.BETA": AkKey(
+        0.9999, "Of the weights (1 - beta) / (1 - beta^clips); 0: all the same.", low=0
+    ),
+    "LOSS.CLASS_BALANCED_FOCAL.BETA": AkKey(0.9999, "The same for class_balanced_focal.", low=0),
+    "LOSS.CLASS_BALANCED_FOCAL.GAMMA": AkKey(2.0, "How fast easy elements fade.", low=0),
+    "LOSS.ASYMMETRIC_LOSS.GAMMA_POS": AkKey(0.0, "How fast easy positives fade.", low=0),
+    "LOSS.ASYMMETRIC_LOSS.GAMMA_NEG": AkKey(4.0, "How fast easy negatives fade.", low=0),
+    "LOSS.ASYMMETRIC_LOSS.CLIP": AkKey(
+        0.05, "Probability below which a negative counts nothing.", low=0
+    ),
+    "LOSS.DISTRIBUTION_BALANCED.ALPHA": AkKey(0.1, "Least weight of an element.", low=0),
+    "LOSS.DISTRIBUTION_BALANCED.BETA": AkKey(
+        10.0, "Steepness of the weight over a class's share r of its clip's rarity.", low=0
+    ),
+    "LOSS.DISTRIBUTION_BALANCED.MU": AkKey(0.2, "Share r at which the weight is half way up."),
+    "LOSS.DISTRIBUTION_BALANCED.GAMMA": AkKey(2.0, "How fast easy elements fade; 0: not.", low=0),
+    "LOSS.DISTRIBUTION_BALANCED.NEG_SCALE": AkKey(
+        2.0, "Factor of negative logits, by which their loss is divided (the paper's lambda)."
+    ),
+    "LOSS.DISTRIBUTION_BALANCED.KAPPA": AkKey(
+        0.05, "How much of a class's prior log-odds is added to its logits.", low=0
+    ),
+    "LOSS.LOGIT_ADJUSTED_BCE.TAU": AkKey(
+        1.0, "How much of a class's prior log-odds is added to its logits in training.", low=0
     ),
     "TRAIN.MIXED_PRECISION_TYPE": AkKey(
         "fp16",

@@ -17,6 +17,7 @@ from fvcore.common.config import CfgNode
 from slowfast.config.batch import sync_group
 from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.config.provenance import get, show
+from slowfast.config.schema import numbers_in
 
 Finding = tuple[str, str]
 
@@ -27,8 +28,27 @@ ARCHS = {
     "SlowFast": ("slowfast",),
     "X3D": ("x3d",),
 }
-_MANY_LABELS = ("bce_loss", "bce_logit", "mse")
+_MANY_LABELS = (
+    "bce_loss",
+    "bce_logit",
+    "mse",
+    "focal_loss",
+    "LDAM",
+    "EQL",
+    "class_balanced_bce",
+    "class_balanced_focal",
+    "asymmetric_loss",
+    "distribution_balanced",
+    "logit_adjusted_bce",
+)
 _ONE_LABEL = ("cross_entropy",)
+_ABOVE_ZERO = ("LOSS.LDAM.S", "LOSS.DISTRIBUTION_BALANCED.NEG_SCALE")
+_BELOW_ONE = (
+    "LOSS.LDAM.BETA",
+    "LOSS.CLASS_BALANCED_BCE.BETA",
+    "LOSS.CLASS_BALANCED_FOCAL.BETA",
+    "LOSS.ASYMMETRIC_LOSS.CLIP",
+)
 
 
 # For each of four stages, one value a pathway: a number, or a list that is as deep as said here.
@@ -224,6 +244,24 @@ def _labels(cfg: CfgNode) -> Iterator[Finding]:
         )
 
 
+def _loss(cfg: CfgNode) -> Iterator[Finding]:
+    for key in _ABOVE_ZERO:
+        if get(cfg, key) <= 0:
+            yield key, "expected a number above 0"
+    for key in _BELOW_ONE:
+        if any(number >= 1 for number in numbers_in(get(cfg, key))):
+            yield key, "expected less than 1"
+    steps, betas = cfg.LOSS.LDAM.STEP_EPOCH, cfg.LOSS.LDAM.BETA
+    if any(a >= b for a, b in pairwise(steps)):
+        yield "LOSS.LDAM.STEP_EPOCH", "expected every later epoch larger, such as [80, 160]"
+    if len(steps) != len(betas):
+        yield (
+            "LOSS.LDAM.BETA",
+            f"{len(betas)} for the {len(steps)} stages of {shown(cfg, 'LOSS.LDAM.STEP_EPOCH')}; "
+            "expected one for each",
+        )
+
+
 def _schedule(cfg: CfgNode) -> Iterator[Finding]:
     solver = cfg.SOLVER
     if not cfg.TRAIN.ENABLE:
@@ -314,6 +352,7 @@ CONTRADICTIONS = (
     _stages,
     _pixels,
     _labels,
+    _loss,
     _schedule,
     _optimizer,
     _views,

@@ -67,4 +67,31 @@ def _growing_loss(cfg: CfgNode) -> Iterator[Finding]:
         )
 
 
-DOUBTS = (_idle, _long_warmup, _unread_steps, _other_network, _other_weights, _growing_loss)
+def _plain_loss(cfg: CfgNode) -> Iterator[Finding]:
+    """A loss for the long tail that never gets to be one."""
+    name, focal, ldam = cfg.MODEL.LOSS_FUNC, cfg.LOSS.FOCAL_LOSS, cfg.LOSS.LDAM
+    if not cfg.TRAIN.ENABLE:
+        return
+    if name == "focal_loss" and (focal.ALPHA, focal.GAMMA) == (1, 0):
+        yield (
+            "MODEL.LOSS_FUNC",
+            "is bce_loss with LOSS.FOCAL_LOSS.ALPHA 1 and GAMMA 0, as released; for a focal loss "
+            "set the latter, to 2 for example",
+        )
+    if name == "LDAM" and ldam.STEP_EPOCH and ldam.STEP_EPOCH[0] >= cfg.SOLVER.MAX_EPOCH:
+        yield (
+            "LOSS.LDAM.STEP_EPOCH",
+            f"no epoch of {shown(cfg, 'SOLVER.MAX_EPOCH')} is re-weighted: the last is "
+            f"{cfg.SOLVER.MAX_EPOCH - 1}, counted from 0",
+        )
+
+
+DOUBTS = (
+    _idle,
+    _long_warmup,
+    _unread_steps,
+    _other_network,
+    _other_weights,
+    _growing_loss,
+    _plain_loss,
+)

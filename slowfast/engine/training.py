@@ -13,6 +13,7 @@ from fvcore.common.config import CfgNode
 from torch import nn
 from torch.utils.data import DataLoader
 
+from slowfast.ak.losses import check_targets
 from slowfast.ak.pixels import InputTransform
 from slowfast.config import checks
 from slowfast.datasets.loader import construct_loader, read_class_table, shuffle_dataset
@@ -30,7 +31,7 @@ from slowfast.engine.runtime import (
     share_norm_statistics,
 )
 from slowfast.models import build_model
-from slowfast.models.losses import get_loss_func
+from slowfast.models.losses import build_loss, set_loss_epoch
 from slowfast.models.optimizer import clip_gradients, construct_optimizer, get_epoch_lr, set_lr
 from slowfast.utils import checkpoint, distributed, logging, misc
 from slowfast.utils.checkpoint_file import check_writable
@@ -67,7 +68,7 @@ def train(cfg: CfgNode) -> None:
         misc.log_model_info(model, cfg)
     optimizer = construct_optimizer(model, cfg)
     scaler = make_scaler(cfg, device)
-    loss_function = get_loss_func(cfg.MODEL.LOSS_FUNC)(reduction="mean")
+    loss_function = build_loss(cfg).to(device)
     start_epoch = checkpoint.load_train_checkpoint(cfg, model, optimizer, scaler)
     initialisation = checkpoint.initialisation(cfg)
     describe_run(cfg, initialisation)
@@ -80,6 +81,7 @@ def train(cfg: CfgNode) -> None:
     begin, waited = time.perf_counter(), 0.0
     for epoch in range(start_epoch, cfg.SOLVER.MAX_EPOCH):
         seed_everything(cfg.RNG_SEED, epoch)
+        set_loss_epoch(loss_function, epoch)
         figures = train_epoch(
             cfg, epoch, train_loader, model, loss_function, optimizer, scaler, to_input, train_meter
         )
@@ -150,6 +152,8 @@ def train_epoch(
 
     meter.iter_tic()
     for iteration, ((clips,), labels, index, _, _) in enumerate(loader):
+        if cfg.DATA.MULTI_LABEL:
+            check_targets(labels)  # here, where looking at them waits for no device
         lr = get_epoch_lr(epoch + iteration / len(loader), cfg)
         set_lr(optimizer, lr)
         inputs = to_input(clips.to(device, non_blocking=True))

@@ -1,32 +1,24 @@
 """Loss functions by the name that MODEL.LOSS_FUNC gives them.
 
-``get_loss_func(name)(reduction="mean")`` builds one. ``_LOSSES`` is a plain dict: an entry added to
-it is a loss that can be configured.
+``get_loss_func(name)(reduction="mean")`` builds one, ``build_loss(cfg)`` the configured one.
+``_LOSSES`` is a plain dict: an entry added to it is a loss that can be configured, with the keys of
+LOSS.<NAME>, where there are any, as arguments. Those for many labels stand in ``slowfast.ak``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
 import torch
+from fvcore.common.config import CfgNode
 from torch import nn
 from torch.nn import functional as F
 
+from slowfast.ak.class_counts import class_counts_from_cfg
 from slowfast.ak.errors import UserError
+from slowfast.ak.losses import LOSSES, LossState, arguments_from_cfg, context
+from slowfast.utils import distributed, logging
 
-
-class BCELoss(nn.BCEWithLogitsLoss):
-    """Binary cross entropy of logits (N, C) and multi-hot targets (N, C), over N x C elements.
-
-    Args:
-        reduction: mean, sum or none.
-        reduce: the old spelling, which wins where given: one of these words, or True for mean and
-            False for none.
-    """
-
-    def __init__(self, reduction: str = "mean", reduce: str | bool | None = None) -> None:
-        if isinstance(reduce, bool):
-            reduce = "mean" if reduce else "none"
-        super().__init__(reduction=reduction if reduce is None else reduce)
+logger = logging.get_logger(__name__)
 
 
 class ContrastiveLoss(nn.Module):
@@ -70,10 +62,10 @@ _LOSSES: dict[str, Callable[..., nn.Module]] = {
     "soft_cross_entropy": nn.CrossEntropyLoss,
     "bce": nn.BCELoss,
     "bce_logit": nn.BCEWithLogitsLoss,
-    "bce_loss": BCELoss,
     "contrastive_loss": ContrastiveLoss,
     "mse": nn.MSELoss,
     "multi_mse": MultipleMSELoss,
+    **LOSSES,
 }
 
 
@@ -88,3 +80,42 @@ def get_loss_func(loss_name: str) -> Callable[..., nn.Module]:
     near = get_close_matches(loss_name, _LOSSES, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(_LOSSES)}."
     raise UserError(f"MODEL.LOSS_FUNC: there is no loss {loss_name!r}; {hint}")
+
+
+def build_loss(cfg: CfgNode, class_counts: Sequence[float] | None = None) -> nn.Module:
+    """The loss MODEL.LOSS_FUNC, mean over elements, with the arguments that LOSS gives it.
+
+    Class counts, the seed and the rank become the context of ``slowfast.ak.losses``: any loss that
+    is built afterwards without class counts has them too, such as one that wraps another. They are
+    worked out when a loss first asks for them.
+
+    Args:
+        class_counts: clips of each class; None: as LOSS.CLASS_COUNTS says.
+
+    Raises:
+        UserError: there is no such loss, or it needs counts and there are none that fit.
+    """
+    name = cfg.MODEL.LOSS_FUNC
+
+    def state() -> LossState:
+        if class_counts is None:
+            counts, num_clips, source = class_counts_from_cfg(cfg)
+            logger.info(f"{name}: classes counted {source}.")
+        else:
+            counts, num_clips = class_counts, None
+        if len(counts) != cfg.MODEL.NUM_CLASSES:
+            raise UserError(
+                f"class_counts: {len(counts)} numbers; MODEL.NUM_CLASSES is "
+                f"{cfg.MODEL.NUM_CLASSES}, and each class has one."
+            )
+        return LossState(counts, num_clips, cfg.RNG_SEED, distributed.get_rank())
+
+    context.set(state)
+    return get_loss_func(name)(reduction="mean", **arguments_from_cfg(cfg, name))
+
+
+def set_loss_epoch(loss_function: nn.Module, epoch: int) -> None:
+    """Begin an epoch, counted from 0, for the context and for a loss that goes by epochs."""
+    context.set_epoch(epoch)
+    if hasattr(loss_function, "set_epoch"):
+        loss_function.set_epoch(epoch)

@@ -99,7 +99,7 @@ def test_animal_kingdom_goes_by_name(tmp_path):
         ([*ROWS, ROWS[0]], COLUMNS, "row 5: expected each index in 0..2 once, found '2'"),
         ([[1, "", "x", 3, "tail", 1]], COLUMNS, "row 2: .* found '3'"),
         ([[1, "", "x", "one", "tail", 1]], COLUMNS, "row 2: .* found 'one'"),
-        ([[1, "", "x", 0, "end", 1]], COLUMNS, "row 2: .* found 'end'"),
+        ([*ROWS[:2], [3, "", "x", 1, "end", 1]], COLUMNS, "row 4: .* found 'end'"),
         (ROWS, ["a", "b", "c", "d", "e", "f"], "row 1: expected the columns action, index"),
     ],
 )

@@ -144,6 +144,8 @@ def test_what_is_not_built_is_refused_in_words(key, load_runnable):
             {"RNG_SEED": 2**63},
             "RNG_SEED = 9223372036854775808: expected at most 9223372036854775807",
         ),
+        ({"LOSS.EQL.GAMMA": 1.5}, "LOSS.EQL.GAMMA = 1.5: expected at most 1"),
+        ({"LOSS.LDAM.BETA": [-0.5]}, "LOSS.LDAM.BETA = [-0.5]: expected at least 0"),
         ({"RNG_SEED": -1}, "RNG_SEED = -1: expected at least 0"),
         ({"DIST_BACKEND": "mpi"}, "DIST_BACKEND = mpi: expected one of nccl, gloo"),
         (
@@ -259,6 +261,12 @@ def test_switched_off_is_never_refused():
             {"MODEL.LOSS_FUNC": "soft_cross_entropy"},
             "grows with the number of a clip's labels, and DATA.MULTI_LABEL True; bce_loss is",
         ),
+        ({"MODEL.LOSS_FUNC": "focal_loss"}, "is bce_loss with LOSS.FOCAL_LOSS.ALPHA 1 and GAMMA 0"),
+        (
+            {"MODEL.LOSS_FUNC": "LDAM", "SOLVER.MAX_EPOCH": 80},
+            "LOSS.LDAM.STEP_EPOCH = [80]: no epoch of SOLVER.MAX_EPOCH 80 is re-weighted: the last "
+            "is 79",
+        ),
         ({"RESNET.TRANS_FUNC": "x3d_transform"}, "an unusual block for MODEL.MODEL_NAME SlowFast"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -277,6 +285,10 @@ def test_what_is_seldom_meant_is_logged(settings, words, load_runnable, caplog):
         {"TEST.CHECKPOINT_FILE_PATH": "a.pyth", "TEST.ENABLE": False},
         {"MODEL.LOSS_FUNC": "soft_cross_entropy", "TRAIN.ENABLE": False},
         {"MODEL.LOSS_FUNC": "soft_cross_entropy", "DATA.MULTI_LABEL": False},
+        {"MODEL.LOSS_FUNC": "focal_loss", "LOSS.FOCAL_LOSS.GAMMA": 2},
+        {"MODEL.LOSS_FUNC": "focal_loss", "TRAIN.ENABLE": False},
+        {"MODEL.LOSS_FUNC": "LDAM", "SOLVER.MAX_EPOCH": 81},
+        {"MODEL.LOSS_FUNC": "LDAM", "LOSS.LDAM.STEP_EPOCH": [], "LOSS.LDAM.BETA": []},
     ],
 )
 def test_what_may_well_be_meant_is_not_doubted(settings, load_runnable):

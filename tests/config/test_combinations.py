@@ -1,5 +1,6 @@
 import pytest
 
+from slowfast.ak.losses import LOSSES
 from slowfast.config import checks
 from slowfast.config.combinations import ARCHS, num_pathways, phases
 from slowfast.config.defaults import get_cfg
@@ -113,6 +114,38 @@ CONTRADICTIONS = [
         {"DATA.MULTI_LABEL": False},
         "MODEL.LOSS_FUNC = bce_loss: is for several classes a clip, and DATA.MULTI_LABEL False; "
         "take cross_entropy, or set DATA.MULTI_LABEL True",
+    ),
+    ({"LOSS.LDAM.S": 0}, "LOSS.LDAM.S = 0.0: expected a number above 0"),
+    (
+        {"LOSS.DISTRIBUTION_BALANCED.NEG_SCALE": -2},
+        "LOSS.DISTRIBUTION_BALANCED.NEG_SCALE = -2.0: expected a number above 0",
+    ),
+    ({"LOSS.LDAM.BETA": [1]}, "LOSS.LDAM.BETA = [1.0]: expected less than 1"),
+    (
+        {"LOSS.CLASS_BALANCED_BCE.BETA": 1},
+        "LOSS.CLASS_BALANCED_BCE.BETA = 1.0: expected less than 1",
+    ),
+    (
+        {"LOSS.ASYMMETRIC_LOSS.CLIP": 1},
+        "LOSS.ASYMMETRIC_LOSS.CLIP = 1.0: expected less than 1",
+    ),
+    (
+        {"LOSS.LDAM.STEP_EPOCH": [80, 40], "LOSS.LDAM.BETA": [0.9, 0.99]},
+        "LOSS.LDAM.STEP_EPOCH = [80, 40]: expected every later epoch larger, such as [80, 160]",
+    ),
+    (
+        {"LOSS.LDAM.STEP_EPOCH": [80, 160]},
+        "LOSS.LDAM.BETA = [0.9999]: 1 for the 2 stages of LOSS.LDAM.STEP_EPOCH [80, 160]; expected "
+        "one for each",
+    ),
+    *(
+        (
+            {"DATA.MULTI_LABEL": False, "MODEL.LOSS_FUNC": name},
+            f"MODEL.LOSS_FUNC = {name}: is for several classes a clip, and DATA.MULTI_LABEL False; "
+            "take cross_entropy, or set DATA.MULTI_LABEL True",
+        )
+        for name in LOSSES
+        if name != "bce_loss"
     ),
     (
         {"SOLVER.MAX_EPOCH": 0},

@@ -25,8 +25,13 @@ OURS = [path for path in ALL if path.stem != "DEMO"]
 CORRECTED = {
     "TRAIN.DATASET": "ak",
     "TEST.DATASET": "ak",
-    "MODEL.LOSS_FUNC": "bce_loss",
     "DATA_LOADER.NUM_WORKERS": 8,
+}
+# The measured networks were not trained; the published files name these.
+PUBLISHED_LOSS = {
+    "I3D_8x8_R50": "focal_loss",
+    "SLOWFAST_8x8_R50": "bce_loss",
+    "X3D_L": "EQL",
 }
 RECIPE = {
     "I3D_8x8_R50": (8, 4, 0.1),
@@ -52,15 +57,17 @@ def zoo(name):
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
-def test_can_be_run_without_a_warning(path):
+def test_can_be_run_without_another_warning(path):
     cfg = assert_and_infer_cfg(read(path))
-    assert checks.warnings(cfg) == []
+    # The released focal loss is no focal loss, and its user is told.
+    doubts = ["MODEL.LOSS_FUNC = focal_loss"] if path.stem.startswith("I3D") else []
+    assert [words.split(": ")[1] for words in checks.warnings(cfg)] == doubts
 
 
 @pytest.mark.parametrize("name", AK)
 def test_has_the_released_settings_save_what_is_corrected(name):
     released = json.loads((REFERENCE / "models" / f"AK__{name}.json").read_text())["overrides"]
-    expected = released | CORRECTED
+    expected = released | CORRECTED | {"MODEL.LOSS_FUNC": PUBLISHED_LOSS[name]}
     if name == "X3D_L":
         expected["SOLVER.MAX_EPOCH"] = 200
     cfg, defaults = read(AK[name]), get_cfg()

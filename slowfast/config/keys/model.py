@@ -22,8 +22,10 @@ KEYS = {
     "MODEL.NUM_CLASSES": Key(400, "Classes that the head scores; Animal Kingdom has 140.", low=1),
     "MODEL.LOSS_FUNC": Key(
         "cross_entropy",
-        "Loss, by its name in slowfast.models.losses: bce_loss and bce_logit for clips of many "
-        "labels, cross_entropy for clips of one.",
+        "Loss, by its name in slowfast.models.losses. For clips of many labels bce_loss, "
+        "focal_loss, LDAM, EQL, class_balanced_bce, class_balanced_focal, asymmetric_loss, "
+        "distribution_balanced, logit_adjusted_bce, each with its settings in LOSS; for clips of "
+        "one cross_entropy.",
     ),
     "MODEL.HEAD_ACT": Key(
         "softmax",

@@ -1,0 +1,71 @@
+"""Training clips of each class, as the losses want them.
+
+They are counted in the training list: clips, not lines. Animal Kingdom's df_action.xlsx has other
+numbers, which sum to 48,038 where the training clips have 51,973 labels; the sheet may be named to
+reproduce what was trained with it. Its rows are attached by class name (`slowfast.ak.classes`).
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from slowfast.ak.classes import named_sheet, read_rows
+from slowfast.ak.clip_list import ClipList
+from slowfast.ak.dataset import LISTS, read_clips
+from slowfast.ak.errors import UserError
+
+_KEY = "LOSS.CLASS_COUNTS"
+
+
+class ClassCounts(NamedTuple):
+    """`counts`: (C,) clips that carry each class. `num_clips`: clips there are, None where that is
+    not known. `source`: in words, where they come from."""
+
+    counts: np.ndarray
+    num_clips: int | None
+    source: str
+
+
+def class_counts_from_cfg(cfg, clips: ClipList | None = None) -> ClassCounts:
+    """Counts of the sheet LOSS.CLASS_COUNTS, or, where that is empty, of the training clips.
+
+    clips: the training clips; without them the training list, which a process reads once.
+    Raises UserError for a sheet or a list that cannot be read, or that does not fit.
+    """
+    num_classes, sheet = cfg.MODEL.NUM_CLASSES, cfg.LOSS.CLASS_COUNTS
+    has_list = Path(cfg.DATA.PATH_TO_DATA_DIR, LISTS["train"]).is_file()
+    if clips is None and (has_list or not sheet):
+        clips = read_clips(cfg, "train")
+    num_clips = None if clips is None else len(clips)
+    if sheet:
+        counts, source = read_counts(named_sheet(sheet, _KEY), num_classes)
+        return ClassCounts(counts, num_clips, source)
+    return ClassCounts(clips.class_counts(num_classes), num_clips, f"by the clips of {clips.path}")
+
+
+def read_counts(path: Path, num_classes: int) -> tuple[np.ndarray, str]:
+    """(num_classes,) float64 counts of a sheet, by class id, and in words how they were attached.
+
+    Raises UserError, with the row, unless each class has one row, with a number from 0 on.
+    """
+    rows, source = read_rows(path, num_classes, _KEY)
+    if "count" not in rows[0]:
+        raise UserError(f"{path}: row 1: expected a column count, as {_KEY} names this sheet.")
+    return np.array([_count(path, row) for row in rows]), source
+
+
+def _count(path: Path, row: dict[str, str]) -> float:
+    try:
+        count = float(row["count"])
+    except ValueError:
+        count = math.nan
+    if not 0 <= count < math.inf:
+        raise UserError(
+            f"{path}: row {row['row']}: expected as count a number from 0 on, found "
+            f"{row['count']!r} ({row['name']})."
+        )
+    return count

@@ -1,0 +1,82 @@
+"""What losses share that go by the number of training clips of each class, n_c.
+
+Weights and priors are a few operations on C numbers, so they are worked out from the counts where
+they are used, on the device: that costs nothing beside a network, and there is no table that could
+be out of date.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from slowfast.ak.errors import UserError
+from slowfast.ak.losses.base import MultiLabelLoss
+from slowfast.ak.losses.state import LossState, context
+
+
+class CountedLoss(MultiLabelLoss):
+    """A loss that knows how many training clips each class has.
+
+    Args:
+        class_counts: C numbers; None: the state of `slowfast.ak.losses.context`.
+        num_clips, seed, rank: beside class_counts, as `LossState` takes them.
+        shared: see `MultiLabelLoss`.
+
+    Raises:
+        UserError: neither are counts given nor is there a context, or counts are no counts. In a
+            call: their number is not that of the classes.
+    """
+
+    def __init__(
+        self,
+        class_counts: Sequence[float] | np.ndarray | Tensor | None = None,
+        num_clips: float | None = None,
+        seed: int = 0,
+        rank: int = 0,
+        **shared: Any,
+    ) -> None:
+        super().__init__(**shared)
+        if class_counts is None:
+            self.state = context.state_for(type(self).__name__)
+        else:
+            self.state = LossState(class_counts, num_clips, seed, rank)
+
+    def set_epoch(self, epoch: int) -> None:
+        self.state.set_epoch(epoch)
+
+    def elements(self, logits: Tensor, targets: Tensor) -> Tensor:
+        if len(self.state.counts) != logits.shape[1]:
+            raise UserError(
+                f"class_counts: {len(self.state.counts)} numbers, expected {logits.shape[1]}, one "
+                "for each class that is scored (MODEL.NUM_CLASSES)."
+            )
+        if self.state.counts.device != logits.device:
+            self.state.to(logits.device)  # once; the state outlives a loss that is built anew
+        return super().elements(logits, targets)
+
+
+def effective_number_weights(counts: Tensor, beta: float) -> Tensor:
+    """(C,): (1 - beta) / (1 - beta^n_c), scaled to sum to C.
+
+    From Cui et al., "Class-Balanced Loss Based on Effective Number of Samples" (CVPR 2019). With
+    beta 0 all are 1; towards beta 1 they go towards 1 / n_c.
+    """
+    if beta == 0:
+        return torch.ones_like(counts)
+    # 1 - beta^n, without the rounding of a number near 1.
+    weights = -1 / torch.expm1(counts * math.log(beta))
+    return weights * (len(weights) / weights.sum())
+
+
+def prior_log_odds(counts: Tensor, num_clips: float) -> Tensor:
+    """(C,): log(pi_c / (1 - pi_c)) of the share pi_c = n_c / N of clips that carry a class.
+
+    Where every clip does, or counts are of another list, at least one clip counts as without it.
+    """
+    return counts.log() - (num_clips - counts).clamp(min=1).log()

@@ -1,0 +1,58 @@
+"""Small data of a long tail, and every loss on them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from slowfast.ak.losses import LOSSES, CountedLoss, context
+
+REFERENCE = Path(__file__).parents[2] / "reference"
+COUNTS = [1000.0, 300.0, 90.0, 12.0, 0.0]
+NUM_CLIPS = 1200
+# Every loss with settings that all of its formula shows in.
+SETTINGS = {
+    "bce_loss": {},
+    "focal_loss": {"alpha": 0.7, "gamma": 1.5},
+    "LDAM": {"s": 3.0, "step_epoch": [0, 2], "beta": [0.99, 0.5]},
+    "EQL": {"gamma": 0.5},
+    "class_balanced_bce": {"beta": 0.99},
+    "class_balanced_focal": {"beta": 0.99, "gamma": 0.5},
+    "asymmetric_loss": {"gamma_pos": 1.0, "gamma_neg": 3.0, "clip": 0.1},
+    "distribution_balanced": {},
+    "logit_adjusted_bce": {"tau": 0.8},
+}
+COUNTED = [name for name in LOSSES if issubclass(LOSSES[name], CountedLoss)]
+
+
+def build(name: str, **arguments):
+    """A loss with the settings above, on the counts above."""
+    counted = {"class_counts": COUNTS, "num_clips": NUM_CLIPS} if name in COUNTED else {}
+    return LOSSES[name](**SETTINGS[name] | counted | arguments)
+
+
+def batch(kind: str = "hard", clips: int = 6, dtype=torch.float64):
+    """Logits and targets (clips, 5); the last clip has no label. soft: as mixup makes them."""
+    rng = np.random.default_rng(3)
+    logits = torch.tensor(3 * rng.standard_normal((clips, len(COUNTS))), dtype=dtype)
+    targets = torch.tensor(rng.random((clips, len(COUNTS))) < 0.4, dtype=dtype)
+    targets[-1] = 0
+    if kind == "soft":
+        targets = 0.7 * targets + 0.3 * targets.flip(0)
+    return logits, targets
+
+
+def reference_cases() -> tuple[list[dict], list[int]]:
+    """Measured values, and the counts of Animal Kingdom's sheet in the order of its rows."""
+    cases = json.loads((REFERENCE / "losses.json").read_text())["cases"]
+    return cases, json.loads((REFERENCE / "ak_sheet_counts.json").read_text())
+
+
+@pytest.fixture(autouse=True)
+def _no_context():
+    """A test starts without a context, and leaves none."""
+    context.clear()
+    yield
+    context.clear()

@@ -1,0 +1,149 @@
+"""Each loss against a second witness: measured values, and its formula element by element."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from slowfast.ak.losses import LDAM, LOSSES, FocalLoss, LogitAdjustedBCE
+from tests.ak.losses.conftest import (
+    COUNTED,
+    COUNTS,
+    NUM_CLIPS,
+    SETTINGS,
+    batch,
+    build,
+    reference_cases,
+)
+
+CASES, SHEET_COUNTS = reference_cases()
+AT_LEAST_ONE = [max(count, 1) for count in COUNTS]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: "-".join(map(str, c.values()))[:30])
+def test_has_the_measured_value_and_gradient(case):
+    generator = np.random.Generator(np.random.PCG64(7))
+    logits = torch.from_numpy((2 * generator.standard_normal((16, 140))).astype(np.float32))
+    targets = torch.from_numpy((generator.random((16, 140)) < 0.03).astype(np.float32))
+    name = case["loss"]
+    arguments = {"reduction": case.get("reduction", "mean")}
+    if name in COUNTED:
+        arguments["class_counts"] = SHEET_COUNTS
+    if name == "EQL":  # its sum was measured with nothing drawn
+        arguments["gamma"] = case.get("ignore_probability_gamma", 0.0)
+    elif "gamma" in case:
+        arguments["gamma"] = case["gamma"]
+    loss = LOSSES[name](**arguments)
+    if case.get("drw_epoch") is not None:
+        loss.set_epoch(case["drw_epoch"])
+    value = loss(logits.requires_grad_(), targets)
+    value.backward()
+    assert value.item() == pytest.approx(case["value"], rel=1e-6)
+    assert logits.grad.norm().item() == pytest.approx(case["grad_norm"], rel=1e-6)
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def bce(x, y):
+    return y * math.log1p(math.exp(-x)) + (1 - y) * math.log1p(math.exp(x))
+
+
+def effective_weights(beta):
+    weights = [(1 - beta) / (1 - beta**n) for n in AT_LEAST_ONE]
+    return [len(weights) * weight / sum(weights) for weight in weights]
+
+
+def focal(value, gamma):
+    return (1 - math.exp(-value)) ** gamma * value
+
+
+def expected_element(name, x, y, clip, c):
+    """The formula, in plain Python. clip: the targets of the element's clip; c: its class."""
+    own, n = SETTINGS[name], AT_LEAST_ONE[c]
+    prior = n / NUM_CLIPS
+    if name == "bce_loss":
+        return bce(x, y)
+    if name == "focal_loss":
+        return own["alpha"] * focal(bce(x, y), own["gamma"])
+    if name == "LDAM":  # in epoch 1
+        margins = [0.5 * m**-0.25 / min(AT_LEAST_ONE) ** -0.25 for m in AT_LEAST_ONE]
+        margin = sum(yk * mk for yk, mk in zip(clip, margins, strict=True))
+        return effective_weights(0.99)[c] * bce(own["s"] * (x - y * margin), y)
+    if name == "class_balanced_bce":
+        return effective_weights(own["beta"])[c] * bce(x, y)
+    if name == "class_balanced_focal":
+        return effective_weights(own["beta"])[c] * focal(bce(x, y), own["gamma"])
+    if name == "asymmetric_loss":
+        p = sigmoid(x)
+        q = max(p - own["clip"], 0)
+        positive = -((1 - p) ** own["gamma_pos"]) * math.log(p)
+        return y * positive - (1 - y) * q ** own["gamma_neg"] * math.log(1 - q)
+    if name == "logit_adjusted_bce":
+        return bce(x + own["tau"] * math.log(prior / (1 - prior)), y)
+    assert name == "distribution_balanced"
+    z = x + 0.05 * math.log(prior / (1 - prior))
+    z *= 2 - y  # neg_scale 2
+    rarity = sum(yk / mk for yk, mk in zip(clip, AT_LEAST_ONE, strict=True))
+    r = (1 / n) / rarity if rarity else math.inf
+    balance = 0.1 + (1 if math.isinf(r) else 1 / (1 + math.exp(-10 * (r - 0.2))))
+    return balance * (y + (1 - y) / 2) * focal(bce(z, y), 2)
+
+
+@pytest.mark.parametrize("kind", ["hard", "soft"])
+@pytest.mark.parametrize("name", [name for name in LOSSES if name != "EQL"])
+def test_is_its_formula_element_by_element(name, kind):
+    logits, targets = batch(kind)
+    loss = build(name, reduction="none")
+    loss.set_epoch(1)
+    found = loss(logits, targets)
+    rows = zip(logits.tolist(), targets.tolist(), strict=True)
+    expected = [
+        [expected_element(name, x[c], y[c], y, c) for c in range(len(COUNTS))] for x, y in rows
+    ]
+    torch.testing.assert_close(
+        found, torch.tensor(expected, dtype=torch.float64), rtol=1e-6, atol=0
+    )
+
+
+def test_released_focal_loss_is_bce_to_the_bit():
+    logits, targets = batch(dtype=torch.float32)
+    assert torch.equal(FocalLoss()(logits, targets), LOSSES["bce_loss"]()(logits, targets))
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+def test_the_best_score_of_a_soft_target_is_the_target(gamma):
+    scores = torch.linspace(0.01, 0.99, 99, dtype=torch.float64)[None]
+    targets = torch.full_like(scores, 0.3)
+    losses = FocalLoss(gamma=gamma, reduction="none")(scores.logit(), targets)
+    assert scores[0, losses.argmin()].item() == pytest.approx(0.3)
+
+
+def test_ldam_reweighs_from_its_epochs_on_and_for_good():
+    logits, targets = batch()
+    loss = build("LDAM", step_epoch=[2, 5], beta=[0.9, 0.999])
+    plain = build("LDAM", step_epoch=[], beta=[])(logits, targets)
+    first = build("LDAM", step_epoch=0, beta=0.9)(logits, targets)
+    second = build("LDAM", step_epoch=0, beta=0.999)(logits, targets)
+    assert len({plain.item(), first.item(), second.item()}) == 3
+    for epoch, expected in [(0, plain), (1, plain), (2, first), (4, first), (5, second)]:
+        loss.set_epoch(epoch)
+        assert torch.equal(loss(logits, targets), expected), epoch
+    loss.reset_epoch(1000)
+    assert torch.equal(loss(logits, targets), second)
+
+
+def test_ldam_stages_pair_up():
+    for stages in ({"step_epoch": [80, 40], "beta": [0.9, 0.99]}, {"step_epoch": [80, 160]}):
+        with pytest.raises(ValueError, match="LDAM: expected growing epochs as step_epoch"):
+            LDAM(class_counts=COUNTS, **stages)
+
+
+def test_without_a_number_of_clips_priors_are_shares_of_all_labels():
+    logits, targets = batch()
+    given = LogitAdjustedBCE(class_counts=COUNTS, num_clips=sum(COUNTS))(logits, targets)
+    assert torch.equal(LogitAdjustedBCE(class_counts=COUNTS)(logits, targets), given)
+    everywhere = LogitAdjustedBCE(class_counts=[7, 7, 7, 7, 7], num_clips=7)(logits, targets)
+    assert everywhere.isfinite()

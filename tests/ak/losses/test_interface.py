@@ -1,0 +1,224 @@
+"""What holds for every loss: arguments, gradients, precision, devices, compiling, bad input."""
+
+import copy
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from slowfast.ak.errors import UserError
+from slowfast.ak.losses import LOSSES, check_targets
+from tests.ak.losses.conftest import COUNTED, batch, build
+
+each_loss = pytest.mark.parametrize("name", LOSSES)
+
+
+@each_loss
+def test_reductions_and_their_old_spelling(name):
+    logits, targets = batch("soft")
+
+    def loss(**arguments):
+        return build(name, **arguments)(logits, targets)
+
+    elements = loss(reduction="none")
+    assert elements.shape == logits.shape
+    torch.testing.assert_close(loss(), elements.sum() / elements.numel())
+    torch.testing.assert_close(loss(reduction="sum"), elements.sum())
+    for old, meant in [(True, "mean"), (False, "none"), ("sum", "sum"), ("mean", "mean")]:
+        assert torch.equal(loss(reduction="none", reduce=old), loss(reduction=meant))
+    with pytest.raises(UserError, match="reduction: expected mean, sum, none; found 'median'"):
+        loss(reduction="median")
+
+
+@each_loss
+def test_probabilities_are_taken_where_told(name):
+    logits, targets = batch()
+    expected = build(name)(logits, targets)
+    torch.testing.assert_close(build(name, logits=False)(logits.sigmoid(), targets), expected)
+    certain = torch.tensor([[0.0, 1, 0, 1, 0]]).requires_grad_()
+    build(name, logits=False)(certain, 1 - certain.detach()).backward()
+    assert certain.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("kind", ["hard", "soft"])
+@each_loss
+def test_gradients_are_those_of_the_values(name, kind):
+    logits, targets = batch(kind)
+    loss = build(name).eval()  # EQL draws the same in each call
+    assert torch.autograd.gradcheck(lambda x: loss(x, targets), logits.requires_grad_())
+
+
+STEEP = {
+    "LDAM": {"s": 30.0},
+    "focal_loss": {"gamma": 0.1},
+    "class_balanced_focal": {"gamma": 0.1},
+    "distribution_balanced": {"gamma": 0.1},
+    "asymmetric_loss": {"gamma_pos": 0.1, "gamma_neg": 0.1, "clip": 0.0},
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("steep", [False, True])
+@each_loss
+def test_extreme_logits_give_finite_values_and_gradients(name, steep, dtype):
+    logits = torch.tensor([0, 1e-4, 20, 100, 110, 3e4, 65504], dtype=dtype)
+    logits = torch.cat([logits, -logits])[:, None].expand(-1, 5).clone().requires_grad_()
+    # A gamma below 1 is infinitely steep at 0.
+    arguments = STEEP.get(name, {}) if steep else {}
+    for targets in (torch.zeros(14, 5), torch.ones(14, 5), torch.full((14, 5), 0.5)):
+        logits.grad = None
+        value = build(name, **arguments)(logits, targets)
+        value.backward()
+        assert value.dtype == torch.float32
+        assert value.isfinite()
+        assert logits.grad.isfinite().all()
+
+
+@each_loss
+def test_half_precision_is_worked_out_in_float32(name):
+    logits, targets = batch(dtype=torch.float16)
+    expected = build(name)(logits.float(), targets.float())
+    assert torch.equal(build(name)(logits, targets), expected)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(build(name)(logits, targets), expected)
+
+
+@each_loss
+def test_targets_may_be_integers_or_booleans(name):
+    logits, targets = batch()
+    expected = build(name)(logits, targets)
+    for dtype in (torch.bool, torch.int64, torch.uint8):
+        assert torch.equal(build(name)(logits, targets.to(dtype)), expected)
+
+
+class NoWaiting(TorchDispatchMode):
+    """Fails on whatever makes the CPU wait for a device, or sends something there."""
+
+    WAITS = ("_local_scalar_dense", "nonzero", "item", "is_nonzero", "equal", "masked_select")
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.overloadpacket.__name__
+        assert name not in self.WAITS, name
+        devices = {a.device.type for a in args if isinstance(a, torch.Tensor) and a.ndim}
+        result = function(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor):
+            assert devices <= {result.device.type}, f"{name} moves data"
+            assert result.device.type == "meta", f"{name} works on the CPU"
+        return result
+
+
+@each_loss
+def test_nothing_waits_for_the_device(name):
+    """On the device "meta", which has no values: whoever asks for one fails."""
+    logits, targets = (t.to("meta") for t in batch())
+    loss = build(name)
+    loss(logits, targets)  # the state moves to where the logits are, once
+    logits.requires_grad_()
+    with NoWaiting():
+        loss.set_epoch(3)
+        value = loss(logits, targets)
+        value.backward()
+    assert logits.grad.device.type == "meta"
+
+
+def test_the_watch_for_waiting_sees_it():
+    with pytest.raises((AssertionError, RuntimeError)), NoWaiting():
+        torch.zeros(3, device="meta").sum().item()
+    with pytest.raises(AssertionError, match=r"moves data|works on the CPU"), NoWaiting():
+        torch.zeros(3).to("meta")
+
+
+def check_compiled(name, backend):
+    logits, targets = batch("soft", dtype=torch.float32)
+    plain, loss = build(name), build(name)
+    compiled = torch.compile(loss, fullgraph=True, backend=backend)
+    compiles = torch._dynamo.utils.counters["stats"]
+    for epoch in (0, 1, 2, 3):
+        for one in (plain, loss):
+            one.set_epoch(epoch)
+        for _ in range(2):
+            ours, theirs = (logits.clone().requires_grad_() for _ in range(2))
+            value, expected = compiled(ours, targets), plain(theirs, targets)
+            value.backward()
+            expected.backward()
+            torch.testing.assert_close(value, expected)
+            torch.testing.assert_close(ours.grad, theirs.grad)
+    assert compiles["unique_graphs"] == 1  # no epoch, no step compiles anew
+    if name in COUNTED:
+        assert loss.state.step.item() == plain.state.step.item()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_compiler():
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+
+
+@each_loss
+def test_compiles_in_one_piece_and_once(name):
+    check_compiled(name, "aot_eager")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler for torch.compile")
+@each_loss
+def test_compiles_to_machine_code(name):
+    check_compiled(name, "inductor")
+
+
+@each_loss
+def test_a_copy_and_its_state_dict_are_the_loss(name):
+    logits, targets = batch()
+    loss = build(name)
+    loss.set_epoch(1)
+    loss(logits, targets)
+    other = build(name)
+    other.load_state_dict(loss.state_dict())
+    copied = copy.deepcopy(loss)
+    expected = loss(logits, targets)
+    assert torch.equal(other(logits, targets), expected)
+    assert torch.equal(copied(logits, targets), expected)
+
+
+@pytest.mark.parametrize(
+    ("logits", "targets", "says"),
+    [
+        (torch.zeros(2, 5), torch.zeros(2, 4), r"targets: .* \(2, 5\).*float32 of shape \(2, 4\)"),
+        (torch.zeros(2, 5), torch.zeros(2, dtype=torch.long), "int64 of shape .*cross_entropy"),
+        (torch.zeros(5), torch.zeros(5), r"logits: expected .*\(clips, classes\), found .*\(5,\)"),
+        (torch.zeros(2, 5, dtype=torch.int32), torch.zeros(2, 5), "logits: .* found torch.int32"),
+        (torch.zeros(1, 5), torch.tensor([[0, 0, 2, 0, 0]]), r"found 2 at \[0, 2\]"),
+        (torch.zeros(1, 5), torch.tensor([[0, 0, 0, -0.1, 0]]), r"found -0.1\d* at \[0, 3\]"),
+        (torch.zeros(1, 5), torch.tensor([[0, np.nan, 0, 0, 0]]), r"found nan at \[0, 1\]"),
+    ],
+)
+@each_loss
+def test_bad_input_is_told(name, logits, targets, says):
+    with pytest.raises(UserError, match=says):
+        build(name)(logits, targets)
+
+
+def test_targets_can_be_checked_before_they_travel():
+    check_targets(torch.tensor([[0.0, 0.5, 1.0]]))
+    check_targets(torch.tensor([[True, False]]))
+    with pytest.raises(UserError, match=r"expected values from 0 to 1, found 3 at \[1, 0\]"):
+        check_targets(torch.tensor([[0, 1], [3, 1]]))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@each_loss
+def test_is_the_same_on_a_gpu_without_waiting_for_it(name):
+    logits, targets = batch("soft", dtype=torch.float32)
+    expected = build(name)(logits, targets)
+    loss = build(name).cuda()
+    logits, targets = logits.cuda().requires_grad_(), targets.cuda()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        loss.set_epoch(0)
+        value = loss(logits, targets)
+        value.backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    torch.testing.assert_close(value.cpu(), expected)
