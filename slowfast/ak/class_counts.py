@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast.ak.classes import named_sheet, read_rows
+from slowfast.ak.classes import class_rows, named_sheet
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.dataset import LISTS, read_clips
 from slowfast.ak.errors import UserError
@@ -52,7 +52,7 @@ def read_counts(path: Path, num_classes: int) -> tuple[np.ndarray, str]:
 
     Raises UserError, with the row, unless each class has one row, with a number from 0 on.
     """
-    rows, source = read_rows(path, num_classes, _KEY)
+    rows, source = class_rows(path, num_classes, _KEY)
     if "count" not in rows[0]:
         raise UserError(f"{path}: row 1: expected a column count, as {_KEY} names this sheet.")
     return np.array([_count(path, row) for row in rows]), source

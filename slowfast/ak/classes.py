@@ -94,9 +94,9 @@ def named_sheet(path: str, key: str) -> Path:
 def read_sheet(path: Path, num_classes: int) -> tuple[list[str], list[str] | None, str]:
     """Names, segments (None where the sheet has no such column) and their source, from a sheet.
 
-    Raises UserError, with the row, where `read_rows` does, and for a segment of another name.
+    Raises UserError, with the row, where `class_rows` does, and for a segment of another name.
     """
-    rows, source = read_rows(path, num_classes, "AK.CLASSES")
+    rows, source = class_rows(path, num_classes, "AK.CLASSES")
     for row in rows:
         if row.get("segment", "head").lower() not in SEGMENTS:
             raise UserError(
@@ -107,16 +107,16 @@ def read_sheet(path: Path, num_classes: int) -> tuple[list[str], list[str] | Non
     return [row["name"] for row in rows], segments, source
 
 
-def read_rows(path: Path, num_classes: int, key: str) -> tuple[list[dict[str, str]], str]:
+def class_rows(path: Path, num_classes: int, key: str) -> tuple[list[dict[str, str]], str]:
     """The row of each class in a sheet, by class id, and in words how they were attached.
 
     A row has `row`, its number in the file, `id` and `name`, and `segment` and `count` where the
     sheet has these columns. Raises UserError, with the row and the key that names the sheet, unless
     each id in 0..num_classes-1 has one.
     """
-    rows = _filled_rows(path)
+    rows = _read_rows(path)
     source = f"by {path}"
-    known = {_plain_name(row): row for row in _filled_rows(ANIMAL_KINGDOM)}
+    known = {_plain_name(row): row for row in _read_rows(ANIMAL_KINGDOM)}
     if {_plain_name(row) for row in rows} == known.keys():
         own = ("id", "name", "segment")
         rows = [row | {column: known[_plain_name(row)][column] for column in own} for row in rows]
@@ -140,7 +140,7 @@ def read_rows(path: Path, num_classes: int, key: str) -> tuple[list[dict[str, st
     return [by_id[i] for i in range(num_classes)], source
 
 
-def _filled_rows(path: Path) -> list[dict[str, str]]:
+def _read_rows(path: Path) -> list[dict[str, str]]:
     """The rows of a sheet that are not blank: those of _COLUMNS that it has, and `row`."""
     try:
         if path.suffix == ".csv":

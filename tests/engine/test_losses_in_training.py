@@ -1,0 +1,71 @@
+"""Losses that change with epoch and step: a run that is taken up again is the run."""
+
+import pytest
+import torch
+
+from slowfast.ak.losses import LOSSES, CountedLoss
+from slowfast.engine import training
+from slowfast.engine.training import train
+from slowfast.models.losses import _LOSSES
+from tests.engine.test_training import assert_same, last_state, stats
+
+# Changes within three epochs, and often enough for a set this small.
+MOVING = {
+    "LDAM": {"LOSS.LDAM.STEP_EPOCH": [1, 2], "LOSS.LDAM.BETA": [0.9, 0.99]},
+    "EQL": {"LOSS.EQL.GAMMA": 0.5},
+}
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_a_resumed_run_is_the_run_bit_for_bit(small_cfg, monkeypatch, name):
+    settings = {"SOLVER.MAX_EPOCH": 3, "MODEL.LOSS_FUNC": name, **MOVING[name]}
+    whole = small_cfg("whole", **settings)
+    train(whole)
+
+    parts = small_cfg("parts", **settings)
+
+    def interrupt(cfg, epoch, *args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "evaluate", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(parts)
+    train(parts)
+
+    one, other = last_state(whole), last_state(parts)
+    for key in ("epoch", "model_state", "optimizer_state"):
+        assert_same(one[key], other[key], key)
+    losses = [line["loss"] for line in stats(whole, "train_epoch")]
+    assert losses == [line["loss"] for line in stats(parts, "train_epoch")]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_training_tells_the_loss_counts_epochs_and_steps(small_cfg, monkeypatch, name):
+    """And a loss that is built anew in every iteration, as upstream does, goes on like it."""
+    seen = []
+
+    class BuiltAnew(torch.nn.Module):
+        def __init__(self, **arguments):
+            super().__init__()
+            self.arguments = arguments
+
+        def forward(self, logits, targets):
+            loss = LOSSES[name](**self.arguments)
+            if isinstance(loss, CountedLoss):
+                state = loss.state
+                seen.append((int(state.epoch), int(state.step)))
+                assert state.counts.tolist() == [4, 3, 2, 2, 1]
+                assert state.num_clips == 8
+            return loss(logits, targets)
+
+    settings = {"SOLVER.MAX_EPOCH": 2, "MODEL.LOSS_FUNC": name, **MOVING.get(name, {})}
+    lasting = small_cfg("lasting", **settings)
+    train(lasting)
+    monkeypatch.setitem(_LOSSES, name, BuiltAnew)
+    passing = small_cfg("passing", **settings)
+    train(passing)
+    assert_same(last_state(lasting)["model_state"], last_state(passing)["model_state"])
+    if issubclass(LOSSES[name], CountedLoss):
+        counts_steps = name == "EQL"
+        assert seen == [(epoch, step * counts_steps) for epoch in (0, 1) for step in (0, 1)]
