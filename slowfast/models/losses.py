@@ -100,7 +100,7 @@ def build_loss(cfg: CfgNode, class_counts: Sequence[float] | None = None) -> nn.
     def state() -> LossState:
         if class_counts is None:
             counts, num_clips, source = class_counts_from_cfg(cfg)
-            logger.info(f"{name}: classes counted {source}.")
+            logger.info(f"Classes are counted {source}.")
         else:
             counts, num_clips = class_counts, None
         if len(counts) != cfg.MODEL.NUM_CLASSES:

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from slowfast.ak.dataset import Ak
+from slowfast.ak.errors import UserError
 from slowfast.ak.losses import LOSSES, CountedLoss
 from slowfast.engine import training
 from slowfast.engine.training import train
@@ -38,6 +40,13 @@ def test_a_resumed_run_is_the_run_bit_for_bit(small_cfg, monkeypatch, name):
         assert_same(one[key], other[key], key)
     losses = [line["loss"] for line in stats(whole, "train_epoch")]
     assert losses == [line["loss"] for line in stats(parts, "train_epoch")]
+
+
+@pytest.mark.parametrize("name", ["bce_logit", "mse", "LDAM"])
+def test_targets_that_are_none_stop_a_run_with_any_loss(small_cfg, monkeypatch, name):
+    monkeypatch.setattr(Ak, "_labels", lambda self, labels: torch.full((5,), 2.0))
+    with pytest.raises(UserError, match=r"targets: expected values from 0 to 1, found 2"):
+        train(small_cfg(**{"MODEL.LOSS_FUNC": name}))
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast.ak.losses import LDAM, LOSSES, FocalLoss, LogitAdjustedBCE
+from slowfast.ak.losses import LDAM, LOSSES, AsymmetricLoss, FocalLoss, LogitAdjustedBCE
 from tests.ak.losses.conftest import (
     COUNTED,
     COUNTS,
@@ -119,6 +119,15 @@ def test_the_best_score_of_a_soft_target_is_the_target(gamma):
     targets = torch.full_like(scores, 0.3)
     losses = FocalLoss(gamma=gamma, reduction="none")(scores.logit(), targets)
     assert scores[0, losses.argmin()].item() == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 4.0])
+def test_negatives_below_the_clip_count_nothing_in_the_asymmetric_loss(gamma):
+    loss = AsymmetricLoss(gamma_neg=gamma, clip=0.1, reduction="none")
+    scores = torch.tensor([[0.001, 0.05, 0.09, 0.11]])
+    found = loss(scores.logit(), torch.zeros(1, 4))
+    assert (found[:, :3] == 0).all()
+    assert found[0, 3] > 0
 
 
 def test_ldam_reweighs_from_its_epochs_on_and_for_good():

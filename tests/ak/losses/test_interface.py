@@ -54,7 +54,7 @@ STEEP = {
     "LDAM": {"s": 30.0},
     "focal_loss": {"gamma": 0.1},
     "class_balanced_focal": {"gamma": 0.1},
-    "distribution_balanced": {"gamma": 0.1},
+    "distribution_balanced": {"gamma": 0.1, "beta": 0.0},
     "asymmetric_loss": {"gamma_pos": 0.1, "gamma_neg": 0.1, "clip": 0.0},
 }
 
