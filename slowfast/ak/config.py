@@ -41,6 +41,20 @@ KEYS: dict[str, AkKey] = {
     "AK.TAIL_MAX": AkKey(
         100, "Training clips up to which a class belongs to the tail, where no table says so."
     ),
+    "DATA_LOADER.SAMPLER": AkKey(
+        "shuffle",
+        "How often an epoch of training draws each clip. shuffle: once. class_balanced: as if a "
+        "class were drawn at random, then one of its clips. square_root: classes by the root of "
+        "their number of clips, between the two. repeat_factor: clips of rare classes several "
+        "times, all others once.",
+        ("shuffle", "class_balanced", "square_root", "repeat_factor"),
+    ),
+    "DATA_LOADER.REPEAT_THRESHOLD": AkKey(
+        0.01,
+        "Share of the training clips below which repeat_factor draws a class's clips more than "
+        "once, sqrt(threshold / share) times. 0.01 of Animal Kingdom are 240 clips: that is the "
+        "tail and a part of the middle.",
+    ),
     "TRAIN.MIXED_PRECISION_TYPE": AkKey(
         "fp16",
         "Half precision of TRAIN.MIXED_PRECISION: fp16 with loss scaling, or bf16, which needs "

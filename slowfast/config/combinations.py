@@ -302,6 +302,11 @@ def _results(cfg: CfgNode) -> Iterator[Finding]:
         )
 
 
+def _sampling(cfg: CfgNode) -> Iterator[Finding]:
+    if not 0 < cfg.DATA_LOADER.REPEAT_THRESHOLD <= 1:
+        yield "DATA_LOADER.REPEAT_THRESHOLD", "a share of the clips; expected 0 to 1, without 0"
+
+
 def _segments(cfg: CfgNode) -> Iterator[Finding]:
     if cfg.AK.HEAD_MIN <= cfg.AK.TAIL_MAX:
         yield "AK.HEAD_MIN", f"expected more than {shown(cfg, 'AK.TAIL_MAX')}"
@@ -318,5 +323,6 @@ CONTRADICTIONS = (
     _optimizer,
     _views,
     _results,
+    _sampling,
     _segments,
 )

@@ -133,6 +133,11 @@ def test_what_is_not_built_is_refused_in_words(key, load_runnable):
             "AK.FRAMES = images: did you mean image? expected one of auto, image, video",
         ),
         (
+            {"DATA_LOADER.SAMPLER": "balanced"},
+            "DATA_LOADER.SAMPLER = balanced: did you mean class_balanced? expected one of shuffle, "
+            "class_balanced, square_root, repeat_factor",
+        ),
+        (
             {"RECIPE.INIT": "imagenet"},
             "RECIPE.INIT = imagenet: expected one of '', scratch, kinetics",
         ),

@@ -201,6 +201,14 @@ CONTRADICTIONS = [
         )
         for path in ("a/b.csv", "a/b.json", "a/b.JSON")
     ),
+    *(
+        (
+            {"DATA_LOADER.REPEAT_THRESHOLD": share},
+            f"DATA_LOADER.REPEAT_THRESHOLD = {share}: a share of the clips; expected 0 to 1, "
+            "without 0",
+        )
+        for share in (0.0, 1.5)
+    ),
     ({"AK.HEAD_MIN": 50}, "AK.HEAD_MIN = 50: expected more than AK.TAIL_MAX 100"),
 ]
 
