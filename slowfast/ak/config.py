@@ -55,6 +55,11 @@ KEYS: dict[str, AkKey] = {
         "once, sqrt(threshold / share) times. 0.01 of Animal Kingdom are 240 clips: that is the "
         "tail and a part of the middle.",
     ),
+    "LOSS.LABEL_SMOOTHING": AkKey(
+        0.0,
+        "Share e of a target that is spread over all C classes in training: y (1 - e) + e / C, for "
+        "one label a clip and for many. With MIXUP.ENABLE it is MIXUP.LABEL_SMOOTH_VALUE.",
+    ),
     "TRAIN.MIXED_PRECISION_TYPE": AkKey(
         "fp16",
         "Half precision of TRAIN.MIXED_PRECISION: fp16 with loss scaling, or bf16, which needs "

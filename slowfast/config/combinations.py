@@ -307,6 +307,28 @@ def _sampling(cfg: CfgNode) -> Iterator[Finding]:
         yield "DATA_LOADER.REPEAT_THRESHOLD", "a share of the clips; expected 0 to 1, without 0"
 
 
+def _targets(cfg: CfgNode) -> Iterator[Finding]:
+    mixup, clips = cfg.MIXUP, cfg.TRAIN.BATCH_SIZE // max(1, cfg.NUM_GPUS)
+    if not 0 <= cfg.LOSS.LABEL_SMOOTHING < 1:
+        yield "LOSS.LABEL_SMOOTHING", "a share of the target; expected 0 to 1, without 1"
+    if not (cfg.TRAIN.ENABLE and mixup.ENABLE):
+        return
+    if clips == 1:
+        yield (
+            "MIXUP.ENABLE",
+            f"mixes the clips of a process, and {shown(cfg, 'TRAIN.BATCH_SIZE')} leaves each of "
+            "them 1; give each 2 or more",
+        )
+    if mixup.ALPHA == mixup.CUTMIX_ALPHA == 0:
+        yield "MIXUP.ALPHA", f"and {shown(cfg, 'MIXUP.CUTMIX_ALPHA')} mix nothing; raise one"
+    if cfg.LOSS.LABEL_SMOOTHING:
+        yield (
+            "LOSS.LABEL_SMOOTHING",
+            f"is {shown(cfg, 'MIXUP.LABEL_SMOOTH_VALUE')} where MIXUP.ENABLE is True; leave it at "
+            "0 and set that one",
+        )
+
+
 def _segments(cfg: CfgNode) -> Iterator[Finding]:
     if cfg.AK.HEAD_MIN <= cfg.AK.TAIL_MAX:
         yield "AK.HEAD_MIN", f"expected more than {shown(cfg, 'AK.TAIL_MAX')}"
@@ -324,5 +346,6 @@ CONTRADICTIONS = (
     _views,
     _results,
     _sampling,
+    _targets,
     _segments,
 )

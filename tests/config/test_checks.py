@@ -41,7 +41,6 @@ SWITCHES = {
     "DEMO.ENABLE": True,
     "DETECTION.ENABLE": True,
     "MASK.ENABLE": True,
-    "MIXUP.ENABLE": True,
     "MODEL.ACT_CHECKPOINT": True,
     "MULTIGRID.LONG_CYCLE": True,
     "MULTIGRID.SHORT_CYCLE": True,

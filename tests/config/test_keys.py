@@ -62,7 +62,6 @@ IDLE_GROUPS = (
     "DEMO",
     "DETECTION",
     "MASK",
-    "MIXUP",
     "MULTIGRID",
     "MVIT",
     "TENSORBOARD",

@@ -33,19 +33,28 @@ KEYS = {
             ),
         },
     ),
-    **not_built(
-        "mixing of clips",
-        {"MIXUP.ENABLE": Key(False, "Mix pairs of clips and their labels in training.")},
+    "MIXUP.ENABLE": Key(
+        False, "Mix each training clip and its labels with the next of its process's batch."
     ),
-    **idle(
-        "MIXUP.ENABLE is not built",
-        {
-            "MIXUP.ALPHA": Key(0.8, "Beta distribution of the share in mixup."),
-            "MIXUP.CUTMIX_ALPHA": Key(1.0, "Beta distribution of the pasted area in cutmix."),
-            "MIXUP.PROB": Key(1.0, "Probability that a batch is mixed at all."),
-            "MIXUP.SWITCH_PROB": Key(0.5, "Probability of cutmix where both are possible."),
-            "MIXUP.LABEL_SMOOTH_VALUE": Key(0.1, "Share of a label spread over all classes."),
-        },
+    "MIXUP.ALPHA": Key(
+        0.8, "Clips are added up in shares drawn from Beta(ALPHA, ALPHA); 0: never.", low=0
+    ),
+    "MIXUP.CUTMIX_ALPHA": Key(
+        1.0,
+        "A box of one clip is pasted into the other, its area drawn from "
+        "Beta(CUTMIX_ALPHA, CUTMIX_ALPHA); 0: never.",
+        low=0,
+    ),
+    "MIXUP.PROB": Key(1.0, "Share of the batches that are mixed.", low=0, high=1),
+    "MIXUP.SWITCH_PROB": Key(
+        0.5, "Share of cutmix among mixed batches, where both are possible.", low=0, high=1
+    ),
+    "MIXUP.LABEL_SMOOTH_VALUE": Key(
+        0.1,
+        "Share of a target spread over all classes, of batches that are not mixed too (see "
+        "LOSS.LABEL_SMOOTHING).",
+        low=0,
+        high=1,
     ),
     **not_built(
         "multigrid training",
