@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from slowfast.ak.augment import Augmented
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.errors import UserError
 from slowfast.ak.readers import Reader, open_reader
@@ -49,7 +50,7 @@ class ClipDataset(Dataset):
         clips: ClipList,
         reader: Reader,
         sampler: RandomWindow | EvenWindows,
-        transform: SquareCrop | UniformCrops,
+        transform: SquareCrop | Augmented | UniformCrops,
         *,
         num_classes: int,
         multi_label: bool = True,
@@ -161,6 +162,8 @@ def parts_from_cfg(cfg, split: str, frames: str, random_validation: bool) -> dic
             inverse_uniform=data.INV_UNIFORM_SAMPLE,
             flip=data.RANDOM_FLIP,
         )
+        if cfg.AUG.ENABLE and split == "train":
+            transform = Augmented.from_cfg(cfg, transform)
     else:
         sampler = EvenWindows(**window)
         transform = CentreCrop(data.TEST_CROP_SIZE, data.TRAIN_CROP_SIZE)

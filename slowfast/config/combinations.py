@@ -14,6 +14,8 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
+from slowfast.ak.augment_policy import parse_policy
+from slowfast.ak.errors import UserError
 from slowfast.config.batch import sync_group
 from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.config.provenance import get, show
@@ -329,6 +331,19 @@ def _targets(cfg: CfgNode) -> Iterator[Finding]:
         )
 
 
+def _augmentation(cfg: CfgNode) -> Iterator[Finding]:
+    if not (cfg.TRAIN.ENABLE and cfg.AUG.ENABLE):
+        return
+    if cfg.AUG.AA_TYPE:
+        try:
+            parse_policy(cfg.AUG.AA_TYPE)
+        except UserError as error:
+            yield "AUG.AA_TYPE", str(error)
+    elif not cfg.AUG.COLOR_JITTER and not cfg.AUG.RE_PROB:
+        words = f"and neither AUG.AA_TYPE nor {shown(cfg, 'AUG.COLOR_JITTER')} nor "
+        yield "AUG.ENABLE", f"{words}{shown(cfg, 'AUG.RE_PROB')} changes a clip; set one"
+
+
 def _segments(cfg: CfgNode) -> Iterator[Finding]:
     if cfg.AK.HEAD_MIN <= cfg.AK.TAIL_MAX:
         yield "AK.HEAD_MIN", f"expected more than {shown(cfg, 'AK.TAIL_MAX')}"
@@ -347,5 +362,6 @@ CONTRADICTIONS = (
     _results,
     _sampling,
     _targets,
+    _augmentation,
     _segments,
 )

@@ -17,7 +17,8 @@ ZOO = json.loads(
 )
 
 SWITCHES = {
-    "AUG.ENABLE": True,
+    "AUG.NUM_SAMPLE": 2,
+    "AUG.RE_SPLIT": True,
     "AUG.GEN_MASK_LOADER": True,
     "DATA.COLOR_RND_GRAYSCALE": 0.2,
     "DATA.DUMMY_LOAD": True,
@@ -137,6 +138,10 @@ def test_what_is_not_built_is_refused_in_words(key, load_runnable):
             "class_balanced, square_root, repeat_factor",
         ),
         (
+            {"AUG.RE_MODE": "noise"},
+            "AUG.RE_MODE = noise: expected one of pixel, color, const",
+        ),
+        (
             {"RECIPE.INIT": "imagenet"},
             "RECIPE.INIT = imagenet: expected one of '', scratch, kinetics",
         ),
@@ -162,13 +167,13 @@ def test_impossible_value_is_refused_in_words(settings, line, load_runnable):
 
 
 def test_all_problems_come_together_with_their_sources(load_runnable):
-    cfg = load_runnable({"AUG.ENABLE": True, "RESNET.DEPTH": 34, "TRAIN.DATASET": "ava"})
+    cfg = load_runnable({"AUG.NUM_SAMPLE": 2, "RESNET.DEPTH": 34, "TRAIN.DATASET": "ava"})
     cfg.merge_from_list(["SOLVER.MAX_EPOCH", "0"])
     cfg.DATA.SAMPLING_RATE = 0
     with pytest.raises(UserError) as error:
         assert_and_infer_cfg(cfg)
     assert [line.split(" =")[0] for line in str(error.value).splitlines()] == [
-        "X.yaml: AUG.ENABLE",
+        "X.yaml: AUG.NUM_SAMPLE",
         "set by the program: DATA.SAMPLING_RATE",
         "X.yaml: RESNET.DEPTH",
         "X.yaml: TRAIN.DATASET",

@@ -55,7 +55,6 @@ def test_no_key_is_both_refused_and_idle():
 
 # Whole groups are idle, since the switch that they serve is refused; of the others single keys.
 IDLE_GROUPS = (
-    "AUG",
     "AVA",
     "BENCHMARK",
     "CONTRASTIVE",
@@ -67,6 +66,11 @@ IDLE_GROUPS = (
     "TENSORBOARD",
 )
 IDLE_KEYS = {
+    "AUG.MASK_FRAMES",
+    "AUG.MASK_RATIO",
+    "AUG.MASK_TUBE",
+    "AUG.MASK_WINDOW_SIZE",
+    "AUG.MAX_MASK_PATCHES_PER_BLOCK",
     "DATA.DECODING_SHORT_SIZE",
     "DATA.IN_VAL_CROP_RATIO",
     "DATA.PATH_LABEL_SEPARATOR",
