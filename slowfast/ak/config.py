@@ -60,6 +60,11 @@ KEYS: dict[str, AkKey] = {
         "Share e of a target that is spread over all C classes in training: y (1 - e) + e / C, for "
         "one label a clip and for many. With MIXUP.ENABLE it is MIXUP.LABEL_SMOOTH_VALUE.",
     ),
+    "TRAIN.CHECKPOINT_SKIP_HEAD": AkKey(
+        False,
+        "Take all of TRAIN.CHECKPOINT_FILE_PATH but the head's projection, which starts anew, and "
+        "count epochs from the first.",
+    ),
     "TRAIN.MIXED_PRECISION_TYPE": AkKey(
         "fp16",
         "Half precision of TRAIN.MIXED_PRECISION: fp16 with loss scaling, or bf16, which needs "

@@ -96,7 +96,7 @@ def _norm(cfg: CfgNode) -> Iterator[Finding]:
         cfg.MODEL.FROZEN_BN
         and cfg.RESNET.ZERO_INIT_FINAL_BN
         and not cfg.TRAIN.CHECKPOINT_FILE_PATH
-        and not _resumes(cfg)
+        and not resumes(cfg)
     ):
         yield (
             "MODEL.FROZEN_BN",
@@ -106,7 +106,7 @@ def _norm(cfg: CfgNode) -> Iterator[Finding]:
         )
 
 
-def _resumes(cfg: CfgNode) -> bool:
+def resumes(cfg: CfgNode) -> bool:
     """Whether training takes up a checkpoint, as ``slowfast.utils.checkpoint`` looks for it."""
     try:
         found = any(Path(cfg.OUTPUT_DIR, "checkpoints").glob("checkpoint*"))

@@ -268,6 +268,14 @@ def test_switched_off_is_never_refused():
             {"MODEL.LOSS_FUNC": "soft_cross_entropy"},
             "grows with the number of a clip's labels, and DATA.MULTI_LABEL True; bce_loss is",
         ),
+        (
+            {"MODEL.DETACH_FINAL_FC": True, "MODEL.FROZEN_BN": True},
+            "MODEL.DETACH_FINAL_FC = True: freezes weights that are random; name those to keep",
+        ),
+        (
+            {"MODEL.DETACH_FINAL_FC": True, "TRAIN.CHECKPOINT_FILE_PATH": "a.pyth"},
+            "norm statistics follow the training clips still; set it True to keep both",
+        ),
         ({"RESNET.TRANS_FUNC": "x3d_transform"}, "an unusual block for MODEL.MODEL_NAME SlowFast"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
