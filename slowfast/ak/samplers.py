@@ -71,17 +71,15 @@ def describe_repeats(labels: np.ndarray, repeats: np.ndarray) -> str:
     """What re-balancing does to the rarest and the most frequent class that has clips, in words."""
     labels = labels != 0
     counts = labels.sum(axis=0)
-    seen = np.flatnonzero(counts)
     text = f"{len(labels)} clips make {math.ceil(repeats.sum() - 1e-6)} draws an epoch"
-    if not len(seen):
-        return text
-    expected = repeats @ labels
-    for which, place in (
-        ("rarest", counts[seen].argmin()),
-        ("most frequent", counts[seen].argmax()),
-    ):
-        label = seen[place]
-        text += f"; the {which} class ({label}, {counts[label]} clips) has {expected[label]:.0f}"
+    seen = np.flatnonzero(counts)
+    if len(seen):
+        expected = repeats @ labels
+        rarest, commonest = seen[counts[seen].argmin()], seen[counts[seen].argmax()]
+        text += ", " + ", ".join(
+            f"{expected[label]:.0f} of the {name} class ({label}) instead of {counts[label]}"
+            for name, label in (("rarest", rarest), ("most frequent", commonest))
+        )
     return f"{text}; a clip comes {repeats.min():.2g} to {repeats.max():.3g} times"
 
 

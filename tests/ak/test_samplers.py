@@ -179,7 +179,7 @@ def test_a_list_like_animal_kingdoms_takes_no_time():
     )
     start = time.perf_counter()
     assert sum(1 for _ in sampler) == 24_000
-    assert time.perf_counter() - start < 1  # measured: 0.01 s
+    assert time.perf_counter() - start < 1  # measured: 0.1 s
 
 
 @pytest.mark.parametrize(
@@ -199,6 +199,9 @@ def test_there_are_no_expectations_where_nothing_is_shuffled():
 
 def test_what_a_sampler_does_is_told():
     text = describe_repeats(LABELS, expected_repeats("class_balanced", LABELS))
-    assert text.startswith("6 clips make 6 draws an epoch; the rarest class (2, 1 clips) has 2; ")
-    assert "the most frequent class (0, 4 clips) has 2; a clip comes 0.42 to 2.5 times" in text
-    assert describe_repeats(np.zeros((3, 2)), np.ones(3)) == "3 clips make 3 draws an epoch"
+    assert text == (
+        "6 clips make 6 draws an epoch, 2 of the rarest class (2) instead of 1, 2 of the most "
+        "frequent class (0) instead of 4; a clip comes 0.42 to 2.5 times"
+    )
+    plain = describe_repeats(np.zeros((3, 2)), np.ones(3))
+    assert plain == "3 clips make 3 draws an epoch; a clip comes 1 to 1 times"

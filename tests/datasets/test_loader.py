@@ -166,6 +166,7 @@ def test_torchs_generator_is_left_alone(cfg, workers):
 
 
 def test_workers_start_by_spawning_too(cfg):
+    cfg.AUG.ENABLE = True
     loader = construct_loader(cfg, "train")
     expected = batches(loader, 1)
     cfg.DATA_LOADER.NUM_WORKERS = 1
@@ -257,7 +258,7 @@ def test_a_sampler_tells_what_it_does(cfg, caplog):
         construct_loader(cfg, "val")
         assert not caplog.text
         construct_loader(cfg, "train")
-    assert "Sampling class_balanced: 8 clips make 8 draws an epoch; the rarest class" in caplog.text
+    assert "Sampling class_balanced: 8 clips make 8 draws an epoch, 2 of the rarest" in caplog.text
 
 
 def test_a_clip_that_comes_twice_in_a_batch_differs(cfg):
