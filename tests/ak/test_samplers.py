@@ -1,5 +1,6 @@
 """Every clip is drawn as often as it should, in an order that epoch and seed decide alone."""
 
+import itertools
 import math
 import time
 
@@ -137,6 +138,11 @@ def test_draws_of_a_clip_are_told_apart_and_the_first_is_a_pair():
     assert sorted(key for key in keys if key[1] == 0) == [(4, 0), (4, 0, 1), (4, 0, 2)]
     assert len(set(keys)) == len(keys) == 5
     assert sum(key[1] in (1, 2) for key in keys) == 1
+
+
+def test_draws_of_a_clip_are_spread_over_the_epoch():
+    clips = [key[1] for key in weighted(np.full(100, 4.0))]
+    assert sum(one == other for one, other in itertools.pairwise(clips)) < 30
 
 
 def test_which_clips_come_together_changes():

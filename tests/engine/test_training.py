@@ -230,6 +230,18 @@ def test_targets_are_mixed_and_smoothed_as_asked_for(
     assert (len(values.unique()) > 2) == mixed
 
 
+def test_each_batch_of_each_epoch_and_process_is_mixed_in_its_own_way(small_cfg, monkeypatch):
+    keys = []
+    mix = training.BatchMixer.__call__
+    monkeypatch.setattr(
+        training.BatchMixer, "__call__", lambda *args: keys.append(args[-1]) or mix(*args)
+    )
+    monkeypatch.setattr(training.distributed, "get_rank", lambda: 5)
+    cfg = small_cfg(**{"MIXUP.ENABLE": True, "RNG_SEED": 7, "TRAIN.EVAL_PERIOD": 9})
+    train(cfg)
+    assert keys == [(7, epoch, iteration, 5) for epoch in (0, 1) for iteration in (0, 1)]
+
+
 @pytest.mark.parametrize("mixed", [False, True])
 def test_single_labels_are_mixed_and_their_errors_counted(small_cfg, tiny_ak, tmp_path, mixed):
     lines = [f't{i} 0 0 t{i}/t{i}_000001.jpg "{i % 5}"' for i in range(8)]
