@@ -74,9 +74,8 @@ class RandAugment:
 
     def __call__(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The clip (3, T, H, W) uint8, changed."""
-        names = list(OPERATIONS)
         for _ in range(self.policy.count):
-            name = names[rng.integers(len(names))]
+            name = OPERATIONS[rng.integers(len(OPERATIONS))]
             sign = rng.choice((-1, 1))
             magnitude = rng.normal(self.policy.magnitude, self.policy.deviation)
             if rng.random() < self.policy.prob:
@@ -87,8 +86,8 @@ class RandAugment:
     def apply(self, name: str, clip: np.ndarray, strength: float) -> np.ndarray:
         """One operation; strength is -1 to 1, its sign a direction where there are two."""
         if name in GEOMETRY:
-            matrix, shift = GEOMETRY[name](strength)
-            shift = np.multiply(shift, clip.shape[:-3:-1])
+            matrix, (x, y) = GEOMETRY[name](strength)
+            shift = x * clip.shape[3], y * clip.shape[2]
             return ops.warp(clip, matrix, shift, self.fill, self.interpolation)
         return TONES[name](clip, strength)
 
