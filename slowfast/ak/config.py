@@ -98,6 +98,30 @@ KEYS: dict[str, AkKey] = {
     "LOSS.LOGIT_ADJUSTED_BCE.TAU": AkKey(
         1.0, "How much of a class's prior log-odds is added to its logits in training.", low=0
     ),
+    "DATA_LOADER.SAMPLER": AkKey(
+        "shuffle",
+        "How often an epoch of training draws each clip. shuffle: once. class_balanced: as if a "
+        "class were drawn at random, then one of its clips. square_root: classes by the root of "
+        "their number of clips, between the two. repeat_factor: clips of rare classes several "
+        "times, all others once.",
+        ("shuffle", "class_balanced", "square_root", "repeat_factor"),
+    ),
+    "DATA_LOADER.REPEAT_THRESHOLD": AkKey(
+        0.01,
+        "Share of the training clips below which repeat_factor draws a class's clips more than "
+        "once, sqrt(threshold / share) times. 0.01 of Animal Kingdom are 240 clips: that is the "
+        "tail and a part of the middle.",
+    ),
+    "LOSS.LABEL_SMOOTHING": AkKey(
+        0.0,
+        "Share e of a target that is spread over all C classes in training: y (1 - e) + e / C, for "
+        "one label a clip and for many. With MIXUP.ENABLE it is MIXUP.LABEL_SMOOTH_VALUE.",
+    ),
+    "TRAIN.CHECKPOINT_SKIP_HEAD": AkKey(
+        False,
+        "Take all of TRAIN.CHECKPOINT_FILE_PATH but the head's projection, which starts anew, and "
+        "count epochs from the first.",
+    ),
     "TRAIN.MIXED_PRECISION_TYPE": AkKey(
         "fp16",
         "Half precision of TRAIN.MIXED_PRECISION: fp16 with loss scaling, or bf16, which needs "

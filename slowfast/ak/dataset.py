@@ -16,9 +16,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from slowfast.ak.augment import Augmented
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.errors import UserError
 from slowfast.ak.readers import Reader, open_reader
+from slowfast.ak.samplers import Key
 from slowfast.ak.sampling import EvenWindows, RandomWindow
 from slowfast.ak.transforms import CentreCrop, RandomCrop, SquareCrop
 from slowfast.ak.views import ClipViews, UniformCrops
@@ -37,7 +39,8 @@ class ClipDataset(Dataset):
     labels: (num_classes,) float32, 0 or 1; with `multi_label` False the class, an int64 scalar.
     time: float32 numbers of the frames shown, (T,), or (windows, T) of a test clip. meta: empty.
 
-    The key is (epoch, index); with a plain index the epoch is drawn from torch's global generator.
+    The key is (epoch, index), or (epoch, index, again) for a clip that came `again` times before in
+    that epoch; with a plain index the epoch is drawn from torch's global generator.
     With `span_labels` a multi-label item has the labels of the frames between its first and last,
     else it has all of the clip's.
     """
@@ -47,7 +50,7 @@ class ClipDataset(Dataset):
         clips: ClipList,
         reader: Reader,
         sampler: RandomWindow | EvenWindows,
-        transform: SquareCrop | UniformCrops,
+        transform: SquareCrop | Augmented | UniformCrops,
         *,
         num_classes: int,
         multi_label: bool = True,
@@ -81,10 +84,16 @@ class ClipDataset(Dataset):
         """The name that the list gives a clip."""
         return self.clips.name(index)
 
-    def __getitem__(self, key: int | tuple[int, int]) -> Item:
+    def label_matrix(self) -> np.ndarray:
+        """(clips, classes) float32: 1 where a clip carries a class, all of its frames taken."""
+        return self.clips.multi_hot(self.num_classes)
+
+    def __getitem__(self, key: int | Key) -> Item:
         """Raises UserError, with clip and path, where the clip cannot be decoded."""
-        epoch, index = key if isinstance(key, tuple) else (int(torch.randint(2**31, ())), key)
-        rng = np.random.Generator(np.random.PCG64([self.seed, epoch, index]))
+        if not isinstance(key, tuple):
+            key = (int(torch.randint(2**31, ())), key)
+        index = key[1]
+        rng = np.random.Generator(np.random.PCG64([self.seed, *key]))
         windows = self.sampler.draw(rng, self.clips.num_frames(index))
         distinct, rows = np.unique(windows, return_inverse=True)
         frames = self.reader.frames(index, distinct.tolist())
@@ -153,6 +162,8 @@ def parts_from_cfg(cfg, split: str, frames: str, random_validation: bool) -> dic
             inverse_uniform=data.INV_UNIFORM_SAMPLE,
             flip=data.RANDOM_FLIP,
         )
+        if cfg.AUG.ENABLE and split == "train":
+            transform = Augmented.from_cfg(cfg, transform)
     else:
         sampler = EvenWindows(**window)
         transform = CentreCrop(data.TEST_CROP_SIZE, data.TRAIN_CROP_SIZE)

@@ -14,6 +14,8 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
+from slowfast.ak.augment_policy import parse_policy
+from slowfast.ak.errors import UserError
 from slowfast.config.batch import sync_group
 from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.config.provenance import get, show
@@ -114,7 +116,7 @@ def _norm(cfg: CfgNode) -> Iterator[Finding]:
         cfg.MODEL.FROZEN_BN
         and cfg.RESNET.ZERO_INIT_FINAL_BN
         and not cfg.TRAIN.CHECKPOINT_FILE_PATH
-        and not _resumes(cfg)
+        and not resumes(cfg)
     ):
         yield (
             "MODEL.FROZEN_BN",
@@ -124,7 +126,7 @@ def _norm(cfg: CfgNode) -> Iterator[Finding]:
         )
 
 
-def _resumes(cfg: CfgNode) -> bool:
+def resumes(cfg: CfgNode) -> bool:
     """Whether training takes up a checkpoint, as ``slowfast.utils.checkpoint`` looks for it."""
     try:
         found = any(Path(cfg.OUTPUT_DIR, "checkpoints").glob("checkpoint*"))
@@ -340,6 +342,46 @@ def _results(cfg: CfgNode) -> Iterator[Finding]:
         )
 
 
+def _sampling(cfg: CfgNode) -> Iterator[Finding]:
+    if not 0 < cfg.DATA_LOADER.REPEAT_THRESHOLD <= 1:
+        yield "DATA_LOADER.REPEAT_THRESHOLD", "a share of the clips; expected 0 to 1, without 0"
+
+
+def _targets(cfg: CfgNode) -> Iterator[Finding]:
+    mixup, clips = cfg.MIXUP, cfg.TRAIN.BATCH_SIZE // max(1, cfg.NUM_GPUS)
+    if not 0 <= cfg.LOSS.LABEL_SMOOTHING < 1:
+        yield "LOSS.LABEL_SMOOTHING", "a share of the target; expected 0 to 1, without 1"
+    if not (cfg.TRAIN.ENABLE and mixup.ENABLE):
+        return
+    if clips == 1:
+        yield (
+            "MIXUP.ENABLE",
+            f"mixes the clips of a process, and {shown(cfg, 'TRAIN.BATCH_SIZE')} leaves each of "
+            "them 1; give each 2 or more",
+        )
+    if mixup.ALPHA == mixup.CUTMIX_ALPHA == 0:
+        yield "MIXUP.ALPHA", f"and {shown(cfg, 'MIXUP.CUTMIX_ALPHA')} mix nothing; raise one"
+    if cfg.LOSS.LABEL_SMOOTHING:
+        yield (
+            "LOSS.LABEL_SMOOTHING",
+            f"is {shown(cfg, 'MIXUP.LABEL_SMOOTH_VALUE')} where MIXUP.ENABLE is True; leave it at "
+            "0 and set that one",
+        )
+
+
+def _augmentation(cfg: CfgNode) -> Iterator[Finding]:
+    if not (cfg.TRAIN.ENABLE and cfg.AUG.ENABLE):
+        return
+    if cfg.AUG.AA_TYPE:
+        try:
+            parse_policy(cfg.AUG.AA_TYPE)
+        except UserError as error:
+            yield "AUG.AA_TYPE", str(error)
+    elif not cfg.AUG.COLOR_JITTER and not cfg.AUG.RE_PROB:
+        words = f"and neither AUG.AA_TYPE nor {shown(cfg, 'AUG.COLOR_JITTER')} nor "
+        yield "AUG.ENABLE", f"{words}{shown(cfg, 'AUG.RE_PROB')} changes a clip; set one"
+
+
 def _segments(cfg: CfgNode) -> Iterator[Finding]:
     if cfg.AK.HEAD_MIN <= cfg.AK.TAIL_MAX:
         yield "AK.HEAD_MIN", f"expected more than {shown(cfg, 'AK.TAIL_MAX')}"
@@ -357,5 +399,8 @@ CONTRADICTIONS = (
     _optimizer,
     _views,
     _results,
+    _sampling,
+    _targets,
+    _augmentation,
     _segments,
 )

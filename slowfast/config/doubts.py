@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from fvcore.common.config import CfgNode
 
-from slowfast.config.combinations import ARCHS, Finding, phases, shown
+from slowfast.config.combinations import ARCHS, Finding, phases, resumes, shown
 from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.config.provenance import get, recorded
 
@@ -86,6 +86,20 @@ def _plain_loss(cfg: CfgNode) -> Iterator[Finding]:
         )
 
 
+def _frozen_features(cfg: CfgNode) -> Iterator[Finding]:
+    if not (cfg.TRAIN.ENABLE and cfg.MODEL.DETACH_FINAL_FC):
+        return
+    if not cfg.TRAIN.CHECKPOINT_FILE_PATH and not resumes(cfg):
+        words = "freezes weights that are random; name those to keep as TRAIN.CHECKPOINT_FILE_PATH"
+        yield "MODEL.DETACH_FINAL_FC", words
+    if not cfg.MODEL.FROZEN_BN:
+        yield (
+            "MODEL.FROZEN_BN",
+            f"with {shown(cfg, 'MODEL.DETACH_FINAL_FC')} the weights below the head stay, but norm "
+            "statistics follow the training clips still; set it True to keep both",
+        )
+
+
 DOUBTS = (
     _idle,
     _long_warmup,
@@ -94,4 +108,5 @@ DOUBTS = (
     _other_weights,
     _growing_loss,
     _plain_loss,
+    _frozen_features,
 )

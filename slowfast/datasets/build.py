@@ -6,6 +6,12 @@ A data set is a class that is called with (cfg, split), split being train, val o
     dataset[key]               an item; the key is an index, or (epoch, index) from our loaders
     dataset.clip_name(index)   what errors and result files call the clip
 
+and, for a DATA_LOADER.SAMPLER other than shuffle, which draws some clips several times an epoch,
+
+    dataset.label_matrix()     (clips, classes), 1 where a clip carries a class
+    dataset[key]               for a key (epoch, index, again) too, again being 1, 2 ...: the same
+                               clip, with other randomness
+
 An item is `([clip], labels, index, time, meta)`:
 
     clip     train, val: uint8 (3, T, H, W) RGB, one tensor however many pathways the network has;

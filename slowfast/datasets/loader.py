@@ -14,15 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
 import torch.distributed as dist
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from slowfast.ak.classes import ClassTable
 from slowfast.ak.dataset import LISTS, read_clips
 from slowfast.ak.errors import UserError
-from slowfast.ak.samplers import EpochSampler
+from slowfast.ak.samplers import EpochSampler, describe_repeats, expected_repeats
 from slowfast.datasets.build import build_dataset, check_data_set
+from slowfast.utils import logging
+
+logger = logging.get_logger(__name__)
 
 
 class ClipLoader(DataLoader):
@@ -45,7 +49,9 @@ class ClipLoader(DataLoader):
 def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader:
     """The loader of split train, val or test for this process.
 
-    train: shuffled batches of BATCH_SIZE / NUM_GPUS clips, the incomplete last one dropped. val:
+    train: shuffled batches of BATCH_SIZE / NUM_GPUS clips, the incomplete last one dropped, each
+    clip drawn as often as DATA_LOADER.SAMPLER has it, which precise BN sees too: norms are measured
+    on what they were trained on. val:
     each clip once over all ranks, in order; ranks may differ by a batch. test: one clip with all
     its views at a time, dealt to the ranks in turn. `is_precise_bn` is upstream's and changes
     nothing: precise BN reads the loader of training.
@@ -56,6 +62,7 @@ def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader
     part = cfg.TEST if split == "test" else cfg.TRAIN
     dataset = build_dataset(part.DATASET, cfg, split)
     check_data_set(dataset, cfg, split)
+    repeats = _expected_repeats(cfg, dataset) if split == "train" else None
     rank, world_size = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     batch_size = part.BATCH_SIZE // max(1, cfg.NUM_GPUS)
     sampler = EpochSampler(
@@ -66,6 +73,7 @@ def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader
         world_size=world_size,
         drop_last=split == "train",
         batch_size=batch_size,
+        repeats=repeats,
     )
     if batch_size < 1 or not (len(sampler) or split != "train"):
         raise UserError(
@@ -85,6 +93,23 @@ def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader
         worker_init_fn=_start_worker,
         generator=torch.Generator().manual_seed(cfg.RNG_SEED),
     )
+
+
+def _expected_repeats(cfg, dataset: Dataset) -> np.ndarray | None:
+    """How often DATA_LOADER.SAMPLER draws each training clip, told in the log; None: once."""
+    name = cfg.DATA_LOADER.SAMPLER
+    if name == "shuffle":
+        return None
+    if not callable(getattr(dataset, "label_matrix", None)):
+        raise UserError(
+            f"DATA_LOADER.SAMPLER: {name} needs the labels of all clips, and the data set "
+            f"{type(dataset).__name__} has no label_matrix() that tells them (see "
+            "slowfast/datasets/build.py); give it one, or take shuffle."
+        )
+    labels = np.asarray(dataset.label_matrix())
+    repeats = expected_repeats(name, labels, cfg.DATA_LOADER.REPEAT_THRESHOLD)
+    logger.info(f"Sampling {name}: {describe_repeats(labels, repeats)}.")
+    return repeats
 
 
 def shuffle_dataset(loader: DataLoader, cur_epoch: int) -> None:

@@ -14,6 +14,7 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.config.batch import norm_group
+from slowfast.models.batchnorm_helper import FrozenBatchNorm3d
 from slowfast.utils import distributed, logging
 
 logger = logging.get_logger(__name__)
@@ -94,12 +95,17 @@ def _device_name(cfg: CfgNode) -> str:
 
 @torch.no_grad()
 def share_norm_statistics(model: nn.Module) -> None:
-    """Joins the running statistics that norm layers have on each process, in place.
+    """Joins the running statistics that norm layers have on each process, in place; frozen ones,
+    which are the same everywhere, stay bit for bit.
 
     Each process sees other clips; afterwards all evaluate, and save, the same network. The joint
     variance is the mean of the variances plus the variance of the means.
     """
-    layers = [m for m in model.modules() if getattr(m, "running_mean", None) is not None]
+    layers = [
+        m
+        for m in model.modules()
+        if getattr(m, "running_mean", None) is not None and not isinstance(m, FrozenBatchNorm3d)
+    ]
     if distributed.get_world_size() == 1 or not layers:
         return
     own_mean = torch.cat([layer.running_mean for layer in layers])

@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from slowfast.ak.losses import check_targets
+from slowfast.ak.mixup import BatchMixer
 from slowfast.ak.pixels import InputTransform
 from slowfast.config import checks
 from slowfast.datasets.loader import construct_loader, read_class_table, shuffle_dataset
@@ -139,6 +140,7 @@ def train_epoch(
     device = get_device(cfg)
     model.train()
     shuffle_dataset(loader, epoch)
+    mix = BatchMixer.from_cfg(cfg)
     label = f"epoch {epoch + 1}/{cfg.SOLVER.MAX_EPOCH}"
     pending = PendingSteps(loader.dataset.clip_name, label, scaler.is_enabled())
     bar = progress_bar(len(loader), label)
@@ -158,11 +160,13 @@ def train_epoch(
         set_lr(optimizer, lr)
         inputs = to_input(clips.to(device, non_blocking=True))
         labels = labels.to(device, non_blocking=True)
+        key = (cfg.RNG_SEED, epoch, iteration, distributed.get_rank())
+        targets = mix(inputs, labels, key)
         meter.data_toc()
 
         with autocast(cfg, device):
             logits = model(inputs)
-        loss = loss_function(logits.float(), labels)
+        loss = loss_function(logits.float(), targets)
 
         optimizer.zero_grad(set_to_none=True)
         scaler.scale(loss).backward()
@@ -173,7 +177,10 @@ def train_epoch(
         scaler.step(optimizer)
         scaler.update()
 
-        errors = () if cfg.DATA.MULTI_LABEL else topk_errors(logits.detach(), labels, (1, 5))
+        errors = ()
+        if not cfg.DATA.MULTI_LABEL:  # of a mixed clip the class with the larger share counts
+            classes = targets if targets.ndim == 1 else targets.argmax(dim=1)
+            errors = topk_errors(logits.detach(), classes, (1, 5))
         pending.add(iteration, index, lr, loss, grad_norm, *errors)
         meter.iter_toc()
         # The CPU has nothing queued that reading would wait for.

@@ -15,13 +15,17 @@ from torch import nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compress_hook
 from torch.nn.parallel import DistributedDataParallel
 
+from slowfast.ak.errors import UserError
 from slowfast.models.settings import look_up
+from slowfast.utils.weights import HEAD
 
 MODEL_REGISTRY = Registry("MODEL")
 
 
 def build_model(cfg: CfgNode, gpu_id: int | None = None) -> nn.Module:
     """Build the network MODEL.MODEL_NAME, in training mode.
+
+    With MODEL.DETACH_FINAL_FC all but the head's projection is frozen.
 
     Args:
         cfg: the configuration.
@@ -36,17 +40,33 @@ def build_model(cfg: CfgNode, gpu_id: int | None = None) -> nn.Module:
     """
     model = look_up("MODEL.MODEL_NAME", cfg.MODEL.MODEL_NAME, dict(MODEL_REGISTRY))(cfg)
 
+    if cfg.MODEL.DETACH_FINAL_FC:
+        freeze_below_projection(model)
     on_gpu = cfg.NUM_GPUS > 0 and torch.cuda.is_available()
     if on_gpu:
         gpu_id = torch.cuda.current_device() if gpu_id is None else gpu_id
         model = model.cuda(gpu_id)
     if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-        model = DistributedDataParallel(
-            model,
-            device_ids=[gpu_id] if on_gpu else None,
-            # With the features detached, all but the projection gets no gradient.
-            find_unused_parameters=cfg.MODEL.DETACH_FINAL_FC,
-        )
+        model = DistributedDataParallel(model, device_ids=[gpu_id] if on_gpu else None)
         if cfg.MODEL.FP16_ALLREDUCE:
             model.register_comm_hook(state=None, hook=fp16_compress_hook)
     return model
+
+
+def freeze_below_projection(network: nn.Module) -> None:
+    """Let the head's projection alone be trained.
+
+    The parameters below need no gradient: no graph is kept of them, and optimizer, weight decay
+    and DistributedDataParallel pass them by. Norm statistics stay too with MODEL.FROZEN_BN.
+
+    Raises:
+        UserError: the network has no ``head.projection``.
+    """
+    parameters = dict(network.named_parameters())
+    if not any(name.startswith(HEAD) for name in parameters):
+        raise UserError(
+            f"MODEL.DETACH_FINAL_FC: trains {HEAD}* alone, and {type(network).__name__} has no "
+            "such parameters; set it False, or name its last layer so."
+        )
+    for name, parameter in parameters.items():
+        parameter.requires_grad_(name.startswith(HEAD))

@@ -31,13 +31,11 @@ class HeadSpec:
         num_classes: number of classes.
         dropout: probability with which a feature is dropped in training.
         activation: a name of `ACTIVATIONS`, applied in evaluation.
-        detach: train the projection alone, passing no gradient on to the features.
     """
 
     num_classes: int
     dropout: float = 0.0
     activation: str = "softmax"
-    detach: bool = False
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> "HeadSpec":
@@ -45,7 +43,6 @@ class HeadSpec:
             num_classes=cfg.MODEL.NUM_CLASSES,
             dropout=cfg.MODEL.DROPOUT_RATE,
             activation=cfg.MODEL.HEAD_ACT,
-            detach=cfg.MODEL.DETACH_FINAL_FC,
         )
 
 
@@ -70,7 +67,6 @@ class Head(nn.Module):
                 f"MODEL.HEAD_ACT: found {spec.activation!r}, expected one of {list(ACTIVATIONS)}"
             )
         self.activate = ACTIVATIONS[spec.activation]
-        self.detach = spec.detach
         self.windows = windows
         self.dropout = nn.Dropout(spec.dropout)
 
@@ -104,8 +100,6 @@ class Head(nn.Module):
     def _logits(self, pathways: list[Tensor]) -> Tensor:
         """(N, T, H, W, classes), of each position."""
         features = self.features(pathways).permute(0, 2, 3, 4, 1)
-        if self.detach:
-            features = features.detach()
         return self.projection(self.dropout(features))
 
 

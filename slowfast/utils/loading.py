@@ -94,8 +94,12 @@ def load_file(
     is_caffe2: bool = False,
     epoch_reset: bool = False,
     clear_patterns: Iterable[str] = (),
+    skip_head: bool = False,
 ) -> LoadedWeights:
-    """As :func:`load_checkpoint`, and tells all there is to tell of what was loaded."""
+    """As :func:`load_checkpoint`, and tells all there is to tell of what was loaded.
+
+    With ``skip_head`` the model keeps the projection that it has, and weights come alone.
+    """
     loaded = hand_on(
         path,
         read_caffe2(path) if is_caffe2 else read_checkpoint(path),
@@ -106,6 +110,7 @@ def load_file(
         pad_dims=is_caffe2,
         epoch_reset=epoch_reset,
         clear_patterns=clear_patterns,
+        skip_head=skip_head,
     )
     report = loaded.report
     if not report.matched:
@@ -114,7 +119,7 @@ def load_file(
             f"the model has {_some(report.missing)}. Check MODEL.ARCH, MODEL.MODEL_NAME, "
             "RESNET.DEPTH and CHECKPOINT_TYPE."
         )
-    tell = logger.info if report.is_whole else logger.warning
+    tell = logger.info if report.is_as_wanted else logger.warning
     tell(f"{path}\n{report}")
     return loaded
 
@@ -135,6 +140,7 @@ def hand_on(
     pad_dims: bool = False,
     epoch_reset: bool = False,
     clear_patterns: Iterable[str] = (),
+    skip_head: bool = False,
 ) -> LoadedWeights:
     """Gives a model what agrees of a checkpoint that was read, and what else may come along.
 
@@ -147,6 +153,7 @@ def hand_on(
         inflate=inflate,
         pad_dims=pad_dims,
         clear_patterns=clear_patterns,
+        skip_head=skip_head,
     )
     report.num_skipped = checkpoint.pop("num_skipped", 0)
     loaded = LoadedWeights(

@@ -45,6 +45,7 @@ def _configured_initialisation(cfg: CfgNode) -> str:
     how = [train.CHECKPOINT_TYPE]
     how += ["2D kernels spread over time"] * train.CHECKPOINT_INFLATE
     how += ["epoch reset"] * train.CHECKPOINT_EPOCH_RESET
+    how += ["head anew"] * train.CHECKPOINT_SKIP_HEAD
     return f"from {train.CHECKPOINT_FILE_PATH} ({', '.join(how)})"
 
 
@@ -111,7 +112,7 @@ def load_test_checkpoint(cfg: CfgNode, model: nn.Module) -> LoadedWeights:
             "The weights are random, and so are the results."
         )
         return LoadedWeights()
-    if loaded.report.missing or loaded.report.shapes:
+    if loaded.report.missing or loaded.report.shapes or loaded.report.left_out:
         logger.warning(f"{loaded.path} does not hold all of this model: results are of no worth.")
     return loaded
 
@@ -181,6 +182,7 @@ def _load_named(
         inflate=not as_trained and cfg.TRAIN.CHECKPOINT_INFLATE,
         epoch_reset=not as_trained and cfg.TRAIN.CHECKPOINT_EPOCH_RESET,
         clear_patterns=() if as_trained else cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN,
+        skip_head=not as_trained and cfg.TRAIN.CHECKPOINT_SKIP_HEAD,
     )
     if optimizer is not None:
         _tell_of_partial_fit(cfg, loaded)
@@ -193,7 +195,8 @@ def _tell_of_partial_fit(cfg: CfgNode, loaded: LoadedWeights) -> None:
     Raises:
         UserError: it holds less than half of it, and nobody said that weights alone are wanted.
     """
-    weights_alone, share = cfg.TRAIN.CHECKPOINT_EPOCH_RESET, loaded.report.share_outside_head
+    weights_alone = cfg.TRAIN.CHECKPOINT_EPOCH_RESET or cfg.TRAIN.CHECKPOINT_SKIP_HEAD
+    share = loaded.report.share_outside_head
     if share < 0.5:
         found = f"{loaded.path}: holds {share:.0%} of this model's entries outside the head"
         check = "Check MODEL.ARCH, MODEL.MODEL_NAME and RESNET.DEPTH, or name another file"

@@ -28,6 +28,7 @@ class LoadReport:
         unexpected: entries of the file that the network lacks.
         shapes: entries that both have, with the shape in the file and that in the network.
         inflated: matched ones that were spread from 2D over time.
+        left_out: the head's entries, where the file's head was not wanted.
         num_skipped: number of entries of the file that are no weights.
     """
 
@@ -36,17 +37,23 @@ class LoadReport:
     unexpected: list[str] = field(default_factory=list)
     shapes: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
     inflated: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     num_skipped: int = 0
 
     @property
     def num_wanted(self) -> int:
         """Entries that the network has (batch counters aside)."""
-        return len(self.matched) + len(self.missing) + len(self.shapes)
+        return len(self.matched) + len(self.missing) + len(self.shapes) + len(self.left_out)
+
+    @property
+    def is_as_wanted(self) -> bool:
+        """Whether file and network hold the same entries, of the same shapes."""
+        return not (self.missing or self.unexpected or self.shapes)
 
     @property
     def is_whole(self) -> bool:
-        """Whether file and network hold the same entries, of the same shapes."""
-        return not (self.missing or self.unexpected or self.shapes)
+        """Whether, besides, the network was given all of them."""
+        return self.is_as_wanted and not self.left_out
 
     @property
     def head_differs(self) -> bool:
@@ -79,6 +86,8 @@ class LoadReport:
                 f"  The head in the file is for {of_file} classes and this model's for {of_model}: "
                 "all but the head is loaded, and the head starts anew."
             )
+        if self.left_out:
+            lines.append("  The head starts anew, as TRAIN.CHECKPOINT_SKIP_HEAD asks.")
         shapes = [
             f"{name} {list(a)} in the file, {list(b)} here"
             for name, (a, b) in self.shapes.items()
@@ -139,6 +148,7 @@ def load_weights(
     inflate: bool = False,
     pad_dims: bool = False,
     clear_patterns: Iterable[str] = (),
+    skip_head: bool = False,
 ) -> LoadReport:
     """Copies the entries of a state dict whose names and shapes agree into a network.
 
@@ -149,6 +159,7 @@ def load_weights(
             of the model's (N, C, T, h, w) and divided by T (Carreira and Zisserman, 2017).
         pad_dims: whether tensors of fewer dimensions gain trailing ones.
         clear_patterns: taken out of the names in ``state``.
+        skip_head: whether the network keeps the projection that it has.
 
     Returns:
         What matched and what did not.
@@ -160,6 +171,9 @@ def load_weights(
     report = LoadReport()
     agreed = {}
     for name, target in own.items():
+        if skip_head and name.startswith(HEAD):
+            report.left_out.append(name)
+            continue
         if name not in state:
             if not name.endswith(_COUNTER):
                 report.missing.append(name)

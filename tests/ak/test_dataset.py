@@ -75,6 +75,24 @@ def test_epoch_and_index_decide_an_item(cfg):
     assert not same(dataset[(3, 0)], Ak(cfg, "train")[(3, 0)])
 
 
+def test_a_clip_that_comes_again_is_cropped_anew(cfg):
+    dataset = Ak(cfg, "train")
+    first, again = dataset[(3, 0)], dataset[(3, 0, 1)]
+    assert not same(first, again)
+    assert not same(again, dataset[(3, 0, 2)])
+    assert same(again, dataset[(3, 0, 1)])
+    assert first[2] == again[2] == 0
+
+
+def test_label_matrix_is_of_whole_clips(cfg):
+    dataset = Ak(cfg, "train")
+    matrix = dataset.label_matrix()
+    assert matrix.shape == (8, 5)
+    assert [row.nonzero()[0].tolist() for row in matrix] == [
+        dataset.clips.labels(i) for i in range(8)
+    ]
+
+
 def test_a_plain_index_draws_its_epoch_from_torch(cfg):
     dataset = Ak(cfg, "train")
     torch.manual_seed(0)

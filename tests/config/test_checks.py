@@ -17,7 +17,8 @@ ZOO = json.loads(
 )
 
 SWITCHES = {
-    "AUG.ENABLE": True,
+    "AUG.NUM_SAMPLE": 2,
+    "AUG.RE_SPLIT": True,
     "AUG.GEN_MASK_LOADER": True,
     "DATA.COLOR_RND_GRAYSCALE": 0.2,
     "DATA.DUMMY_LOAD": True,
@@ -41,7 +42,6 @@ SWITCHES = {
     "DEMO.ENABLE": True,
     "DETECTION.ENABLE": True,
     "MASK.ENABLE": True,
-    "MIXUP.ENABLE": True,
     "MODEL.ACT_CHECKPOINT": True,
     "MULTIGRID.LONG_CYCLE": True,
     "MULTIGRID.SHORT_CYCLE": True,
@@ -133,6 +133,15 @@ def test_what_is_not_built_is_refused_in_words(key, load_runnable):
             "AK.FRAMES = images: did you mean image? expected one of auto, image, video",
         ),
         (
+            {"DATA_LOADER.SAMPLER": "balanced"},
+            "DATA_LOADER.SAMPLER = balanced: did you mean class_balanced? expected one of shuffle, "
+            "class_balanced, square_root, repeat_factor",
+        ),
+        (
+            {"AUG.RE_MODE": "noise"},
+            "AUG.RE_MODE = noise: expected one of pixel, color, const",
+        ),
+        (
             {"RECIPE.INIT": "imagenet"},
             "RECIPE.INIT = imagenet: expected one of '', scratch, kinetics",
         ),
@@ -160,13 +169,13 @@ def test_impossible_value_is_refused_in_words(settings, line, load_runnable):
 
 
 def test_all_problems_come_together_with_their_sources(load_runnable):
-    cfg = load_runnable({"AUG.ENABLE": True, "RESNET.DEPTH": 34, "TRAIN.DATASET": "ava"})
+    cfg = load_runnable({"AUG.NUM_SAMPLE": 2, "RESNET.DEPTH": 34, "TRAIN.DATASET": "ava"})
     cfg.merge_from_list(["SOLVER.MAX_EPOCH", "0"])
     cfg.DATA.SAMPLING_RATE = 0
     with pytest.raises(UserError) as error:
         assert_and_infer_cfg(cfg)
     assert [line.split(" =")[0] for line in str(error.value).splitlines()] == [
-        "X.yaml: AUG.ENABLE",
+        "X.yaml: AUG.NUM_SAMPLE",
         "set by the program: DATA.SAMPLING_RATE",
         "X.yaml: RESNET.DEPTH",
         "X.yaml: TRAIN.DATASET",
@@ -266,6 +275,14 @@ def test_switched_off_is_never_refused():
             {"MODEL.LOSS_FUNC": "LDAM", "SOLVER.MAX_EPOCH": 80},
             "LOSS.LDAM.STEP_EPOCH = [80]: no epoch of SOLVER.MAX_EPOCH 80 is re-weighted: the last "
             "is 79",
+        ),
+        (
+            {"MODEL.DETACH_FINAL_FC": True, "MODEL.FROZEN_BN": True},
+            "MODEL.DETACH_FINAL_FC = True: freezes weights that are random; name those to keep",
+        ),
+        (
+            {"MODEL.DETACH_FINAL_FC": True, "TRAIN.CHECKPOINT_FILE_PATH": "a.pyth"},
+            "norm statistics follow the training clips still; set it True to keep both",
         ),
         ({"RESNET.TRANS_FUNC": "x3d_transform"}, "an unusual block for MODEL.MODEL_NAME SlowFast"),
     ],

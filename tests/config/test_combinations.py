@@ -234,6 +234,47 @@ CONTRADICTIONS = [
         )
         for path in ("a/b.csv", "a/b.json", "a/b.JSON")
     ),
+    *(
+        (
+            {"DATA_LOADER.REPEAT_THRESHOLD": share},
+            f"DATA_LOADER.REPEAT_THRESHOLD = {share}: a share of the clips; expected 0 to 1, "
+            "without 0",
+        )
+        for share in (0.0, 1.5)
+    ),
+    *(
+        (
+            {"LOSS.LABEL_SMOOTHING": share},
+            f"LOSS.LABEL_SMOOTHING = {share}: a share of the target; expected 0 to 1, without 1",
+        )
+        for share in (-0.1, 1.0)
+    ),
+    (
+        {"MIXUP.ENABLE": True, "TRAIN.BATCH_SIZE": 2, "NUM_GPUS": 2},
+        "MIXUP.ENABLE = True: mixes the clips of a process, and TRAIN.BATCH_SIZE 2 leaves each of "
+        "them 1; give each 2 or more",
+    ),
+    (
+        {"MIXUP.ENABLE": True, "MIXUP.ALPHA": 0, "MIXUP.CUTMIX_ALPHA": 0},
+        "MIXUP.ALPHA = 0.0: and MIXUP.CUTMIX_ALPHA 0.0 mix nothing; raise one",
+    ),
+    (
+        {"MIXUP.ENABLE": True, "LOSS.LABEL_SMOOTHING": 0.1},
+        "LOSS.LABEL_SMOOTHING = 0.1: is MIXUP.LABEL_SMOOTH_VALUE 0.1 where MIXUP.ENABLE is True; "
+        "leave it at 0 and set that one",
+    ),
+    (
+        {"AUG.ENABLE": True, "AUG.AA_TYPE": "rand-m9-mstd0.5"},
+        "AUG.AA_TYPE = rand-m9-mstd0.5: it lacks inc1: the older set, some operations of which "
+        "weaken as the magnitude grows, is not built; expected a text such as "
+        '"rand-m9-mstd0.5-inc1" or, with 4 operations, "rand-m7-n4-mstd0.5-inc1"; empty: '
+        "brightness, contrast and saturation as AUG.COLOR_JITTER says",
+    ),
+    (
+        {"AUG.ENABLE": True, "AUG.AA_TYPE": "", "AUG.COLOR_JITTER": 0, "AUG.RE_PROB": 0},
+        "AUG.ENABLE = True: and neither AUG.AA_TYPE nor AUG.COLOR_JITTER 0.0 nor AUG.RE_PROB 0.0 "
+        "changes a clip; set one",
+    ),
     ({"AK.HEAD_MIN": 50}, "AK.HEAD_MIN = 50: expected more than AK.TAIL_MAX 100"),
 ]
 
@@ -279,6 +320,12 @@ FINE = [
     {"TEST.NUM_ENSEMBLE_VIEWS": -1},
     {"TEST.NUM_ENSEMBLE_VIEWS": 1, "TEST.NUM_TEMPORAL_CLIPS": [1, 3], "TEST.NUM_SPATIAL_CROPS": 1},
     {"NUM_GPUS": 0, "TRAIN.BATCH_SIZE": 3},
+    {"MIXUP.ENABLE": True, "MIXUP.ALPHA": 0},
+    {"MIXUP.ENABLE": True, "TRAIN.BATCH_SIZE": 1, "TRAIN.ENABLE": False},
+    {"LOSS.LABEL_SMOOTHING": 0.1},
+    {"AUG.ENABLE": True},
+    {"AUG.ENABLE": True, "AUG.AA_TYPE": ""},
+    {"AUG.AA_TYPE": "nonsense"},
     {"BN.NORM_TYPE": "sync_batchnorm", "BN.NUM_SYNC_DEVICES": 4, "NUM_GPUS": 1},
     {"BN.NORM_TYPE": "sync_batchnorm", "BN.NUM_SYNC_DEVICES": 4, "NUM_GPUS": 2, "NUM_SHARDS": 2},
     {"BN.NORM_TYPE": "sync_batchnorm", "BN.GLOBAL_SYNC": True, "BN.NUM_SYNC_DEVICES": 3},

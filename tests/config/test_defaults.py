@@ -123,5 +123,5 @@ def test_explain():
     assert "TRAIN.ENABLE" not in explain("TEST")
     assert "did you mean SOLVER.STEPS?" in explain("SOLVER.STEP")
     assert explain().count("\n") > 600
-    assert "Refused when changed" in explain("AUG.ENABLE")
-    assert "Has no effect here" in explain("AUG.RE_PROB")
+    assert "Refused when changed" in explain("AUG.NUM_SAMPLE")
+    assert "Has no effect here" in explain("AUG.MASK_RATIO")

@@ -61,19 +61,22 @@ def test_no_key_is_both_refused_and_idle():
 
 # Whole groups are idle, since the switch that they serve is refused; of the others single keys.
 IDLE_GROUPS = (
-    "AUG",
     "AVA",
     "BENCHMARK",
     "CONTRASTIVE",
     "DEMO",
     "DETECTION",
     "MASK",
-    "MIXUP",
     "MULTIGRID",
     "MVIT",
     "TENSORBOARD",
 )
 IDLE_KEYS = {
+    "AUG.MASK_FRAMES",
+    "AUG.MASK_RATIO",
+    "AUG.MASK_TUBE",
+    "AUG.MASK_WINDOW_SIZE",
+    "AUG.MAX_MASK_PATCHES_PER_BLOCK",
     "DATA.DECODING_SHORT_SIZE",
     "DATA.IN_VAL_CROP_RATIO",
     "DATA.PATH_LABEL_SEPARATOR",

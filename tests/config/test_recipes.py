@@ -107,6 +107,24 @@ def test_kinetics_form_differs_in_its_start_alone(name):
     assert kinetics.RECIPE.INIT == "kinetics"
 
 
+def test_classifier_is_retrained_on_the_network_of_its_first_stage():
+    first, second = (
+        read(AK["SLOWFAST_8x8_R50"]),
+        read(ROOT / "configs/AK/SLOWFAST_8x8_R50_CRT.yaml"),
+    )
+    differs = {key for key in dotted_keys(first) if get(first, key) != get(second, key)}
+    assert {key for key in differs if not key.startswith(("SOLVER.", "RECIPE."))} == {
+        "TRAIN.CHECKPOINT_FILE_PATH",
+        "TRAIN.CHECKPOINT_SKIP_HEAD",
+        "MODEL.DETACH_FINAL_FC",
+        "MODEL.FROZEN_BN",
+        "DATA_LOADER.SAMPLER",
+        "OUTPUT_DIR",
+    }
+    last = f"{first.OUTPUT_DIR}/checkpoints/checkpoint_epoch_{first.SOLVER.MAX_EPOCH:05d}.pyth"
+    assert Path(second.TRAIN.CHECKPOINT_FILE_PATH) == Path(last)
+
+
 @pytest.mark.parametrize("name", AK)
 def test_network_is_the_one_whose_kinetics_weights_are_named(name):
     """All that shapes its parameters, but the classes, is as in the weights' own recipe."""

@@ -166,6 +166,7 @@ def test_torchs_generator_is_left_alone(cfg, workers):
 
 
 def test_workers_start_by_spawning_too(cfg):
+    cfg.AUG.ENABLE = True
     loader = construct_loader(cfg, "train")
     expected = batches(loader, 1)
     cfg.DATA_LOADER.NUM_WORKERS = 1
@@ -230,6 +231,68 @@ def test_errors_of_workers_come_as_their_text(cfg, tiny_ak, tmp_path, workers, s
     assert text.startswith(str(broken[split == "test"]))
     assert "Traceback" not in text
     assert text.endswith(f"{'val' if split == 'test' else 'train'}.csv.")
+
+
+@pytest.mark.parametrize("name", ["class_balanced", "square_root", "repeat_factor"])
+def test_a_sampler_rebalances_training_alone(cfg, name, caplog):
+    cfg.DATA_LOADER.SAMPLER, cfg.DATA_LOADER.REPEAT_THRESHOLD = name, 0.4
+    loader = construct_loader(cfg, "train")
+    epochs = [batches(loader, epoch) for epoch in range(4)]
+    orders = [torch.cat([index for _, _, index in epoch]).tolist() for epoch in epochs]
+    assert len({len(order) for order in orders}) == 1
+    assert all(0 <= index < 8 for order in orders for index in order)
+    assert len({tuple(sorted(order)) for order in orders}) > 1
+
+    cfg.DATA_LOADER.NUM_WORKERS = 2
+    assert_same(batches(construct_loader(cfg, "train"), 3), epochs[3])
+    for split in ("val", "test"):
+        indices = [
+            torch.as_tensor(index).flatten() for _, _, index, *_ in construct_loader(cfg, split)
+        ]
+        assert torch.cat(indices).tolist() == [0, 1, 2, 3]
+
+
+def test_a_sampler_tells_what_it_does(cfg, caplog):
+    cfg.DATA_LOADER.SAMPLER = "class_balanced"
+    with caplog.at_level("INFO"):
+        construct_loader(cfg, "val")
+        assert not caplog.text
+        construct_loader(cfg, "train")
+    assert "Sampling class_balanced: 8 clips make 8 draws an epoch, 2 of the rarest" in caplog.text
+
+
+def test_a_clip_that_comes_twice_in_a_batch_differs(cfg):
+    cfg.DATA_LOADER.SAMPLER = "class_balanced"
+    loader = construct_loader(cfg, "train")
+    loader.sampler.repeats = np.array([8.0, 0, 0, 0, 0, 0, 0, 0])
+    clips = torch.cat([clip for clip, _, _ in batches(loader, 0)])
+    assert len(clips.flatten(1).unique(dim=0)) == 8
+
+
+def test_single_labels_are_rebalanced_too(cfg, tmp_path):
+    lines = [f't{i} 0 0 t{i}/t{i}_000001.jpg "{int(i > 5)}"' for i in range(8)]
+    header = "original_vido_id video_id frame_id path labels"
+    (tmp_path / "train.csv").write_text("\n".join([header, *lines]))
+    cfg.DATA.PATH_TO_DATA_DIR, cfg.DATA.MULTI_LABEL = str(tmp_path), False
+    cfg.DATA_LOADER.SAMPLER = "class_balanced"
+    seen = torch.cat([labels for _, labels, _ in batches(construct_loader(cfg, "train"), 0)])
+    assert seen.bincount().tolist() == [4, 4]
+
+
+def test_a_sampler_needs_a_data_set_that_tells_its_labels(own):
+    cfg = own()
+    cfg.DATA_LOADER.SAMPLER = "class_balanced"
+    with pytest.raises(UserError, match=r"the data set OwnData has no label_matrix\(\)"):
+        construct_loader(cfg, "train")
+    construct_loader(cfg, "val")
+
+    def getitem(self, key):
+        return (*self.parts[:2], key[1], *self.parts[3:])
+
+    matrix = np.array([[1, 0], [1, 0], [0, 1]])
+    cfg = own(__getitem__=getitem, label_matrix=lambda self: matrix)
+    cfg.TRAIN.BATCH_SIZE = 1
+    assert len(list(construct_loader(cfg, "train"))) == 3
 
 
 def test_class_table_counts_the_training_list(cfg):

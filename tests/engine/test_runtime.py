@@ -6,7 +6,8 @@ import torch
 import torch.multiprocessing as mp
 
 from slowfast.engine.evaluate import gather_clips
-from slowfast.engine.runtime import seed_everything
+from slowfast.engine.runtime import seed_everything, share_norm_statistics
+from slowfast.models.batchnorm_helper import FrozenBatchNorm3d
 from slowfast.utils import distributed
 
 
@@ -23,6 +24,21 @@ def test_an_epochs_randomness_depends_on_seed_and_epoch_alone():
     assert draw() == first != other
     seed_everything(2, 5)
     assert draw() != first
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_frozen_norms_are_not_averaged_over_processes(monkeypatch, frozen):
+    """The mean of three equal numbers need not be that number."""
+    layer = FrozenBatchNorm3d(1000) if frozen else torch.nn.BatchNorm3d(1000)
+    layer.running_mean.copy_(torch.randn(1000, generator=torch.Generator().manual_seed(0)))
+    before = layer.running_mean.clone()
+    monkeypatch.setattr(distributed, "get_world_size", lambda: 3)
+    monkeypatch.setattr(
+        distributed, "all_reduce", lambda tensors: [(t + t + t) / 3 for t in tensors]
+    )
+    share_norm_statistics(torch.nn.Sequential(layer))
+    assert torch.equal(layer.running_mean, before) == frozen
+    torch.testing.assert_close(layer.running_mean, before)
 
 
 def test_gathering_keeps_each_clip_once_in_order():

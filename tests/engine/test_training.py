@@ -47,8 +47,15 @@ def assert_same(one, other, where=""):
         {},
         {"SOLVER.OPTIMIZING_METHOD": "adamw", "DATA_LOADER.NUM_WORKERS": 2},
         {"TRAIN.MIXED_PRECISION": True, "TRAIN.MIXED_PRECISION_TYPE": "bf16"},
+        {
+            "DATA_LOADER.SAMPLER": "repeat_factor",
+            "DATA_LOADER.REPEAT_THRESHOLD": 0.5,
+            "DATA_LOADER.NUM_WORKERS": 1,
+            "AUG.ENABLE": True,
+            "MIXUP.ENABLE": True,
+        },
     ],
-    ids=["sgd", "adamw, workers", "bf16"],
+    ids=["sgd", "adamw, workers", "bf16", "rebalanced, augmented, mixed"],
 )
 def test_a_resumed_run_is_the_run_bit_for_bit(small_cfg, monkeypatch, settings):
     whole = small_cfg("whole", **{"SOLVER.MAX_EPOCH": 3, **settings})
@@ -192,6 +199,71 @@ def test_a_finished_run_trains_nothing_again(small_cfg):
     train(cfg)
     assert path.stat().st_mtime_ns == before
     assert len(stats(cfg, "train_epoch")) == 1
+
+
+@pytest.fixture
+def seen_by_the_loss(monkeypatch):
+    """Every batch of targets that training gives the loss."""
+    targets = []
+
+    class Loss(torch.nn.BCEWithLogitsLoss):
+        def forward(self, logits, labels):
+            targets.append(labels)
+            return super().forward(logits, labels)
+
+    monkeypatch.setattr(training, "build_loss", lambda cfg: Loss())
+    return targets
+
+
+@pytest.mark.parametrize(
+    ("settings", "smallest", "mixed"),
+    [
+        ({}, 0, False),
+        ({"LOSS.LABEL_SMOOTHING": 0.1}, 0.02, False),
+        ({"MIXUP.ENABLE": True}, 0.02, True),
+    ],
+)
+def test_targets_are_mixed_and_smoothed_as_asked_for(
+    small_cfg, seen_by_the_loss, settings, smallest, mixed
+):
+    train(small_cfg(**{"SOLVER.MAX_EPOCH": 1, **settings}))
+    values = torch.cat(seen_by_the_loss)
+    assert float(values.min()) == pytest.approx(smallest)
+    assert (len(values.unique()) > 2) == mixed
+
+
+def test_each_batch_of_each_epoch_and_process_is_mixed_in_its_own_way(small_cfg, monkeypatch):
+    keys = []
+    mix = training.BatchMixer.__call__
+    monkeypatch.setattr(
+        training.BatchMixer, "__call__", lambda *args: keys.append(args[-1]) or mix(*args)
+    )
+    monkeypatch.setattr(training.distributed, "get_rank", lambda: 5)
+    cfg = small_cfg(**{"MIXUP.ENABLE": True, "RNG_SEED": 7, "TRAIN.EVAL_PERIOD": 9})
+    train(cfg)
+    assert keys == [(7, epoch, iteration, 5) for epoch in (0, 1) for iteration in (0, 1)]
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_single_labels_are_mixed_and_their_errors_counted(small_cfg, tiny_ak, tmp_path, mixed):
+    lines = [f't{i} 0 0 t{i}/t{i}_000001.jpg "{i % 5}"' for i in range(8)]
+    text = "\n".join(["original_vido_id video_id frame_id path labels", *lines])
+    for name in ("train", "val"):
+        (tmp_path / f"{name}.csv").write_text(text)
+    cfg = small_cfg(
+        **{
+            "SOLVER.MAX_EPOCH": 1,
+            "DATA.PATH_TO_DATA_DIR": str(tmp_path),
+            "DATA.MULTI_LABEL": False,
+            "MODEL.LOSS_FUNC": "cross_entropy",
+            "MODEL.HEAD_ACT": "softmax",
+            "MIXUP.ENABLE": mixed,
+        }
+    )
+    train(assert_and_infer_cfg(cfg))
+    (epoch,) = stats(cfg, "train_epoch")
+    assert 0 <= epoch["top5_err"] <= epoch["top1_err"] <= 100
+    assert epoch["top5_err"] == 0, "there are five classes"
 
 
 @pytest.mark.parametrize("method", ["sgd", "adam", "adamw"])

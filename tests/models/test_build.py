@@ -52,6 +52,18 @@ def test_the_same_seed_builds_the_same_network():
     assert all(torch.equal(x, states[1][name]) for name, x in states[0].items())
 
 
+def test_all_but_the_projection_is_frozen_where_asked_for(monkeypatch):
+    model = build_model(network_cfg(TINY, SLOWFAST, {"MODEL.DETACH_FINAL_FC": True}))
+    trained = [name for name, p in model.named_parameters() if p.requires_grad]
+    assert trained == ["head.projection.weight", "head.projection.bias"]
+
+    monkeypatch.setattr(MODEL_REGISTRY, "_obj_map", dict(MODEL_REGISTRY._obj_map))
+    MODEL_REGISTRY._obj_map["Mine"] = lambda cfg: nn.Linear(2, 5)
+    cfg = network_cfg(TINY, {"MODEL.DETACH_FINAL_FC": True, "MODEL.MODEL_NAME": "Mine"})
+    with pytest.raises(UserError, match=r"head.projection.\* alone, and Linear has no such param"):
+        build_model(cfg)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_gives_the_scores_of_the_cpu():
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False

@@ -51,14 +51,6 @@ def test_dropout_is_for_training_alone():
     assert not torch.equal(head.eval()(pathways), head.projection.bias.sigmoid().expand(2, 3))
 
 
-def test_a_detached_head_trains_alone():
-    head = make_head(detach=True)
-    pathways = [x.requires_grad_() for x in maps(side=2)]
-    head(pathways).sum().backward()
-    assert head.projection.weight.grad is not None
-    assert [x.grad for x in pathways] == [None, None]
-
-
 def test_an_unknown_activation_is_refused():
     with pytest.raises(UserError, match=r"MODEL.HEAD_ACT.*'tanh'.*softmax.*sigmoid"):
         make_head("tanh")

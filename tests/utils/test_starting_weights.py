@@ -101,6 +101,27 @@ def test_another_head_starts_anew_and_so_does_the_run(cfg, tmp_path, caplog):
     assert "all but the head is loaded" in caplog.text
 
 
+def test_a_head_that_is_not_wanted_starts_anew_and_so_does_the_run(cfg, tmp_path, caplog):
+    given, path = zoo_file(cfg, tmp_path)
+    cfg.TRAIN.CHECKPOINT_FILE_PATH, cfg.TRAIN.CHECKPOINT_SKIP_HEAD = path, True
+    model, optimizer = make(cfg)
+    head = model.head.projection.weight.clone()
+    with caplog.at_level(logging.INFO):
+        assert load_train_checkpoint(cfg, model, optimizer) == 0
+    assert not optimizer.state
+    assert torch.equal(model.head.projection.weight, head)
+    assert torch.equal(model.s1[0].weight, given.s1[0].weight)
+    assert "The head starts anew, as TRAIN.CHECKPOINT_SKIP_HEAD asks." in caplog.text
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
+    assert initialisation(cfg) == f"from {path} (pytorch, head anew)"
+    # To test such a network before it was trained is of no worth; what is named to test is whole.
+    load_test_checkpoint(cfg, model)
+    assert "results are of no worth" in caplog.text
+    cfg.TEST.CHECKPOINT_FILE_PATH = path
+    assert load_test_checkpoint(cfg, model).report.is_whole
+    assert torch.equal(weights(model), weights(given))
+
+
 def test_a_run_in_progress_comes_before_the_named_file(cfg, tmp_path, caplog):
     _, path = zoo_file(cfg, tmp_path)
     cfg.TRAIN.CHECKPOINT_FILE_PATH = path

@@ -1,29 +1,58 @@
-"""Keys of augmentation beyond scale, crop and flip, and of multigrid training.
+"""Keys of augmentation beyond scale, crop and flip, of mixed clips, and of multigrid training.
 
-None of it is built in this tree yet: the switches are refused, and what they would read is idle.
+Notable: multigrid training, masks and repeated augmentation are not built in this tree yet: their
+switches are refused, and what they would read is idle.
 """
 
 from slowfast.config.schema import Key, idle, not_built
 
 KEYS = {
-    **not_built(
-        "random augmentation of training clips",
-        {
-            "AUG.ENABLE": Key(False, "Augment training clips: RandAugment, erasing, repetition."),
-            "AUG.GEN_MASK_LOADER": Key(False, "Let the loader draw masks for masked pre-training."),
-        },
+    "AUG.ENABLE": Key(
+        False,
+        "Change cropped training clips, all frames of one alike: by AA_TYPE or COLOR_JITTER, then "
+        "by erasing.",
     ),
-    **idle(
-        "AUG.ENABLE and AUG.GEN_MASK_LOADER are not built",
+    "AUG.AA_TYPE": Key(
+        "rand-m9-mstd0.5-inc1",
+        "RandAugment in timm's notation: m magnitude (0 to 10), mstd its deviation, n operations a "
+        "clip (2), p the probability of each (0.5), inc1 the set of operations. Empty: "
+        "COLOR_JITTER instead.",
+    ),
+    "AUG.COLOR_JITTER": Key(
+        0.4,
+        "Brightness, contrast and saturation change by a factor of 1 +- this. Where AA_TYPE is "
+        "empty alone; 0: not at all.",
+        low=0,
+    ),
+    "AUG.INTERPOLATION": Key(
+        "bicubic",
+        "Interpolation of AA_TYPE's rotations, shears and shifts.",
+        choices=("nearest", "bilinear", "bicubic"),
+    ),
+    "AUG.RE_PROB": Key(0.25, "Probability that rectangles of a clip are erased.", low=0, high=1),
+    "AUG.RE_MODE": Key(
+        "pixel",
+        "What erased pixels become: pixel, noise; color, one random colour; const, the mean "
+        "colour. The same in all frames.",
+        choices=("pixel", "color", "const"),
+    ),
+    "AUG.RE_COUNT": Key(
+        1, "Rectangles erased in a clip; together they take the area of one.", low=1
+    ),
+    **not_built(
+        "repeated augmentation",
         {
             "AUG.NUM_SAMPLE": Key(1, "Augmented copies of each clip in a batch."),
-            "AUG.AA_TYPE": Key("rand-m9-mstd0.5-inc1", "RandAugment policy, in timm's notation."),
-            "AUG.COLOR_JITTER": Key(0.4, "Strength of the colour change."),
-            "AUG.INTERPOLATION": Key("bicubic", "Interpolation when a clip is warped."),
-            "AUG.RE_PROB": Key(0.25, "Probability of random erasing."),
-            "AUG.RE_MODE": Key("pixel", "What erased pixels become: noise, a colour, zero."),
-            "AUG.RE_COUNT": Key(1, "Rectangles erased in a clip."),
-            "AUG.RE_SPLIT": Key(False, "Spare the first half of a batch from erasing."),
+            "AUG.RE_SPLIT": Key(False, "Spare the first of several copies from erasing."),
+        },
+    ),
+    **not_built(
+        "masked pre-training",
+        {"AUG.GEN_MASK_LOADER": Key(False, "Let the loader draw masks for masked pre-training.")},
+    ),
+    **idle(
+        "AUG.GEN_MASK_LOADER is not built",
+        {
             "AUG.MASK_RATIO": Key(0.0, "Share of patches that are masked."),
             "AUG.MASK_TUBE": Key(False, "Mask the same patches in all frames."),
             "AUG.MASK_FRAMES": Key(False, "Mask whole frames."),
@@ -33,19 +62,28 @@ KEYS = {
             ),
         },
     ),
-    **not_built(
-        "mixing of clips",
-        {"MIXUP.ENABLE": Key(False, "Mix pairs of clips and their labels in training.")},
+    "MIXUP.ENABLE": Key(
+        False, "Mix each training clip and its labels with the next of its process's batch."
     ),
-    **idle(
-        "MIXUP.ENABLE is not built",
-        {
-            "MIXUP.ALPHA": Key(0.8, "Beta distribution of the share in mixup."),
-            "MIXUP.CUTMIX_ALPHA": Key(1.0, "Beta distribution of the pasted area in cutmix."),
-            "MIXUP.PROB": Key(1.0, "Probability that a batch is mixed at all."),
-            "MIXUP.SWITCH_PROB": Key(0.5, "Probability of cutmix where both are possible."),
-            "MIXUP.LABEL_SMOOTH_VALUE": Key(0.1, "Share of a label spread over all classes."),
-        },
+    "MIXUP.ALPHA": Key(
+        0.8, "Clips are added up in shares drawn from Beta(ALPHA, ALPHA); 0: never.", low=0
+    ),
+    "MIXUP.CUTMIX_ALPHA": Key(
+        1.0,
+        "A box of one clip is pasted into the other, its area drawn from "
+        "Beta(CUTMIX_ALPHA, CUTMIX_ALPHA); 0: never.",
+        low=0,
+    ),
+    "MIXUP.PROB": Key(1.0, "Share of the batches that are mixed.", low=0, high=1),
+    "MIXUP.SWITCH_PROB": Key(
+        0.5, "Share of cutmix among mixed batches, where both are possible.", low=0, high=1
+    ),
+    "MIXUP.LABEL_SMOOTH_VALUE": Key(
+        0.1,
+        "Share of a target spread over all classes, of batches that are not mixed too (see "
+        "LOSS.LABEL_SMOOTHING).",
+        low=0,
+        high=1,
     ),
     **not_built(
         "multigrid training",

@@ -46,7 +46,9 @@ KEYS = {
         0.01, "Standard deviation of the projection's initial weights.", low=0
     ),
     "MODEL.DETACH_FINAL_FC": Key(
-        False, "Send no gradient below the projection: trains the head alone."
+        False,
+        "Freeze all weights below the head's projection: trains the classifier alone. With "
+        "FROZEN_BN norm statistics stay too.",
     ),
     "MODEL.FROZEN_BN": Key(
         False, "Keep statistics, weight and bias of all norm layers as they are in training."
