@@ -41,6 +41,32 @@ KEYS: dict[str, AkKey] = {
     "AK.TAIL_MAX": AkKey(
         100, "Training clips up to which a class belongs to the tail, where no table says so."
     ),
+    "AK.HOLDOUT": AkKey(
+        "",
+        "Text file of training clips (tools/make_holdout.py makes one) that are not trained on: "
+        "evaluations during training are made on them, and val.csv is left to the test. Empty: "
+        "val.csv serves for both.",
+    ),
+    "TRAIN.KEEP_BEST": AkKey(
+        True,
+        "Keep the weights of the evaluation with the highest mAP (one label a clip: the lowest "
+        "top-1 error) as checkpoints/best.pyth.",
+    ),
+    "TEST.WEIGHTS": AkKey(
+        "last",
+        "Which checkpoint of OUTPUT_DIR is tested: last, or best, which is chosen on AK.HOLDOUT; "
+        "without one it is chosen on the test set itself, and its figures are optimistic.",
+        ("last", "best"),
+    ),
+    "TEST.BOOTSTRAP": AkKey(
+        1000,
+        "Resamples of the test clips from which the 95 % interval of each mAP is taken. 0: none.",
+    ),
+    "TEST.MORE_METRICS": AkKey(
+        False,
+        "Also measure F1 (macro and micro, at threshold 0.5 and at the best), area under the ROC "
+        "curve, coverage and calibration error at a test of many labels.",
+    ),
     "TRAIN.MIXED_PRECISION_TYPE": AkKey(
         "fp16",
         "Half precision of TRAIN.MIXED_PRECISION: fp16 with loss scaling, or bf16, which needs "

@@ -58,6 +58,7 @@ def test_two_processes_end_with_one_network(small_cfg, tmp_path, norm):
 
     saved = Path(cfg.OUTPUT_DIR, "checkpoints")
     assert sorted(p.name for p in saved.iterdir()) == [
+        "best.pyth",
         "checkpoint_epoch_00001.pyth",
         "checkpoint_epoch_00002.pyth",
     ]
