@@ -139,6 +139,19 @@ def map_by_segment(
     return means
 
 
+def mean_figures(
+    scores: np.ndarray, labels: np.ndarray, segments: Sequence[str] | None
+) -> dict[str, float]:
+    """``map``, ``map_<segment>`` and ``map_micro``, as fractions; nan where there is none.
+
+    Args:
+        scores, labels: (N, C).
+        segments: of each class.
+    """
+    found = map_by_segment(average_precision(scores, labels), segments)
+    return found | {"map_micro": micro_average_precision(scores, labels)}
+
+
 def _mean(values: np.ndarray) -> float | np.ndarray:
     """Over the last axis, nan left out; nan where nothing is left."""
     known = ~np.isnan(values)

@@ -12,7 +12,7 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.metrics import average_precision, map_by_segment, micro_average_precision
+from slowfast.ak.metrics import average_precision, map_by_segment, mean_figures
 from slowfast.utils import logging, misc
 from slowfast.utils.best import Best
 from slowfast.utils.metrics import topk_errors, topks_correct
@@ -40,9 +40,7 @@ def _map_stats(
     segments: Sequence[str] | None = None,
 ) -> dict[str, float]:
     """``map``, 0.0 where no class has a positive; ``map_<segment>`` and ``map_micro``, nan then."""
-    preds, labels = np.asarray(preds), np.asarray(labels)
-    stats = map_by_segment(average_precision(preds, labels), segments)
-    stats["map_micro"] = micro_average_precision(preds, labels)
+    stats = mean_figures(np.asarray(preds), np.asarray(labels), segments)
     return stats | {"map": 0.0} if isnan(stats["map"]) else stats
 
 

@@ -5,13 +5,19 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from slowfast.ak.bootstrap import (
+    centred,
     interval,
     resample_weights,
     resampled_ap,
     resampled_means,
     resampled_micro_ap,
 )
-from slowfast.ak.metrics import average_precision, map_by_segment, micro_average_precision
+from slowfast.ak.metrics import (
+    average_precision,
+    map_by_segment,
+    mean_figures,
+    micro_average_precision,
+)
 
 
 def draw(clips=40, classes=6, decimals=None, seed=0):
@@ -62,9 +68,21 @@ def test_means_leave_out_what_was_not_drawn():
 def test_an_interval_holds_the_middle_of_the_resamples():
     values = np.random.default_rng(0).permutation(np.arange(1001.0))
     assert interval(values) == pytest.approx((25, 975))
-    assert interval(np.append(values, np.nan)) == pytest.approx((25, 975))
     assert interval(values, share=0.5) == pytest.approx((250, 750))
-    assert np.isnan(interval(np.full(3, np.nan))).all()
+    assert interval(centred(np.append(values, np.nan), 510)) == pytest.approx((35, 985))
+    assert np.isnan(interval(centred(np.full(3, np.nan), 0.5))).all()
+
+
+def test_an_interval_surrounds_its_figure_though_rare_classes_score_higher_in_resamples():
+    generator = np.random.default_rng(0)
+    scores, labels = generator.random((300, 60)), np.zeros((300, 60), bool)
+    labels[generator.integers(300, size=60), np.arange(60)] = True
+    figure = mean_figures(scores, labels, None)["map"]
+    values = resampled_means(scores, labels, None, resample_weights(300, 300))["map"]
+    assert interval(values)[0] > figure, "the plain percentiles do not"
+    low, high = interval(centred(values, figure))
+    assert low < figure < high
+    assert high - low == pytest.approx(np.diff(interval(values))[0])
 
 
 def test_the_interval_is_about_as_wide_as_a_mean_of_proportions_says():
