@@ -102,7 +102,7 @@ def _support(per_class: list[ClassResult]) -> str:
         tested = [row.test_count > 0 for row in per_class if row.segment == segment]
         if tested:
             parts.append(f"{sum(tested)} of {len(tested)} {segment}")
-    return f"{', '.join(parts)} have test clips"
+    return f"{', '.join(parts)} classes have test clips"
 
 
 def _interval(outcome: Outcome, key: str) -> str | None:
