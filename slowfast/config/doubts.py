@@ -58,6 +58,15 @@ def _other_weights(cfg: CfgNode) -> Iterator[Finding]:
         yield "TEST.CHECKPOINT_FILE_PATH", f"{words} empty"
 
 
+def _chosen_on_the_test(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.TRAIN.ENABLE and cfg.TEST.ENABLE and cfg.TEST.WEIGHTS == "best" and not cfg.AK.HOLDOUT:
+        yield (
+            "TEST.WEIGHTS",
+            "is chosen on the test set itself (val.csv), so that its figures are optimistic; "
+            "tools/make_holdout.py makes training clips to choose on, for AK.HOLDOUT",
+        )
+
+
 def _growing_loss(cfg: CfgNode) -> Iterator[Finding]:
     if cfg.TRAIN.ENABLE and cfg.DATA.MULTI_LABEL and cfg.MODEL.LOSS_FUNC == "soft_cross_entropy":
         yield (
@@ -67,4 +76,12 @@ def _growing_loss(cfg: CfgNode) -> Iterator[Finding]:
         )
 
 
-DOUBTS = (_idle, _long_warmup, _unread_steps, _other_network, _other_weights, _growing_loss)
+DOUBTS = (
+    _idle,
+    _long_warmup,
+    _unread_steps,
+    _other_network,
+    _other_weights,
+    _chosen_on_the_test,
+    _growing_loss,
+)
