@@ -89,7 +89,7 @@ def _tail(axes: Axes, data: Statistics) -> None:
     axes.set_ylim(0.5, most * 2)
     axes.yaxis.set_major_locator(LogLocator(subs=(1,) if most > 300 else (1, 2, 5)))
     axes.set_xlim(-0.7, len(order) - 0.3)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}" if v >= 1 else ""))
     size = 9 if len(order) <= 60 else 7.5
     names = [data.table.names[index] for index in order]
     axes.set_xticks(places, names, rotation=90 if len(order) > 20 else 35, fontsize=size)
@@ -108,6 +108,8 @@ def _labels(axes: Axes, data: Statistics) -> None:
         mean = split.labels.sum(axis=1).mean()
         label = f"{words} clips, {mean:.2f} labels on average"
         axes.bar(np.arange(len(share)) + shift, share, 0.38, color=colour, label=label)
+    longest = max(len(split.labels_a_clip) for split in (data.train, data.test))
+    axes.set_xlim(-0.6, longest - 0.4)
     axes.xaxis.set_major_locator(MaxNLocator(15, integer=True))
     _dress(axes, "Labels a clip", "clips, %")
     _legend_above(axes)
@@ -153,7 +155,6 @@ def _together(axes: Axes, data: Statistics) -> None:
     np.fill_diagonal(share, np.nan)
     top = max(1, np.nanmax(share)) if len(order) > 1 else 1
     image = axes.imshow(share, cmap=_SHADES, vmin=0, vmax=top)
-    image.cmap.set_bad("white")
     names = [data.table.names[index] for index in order]
     axes.set_xticks(range(len(order)), names, rotation=90, fontsize=8.5)
     axes.set_yticks(range(len(order)), names, fontsize=8.5)

@@ -73,7 +73,7 @@ def _many_labels(cfg: CfgNode, outcomes: list[Outcome]) -> list[str]:
     if missing := [row.name for row in first.per_class if not row.test_count]:
         more = ", ..." if len(missing) > _NAMED else ""
         lines.append(
-            f"No test clip, so in no mean: {len(missing)} classes: "
+            f"Classes without a test clip, which are in no mean ({len(missing)}): "
             f"{', '.join(missing[:_NAMED])}{more}."
         )
     lines = [wrapped for line in lines for wrapped in _wrap(line)]
