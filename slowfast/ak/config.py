@@ -60,7 +60,8 @@ KEYS: dict[str, AkKey] = {
     ),
     "TEST.BOOTSTRAP": AkKey(
         1000,
-        "Resamples of the test clips from which the 95 % interval of each mAP is taken. 0: none.",
+        "Resamples of the test clips from which the 95 % interval of each mAP is taken "
+        "(`interval_map` and so on in json_stats and in the results). 0: none.",
     ),
     "TEST.MORE_METRICS": AkKey(
         False,

@@ -196,4 +196,5 @@ def epoch_line(figures: dict) -> str:
             line += f", {names[key]} {value * (100 if key == 'map' else 1):.2f} %"
         elif key.startswith("map_") and value == value:
             line += f", {key.removeprefix('map_')} {100 * value:.2f}"
-    return line
+    is_best = str(figures.get("best_epoch")) == figures["epoch"].split("/")[0]
+    return line + (", the best so far" if is_best else "")
