@@ -74,6 +74,11 @@ class ClassTable:
         return cls(names, segments, source, train_counts)
 
 
+def count_classes(path: Path) -> int:
+    """How many classes a sheet has. Raises UserError where it cannot be read."""
+    return len(_read_rows(path))
+
+
 def segments_by_count(counts: Sequence[int], head_min: int, tail_max: int) -> list[str]:
     """The segment of each class: head from head_min clips on, tail up to tail_max, else middle."""
     return [
@@ -126,11 +131,6 @@ def read_sheet(path: Path, num_classes: int) -> tuple[list[str], list[str] | Non
     ordered = [by_id[i] for i in range(num_classes)]
     segments = [row["segment"].lower() for row in ordered] if "segment" in ordered[0] else None
     return [row["name"] for row in ordered], segments, source
-
-
-def count_classes(path: Path) -> int:
-    """How many classes a sheet has. Raises UserError where it cannot be read."""
-    return len(_read_rows(path))
 
 
 def _read_rows(path: Path) -> dict[int, dict[str, str]]:

@@ -34,6 +34,12 @@ KEYS: dict[str, AkKey] = {
         "Table (xlsx or csv) of class names and of head, middle and tail; empty: df_action.xlsx or "
         "df_action_count.xlsx in DATA.PATH_TO_DATA_DIR, where there is one.",
     ),
+    "AK.HOLDOUT": AkKey(
+        "",
+        "Text file of training clips (tools/make_holdout.py makes one) that are not trained on: "
+        "evaluations during training are made on them, and val.csv is left to the test. Empty: "
+        "val.csv serves for both.",
+    ),
     "AK.HEAD_MIN": AkKey(
         500,
         "Training clips from which on a class belongs to the head, where no table says so.",
@@ -41,11 +47,11 @@ KEYS: dict[str, AkKey] = {
     "AK.TAIL_MAX": AkKey(
         100, "Training clips up to which a class belongs to the tail, where no table says so."
     ),
-    "AK.HOLDOUT": AkKey(
-        "",
-        "Text file of training clips (tools/make_holdout.py makes one) that are not trained on: "
-        "evaluations during training are made on them, and val.csv is left to the test. Empty: "
-        "val.csv serves for both.",
+    "TRAIN.MIXED_PRECISION_TYPE": AkKey(
+        "fp16",
+        "Half precision of TRAIN.MIXED_PRECISION: fp16 with loss scaling, or bf16, which needs "
+        "none but a GPU of 2020 or later (or a CPU).",
+        ("fp16", "bf16"),
     ),
     "TRAIN.KEEP_BEST": AkKey(
         True,
@@ -67,12 +73,6 @@ KEYS: dict[str, AkKey] = {
         False,
         "Also measure F1 (macro and micro, at threshold 0.5 and at the best), area under the ROC "
         "curve, coverage and calibration error at a test of many labels.",
-    ),
-    "TRAIN.MIXED_PRECISION_TYPE": AkKey(
-        "fp16",
-        "Half precision of TRAIN.MIXED_PRECISION: fp16 with loss scaling, or bf16, which needs "
-        "none but a GPU of 2020 or later (or a CPU).",
-        ("fp16", "bf16"),
     ),
     "RECIPE.GLOBAL_BATCH": AkKey(
         0,
