@@ -55,10 +55,12 @@ def read(args: argparse.Namespace) -> Statistics:
     """The data set that the command line names."""
     lists = [ClipList.read(args.folder / LISTS[split]) for split in ("train", "test")]
     sheet = find_sheet(args.classes, str(args.folder))
+    highest = max(clips.highest_label for clips in lists)
+    if highest < 0:
+        raise UserError(f"{args.folder}: no clip has a label; there is nothing to describe.")
     num_classes = args.num_classes
     if num_classes is None:
-        highest = max(clips.highest_label for clips in lists) + 1
-        num_classes = count_classes(sheet) if sheet else highest
+        num_classes = count_classes(sheet) if sheet else highest + 1
     for clips in lists:
         clips.check_labels(num_classes)
     train, test = (Split.of_list(clips, num_classes) for clips in lists)

@@ -1,9 +1,10 @@
 """How far a figure could be chance: intervals by resampling the test clips.
 
-Notable: a resample draws as many clips as there are, with replacement (Efron, "Bootstrap Methods",
-1979), which is to say that it gives each clip a whole-number weight. So each class is sorted once,
-and a thousand resamples are cumulative sums of weights in that order: the average precision of each
-resample is exact, ties included, and is not the work of a thousand sorts.
+Notable: a resample draws as many clips as there are, with replacement (Efron, "Bootstrap Methods:
+Another Look at the Jackknife", 1979), which is to say that it gives each clip a whole-number
+weight. So each class is sorted once, and a thousand resamples are cumulative sums of weights in
+that order: the average precision of each resample is exact, ties included, without a thousand
+sorts.
 
 A class of which a resample has no positive clip has no average precision there, and drops out of
 that resample's mean. With one test clip that happens in 37 of 100; and where a positive clip is

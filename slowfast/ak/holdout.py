@@ -103,12 +103,13 @@ def read_holdout(path: str | Path, clips: ClipList) -> np.ndarray:
         UserError: there is no such file, it names none of the clips, all of them, or others.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        text = Path(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise UserError(
             f"AK.HOLDOUT: {path} cannot be read ({error.strerror}). tools/make_holdout.py makes "
             "one; empty, the key holds nothing out."
         ) from None
+    lines = text.splitlines()
     names = {line.strip() for line in lines if line.strip() and not line.startswith("#")}
     if not names:
         raise UserError(f"AK.HOLDOUT: {path} names no clip; tools/make_holdout.py makes one.")

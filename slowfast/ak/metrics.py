@@ -50,7 +50,8 @@ def chance_average_precision(positives: np.ndarray, clips: int) -> np.ndarray:
 
     The clip at rank k is preceded by k - 1 others, each positive with probability (P - 1)/(N - 1)
     if it is positive itself; its precision, averaged over all ranks, gives
-    (H + (P - 1)/(N - 1) (N - H)) / N with H = 1 + 1/2 + ... + 1/N.
+    (H + (P - 1)/(N - 1) (N - H)) / N with H = 1 + 1/2 + ... + 1/N (Bestgen, "Exact Expected Average
+    Precision of the Random Baseline for System Evaluation", 2015).
 
     Args:
         positives: (C,) clips that carry each class.

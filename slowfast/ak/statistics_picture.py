@@ -160,7 +160,7 @@ def _together(axes: Axes, data: Statistics) -> None:
     axes.set_yticks(range(len(order)), names, fontsize=8.5)
     for row, column in np.argwhere(share >= 10):
         value = share[row, column]
-        colour = "white" if value > 0.55 * top else _INK
+        colour = "white" if value > 0.65 * top else _INK
         axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=7, color=colour)
     axes.tick_params(length=0, colors=_INK)
     axes.spines[:].set_visible(False)
