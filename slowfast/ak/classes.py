@@ -54,18 +54,35 @@ class ClassTable:
         train_counts: (classes,) training clips of each class, where known. None comes back where
         neither sheet nor counts tell segments. Raises UserError for a sheet that does not fit.
         """
-        path = find_sheet(cfg.AK.CLASSES, cfg.DATA.PATH_TO_DATA_DIR)
-        if path is None:
-            names, segments, source = [str(i) for i in range(cfg.MODEL.NUM_CLASSES)], None, ""
+        sheet = find_sheet(cfg.AK.CLASSES, cfg.DATA.PATH_TO_DATA_DIR)
+        thresholds = cfg.AK.HEAD_MIN, cfg.AK.TAIL_MAX
+        return cls.make(sheet, cfg.MODEL.NUM_CLASSES, train_counts, *thresholds)
+
+    @classmethod
+    def make(
+        cls,
+        sheet: Path | None,
+        num_classes: int,
+        train_counts: np.ndarray | None,
+        head_min: int,
+        tail_max: int,
+    ) -> ClassTable | None:
+        """What `from_cfg` does, by plain arguments."""
+        if sheet is None:
+            names, segments, source = [str(i) for i in range(num_classes)], None, ""
         else:
-            names, segments, source = read_sheet(path, cfg.MODEL.NUM_CLASSES)
+            names, segments, source = read_sheet(sheet, num_classes)
         if segments is None:
             if train_counts is None:
                 return None
-            head_min, tail_max = cfg.AK.HEAD_MIN, cfg.AK.TAIL_MAX
             segments = segments_by_count(train_counts, head_min, tail_max)
             source = f"by training clips: head from {head_min} on, tail up to {tail_max}"
         return cls(names, segments, source, train_counts)
+
+
+def count_classes(path: Path) -> int:
+    """How many classes a sheet has. Raises UserError where it cannot be read."""
+    return len(_read_rows(path))
 
 
 def segments_by_count(counts: Sequence[int], head_min: int, tail_max: int) -> list[str]:

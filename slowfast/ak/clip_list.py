@@ -136,6 +136,27 @@ class ClipList:
         """(num_classes,) int64: clips that carry each class."""
         return self.multi_hot(num_classes).sum(axis=0, dtype=np.int64)
 
+    @property
+    def highest_label(self) -> int:
+        """The highest class id of any clip; -1 where no clip has a label."""
+        return max((labels[-1] for labels in self._label_sets if labels), default=-1)
+
+    def select(self, keep: np.ndarray) -> ClipList:
+        """A list of the clips alone for which `keep`, (clips,) bool, is True, in their order."""
+        runs = keep[self._run_clip].nonzero()[0]
+        renumbered = np.cumsum(keep, dtype=np.int32) - 1
+        return ClipList(
+            path=self.path,
+            names=Texts([self._names[clip] for clip in keep.nonzero()[0]]),
+            run_clip=renumbered[self._run_clip[runs]],
+            run_length=np.diff(self._run_frame)[runs],
+            run_labels=self._run_labels[runs],
+            run_line=self._run_line[runs],
+            run_path=Texts([self._run_path[run] for run in runs]),
+            label_sets=self._label_sets,
+            label_line=self._label_line,
+        )
+
     def check_labels(self, num_classes: int) -> None:
         """Raise UserError for the first label that is not below num_classes."""
         for labels, line in zip(self._label_sets, self._label_line, strict=True):

@@ -38,6 +38,12 @@ KEYS: dict[str, AkKey] = {
         "Table (xlsx or csv) of class names and of head, middle and tail; empty: df_action.xlsx or "
         "df_action_count.xlsx in DATA.PATH_TO_DATA_DIR, where there is one.",
     ),
+    "AK.HOLDOUT": AkKey(
+        "",
+        "Text file of training clips (tools/make_holdout.py makes one) that are not trained on: "
+        "evaluations during training are made on them, and val.csv is left to the test. Empty: "
+        "val.csv serves for both.",
+    ),
     "AK.HEAD_MIN": AkKey(
         500,
         "Training clips from which on a class belongs to the head, where no table says so.",
@@ -127,6 +133,27 @@ KEYS: dict[str, AkKey] = {
         "Half precision of TRAIN.MIXED_PRECISION: fp16 with loss scaling, or bf16, which needs "
         "none but a GPU of 2020 or later (or a CPU).",
         ("fp16", "bf16"),
+    ),
+    "TRAIN.KEEP_BEST": AkKey(
+        True,
+        "Keep the weights of the evaluation with the highest mAP (one label a clip: the lowest "
+        "top-1 error) as checkpoints/best.pyth.",
+    ),
+    "TEST.WEIGHTS": AkKey(
+        "last",
+        "Which checkpoint of OUTPUT_DIR is tested: last, or best, which is chosen on AK.HOLDOUT; "
+        "without one it is chosen on the test set itself, and its figures are optimistic.",
+        ("last", "best"),
+    ),
+    "TEST.BOOTSTRAP": AkKey(
+        1000,
+        "Resamples of the test clips from which the 95 % interval of each mAP is taken "
+        "(`interval_map` and so on in json_stats and in the results). 0: none.",
+    ),
+    "TEST.MORE_METRICS": AkKey(
+        False,
+        "Also measure F1 (macro and micro, at threshold 0.5 and at the best), area under the ROC "
+        "curve, coverage and calibration error at a test of many labels.",
     ),
     "RECIPE.GLOBAL_BATCH": AkKey(
         0,

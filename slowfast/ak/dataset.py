@@ -19,6 +19,7 @@ from torch.utils.data import Dataset
 from slowfast.ak.augment import Augmented
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.errors import UserError
+from slowfast.ak.holdout import read_holdout
 from slowfast.ak.readers import Reader, open_reader
 from slowfast.ak.samplers import Key
 from slowfast.ak.sampling import EvenWindows, RandomWindow
@@ -137,8 +138,20 @@ class Ak(ClipDataset):
 
 
 def read_clips(cfg, split: str) -> ClipList:
-    """The clips of split train, val or test."""
-    return ClipList.read(Path(cfg.DATA.PATH_TO_DATA_DIR, LISTS[split]), cfg.MODEL.NUM_CLASSES)
+    """The clips of split train, val or test.
+
+    With AK.HOLDOUT both train and val are parts of the training list. Raises UserError as
+    `ClipList.read` and `slowfast.ak.holdout.read_holdout` do.
+    """
+
+    def read(split: str) -> ClipList:
+        return ClipList.read(Path(cfg.DATA.PATH_TO_DATA_DIR, LISTS[split]), cfg.MODEL.NUM_CLASSES)
+
+    if not cfg.AK.HOLDOUT or split == "test":
+        return read(split)
+    clips = read("train")
+    held_out = read_holdout(cfg.AK.HOLDOUT, clips)
+    return clips.select(held_out if split == "val" else ~held_out)
 
 
 def parts_from_cfg(cfg, split: str, frames: str, random_validation: bool) -> dict[str, Any]:

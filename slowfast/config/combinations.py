@@ -328,7 +328,19 @@ def _views(cfg: CfgNode) -> Iterator[Finding]:
         yield "TEST.NUM_ENSEMBLE_VIEWS", "expected 1 or more, or -1 for 1, 3, 5, 7 and 10"
 
 
+def _weights(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.TEST.WEIGHTS != "best" or not cfg.TEST.ENABLE:
+        return
+    if cfg.TEST.CHECKPOINT_FILE_PATH:
+        words = f"and {shown(cfg, 'TEST.CHECKPOINT_FILE_PATH')}: one of them names what is tested"
+        yield "TEST.WEIGHTS", f"{words}; take TEST.WEIGHTS last, or leave the path empty"
+    elif cfg.TRAIN.ENABLE and not cfg.TRAIN.KEEP_BEST:
+        yield "TEST.WEIGHTS", f"and {shown(cfg, 'TRAIN.KEEP_BEST')}; set that True, or take last"
+
+
 def _results(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.TEST.BOOTSTRAP < 0:
+        yield "TEST.BOOTSTRAP", "expected a number of resamples, such as 1000, or 0 for none"
     path = cfg.TEST.SAVE_RESULTS_PATH
     if not path or not cfg.TEST.ENABLE:
         return
@@ -398,6 +410,7 @@ CONTRADICTIONS = (
     _schedule,
     _optimizer,
     _views,
+    _weights,
     _results,
     _sampling,
     _targets,

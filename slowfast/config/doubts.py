@@ -34,6 +34,15 @@ def _unread_steps(cfg: CfgNode) -> Iterator[Finding]:
         yield "SOLVER.STEPS", f"{words}, and it is {cfg.SOLVER.LR_POLICY}"
 
 
+def _chosen_on_the_test(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.TRAIN.ENABLE and cfg.TEST.ENABLE and cfg.TEST.WEIGHTS == "best" and not cfg.AK.HOLDOUT:
+        yield (
+            "TEST.WEIGHTS",
+            "is chosen on the test set itself (val.csv), so that its figures are optimistic; "
+            "tools/make_holdout.py makes training clips to choose on, for AK.HOLDOUT",
+        )
+
+
 def _other_network(cfg: CfgNode) -> Iterator[Finding]:
     if cfg.MODEL.MODEL_NAME not in ARCHS:  # what a network of one's own reads is not known
         return
@@ -106,6 +115,7 @@ DOUBTS = (
     _unread_steps,
     _other_network,
     _other_weights,
+    _chosen_on_the_test,
     _growing_loss,
     _plain_loss,
     _frozen_features,

@@ -11,14 +11,18 @@ from fvcore.common.config import CfgNode
 from torch import nn
 from torch.utils.data import DataLoader
 
+from slowfast.ak.classes import ClassTable
 from slowfast.ak.pixels import InputTransform
 from slowfast.datasets.loader import construct_loader, read_class_table
+from slowfast.engine.closing import report
 from slowfast.engine.evaluate import gather_clips
+from slowfast.engine.figures import intervals, more_figures
 from slowfast.engine.progress import progress_bar
-from slowfast.engine.results import Outcome, check_results_path, report, save_results
+from slowfast.engine.results import Outcome, check_results_path, save_results
 from slowfast.engine.runtime import autocast, get_device, seed_everything
 from slowfast.models import build_model
 from slowfast.utils import checkpoint, distributed, logging, misc
+from slowfast.utils.best import Best
 from slowfast.utils.meters import TestMeter
 from slowfast.utils.weights import unwrap
 
@@ -46,6 +50,9 @@ def test(cfg: CfgNode) -> None:
     if cfg.LOG_MODEL_INFO and not cfg.TRAIN.ENABLE:
         misc.log_model_info(model, cfg)
     loaded = checkpoint.load_test_checkpoint(cfg, model)
+    best = Best(**loaded.extra["best"]) if "best" in loaded.extra else None
+    if best:
+        logger.info(f"These are the weights of the best evaluation: {best}")
     to_input = InputTransform.from_cfg(cfg)
 
     outcomes = []
@@ -54,16 +61,36 @@ def test(cfg: CfgNode) -> None:
         scores, targets = score_clips(run, loader, model, to_input, views)
         if not distributed.is_master_proc():
             continue
-        meter = TestMeter.of_clips(scores, targets, run.DATA.MULTI_LABEL)
-        stats = meter.finalize_metrics(
-            segments=classes.segments if classes else None,
-            extra={"initialisation": loaded.initialisation},
-        )
+        told = {"initialisation": loaded.initialisation, **(best.stats() if best else {})}
+        stats = measure(run, scores, targets, classes, told)
         outcome = Outcome(views, scores, targets, stats, loader.dataset, classes, loaded)
-        outcome.files = save_results(run, outcome, several=len(runs) > 1)
+        save_results(run, outcome, several=len(runs) > 1)
         outcomes.append(outcome)
     if distributed.is_master_proc():
         report(cfg, outcomes)
+
+
+def measure(
+    cfg: CfgNode,
+    scores: torch.Tensor,
+    targets: torch.Tensor,
+    classes: ClassTable | None,
+    told: dict,
+) -> dict:
+    """Logs and returns the figures of a test, as they stand in ``json_stats``.
+
+    Args:
+        told: what else the line shall hold.
+    """
+    segments = classes.segments if classes else None
+    if cfg.DATA.MULTI_LABEL:
+        arrays = scores.numpy(), targets.numpy().astype(bool)
+        if cfg.TEST.BOOTSTRAP:
+            told |= intervals(*arrays, segments, cfg.TEST.BOOTSTRAP, cfg.RNG_SEED)
+        if cfg.TEST.MORE_METRICS:
+            told |= more_figures(cfg, *arrays)
+    meter = TestMeter.of_clips(scores, targets, cfg.DATA.MULTI_LABEL)
+    return meter.finalize_metrics(segments=segments, extra=told)
 
 
 def temporal_view_counts(cfg: CfgNode) -> list[int]:

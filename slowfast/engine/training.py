@@ -75,7 +75,7 @@ def train(cfg: CfgNode) -> None:
     describe_run(cfg, initialisation)
 
     train_meter = TrainMeter(len(train_loader), cfg)
-    val_meter = ValMeter(len(val_loader), cfg)
+    val_meter = ValMeter(len(val_loader), cfg, checkpoint.best_so_far(cfg))
     if start_epoch >= cfg.SOLVER.MAX_EPOCH:
         logger.info(f"All {cfg.SOLVER.MAX_EPOCH} epochs are trained already; nothing to do.")
 
@@ -106,6 +106,8 @@ def train(cfg: CfgNode) -> None:
             )
         if evaluates:
             figures |= evaluate(cfg, epoch, val_loader, model, to_input, val_meter, classes)
+            if cfg.TRAIN.KEEP_BEST and val_meter.improved:
+                checkpoint.save_best(cfg, model, val_meter.best, initialisation)
         logger.info(epoch_line(figures))
         waited += figures["dt_data"] * len(train_loader)
     if start_epoch < cfg.SOLVER.MAX_EPOCH:
@@ -115,6 +117,7 @@ def train(cfg: CfgNode) -> None:
             f"{timedelta(seconds=round(taken))}, {waited / taken:.0%} of it waiting for data; "
             f"checkpoints are in {checkpoint.get_checkpoint_dir(cfg.OUTPUT_DIR)}"
         )
+        logger.info(f"Best evaluation: {val_meter.best}")
 
 
 def train_epoch(
@@ -204,4 +207,5 @@ def epoch_line(figures: dict) -> str:
             line += f", {names[key]} {value * (100 if key == 'map' else 1):.2f} %"
         elif key.startswith("map_") and value == value:
             line += f", {key.removeprefix('map_')} {100 * value:.2f}"
-    return line
+    is_best = str(figures.get("best_epoch")) == figures["epoch"].split("/")[0]
+    return line + (", the best so far" if is_best else "")

@@ -13,11 +13,14 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 
+from slowfast.ak.errors import UserError
 from slowfast.utils import distributed, logging, starting_weights
+from slowfast.utils.best import Best
 from slowfast.utils.checkpoint_file import (
     check_writable,
     get_checkpoint_dir,
     get_last_checkpoint,
+    get_path_to_best,
     get_path_to_checkpoint,
     has_checkpoint,
     read_checkpoint,
@@ -33,9 +36,11 @@ from slowfast.utils.weights import to_plain_batch_norm, unwrap
 
 __all__ = [
     "LoadedWeights",
+    "best_so_far",
     "check_writable",
     "get_checkpoint_dir",
     "get_last_checkpoint",
+    "get_path_to_best",
     "get_path_to_checkpoint",
     "has_checkpoint",
     "initialisation",
@@ -44,6 +49,7 @@ __all__ = [
     "load_test_checkpoint",
     "load_train_checkpoint",
     "read_checkpoint",
+    "save_best",
     "save_checkpoint",
 ]
 
@@ -90,18 +96,10 @@ def save_checkpoint(
         return path
     if initialisation is None:
         initialisation = starting_weights.initialisation(cfg)
-    state = unwrap(model).state_dict()
-    checkpoint = {
-        "epoch": epoch,
-        "model_state": to_plain_batch_norm(state),
-        "optimizer_state": optimizer.state_dict(),
-        "cfg": cfg.dump(),
-        "initialisation": initialisation,
-    }
+    checkpoint = _weights(model, epoch, cfg, initialisation)
+    checkpoint["optimizer_state"] = optimizer.state_dict()
     if scaler is not None:
         checkpoint["scaler_state"] = scaler.state_dict()
-    if splits := {name: value for name, value in state.items() if ".split_bn." in name}:
-        checkpoint["split_bn_state"] = splits
     for name, value in (extra or {}).items():
         if not _is_plain(value):
             raise TypeError(f"extra[{name!r}]: only plain values and tensors can be read back")
@@ -109,6 +107,50 @@ def save_checkpoint(
     write_whole(checkpoint, Path(path))
     logger.info(f"Checkpoint written: {path}")
     return path
+
+
+def save_best(cfg: CfgNode, model: nn.Module, best: Best, initialisation: str) -> None:
+    """Writes the weights of the best evaluation so far, in place of those before, with what makes
+    it the best. They are there to be tested: no optimizer comes along.
+
+    Raises:
+        UserError: it cannot be written. The one before is whole then.
+    """
+    if distributed.is_master_proc():
+        content = _weights(model, best.epoch - 1, cfg, initialisation) | {"best": best.saved()}
+        write_whole(content, Path(get_path_to_best(cfg.OUTPUT_DIR)))
+
+
+def best_so_far(cfg: CfgNode) -> Best:
+    """The best evaluation that a run takes up, where it is resumed and has one; else none yet.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    path = Path(get_path_to_best(cfg.OUTPUT_DIR))
+    resumes = cfg.TRAIN.AUTO_RESUME and has_checkpoint(cfg.OUTPUT_DIR, cfg.TASK)
+    if not (resumes and path.is_file()):
+        return Best.of_run(cfg)
+    try:
+        return Best.of_run(cfg, read_checkpoint(path, lazily=True).get("best"))
+    except UserError as error:
+        raise UserError(
+            f"{error} Move it away to go on: the next evaluation is then the best so far."
+        ) from None
+
+
+def _weights(model: nn.Module, epoch: int, cfg: CfgNode, initialisation: str) -> dict[str, Any]:
+    """What each file of weights holds."""
+    state = unwrap(model).state_dict()
+    content = {
+        "epoch": epoch,
+        "model_state": to_plain_batch_norm(state),
+        "cfg": cfg.dump(),
+        "initialisation": initialisation,
+    }
+    if splits := {name: value for name, value in state.items() if ".split_bn." in name}:
+        content["split_bn_state"] = splits
+    return content
 
 
 def _is_plain(value: Any) -> bool:

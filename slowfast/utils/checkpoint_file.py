@@ -39,6 +39,12 @@ def get_path_to_checkpoint(path_to_job: str | Path, epoch: int, task: str = "") 
     return str(Path(get_checkpoint_dir(path_to_job)) / f"{_prefix(task)}_epoch_{epoch:05d}.pyth")
 
 
+def get_path_to_best(path_to_job: str | Path) -> str:
+    """The file of the best evaluation's weights. A run is not resumed from it, so that its name
+    may not hold "checkpoint"."""
+    return str(Path(get_checkpoint_dir(path_to_job)) / "best.pyth")
+
+
 def get_last_checkpoint(path_to_job: str | Path, task: str = "") -> str | None:
     """The checkpoint of the last epoch in OUTPUT_DIR, None where there is none."""
     folder = Path(get_checkpoint_dir(path_to_job))

@@ -12,8 +12,9 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.metrics import average_precision, map_by_segment
+from slowfast.ak.metrics import average_precision, map_by_segment, mean_figures
 from slowfast.utils import logging, misc
+from slowfast.utils.best import Best
 from slowfast.utils.metrics import topk_errors, topks_correct
 from slowfast.utils.timing import Timed, Window
 
@@ -29,7 +30,8 @@ def get_map(preds: np.ndarray | torch.Tensor, labels: np.ndarray | torch.Tensor)
         preds: (N, C) scores.
         labels: (N, C) of 0 and 1.
     """
-    return _map_stats(preds, labels)["map"]
+    value = map_by_segment(average_precision(np.asarray(preds), np.asarray(labels)))["map"]
+    return 0.0 if isnan(value) else value
 
 
 def _map_stats(
@@ -37,8 +39,8 @@ def _map_stats(
     labels: np.ndarray | torch.Tensor,
     segments: Sequence[str] | None = None,
 ) -> dict[str, float]:
-    """``map``, 0.0 where no class has a positive, and ``map_<segment>``, nan where none has."""
-    stats = map_by_segment(average_precision(np.asarray(preds), np.asarray(labels)), segments)
+    """``map``, 0.0 where no class has a positive; ``map_<segment>`` and ``map_micro``, nan then."""
+    stats = mean_figures(np.asarray(preds), np.asarray(labels), segments)
     return stats | {"map": 0.0} if isnan(stats["map"]) else stats
 
 
@@ -148,9 +150,16 @@ class ValMeter(_EpochMeter):
     Args:
         max_iter: iterations of an evaluation.
         cfg: LOG_PERIOD, SOLVER.MAX_EPOCH, DATA.MULTI_LABEL and OUTPUT_DIR are read.
+        best: the best evaluation before, of a run that is resumed; None: there was none.
+
+    Attributes:
+        best: the best evaluation so far.
+        improved: whether that is the last one that was logged.
     """
 
-    def __init__(self, max_iter: int, cfg: CfgNode) -> None:
+    def __init__(self, max_iter: int, cfg: CfgNode, best: Best | None = None) -> None:
+        self.best = best or Best.of_run(cfg)
+        self.improved = False
         super().__init__(max_iter, cfg)
 
     def reset(self) -> None:
@@ -174,6 +183,8 @@ class ValMeter(_EpochMeter):
 
         Args:
             segments: of each class; adds ``map_<segment>``. All mAPs here are fractions.
+
+        The line also names the best evaluation so far (`slowfast.utils.best.Best.stats`).
         """
         preds, labels = torch.cat(self._preds), torch.cat(self._labels)
         if self._multi_label:
@@ -181,7 +192,9 @@ class ValMeter(_EpochMeter):
         else:
             top1, top5 = topk_errors(preds, labels, (1, 5))
             figures = {"top1_err": float(top1), "top5_err": float(top5)}
-        return self._log("val_epoch", cur_epoch, **self._means(), **figures)
+        before, self.best = self.best, self.best.or_better(cur_epoch + 1, figures)
+        self.improved = self.best is not before
+        return self._log("val_epoch", cur_epoch, **self._means(), **figures, **self.best.stats())
 
 
 class TestMeter(Timed):

@@ -13,6 +13,7 @@ from slowfast.utils.checkpoint_file import (
     file_exists,
     get_checkpoint_dir,
     get_last_checkpoint,
+    get_path_to_best,
     get_path_to_checkpoint,
     has_checkpoint,
     read_checkpoint,
@@ -90,14 +91,24 @@ def load_test_checkpoint(cfg: CfgNode, model: nn.Module) -> LoadedWeights:
     """Loads what is tested: TEST.CHECKPOINT_FILE_PATH, else a checkpoint in OUTPUT_DIR, else
     TRAIN.CHECKPOINT_FILE_PATH, else nothing, with a warning that weights are random.
 
-    Of OUTPUT_DIR it takes the last checkpoint; but of a run that also trains (TRAIN.ENABLE) the one
+    Of OUTPUT_DIR it takes the last checkpoint, or with TEST.WEIGHTS best the one of the best
+    evaluation, which must be there; but of a run that also trains (TRAIN.ENABLE) the one
     after SOLVER.MAX_EPOCH, since others there may be another run's.
 
     Raises:
-        UserError: a named file is not there or cannot be used, or OUTPUT_DIR holds another model.
+        UserError: a wanted file is not there or cannot be used, or OUTPUT_DIR holds another model.
     """
     if cfg.TEST.CHECKPOINT_FILE_PATH:
         loaded = _load_named(cfg, "TEST", model)
+    elif cfg.TEST.WEIGHTS == "best":
+        best = get_path_to_best(cfg.OUTPUT_DIR)
+        if not file_exists(best):
+            raise UserError(
+                f"TEST.WEIGHTS best: there is no {best}. Training keeps it after an evaluation, "
+                "with TRAIN.KEEP_BEST True. Test the last checkpoint (TEST.WEIGHTS last), or name "
+                "a file as TEST.CHECKPOINT_FILE_PATH."
+            )
+        loaded = _load_own(cfg, best, model)
     elif has_checkpoint(cfg.OUTPUT_DIR, cfg.TASK):
         trained = get_path_to_checkpoint(cfg.OUTPUT_DIR, cfg.SOLVER.MAX_EPOCH, cfg.TASK)
         if not (cfg.TRAIN.ENABLE and file_exists(trained)):
@@ -124,7 +135,7 @@ def _load_own(
     optimizer: torch.optim.Optimizer | None = None,
     scaler: torch.amp.GradScaler | None = None,
 ) -> LoadedWeights:
-    """Loads a checkpoint of OUTPUT_DIR, which must be whole and of this very model."""
+    """Loads a file of OUTPUT_DIR/checkpoints, which must be whole and of this very model."""
     ways_on = (
         "Name another OUTPUT_DIR, or move the file away to go on from the checkpoint before it."
     )

@@ -1,15 +1,25 @@
 """Class names and segments: by a sheet's index, by Animal Kingdom's names, or by counts."""
 
 import csv
+from pathlib import Path
 
+import numpy as np
 import pytest
 from openpyxl import Workbook
 
-from slowfast.ak.classes import ANIMAL_KINGDOM, ClassTable, read_sheet, segments_by_count
+from slowfast.ak.classes import (
+    ANIMAL_KINGDOM,
+    ClassTable,
+    count_classes,
+    read_sheet,
+    segments_by_count,
+)
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import get_cfg
 
 COLUMNS = ["S/N", "action_category", "action", "index", "segment", "count"]
+KNOWN = [(49, "Flapping tail", "middle", 309), (74, "Lying down", "tail", 72)]
+KNOWN += [(139, "Yawning", "tail", 59)]
 ROWS = [
     [1, "Motion", "Rising", 2, "tail", 3],
     [2, "Motion", "Falling", 0, "head", 90],
@@ -86,8 +96,7 @@ def test_animal_kingdom_goes_by_name(tmp_path):
     ]
     write_xlsx(tmp_path / "df_action.xlsx", wrong)
     names, segments, source = read_sheet(tmp_path / "df_action.xlsx", 140)
-    assert [names[i] for i in (49, 74, 139)] == ["Flapping tail", "Lying down", "Yawning"]
-    assert [segments[i] for i in (49, 74, 139)] == ["middle", "tail", "tail"]
+    assert [(names[i], segments[i]) for i, *_ in KNOWN] == [known[1:3] for known in KNOWN]
     assert [segments.count(s) for s in ("head", "middle", "tail")] == [17, 29, 94]
     assert "by class name" in source
 
@@ -117,3 +126,38 @@ def test_files_that_are_none(cfg, tmp_path):
     (tmp_path / "none.xlsx").write_text("<html>")
     with pytest.raises(UserError, match="cannot be read as a sheet"):
         ClassTable.from_cfg(cfg, None)
+
+
+def test_how_many_classes_a_sheet_has(tmp_path):
+    write_xlsx(tmp_path / "a.xlsx", [*ROWS, [None] * 6])
+    assert count_classes(tmp_path / "a.xlsx") == 3
+
+
+COUNTS = Path(__file__).parents[1] / "reference" / "ak_class_counts.csv"
+
+
+def test_names_segments_and_counts_meet_on_the_right_ids(tmp_path):
+    """Clips of each id, counted in the data set's lists, beside names that its own sheet
+    misplaces; so are the numbers of classes that a report tells."""
+    with COUNTS.open() as file:
+        counted = list(csv.DictReader(file))
+    with ANIMAL_KINGDOM.open() as file:
+        known = list(csv.DictReader(file))
+    train = np.array([int(row["train_clips"]) for row in counted])
+    tested = np.array([int(row["test_clips"]) > 0 for row in counted])
+    assert (train.sum(), tested.sum()) == (51973, 127)
+
+    sheet = [[0, "", row["name"], 139 - int(row["id"]), row["segment"], 1] for row in known]
+    write_xlsx(tmp_path / "df_action.xlsx", sheet)
+    table = ClassTable.make(tmp_path / "df_action.xlsx", 140, train, 500, 100)
+    assert table.names == [row["name"] for row in counted]
+    for index, *expected in KNOWN:
+        assert [table.names[index], table.segments[index], table.train_counts[index]] == expected
+
+    def sizes(segments):
+        own = [np.array(segments) == name for name in ("head", "middle", "tail")]
+        return [int(s.sum()) for s in own], [int((s & tested).sum()) for s in own]
+
+    assert sizes(table.segments) == ([17, 29, 94], [17, 29, 81])
+    by_count = ClassTable.make(None, 140, train, 500, 100)
+    assert sizes(by_count.segments) == ([18, 32, 90], [18, 32, 77])

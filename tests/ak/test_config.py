@@ -14,6 +14,7 @@ def test_keys_are_added_to_a_configuration_that_lacks_them():
         "CLASSES": "",
         "HEAD_MIN": 500,
         "TAIL_MAX": 100,
+        "HOLDOUT": "",
     }
     assert cfg.RECIPE == {"GLOBAL_BATCH": 0, "NORM_GROUP": 0, "BASE_LR": 0.0, "INIT": ""}
 

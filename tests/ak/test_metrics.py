@@ -1,11 +1,19 @@
 """Average precision is scikit-learn's, and segments average what they should."""
 
+import itertools
+import time
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.metrics import average_precision, map_by_segment
+from slowfast.ak.metrics import (
+    average_precision,
+    chance_average_precision,
+    map_by_segment,
+    micro_average_precision,
+)
 
 
 @pytest.mark.parametrize("decimals", [None, 2, 1, 0], ids=lambda d: f"rounded to {d}")
@@ -54,3 +62,56 @@ def test_bad_input_is_said(scores, labels, reason):
 def test_a_wrong_number_of_segments_is_said():
     with pytest.raises(UserError, match="2 classes, and 3 classes"):
         map_by_segment(np.zeros(3), ["head", "tail"])
+
+
+@pytest.mark.parametrize("decimals", [None, 1])
+def test_micro_is_scikit_learns(decimals):
+    generator = np.random.default_rng(0)
+    scores = generator.random((60, 8))
+    scores = scores if decimals is None else scores.round(decimals)
+    labels = generator.random(scores.shape) < 0.2
+    labels[:, 2] = False
+    expected = average_precision_score(labels, scores, average="micro")
+    assert micro_average_precision(scores, labels) == pytest.approx(expected, abs=1e-9)
+    assert np.isnan(micro_average_precision(scores, np.zeros_like(labels)))
+
+
+@pytest.mark.parametrize("clips", [1, 2, 9])
+def test_chance_is_the_mean_over_all_orders(clips):
+    """Every way to place the positives is equally likely."""
+    scores = np.arange(clips, dtype=float)[:, None]
+    for positives in range(1, clips + 1):
+        values = []
+        for places in itertools.combinations(range(clips), positives):
+            labels = np.zeros((clips, 1))
+            labels[list(places)] = 1
+            values.append(average_precision(scores, labels)[0])
+        found = chance_average_precision(np.array([positives, 0]), clips)
+        assert found[0] == pytest.approx(np.mean(values), abs=1e-12)
+        assert np.isnan(found[1])
+
+
+def test_resamples_are_averaged_row_by_row():
+    ap = np.array([[0.2, np.nan, 0.6], [0.4, 0.8, np.nan]])
+    means = map_by_segment(ap, ["head", "tail", "tail"])
+    np.testing.assert_allclose(means["map"], [0.4, 0.6])
+    np.testing.assert_allclose(means["map_tail"], [0.6, 0.8])
+
+
+def test_five_times_as_fast_as_a_loop_over_scikit_learn():
+    generator = np.random.default_rng(0)
+    scores = generator.random((3000, 70)).astype(np.float32)
+    labels = generator.random(scores.shape) < 0.03
+
+    def least(function):
+        times = []
+        for _ in range(3):
+            begin = time.perf_counter()
+            function()
+            times.append(time.perf_counter() - begin)
+        return min(times)
+
+    loop = least(
+        lambda: [average_precision_score(y, s) for y, s in zip(labels.T, scores.T, strict=True)]
+    )
+    assert 5 * least(lambda: average_precision(scores, labels)) < loop

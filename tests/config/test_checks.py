@@ -261,6 +261,10 @@ def test_switched_off_is_never_refused():
         ({"AVA.BGR": True}, "AVA.BGR = True: has no effect here: the data set ava is not built"),
         ({"SOLVER.GAMMA": 0.5}, "has no effect here: neither learning-rate policy reads it"),
         ({"SOLVER.STEPS": [0, 2]}, "read by SOLVER.LR_POLICY steps_with_relative_lrs alone"),
+        (
+            {"TEST.WEIGHTS": "best"},
+            "is chosen on the test set itself (val.csv), so that its figures",
+        ),
         ({"X3D.WIDTH_FACTOR": 2.0}, "builds no X3D, though X3D.WIDTH_FACTOR are set"),
         (
             {"TEST.CHECKPOINT_FILE_PATH": "a.pyth"},
@@ -300,6 +304,7 @@ def test_what_is_seldom_meant_is_logged(settings, words, load_runnable, caplog):
     [
         {"TEST.CHECKPOINT_FILE_PATH": "a.pyth", "TRAIN.ENABLE": False},
         {"TEST.CHECKPOINT_FILE_PATH": "a.pyth", "TEST.ENABLE": False},
+        {"TEST.WEIGHTS": "best", "AK.HOLDOUT": "holdout.txt"},
         {"MODEL.LOSS_FUNC": "soft_cross_entropy", "TRAIN.ENABLE": False},
         {"MODEL.LOSS_FUNC": "soft_cross_entropy", "DATA.MULTI_LABEL": False},
         {"MODEL.LOSS_FUNC": "focal_loss", "LOSS.FOCAL_LOSS.GAMMA": 2},

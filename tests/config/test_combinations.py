@@ -16,6 +16,19 @@ CONTRADICTIONS = [
         {"TRAIN.ENABLE": False, "TEST.ENABLE": False},
         "TRAIN.ENABLE = False: and TEST.ENABLE is False too: nothing is left to do; switch one on",
     ),
+    (
+        {"TEST.BOOTSTRAP": -1},
+        "TEST.BOOTSTRAP = -1: expected a number of resamples, such as 1000, or 0 for none",
+    ),
+    (
+        {"TEST.WEIGHTS": "best", "TEST.CHECKPOINT_FILE_PATH": "a.pyth"},
+        "TEST.WEIGHTS = best: and TEST.CHECKPOINT_FILE_PATH a.pyth: one of them names what is "
+        "tested; take TEST.WEIGHTS last, or leave the path empty",
+    ),
+    (
+        {"TEST.WEIGHTS": "best", "TRAIN.KEEP_BEST": False},
+        "TEST.WEIGHTS = best: and TRAIN.KEEP_BEST False; set that True, or take last",
+    ),
     ({"SHARD_ID": 2, "NUM_SHARDS": 2}, "SHARD_ID = 2: NUM_SHARDS 2 are numbered 0 to 1"),
     (
         {"TRAIN.BATCH_SIZE": 10, "NUM_GPUS": 4},

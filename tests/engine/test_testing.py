@@ -99,6 +99,66 @@ def test_results_are_written_as_promised(small_cfg):
     log = Path(cfg.OUTPUT_DIR, "stdout.log").read_text()
     for words in ("overall", "head", "middle", "tail", "random scores", "scores.pkl"):
         assert words in log
+    assert "Segments: by training clips: head from 4 on, tail up to 1" in log
+
+
+def test_a_test_tells_of_each_class_and_how_sure_it_is(small_cfg, tiny_ak):
+    """A sixth class has no clip at all."""
+    cfg = small_cfg(
+        **{
+            "MODEL.NUM_CLASSES": 6,
+            "AK.HEAD_MIN": 4,
+            "AK.TAIL_MAX": 1,
+            "TEST.SAVE_RESULTS_PATH": "",
+            "TEST.NUM_TEMPORAL_CLIPS": [1, 2],
+            "TEST.BOOTSTRAP": 50,
+            "TEST.MORE_METRICS": True,
+        }
+    )
+    run_test(cfg)
+    tables = sorted(Path(cfg.OUTPUT_DIR).glob("per_class_ap*.csv"))
+    assert [path.name for path in tables] == ["per_class_ap_1x3.csv", "per_class_ap_2x3.csv"]
+    with tables[0].open() as file:
+        rows = list(csv.DictReader(file))
+    assert [
+        (row["id"], row["segment"], row["training_count"], row["test_count"]) for row in rows
+    ] == [
+        ("0", "head", "4", "1"),
+        ("1", "middle", "3", "1"),
+        ("2", "middle", "2", "1"),
+        ("3", "middle", "2", "1"),
+        ("4", "tail", "1", "1"),
+        ("5", "tail", "0", "0"),
+    ]
+    assert rows[5]["AP"] == "no test clip"
+    lines = Path(cfg.OUTPUT_DIR, "json_stats.log").read_text().splitlines()
+    finals = [json.loads(line.removeprefix("json_stats: ")) for line in lines]
+    first = next(line for line in finals if line["split"] == "test_final")
+    mean = sum(float(row["AP"]) for row in rows[:5]) / 5
+    assert float(first["map"]) == pytest.approx(100 * mean, abs=0.006)
+    assert first["map_tail"] == f"{100 * float(rows[4]['AP']):.2f}"
+    for key in ("map", "map_head", "map_middle", "map_tail", "map_micro"):
+        low, high = map(float, first[f"interval_{key}"])
+        assert low <= float(first[key]) <= high
+    assert {"f1_macro", "best_f1_micro", "roc_auc", "coverage"} <= first.keys()
+    log = " ".join(Path(cfg.OUTPUT_DIR, "stdout.log").read_text().split())
+    for words in (
+        "95 % interval",
+        "over 50 resamples of the 4 test clips",
+        "1 of 1 head, 3 of 3 middle, 1 of 2 tail classes have test clips",
+        "Classes without a test clip, which are in no mean (1): 5.",
+        "F1 macro, threshold 0.5",
+        "per_class_ap_2x3.csv",
+    ):
+        assert words in log
+
+
+def test_what_was_not_asked_for_is_not_there(small_cfg):
+    cfg = small_cfg(**{"TEST.BOOTSTRAP": 0})
+    run_test(cfg)
+    summary = json.loads(Path(cfg.OUTPUT_DIR, "results.json").read_text())
+    assert not [key for key in summary if key.startswith(("interval", "f1"))]
+    assert "95 %" not in Path(cfg.OUTPUT_DIR, "stdout.log").read_text()
 
 
 def test_tests_a_checkpoint_alone_with_each_number_of_views(small_cfg):

@@ -112,7 +112,7 @@ def test_a_loss_that_diverges_stops_the_run_and_is_never_saved(small_cfg, spoil_
     clips = training.construct_loader(cfg, "train").dataset
     assert sum(clips.clip_name(i) in text for i in range(len(clips))) == cfg.TRAIN.BATCH_SIZE
     saved = [p.name for p in Path(cfg.OUTPUT_DIR, "checkpoints").iterdir()]
-    assert saved == ["checkpoint_epoch_00001.pyth"]
+    assert sorted(saved) == ["best.pyth", "checkpoint_epoch_00001.pyth"]
 
 
 def test_a_last_gradient_that_diverges_is_not_saved_either(small_cfg, spoil_loss):
@@ -145,7 +145,7 @@ def test_evaluates_and_saves_at_its_periods(small_cfg):
     train(cfg)
     assert [line["epoch"] for line in stats(cfg, "val_epoch")] == ["2/3", "3/3"]
     saved = sorted(p.name for p in Path(cfg.OUTPUT_DIR, "checkpoints").iterdir())
-    assert saved == ["checkpoint_epoch_00002.pyth", "checkpoint_epoch_00003.pyth"]
+    assert saved == ["best.pyth", "checkpoint_epoch_00002.pyth", "checkpoint_epoch_00003.pyth"]
 
 
 def test_validation_is_the_same_however_often_and_in_whatever_batches(small_cfg):

@@ -1,0 +1,120 @@
+"""The best evaluation: found, kept over a resume, tested, and told with what it was chosen on."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from slowfast.ak.errors import UserError
+from slowfast.engine import test as run_test
+from slowfast.engine import training
+from slowfast.engine.training import train
+from slowfast.utils import checkpoint
+
+
+@pytest.fixture
+def evaluations(monkeypatch):
+    """Lets evaluations find these mAPs, one after the other."""
+
+    def give(*values: float) -> None:
+        found = iter(values)
+
+        def evaluate(cfg, epoch, loader, model, to_input, meter, classes):
+            before, meter.best = meter.best, meter.best.or_better(epoch + 1, {"map": next(found)})
+            meter.improved = meter.best is not before
+            return {"map": meter.best.value}
+
+        monkeypatch.setattr(training, "evaluate", evaluate)
+
+    return give
+
+
+def best(cfg) -> dict:
+    return torch.load(Path(cfg.OUTPUT_DIR, "checkpoints", "best.pyth"), weights_only=True)
+
+
+def test_the_best_is_kept_over_a_resume(small_cfg, evaluations):
+    evaluations(0.2, 0.5)
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 2})
+    train(cfg)
+    evaluations(0.4, 0.3)
+    train(small_cfg(**{"SOLVER.MAX_EPOCH": 4}))
+    kept = best(cfg)
+    assert kept["best"] == {
+        "metric": "map",
+        "chosen_on": "the test set (val.csv)",
+        "epoch": 2,
+        "value": 0.5,
+    }
+    second = torch.load(
+        Path(cfg.OUTPUT_DIR, "checkpoints/checkpoint_epoch_00002.pyth"), weights_only=True
+    )
+    assert kept["epoch"] == second["epoch"] == 1
+    for name, value in second["model_state"].items():
+        assert torch.equal(kept["model_state"][name], value), name
+    assert "optimizer_state" not in kept
+    assert checkpoint.get_last_checkpoint(cfg.OUTPUT_DIR).endswith("checkpoint_epoch_00004.pyth")
+
+    evaluations(0.1)
+    train(small_cfg(**{"SOLVER.MAX_EPOCH": 1, "TRAIN.AUTO_RESUME": False}))
+    assert best(cfg)["best"]["value"] == 0.1, "another run's best is not this one's"
+
+
+def test_a_best_chosen_elsewhere_is_not_taken_up(small_cfg, evaluations, tmp_path):
+    evaluations(0.9)
+    train(small_cfg(**{"SOLVER.MAX_EPOCH": 1}))
+    (tmp_path / "h.txt").write_text("t0\nt1\n")
+    evaluations(0.4)
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 2, "AK.HOLDOUT": str(tmp_path / "h.txt")})
+    train(cfg)
+    kept = best(cfg)["best"]
+    assert (kept["value"], kept["chosen_on"]) == (0.4, f"hold-out {tmp_path}/h.txt")
+
+
+def test_none_is_kept_where_none_is_wanted(small_cfg, evaluations):
+    evaluations(0.2)
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1, "TRAIN.KEEP_BEST": False})
+    train(cfg)
+    assert not Path(cfg.OUTPUT_DIR, "checkpoints", "best.pyth").exists()
+    with pytest.raises(UserError, match=r"TEST.WEIGHTS best: there is no .*best.pyth"):
+        run_test(small_cfg(**{"TEST.WEIGHTS": "best"}))
+
+
+def test_a_spoilt_best_is_said_with_a_way_on(small_cfg):
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1})
+    train(cfg)
+    path = Path(cfg.OUTPUT_DIR, "checkpoints", "best.pyth")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"best.pyth: not a whole .* Move it away to go on"):
+        train(small_cfg(**{"SOLVER.MAX_EPOCH": 2}))
+    path.unlink()
+    train(small_cfg(**{"SOLVER.MAX_EPOCH": 2}))
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_the_best_is_tested_and_says_what_it_was_chosen_on(small_cfg, tmp_path, held_out):
+    (tmp_path / "h.txt").write_text("t0\nt1\nt4\n")
+    cfg = small_cfg(
+        **{
+            "SOLVER.MAX_EPOCH": 2,
+            "TRAIN.BATCH_SIZE": 2,
+            "AK.HOLDOUT": str(tmp_path / "h.txt") if held_out else "",
+            "TEST.WEIGHTS": "best",
+        }
+    )
+    train(cfg)
+    run_test(cfg)
+    lines = Path(cfg.OUTPUT_DIR, "json_stats.log").read_text().splitlines()
+    lines = [json.loads(line.removeprefix("json_stats: ")) for line in lines]
+    evaluation = [line for line in lines if line.get("_type") == "val_epoch"][-1]
+    summary = json.loads(Path(cfg.OUTPUT_DIR, "results.json").read_text())
+    log = Path(cfg.OUTPUT_DIR, "stdout.log").read_text()
+    for key in ("best_epoch", "best_map", "best_chosen_on"):
+        assert lines[-1][key] == evaluation[key]
+        assert summary[key] == pytest.approx(evaluation[key], abs=1e-5)
+    assert summary["checkpoint"].endswith("best.pyth")
+    chosen = f"hold-out {tmp_path}/h.txt" if held_out else "the test set (val.csv)"
+    assert evaluation["best_chosen_on"] == chosen
+    assert log.count(f"chosen on {chosen}") >= 2
+    assert ("optimistic" in log) != held_out

@@ -1,0 +1,60 @@
+"""Figures beside mAP: scikit-learn's, on probabilities, whatever the ensemble."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, roc_auc_score
+
+from slowfast.config.defaults import get_cfg
+from slowfast.engine import figures
+from slowfast.engine.figures import intervals, more_figures
+
+
+@pytest.fixture
+def cfg():
+    cfg = get_cfg()
+    cfg.DATA.ENSEMBLE_METHOD = "max"
+    cfg.TEST.NUM_ENSEMBLE_VIEWS, cfg.TEST.NUM_SPATIAL_CROPS = 5, 2
+    return cfg
+
+
+@pytest.fixture
+def clips():
+    generator = np.random.default_rng(0)
+    labels = generator.random((200, 6)) < [0.5, 0.3, 0.2, 0.1, 0.05, 0]
+    return np.clip(generator.random(labels.shape) * 0.6 + 0.3 * labels, 0, 1), labels
+
+
+def test_they_are_scikit_learns(cfg, clips):
+    scores, labels = clips
+    found = more_figures(cfg, scores, labels)
+    said = scores >= 0.5
+    tested = labels.any(axis=0)
+    macro = f1_score(labels[:, tested], said[:, tested], average="macro", zero_division=0)
+    assert found["f1_macro"] == f"{100 * macro:.2f}"
+    assert found["f1_micro"] == f"{100 * f1_score(labels, said, average='micro'):.2f}"
+    auc = roc_auc_score(labels[:, tested], scores[:, tested], average="macro")
+    assert found["roc_auc"] == f"{100 * auc:.2f}"
+    assert float(found["best_f1_macro"]) > float(found["f1_macro"])
+
+
+def test_sums_over_views_are_taken_for_means(cfg, clips):
+    scores, labels = clips
+    of_means = more_figures(cfg, scores, labels)
+    cfg.DATA.ENSEMBLE_METHOD = "sum"
+    assert more_figures(cfg, 10 * scores, labels) == of_means
+    assert figures.test_probabilities(cfg, np.full((1, 1), 10.000001)).max() == 1
+
+
+def test_scores_of_ldam_are_scaled_back(cfg, clips):
+    loss = type(cfg)({"LDAM": {"S": 30.0}})
+    cfg.MODEL.LOSS_FUNC, cfg["LOSS"] = "LDAM", loss
+    p = np.array([[0.2, 0.49, 0.5, 0.6]])
+    logits = np.log(p / (1 - p))
+    np.testing.assert_allclose(figures.test_probabilities(cfg, p), 1 / (1 + np.exp(-30 * logits)))
+
+
+def test_intervals_keep_to_the_scale(clips):
+    _, labels = clips
+    found = intervals(labels.astype(float), labels, ["head"] * 5 + ["tail"], 40, seed=0)
+    assert found["interval_map"] == ["100.00", "100.00"]
+    assert found["interval_map_tail"] is None, "its one class has no test clip"

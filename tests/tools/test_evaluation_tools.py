@@ -1,0 +1,138 @@
+"""Commands around an evaluation: hold out, describe, compare."""
+
+import json
+import pickle
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slowfast.ak.classes import ClassTable
+from slowfast.ak.per_class import class_results, write_class_results
+
+TOOLS = Path(__file__).parents[2] / "tools"
+
+
+@pytest.fixture
+def tool(capsys):
+    """Runs a command; returns its exit status, what it printed, and what it complained of."""
+
+    def run(name: str, *args: object):
+        status = runpy.run_path(str(TOOLS / f"{name}.py"))["main"]([str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+def test_a_hold_out_is_made_twice_the_same(tool, tiny_ak, tmp_path):
+    out = tmp_path / "h.txt"
+    for _ in range(2):
+        status, said, _ = tool("make_holdout", tiny_ak.annot, "--share", 0.3, "--out", out)
+        assert status == 0
+    assert "4 of 5 classes have a clip on either side" in said
+    assert "1 classes of one clip, which is trained: 4" in said
+    lines = out.read_text().splitlines()
+    assert "made by tools/make_holdout.py --share 0.3 --seed 0" in lines[1]
+    assert set(lines[2:]) < {f"t{i}" for i in range(8)}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--share", 1.5], "between 0 and 1"),
+        (["--seed", -1], "expected 0 or more"),
+        (["--out", "no/h.txt"], "cannot be written"),
+    ],
+)
+def test_a_hold_out_that_cannot_be_made(tool, tiny_ak, tmp_path, monkeypatch, options, says):
+    monkeypatch.chdir(tmp_path)
+    status, _, error = tool("make_holdout", tiny_ak.annot, "--out", tmp_path / "h.txt", *options)
+    assert status == 2
+    assert says in error
+
+
+def test_a_set_is_described(tool, tiny_ak, tmp_path):
+    status, said, _ = tool(
+        "describe_data",
+        *(tiny_ak.annot, "--head-min", 4, "--tail-max", 1),
+        *("--json", tmp_path / "a.json", "--picture", tmp_path / "a.png"),
+    )
+    assert status == 0
+    assert "5 of 5" in said
+    assert json.loads((tmp_path / "a.json").read_text())["segments"]["head"]["classes"] == 1
+    assert (tmp_path / "a.png").exists()
+    status, _, error = tool("describe_data", tiny_ak.annot, "--num-classes", 3)
+    assert status == 2
+    assert "label 3 is outside 0..2" in error
+    status, _, error = tool("describe_data", tiny_ak.annot, "--classes", tmp_path / "none.xlsx")
+    assert status == 2
+    assert "there is no file" in error
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Saves results of 200 clips and four classes, as a test does; of a strength of scores."""
+    generator = np.random.default_rng(0)
+    labels = generator.random((200, 4)) < [0.5, 0.3, 0.1, 0.1]
+    noise = generator.normal(size=labels.shape)
+
+    def save(name, strength, clips=None, labels=labels, table=True):
+        folder = tmp_path / name
+        folder.mkdir()
+        order = np.arange(200) if clips is None else clips
+        scores = noise[order] + strength * labels[order]
+        path = folder / "results.pkl"
+        path.write_bytes(pickle.dumps([scores, labels[order].astype(np.float32)]))
+        names = "".join(f"clip{i},\n" for i in order)
+        path.with_suffix(".csv").write_text(f"clip,labels\n{names}")
+        if table:
+            classes = ClassTable(list("abcd"), ["head", "head", "tail", "tail"], "by a sheet")
+            rows = class_results(np.ones(4), labels.sum(axis=0), classes)
+            write_class_results(folder / "per_class_ap.csv", rows)
+            summary = {"per_class": "elsewhere/per_class_ap.csv", "segments": classes.source}
+            path.with_suffix(".json").write_text(json.dumps(summary))
+        return path
+
+    return save
+
+
+def test_two_results_are_compared(tool, save):
+    first, second = save("a", 1.0), save("b", 1.2, clips=np.random.default_rng(1).permutation(200))
+    status, said, _ = tool("compare_results", first, second, "--resamples", 100)
+    assert status == 0
+    lines = {line.split()[0]: line for line in said.splitlines() if line}
+    assert all(name in lines for name in ("overall", "head", "tail", "micro"))
+    assert "100.0 %" in lines["overall"]
+    assert "no difference" not in lines["overall"]
+    assert "Segments: by a sheet." in said
+    status, said, _ = tool("compare_results", first, first, "--resamples", 20)
+    assert said.count("no difference that these clips can show") == 4
+
+
+def test_segments_may_come_from_a_sheet_or_from_nowhere(tool, save, tmp_path):
+    first, second = save("a", 1.0, table=False), save("b", 1.5, table=False)
+    status, said, _ = tool("compare_results", first, second, "--resamples", 20)
+    assert status == 0
+    assert "No segments: no table beside the results; see --classes." in said
+    sheet = tmp_path / "s.csv"
+    sheet.write_text("id,name,segment\n0,a,head\n1,b,head\n2,c,middle\n3,d,tail\n")
+    status, said, _ = tool("compare_results", first, second, "--classes", sheet)
+    assert "\nmiddle " in said
+
+
+def test_other_clips_and_other_labels_are_refused(tool, save):
+    first = save("a", 1.0)
+    some = save("b", 1.0, clips=np.arange(150))
+    status, _, error = tool("compare_results", first, some)
+    assert status == 2
+    assert "the results are of other clips: 50 are in the first alone, 0 in the second" in error
+    status, _, error = tool("compare_results", first, save("c", 1.0, labels=np.eye(200, 4) > 0))
+    assert status == 2
+    assert "clips have other labels, the first being clip" in error
+    for path in (first, some):
+        path.with_suffix(".csv").unlink()
+    status, _, error = tool("compare_results", first, some)
+    assert status == 2
+    assert "200 clips and 150" in error

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Describes a data set: clips, labels, the long tail, and which classes come together.
+
+    python tools/describe_data.py data/ak/annot --picture ak.png --json ak.json
+
+Names and segments come from --classes, else from df_action.xlsx beside the lists, else segments
+follow from the training clips (--head-min, --tail-max).
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from slowfast.ak.classes import ClassTable, count_classes, find_sheet
+from slowfast.ak.clip_list import ClipList
+from slowfast.ak.dataset import LISTS
+from slowfast.ak.errors import UserError
+from slowfast.ak.statistics import Split, Statistics
+from slowfast.ak.statistics_text import as_text
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("folder", type=Path, help="folder of train.csv and val.csv")
+    add("--classes", default="", metavar="SHEET", help="names and segments (xlsx or csv)")
+    add("--num-classes", type=int, metavar="N", help="else the sheet's, or the highest label + 1")
+    add("--head-min", type=int, default=500, help="training clips from which a class is head (500)")
+    add("--tail-max", type=int, default=100, help="training clips up to which it is tail (100)")
+    add("--pairs", type=int, default=10, metavar="N", help="pairs of classes shown (10)")
+    add("--picture", type=Path, metavar="FILE", help="draw it too (png, pdf or svg)")
+    add("--json", type=Path, metavar="FILE", help="write it too, for programs")
+    args = parser.parse_args(argv)
+    try:
+        data = read(args)
+        print(as_text(data, args.pairs))
+        if args.json:
+            write_json(args.json, data.as_dict(args.pairs))
+        if args.picture:
+            from slowfast.ak.statistics_picture import draw  # matplotlib takes a second
+
+            draw(data, args.picture, title=str(args.folder))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for path in filter(None, (args.json, args.picture)):
+        print(f"\nWritten: {path}")
+    return 0
+
+
+def read(args: argparse.Namespace) -> Statistics:
+    """The data set that the command line names."""
+    lists = [ClipList.read(args.folder / LISTS[split]) for split in ("train", "test")]
+    sheet = find_sheet(args.classes, str(args.folder))
+    highest = max(clips.highest_label for clips in lists)
+    if highest < 0:
+        raise UserError(f"{args.folder}: no clip has a label; there is nothing to describe.")
+    num_classes = args.num_classes
+    if num_classes is None:
+        num_classes = count_classes(sheet) if sheet else highest + 1
+    for clips in lists:
+        clips.check_labels(num_classes)
+    train, test = (Split.of_list(clips, num_classes) for clips in lists)
+    table = ClassTable.make(sheet, num_classes, train.class_counts, args.head_min, args.tail_max)
+    return Statistics(train, test, table)
+
+
+def write_json(path: Path, content: dict) -> None:
+    try:
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}).") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
