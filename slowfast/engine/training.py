@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from slowfast.ak.pixels import InputTransform
 from slowfast.config import checks
+from slowfast.config.saved import save_config
 from slowfast.datasets.loader import construct_loader, read_class_table, shuffle_dataset
 from slowfast.engine.evaluate import evaluate
 from slowfast.engine.pending import PendingSteps
@@ -53,6 +54,7 @@ def train(cfg: CfgNode) -> None:
         logger.debug(warning)
     if distributed.is_master_proc():
         check_writable(cfg.OUTPUT_DIR)
+        save_config(cfg)
     check_results_path(cfg)
     seed_everything(cfg.RNG_SEED)
 
