@@ -21,6 +21,7 @@ from slowfast.models import build_model
 from slowfast.utils import checkpoint, distributed, logging, misc
 from slowfast.utils.meters import TestMeter
 from slowfast.utils.weights import unwrap
+from slowfast.visualization.report import write_report
 
 logger = logging.get_logger(__name__)
 
@@ -64,6 +65,7 @@ def test(cfg: CfgNode) -> None:
         outcomes.append(outcome)
     if distributed.is_master_proc():
         report(cfg, outcomes)
+        write_report(cfg, outcomes)
 
 
 def temporal_view_counts(cfg: CfgNode) -> list[int]:
