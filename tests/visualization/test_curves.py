@@ -41,7 +41,24 @@ def test_epochs_evaluations_and_the_last_test(read):
         (2, 0.25, 0.1),
     ]
     assert found["val"] == [{"epoch": 2, "map": 12.5, "map_head": 50.0, "map_tail": None}]
-    assert found["test"] == {"map": 56.78, "map_tail": None}
+    assert found["test"]["figures"] == {"map": 56.78, "map_tail": None}
+
+
+def test_intervals_further_figures_and_the_best_evaluation(read):
+    best = {"best_epoch": 2, "best_map": 0.125, "best_chosen_on": "the test clips"}
+    test = {"interval_map": ["10.00", "14.5"], "interval_map_tail": None, "f1_macro": "31.25"}
+    found = read(
+        train(2, 0.5),
+        val(2, 0.125, **best),
+        {"split": "test_final", "map": "12.34", "map_micro": "50.00", **test, **best},
+    )
+    expected = {"epoch": 2, "map": 12.5, "chosen_on": "the test clips"}
+    assert found["best"] == found["test"]["best"] == expected
+    assert found["test"]["figures"] == {"map": 12.34, "map_micro": 50.0}
+    assert found["test"]["intervals"] == {"map": [10.0, 14.5]}
+    assert found["test"]["more"] == {"f1_macro": 31.25}
+    nothing_yet = {"best_epoch": 0, "best_map": None, "best_chosen_on": "the test clips"}
+    assert read(val(2, 0.125, **nothing_yet))["best"] is None
 
 
 def test_a_run_taken_up_again_repeats_epochs_and_the_last_count(read):
@@ -64,7 +81,12 @@ def test_lines_that_are_cut_off_or_no_numbers_do_no_harm(read):
     )
     assert [(p["epoch"], p["loss"]) for p in found["train"]] == [(1, None), (2, None)]
     assert found["val"] == [{"epoch": 2, "map": None}]
-    assert read(end="\x00\xff no line\n") == {"train": [], "val": [], "test": None}
+    assert read(end="\x00\xff no line\n") == {
+        "train": [],
+        "val": [],
+        "best": None,
+        "test": None,
+    }
 
 
 def test_an_unreadable_log_is_told_in_words(tmp_path):

@@ -41,8 +41,8 @@ def test_pairs_are_bounded_and_kept_by_clips_and_by_share():
 
 
 def test_worst_classes_of_each_segment_that_have_clips():
-    ap = np.array([0.9, 0.2, np.nan, 0.5, 0.1, 0.3, np.nan])
-    segments = ["head", "head", "head", "middle", "tail", "tail", "tail"]
+    ap = np.array([0.9, 0.2, np.nan, 0.5, 0.1, 0.3, np.nan, 1.0])
+    segments = ["head", "head", "head", "middle", "tail", "tail", "tail", "middle"]
     assert worst_classes(ap, segments, each=2) == [1, 0, 3, 4, 5]
     assert worst_classes(ap, None, each=1) == [4, 1, 5]
     assert worst_classes(np.full(3, np.nan), None) == []

@@ -298,6 +298,20 @@ def test_two_runs_side_by_side(open_page, page_of):
     assert "Keeping still" in page.locator("#tip").inner_text()
 
 
+def test_intervals_and_what_else_a_test_tells(open_page, tmp_path):
+    test = outcome()
+    test.stats |= {"interval_map": ["41.00", "59.00"], "map_micro": "66.60", "roc_auc": "77.70"}
+    test.stats |= {"best_epoch": 4, "best_map": 0.2, "best_chosen_on": "hold-out of train.csv"}
+    make_run(tmp_path / "run", stats=test.stats)
+    path = tmp_path / "run/report/index.html"
+    page = open_page(path)
+    assert f"41.00 {NONE} 59.00" in page.locator(".figure").first.inner_text()
+    assert "66.60" in page.locator(".figure").last.inner_text()
+    text = page.locator("#run").inner_text()
+    assert "epoch 4 with mAP 20.00 %, chosen on hold-out of train.csv" in text
+    assert "77.70 %" in text
+
+
 def test_which_two_of_several_runs_are_set_against_each_other(open_page, page_of):
     page = open_page(page_of("a", "b", "c"))
     page.get_by_label("First").select_option("c")

@@ -29,7 +29,7 @@ function figuresSection(runs) {
   const [first] = runs;
   const cell = (run, key) => {
     const difference = run === first ? null : ofFirst(run, first, key);
-    const interval = intervalOf(run.figures, key);
+    const interval = intervalOf(run, key);
     return [perCent(run.figures[key]),
       difference === null ? null : el("span", { class: `delta ${difference < 0 ? "down" : "up"}` }, signed(difference)),
       interval ? el("span", { class: "delta soft" }, interval) : null];

@@ -7,12 +7,18 @@ what stood there of this epoch and of later ones: what remains is the way that l
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from slowfast.ak.errors import UserError
 
 _PREFIX = "json_stats: "
+# What a test may tell beside its mAPs: in per cent, but coverage, which counts classes.
+_MORE = (
+    *("f1_macro", "f1_micro", "best_f1_macro", "best_f1_micro", "roc_auc"),
+    *("calibration_error_macro", "calibration_error_micro", "coverage"),
+)
 
 
 def read_log(path: str | Path) -> dict:
@@ -22,19 +28,20 @@ def read_log(path: str | Path) -> dict:
 
     Returns:
         ``train``: [{epoch, loss, lr}], ``val``: [{epoch, map, map_head, ...}], ordered by epoch
-        (1 is the first); ``test``: the figures of the last test, or None. mAP is in per cent;
-        what is missing or not a number is None.
+        (1 is the first); ``best``: the best evaluation as `best_of` gives it; ``test``: what
+        `test_figures` gives of the last test, or None. mAP is in per cent; what is missing or not
+        a number is None.
 
     Raises:
         UserError: the file cannot be read.
     """
     train: dict[int, dict] = {}
     val: dict[int, dict] = {}
-    test = None
+    best = test = None
     for line in _lines(Path(path)):
         kind = line.get("_type")
         if line.get("split") == "test_final":
-            test = figures(line)
+            test = test_figures(line)
         elif kind in ("train_epoch", "val_epoch") and (epoch := _epoch(line)):
             for known in (train, val) if kind == "train_epoch" else (val,):
                 for later in [number for number in known if number >= epoch]:
@@ -43,7 +50,38 @@ def read_log(path: str | Path) -> dict:
                 train[epoch] = {"epoch": epoch} | {k: _number(line.get(k)) for k in ("loss", "lr")}
             else:
                 val[epoch] = {"epoch": epoch} | figures(line, scale=100)
-    return {"train": list(train.values()), "val": list(val.values()), "test": test}
+                best = best_of(line)
+    found = {"train": list(train.values()), "val": list(val.values())}
+    return found | {"best": best if val else None, "test": test}
+
+
+def test_figures(stats: Mapping) -> dict[str, Any]:
+    """What a test's line tells, all in per cent.
+
+    Returns:
+        ``figures``: its mAPs; ``intervals``: [low, high] of each that has them; ``more``: F1 and
+        the like, where they were asked for; ``best``: where the best evaluation was tested, which.
+    """
+    intervals = {}
+    for key, pair in stats.items():
+        if key.startswith("interval_") and isinstance(pair, Sequence) and len(pair) == 2:
+            intervals[key.removeprefix("interval_")] = [_number(end) for end in pair]
+    more = {key: _number(stats[key]) for key in _MORE if key in stats}
+    return {
+        "figures": figures(stats),
+        "intervals": intervals,
+        "more": more,
+        "best": best_of(stats),
+    }
+
+
+def best_of(stats: Mapping) -> dict[str, Any] | None:
+    """Epoch, mAP (per cent) and choice of the best evaluation, where a line names one."""
+    epoch, value = stats.get("best_epoch"), _number(stats.get("best_map"))
+    if not isinstance(epoch, int) or epoch < 1 or value is None:
+        return None
+    chosen_on = str(stats.get("best_chosen_on", ""))
+    return {"epoch": epoch, "map": round(100 * value, 4), "chosen_on": chosen_on}
 
 
 def figures(stats: Mapping, scale: float = 1) -> dict[str, float | None]:

@@ -51,10 +51,11 @@ def worst_classes(ap: np.ndarray, segments: Sequence[str] | None, each: int = 3)
     """The ``each`` classes of lowest average precision in head, middle and tail.
 
     Args:
-        ap: (classes,), nan where a class has no test clip; those are left out.
+        ap: (classes,), nan where a class has no test clip; those are left out, and so is 1, at
+            which nothing failed.
         segments: of each class; without them three times ``each`` of all classes.
     """
-    order = [int(index) for index in np.argsort(ap, kind="stable") if not np.isnan(ap[index])]
+    order = [int(index) for index in np.argsort(ap, kind="stable") if ap[index] < 1]
     if segments is None:
         return order[: 3 * each]
     found = []

@@ -18,7 +18,7 @@ from slowfast.ak.metrics import average_precision, map_by_segment
 from slowfast.config.defaults import get_cfg
 from slowfast.config.merge import dotted_keys
 from slowfast.config.provenance import get
-from slowfast.visualization.report.curves import figures, read_log
+from slowfast.visualization.report.curves import figures, read_log, test_figures
 from slowfast.visualization.report.findings import (
     confused_pairs,
     expected_ap,
@@ -68,7 +68,7 @@ def make_record(cfg: CfgNode, tests: Sequence[Tested]) -> dict:
         "labels_per_clip": round(float(labels.sum(axis=1).mean()), 3) if len(labels) else None,
         "segments": table.source if table else None,
         "tests": [{"views": test.views, "figures": figures(test.stats)} for test in tests],
-        "figures": figures(last.stats),
+        **test_figures(last.stats),
         "chance": _chance(labels, segments),
         "classes": _class_rows(ap, labels, table),
         "pairs": [pair._asdict() for pair in confused_pairs(scores, labels)],

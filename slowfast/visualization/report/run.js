@@ -5,7 +5,7 @@ function figureTiles(run) {
   const keys = Object.keys(FIGURE_NAMES).filter((key) => key in run.figures);
   return el("div", { class: "figures" }, keys.map((key) => {
     const segment = key.replace("map_", "");
-    const interval = intervalOf(run.figures, key);
+    const interval = intervalOf(run, key);
     const chance = run.chance[key];
     return el("div", { class: "figure", style: SEGMENT_NAMES.includes(segment) ? `--tone: ${toneOf(segment)}` : null },
       el("div", { class: "name" }, SEGMENT_NAMES.includes(segment) ? shape(segment) : null, `${FIGURE_NAMES[key]} mAP`),
@@ -15,14 +15,35 @@ function figureTiles(run) {
   }));
 }
 
-// Bootstrap intervals stand beside a figure as <figure>_low and <figure>_high, where there are any.
-function intervalOf(figures, key) {
-  const [low, high] = [figures[`${key}_low`], figures[`${key}_high`]];
+function intervalOf(run, key) {
+  const [low, high] = run.intervals?.[key] || [];
   return isNumber(low) && isNumber(high) ? `${perCent(low)} – ${perCent(high)}` : null;
 }
 
 const rangesNote = (runs) =>
-  runs.some((run) => intervalOf(run.figures, "map")) ? " Ranges are 95 % bootstrap intervals over the test clips." : "";
+  runs.some((run) => intervalOf(run, "map")) ? " Ranges are 95 % bootstrap intervals over the test clips." : "";
+
+const bestText = (best) => `epoch ${best.epoch} with mAP ${perCent(best.map)} %, chosen on ${best.chosen_on}`;
+
+const MORE_NAMES = {
+  f1_macro: ["F1", "mean over classes, threshold 0.5"], f1_micro: ["F1", "all clips and classes together, threshold 0.5"],
+  best_f1_macro: ["F1", "mean over classes, each at its best threshold (found on these clips: optimistic)"],
+  best_f1_micro: ["F1", "all together, at the best threshold (found on these clips: optimistic)"],
+  roc_auc: ["ROC AUC", "mean over classes"],
+  calibration_error_macro: ["Calibration error", "mean over classes"], calibration_error_micro: ["Calibration error", "all together"],
+  coverage: ["Coverage", "how far down the ranking the last label of a clip stands, in classes"],
+};
+
+function moreTable(run) {
+  const known = Object.keys(MORE_NAMES).filter((key) => key in (run.more || {}));
+  const rows = known.map((key) => ({ name: MORE_NAMES[key][0], what: MORE_NAMES[key][1], value: perCent(run.more[key]) + (key === "coverage" ? "" : " %") }));
+  return rows.length ? dataTable({
+    caption: "Further figures", plain: true, rows,
+    columns: [{ name: "Further figures", heading: true, value: (row) => row.name },
+      { name: "Of what", wide: true, value: (row) => row.what },
+      { name: "Value", number: true, value: (row) => row.value }],
+  }).node : null;
+}
 
 function runFacts(run) {
   const withClips = run.classes.filter((row) => row.test).length;
@@ -33,6 +54,7 @@ function runFacts(run) {
     ["Weights", run.initialisation],
     ["Checkpoint", run.checkpoint],
     ["Trained", trained ? plural(trained, "epoch") : null],
+    ["Tested", run.best ? `the best evaluation, ${bestText(run.best)}` : null],
     ["Tested on", run.clips_tested ? `${plural(run.clips_tested, "clip")} of ${run.data}, ${run.views}, ${run.ensemble} of the views' scores` : run.data],
     ["Classes", run.classes.length ? `${run.classes.length}, ${withClips} of them with test clips; ${short(run.labels_per_clip)} labels a clip` : null],
     ["Segments", run.segments],
@@ -60,7 +82,8 @@ function curvesSection(run) {
   const maps = Object.keys(FIGURE_NAMES).map((key) => ({ name: FIGURE_NAMES[key], tone: tones[key], dash: dashes[key], points: mapCurve(run, key) }));
   const evaluations = run.curves?.val.length || 0;
   return section("curves", "Curves",
-    evaluations ? `Evaluated ${evaluations === 1 ? "once" : `${evaluations} times`} during training, on one view a clip; the test above has more views.` : null,
+    evaluations ? `Evaluated ${evaluations === 1 ? "once" : `${evaluations} times`} during training, on one view a clip.`
+      + (run.curves.best ? ` Best: ${bestText(run.curves.best)}.` : "") : null,
     el("div", { class: "pair" },
       el("div", { class: "whole" }, el("h3", {}, "mAP at evaluations"), lineChart({ label: "mAP by epoch", yLabel: "mAP in %", format: perCent, floor: 0, top: 100, series: maps })),
       el("div", {}, el("h3", {}, "Training loss"), lineChart({ label: "Training loss by epoch", yLabel: "mean of the epoch", format: short,
@@ -157,7 +180,7 @@ function worstSection(run) {
   });
   return section("worst", "Weakest classes",
     "The classes of lowest AP in each segment, with the middle frame of clips that tell why. Below each: the clip's highest scores over all classes, ticked where it carries the class.",
-    cards.length ? el("div", {}, cards) : nothing("No class has a test clip."));
+    cards.length ? el("div", {}, cards) : nothing("No class failed in any clip."));
 }
 
 function settingsSection(run) {
@@ -188,7 +211,7 @@ function drawRun(run) {
     Object.keys(run.figures).length ? figureTiles(run) : null,
     tested ? el("p", { class: "note under" }, `mAP in per cent; chance is what random scores reach.${rangesNote([run])}`) : null,
     navigation(parts),
-    section("run", "What was run", null, runFacts(run), viewsTable(run)),
+    section("run", "What was run", null, runFacts(run), viewsTable(run), moreTable(run)),
     ...parts,
   ];
 }

@@ -17,6 +17,8 @@ RECORD = Path("report", "report.json")
 _PARTS = {
     "name": str,
     "figures": dict,
+    "intervals": dict,
+    "more": dict,
     "chance": dict,
     "tests": list,
     "classes": list,
@@ -67,7 +69,7 @@ def read_run(folder: Path) -> dict:
             f"{LOG} with an epoch or a test in it. Give the OUTPUT_DIR of a run."
         )
     empty = {part: kind() for part, kind in _PARTS.items()}
-    known = {"format": FORMAT, "figures": curves["test"] or {}, "curves": curves}
+    known = {"format": FORMAT, "curves": curves} | (curves["test"] or {})
     return empty | known | _from_config(folder / CONFIG_FILE)
 
 
