@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from slowfast.visualization.report import write_report
 from slowfast.visualization.report.page import render_page
 from slowfast.visualization.report.runs import read_runs
 
@@ -34,6 +35,13 @@ def page_of(runs, tmp_path_factory):
         return path
 
     return page_of
+
+
+def read_out(page):
+    """The text beside the pointer."""
+    tip = page.locator("#tip")
+    tip.wait_for(state="visible")
+    return tip.inner_text()
 
 
 def cells(page, column, table="#classes"):
@@ -134,11 +142,11 @@ def test_hovering_names_the_class_and_a_click_finds_it(open_page, page_of):
     page = open_page(page_of("a"))
     page.get_by_placeholder("Name, id or segment").fill("yawning")
     page.locator('#counts .dot[data-class="3"]').hover(force=True)
-    tip = page.locator("#tip")
-    assert "Flying" in tip.inner_text()
-    assert "120" in tip.inner_text()
+    text = read_out(page)
+    assert "Flying" in text
+    assert "120" in text
     ap = page.evaluate("runs[0].classes[3].ap")
-    assert f"{ap:.2f}" in tip.inner_text()
+    assert f"{ap:.2f}" in text
     page.mouse.down()
     page.mouse.up()
     found = page.locator("#classes tr.found")
@@ -151,7 +159,7 @@ def test_points_are_reached_by_keyboard(open_page, page_of):
     chart = page.locator("#counts svg[tabindex]")
     chart.focus()
     chart.press("ArrowRight")
-    assert NASTY in page.locator("#tip").inner_text()  # 7 training clips, the fewest with an AP
+    assert NASTY in read_out(page)  # 7 training clips, the fewest with an AP
     chart.press("ArrowRight")
     chart.press("Enter")
     assert page.locator("#classes tr.found > :nth-child(2)").inner_text() == "Flying"
@@ -166,8 +174,7 @@ def test_a_tap_names_a_class_and_a_second_finds_it(open_page, page_of):
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.touchscreen.tap(*middle)
     page.wait_for_timeout(100)
-    assert page.locator("#tip").is_visible()
-    assert "Walking" in page.locator("#tip").inner_text()
+    assert "Walking" in read_out(page)
     assert page.locator("#classes tr.found").count() == 0
     page.touchscreen.tap(*middle)
     assert page.locator("#classes tr.found > :nth-child(2)").inner_text() == "Walking"
@@ -178,10 +185,12 @@ def test_curves_are_read_off_and_switched(open_page, page_of):
     chart = page.locator('#curves svg[aria-label="mAP by epoch"]')
     chart.focus()
     chart.press("ArrowRight")
-    text = page.locator("#tip").inner_text()
+    text = read_out(page)
     assert "Epoch 2" in text
     assert "10.00" in text
     assert "Tail" not in text  # it has no number
+    page.mouse.wheel(0, 400)
+    page.locator("#tip").wait_for(state="hidden")
     lines = chart.locator("path.curve")
     assert lines.count() == 2
     page.locator("#curves .legend button", has_text="Head").click()
@@ -295,7 +304,7 @@ def test_two_runs_side_by_side(open_page, page_of):
     page.get_by_placeholder("Key or value").fill("base_lr")
     assert cells(page, 1, "#settings") == ["SOLVER.BASE_LR"]
     page.locator('#scatter .dot[data-class="2"]').hover(force=True)
-    assert "Keeping still" in page.locator("#tip").inner_text()
+    assert "Keeping still" in read_out(page)
 
 
 def test_intervals_and_what_else_a_test_tells(open_page, tmp_path):
@@ -310,6 +319,15 @@ def test_intervals_and_what_else_a_test_tells(open_page, tmp_path):
     text = page.locator("#run").inner_text()
     assert "epoch 4 with mAP 20.00 %, chosen on hold-out of train.csv" in text
     assert "77.70 %" in text
+
+
+def test_each_number_of_views_that_was_tested(open_page, tmp_path):
+    tests = [outcome(views="1 x 3 views"), outcome(seed=1, views="10 x 3 views")]
+    page = open_page(write_report(configuration(tmp_path), tests))
+    rows = page.locator("#run tbody tr").all_inner_texts()
+    for row, test in zip(rows, tests, strict=True):
+        assert row.split("\t")[:2] == [test.views, test.stats["map"]]
+    assert tests[1].stats["map"] in page.locator(".figure").first.inner_text()
 
 
 def test_which_two_of_several_runs_are_set_against_each_other(open_page, page_of):

@@ -142,7 +142,7 @@ function lineChart({ label, series, yLabel, format, floor = null, top = null }) 
         const point = curve.points.find(([other]) => other === epoch);
         return point && isNumber(point[1]) ? tip.row(curve.mark(), curve.name, format(point[1])) : null;
       });
-      tip.show(box.left + x(epoch), clientY ?? box.top + MARGIN.top, el("strong", {}, `Epoch ${epoch}`),
+      tip.show(box.left + x(epoch), clientY ?? box.top + MARGIN.top, () => select(null), el("strong", {}, `Epoch ${epoch}`),
         rows.filter(Boolean));
     };
     node.onpointermove = node.onpointerdown = (event) => {
@@ -178,7 +178,7 @@ function scatterChart({ label, points, xLabel, yLabel, log = false, diagonal = f
     const xs = points.map((point) => point.x);
     const counts = xs.filter((value) => value > 0);
     const x = log
-      ? logScale(Math.min(...counts, 1e9), Math.max(...counts, 2), left, right, xs.some((value) => value <= 0))
+      ? logScale(counts.length ? Math.min(...counts) : 1, Math.max(...counts, 2), left, right, xs.some((value) => value <= 0))
       : linearScale(0, 100, left, right);
     const y = linearScale(0, 100, height - MARGIN.bottom - 4, MARGIN.top + 4);
     drawAxes(node, x, y, width, height, xLabel, yLabel);
@@ -195,7 +195,7 @@ function scatterChart({ label, points, xLabel, yLabel, log = false, diagonal = f
       const point = shown[index];
       for (const name of ["d", "transform", "style"]) ring.setAttribute(name, dots[index].getAttribute(name));
       const box = node.getBoundingClientRect();
-      tip.show(clientX ?? box.left + x(point.x), clientY ?? box.top + y(point.y),
+      tip.show(clientX ?? box.left + x(point.x), clientY ?? box.top + y(point.y), () => select(null),
         el("strong", {}, point.name), point.rows.map(([name, value]) => tip.row(null, name, value)));
     };
     const nearest = (event) => {

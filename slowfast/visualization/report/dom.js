@@ -79,8 +79,13 @@ function differenceBar(value, most) {
     el("span", { class: `text ${value < 0 ? "down" : value > 0 ? "up" : ""}` }, signed(value)));
 }
 
+// The read-out of a chart, beside a place in the window. `clear` takes back what the chart marks.
 const tip = {
-  show(x, y, ...content) {
+  clear: () => {},
+  shownAt: 0,
+  show(x, y, clear, ...content) {
+    tip.clear = clear;
+    tip.shownAt = scrollY;
     const node = document.getElementById("tip");
     node.replaceChildren(...content.flat(Infinity));
     node.hidden = false;

@@ -13,4 +13,4 @@ const navigation = (parts) =>
 const runs = JSON.parse(document.getElementById("data").textContent);
 document.getElementById("page").replaceChildren(
   ...(runs.length === 1 ? drawRun(runs[0]) : drawComparison(runs)).filter(Boolean));
-addEventListener("scroll", () => tip.hide(), { passive: true });
+addEventListener("scroll", () => { if (Math.abs(scrollY - tip.shownAt) > 40) tip.clear(); }, { passive: true });
