@@ -41,11 +41,6 @@ KEYS: dict[str, AkKey] = {
     "AK.TAIL_MAX": AkKey(
         100, "Training clips up to which a class belongs to the tail, where no table says so."
     ),
-    "TEST.REPORT": AkKey(
-        True,
-        "Whether a multi-label test ends with OUTPUT_DIR/report/index.html, a page that shows the "
-        "run: figures, curves, classes, and clips that it fails on.",
-    ),
     "TRAIN.MIXED_PRECISION_TYPE": AkKey(
         "fp16",
         "Half precision of TRAIN.MIXED_PRECISION: fp16 with loss scaling, or bf16, which needs "
@@ -70,6 +65,11 @@ KEYS: dict[str, AkKey] = {
         "Where the recipe's weights start: scratch, or kinetics (weights trained on Kinetics). "
         "Empty: not stated.",
         ("", "scratch", "kinetics"),
+    ),
+    "TEST.REPORT": AkKey(
+        True,
+        "Whether a multi-label test ends with OUTPUT_DIR/report/index.html, a page that shows the "
+        "run: figures, curves, classes, and clips that it fails on.",
     ),
 }
 
