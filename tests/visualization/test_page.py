@@ -321,6 +321,18 @@ def test_intervals_and_what_else_a_test_tells(open_page, tmp_path):
     assert "77.70 %" in text
 
 
+def test_a_run_without_a_report_beside_one_with(open_page, runs, tmp_path):
+    write_log(tmp_path / "bare", epochs=4)
+    path = tmp_path / "page.html"
+    records = read_runs([runs / "a", tmp_path / "bare"])
+    path.write_text(render_page(records), encoding="utf-8")
+    page = open_page(path)
+    assert "No test has left a report in bare" in page.locator(".warning").inner_text()
+    assert page.locator("h2").all_inner_texts() == ["mAP in %", "Curves"]
+    assert page.locator("#curves path.curve").count() >= 4
+    assert page.locator("#figures tbody tr").nth(1).inner_text().startswith("bare")
+
+
 def test_each_number_of_views_that_was_tested(open_page, tmp_path):
     tests = [outcome(views="1 x 3 views"), outcome(seed=1, views="10 x 3 views")]
     page = open_page(write_report(configuration(tmp_path), tests))

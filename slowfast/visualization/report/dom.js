@@ -5,30 +5,42 @@
 function element(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes || {})) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value);
+    else if (value !== null && value !== undefined && value !== false)
+      node.setAttribute(name, value);
   }
   node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return node;
 }
 
-const el = (tag, attributes, ...children) => element(document.createElement(tag), attributes, children);
+const el = (tag, attributes, ...children) =>
+  element(document.createElement(tag), attributes, children);
 const svg = (tag, attributes, ...children) =>
   element(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
+const box = (name, ...children) => el("div", { class: name }, ...children);
+
 const SEGMENT_NAMES = ["head", "middle", "tail"];
 const FIGURE_NAMES = {
-  map: "Overall", map_head: "Head", map_middle: "Middle", map_tail: "Tail", map_micro: "Micro",
+  map: "Overall",
+  map_head: "Head",
+  map_middle: "Middle",
+  map_tail: "Tail",
+  map_micro: "Micro",
 };
 
 // One decimal less than what is known would hide differences; one more would be noise.
 const perCent = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
-const whole = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en-US"));
+const whole = (value) =>
+  value === null || value === undefined ? "–" : value.toLocaleString("en-US");
 const signed = (value) =>
   value === null ? "–" : (value > 0 ? "+" : value < 0 ? "−" : "±") + Math.abs(value).toFixed(2);
 // Four significant digits, and no row of noughts: 0.4123, 3.75e-3, 0.1.
 const short = (value) =>
-  value === null || value === undefined ? "–"
-    : value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+  value === null || value === undefined
+    ? "–"
+    : value !== 0 && Math.abs(value) < 0.001
+      ? value.toExponential(2)
+      : String(Number(value.toPrecision(4)));
 const isNumber = (value) => typeof value === "number";
 // A name that has to fit beside a chart.
 const brief = (name) => (name.length > 32 ? `${name.slice(0, 31)}…` : name);
@@ -49,34 +61,59 @@ function shapePath(segment, size) {
 }
 
 const shape = (segment) =>
-  svg("svg", { class: "swatch", width: 12, height: 12, viewBox: "-6 -6 12 12", "aria-hidden": "true" },
-    svg("path", { d: shapePath(segment, 4.4), style: `fill: ${toneOf(segment)}` }));
+  svg(
+    "svg",
+    { class: "swatch", width: 12, height: 12, viewBox: "-6 -6 12 12", "aria-hidden": "true" },
+    svg("path", { d: shapePath(segment, 4.4), style: `fill: ${toneOf(segment)}` }),
+  );
 
 const stroke = (tone, dash) =>
-  svg("svg", { class: "swatch", width: 22, height: 10, viewBox: "0 0 22 10", "aria-hidden": "true" },
-    svg("path", { d: "M1 5H21", class: "curve", style: `stroke: ${tone}`, "stroke-dasharray": dash }));
+  svg(
+    "svg",
+    { class: "swatch", width: 22, height: 10, viewBox: "0 0 22 10", "aria-hidden": "true" },
+    svg("path", {
+      d: "M1 5H21",
+      class: "curve",
+      style: `stroke: ${tone}`,
+      "stroke-dasharray": dash,
+    }),
+  );
 
 const segmentCell = (segment) =>
   segment ? el("span", { class: "segment" }, shape(segment), segment) : "";
 
 function bar(value, text, { tone = null, most = 100, tick = null } = {}) {
   const place = (number) => `${Math.max(0, Math.min(100, (100 * number) / most))}%`;
-  return el("div", { class: "bar" },
-    el("div", { class: "track", "aria-hidden": "true", style: tone && `--tone: ${tone}` },
+  return box(
+    "bar",
+    el(
+      "div",
+      { class: "track", "aria-hidden": "true", style: tone && `--tone: ${tone}` },
       el("i", { style: `width: ${place(value)}` }),
-      tick === null ? null : el("b", { style: `left: ${place(tick)}` })),
-    el("span", { class: "text" }, text));
+      tick === null ? null : el("b", { style: `left: ${place(tick)}` }),
+    ),
+    el("span", { class: "text" }, text),
+  );
 }
 
 // A difference as a bar to the left or the right of the middle.
 function differenceBar(value, most) {
   const width = `${Math.min(50, (50 * Math.abs(value)) / (most || 1))}%`;
   const side = value < 0 ? "right: 50%; left: auto" : "left: 50%";
-  return el("div", { class: "bar" },
-    el("div", { class: "track both", "aria-hidden": "true", style: `--tone: var(--${value < 0 ? "bad" : "good"})` },
+  return box(
+    "bar",
+    el(
+      "div",
+      {
+        class: "track both",
+        "aria-hidden": "true",
+        style: `--tone: var(--${value < 0 ? "bad" : "good"})`,
+      },
       el("i", { style: `width: ${width}; ${side}` }),
-      el("b", { style: "left: calc(50% - 1px); background: var(--line)" })),
-    el("span", { class: `text ${value < 0 ? "down" : value > 0 ? "up" : ""}` }, signed(value)));
+      el("b", { style: "left: calc(50% - 1px); background: var(--line)" }),
+    ),
+    el("span", { class: `text ${value < 0 ? "down" : value > 0 ? "up" : ""}` }, signed(value)),
+  );
 }
 
 // The read-out of a chart, beside a place in the window. `clear` takes back what the chart marks.
@@ -98,26 +135,42 @@ const tip = {
   hide() {
     document.getElementById("tip").hidden = true;
   },
-  row: (mark, name, value) => el("div", { class: "row" }, el("span", {}, mark, name), el("span", {}, value)),
+  row: (mark, name, value) => box("row", el("span", {}, mark, name), el("span", {}, value)),
 };
 
 function themeButton() {
   const root = document.documentElement;
   const isDark = () =>
-    (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+    (root.dataset.theme ||
+      (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
   const label = () => (isDark() ? "Light" : "Dark");
-  const button = el("button", { class: "button", type: "button", "aria-label": "Switch light and dark",
-    onclick() {
-      root.dataset.theme = isDark() ? "light" : "dark";
-      button.textContent = label();
-    } }, label());
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { button.textContent = label(); });
+  const button = el(
+    "button",
+    {
+      class: "button",
+      type: "button",
+      "aria-label": "Switch light and dark",
+      onclick() {
+        root.dataset.theme = isDark() ? "light" : "dark";
+        button.textContent = label();
+      },
+    },
+    label(),
+  );
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    button.textContent = label();
+  });
   return button;
 }
 
 function section(id, title, note, ...content) {
-  return el("section", { id, "aria-labelledby": `${id}-title` },
-    el("h2", { id: `${id}-title` }, title), note ? el("p", { class: "note" }, note) : null, ...content);
+  return el(
+    "section",
+    { id, "aria-labelledby": `${id}-title` },
+    el("h2", { id: `${id}-title` }, title),
+    note ? el("p", { class: "note" }, note) : null,
+    ...content,
+  );
 }
 
-const nothing = (text) => el("div", { class: "empty" }, text);
+const nothing = (text) => box("empty", text);

@@ -12,7 +12,10 @@ from pathlib import Path
 from slowfast.ak.errors import UserError
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("dom.js", "charts.js", "tables.js", "run.js", "compare.js", "main.js")
+_SCRIPTS = (
+    *("dom.js", "charts.js", "tables.js", "classes.js", "failures.js"),
+    *("run.js", "compare.js", "main.js"),
+)
 
 
 def render_page(records: Sequence[dict]) -> str:
