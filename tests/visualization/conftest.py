@@ -22,9 +22,9 @@ def _lacking(reason: str) -> None:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Chromium, driven by playwright."""
+    """Chromium, driven by playwright, whose event loop runs until the module ends."""
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         _lacking(f"no browser: none of {', '.join(PROGRAMS)} is on the PATH")

@@ -125,7 +125,8 @@ function worstSection(run) {
     "worst",
     "Weakest classes",
     "The classes of lowest AP in each segment, with the middle frame of clips that tell why. " +
-      "Below each: the clip's highest scores over all classes, ticked where it carries the class.",
+      "Below each: the clip's highest scores over all classes; those that it carries are ticked, " +
+      "the class in question is underlined.",
     cards.length ? box(null, cards) : nothing("No class failed in any clip."),
   );
 }
