@@ -22,9 +22,12 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["slowfast", "slowfast.*"]),
-    package_data={"slowfast.ak": ["*.csv"]},
+    package_data={
+        "slowfast.ak": ["*.csv"],
+        "slowfast.visualization.report": ["*.html", "*.css", "*.js"],
+    },
     install_requires=requirements(),
     extras_require={
-        "test": ["pytest>=8", "hypothesis>=6.100", "ruff>=0.6"],
+        "test": ["pytest>=8", "hypothesis>=6.100", "ruff>=0.6", "playwright>=1.49"],
     },
 )

@@ -174,6 +174,11 @@ KEYS: dict[str, AkKey] = {
         "Empty: not stated.",
         ("", "scratch", "kinetics"),
     ),
+    "TEST.REPORT": AkKey(
+        True,
+        "Whether a multi-label test ends with OUTPUT_DIR/report/index.html, a page that shows the "
+        "run: figures, curves, classes, and clips that it fails on.",
+    ),
 }
 
 

@@ -25,6 +25,7 @@ from slowfast.utils import checkpoint, distributed, logging, misc
 from slowfast.utils.best import Best
 from slowfast.utils.meters import TestMeter
 from slowfast.utils.weights import unwrap
+from slowfast.visualization.report import write_report
 
 logger = logging.get_logger(__name__)
 
@@ -68,6 +69,7 @@ def test(cfg: CfgNode) -> None:
         outcomes.append(outcome)
     if distributed.is_master_proc():
         report(cfg, outcomes)
+        write_report(cfg, outcomes)
 
 
 def measure(

@@ -17,6 +17,7 @@ from slowfast.ak.losses import check_targets
 from slowfast.ak.mixup import BatchMixer
 from slowfast.ak.pixels import InputTransform
 from slowfast.config import checks
+from slowfast.config.saved import save_config
 from slowfast.datasets.loader import construct_loader, read_class_table, shuffle_dataset
 from slowfast.engine.evaluate import evaluate
 from slowfast.engine.pending import PendingSteps
@@ -55,6 +56,7 @@ def train(cfg: CfgNode) -> None:
         logger.debug(warning)
     if distributed.is_master_proc():
         check_writable(cfg.OUTPUT_DIR)
+        save_config(cfg)
     check_results_path(cfg)
     seed_everything(cfg.RNG_SEED)
 

@@ -1,0 +1,326 @@
+"use strict";
+// The page of several runs side by side. The first is what the others are held against.
+
+const ofFirst = (run, first, key) =>
+  isNumber(run.figures[key]) && isNumber(first.figures[key])
+    ? run.figures[key] - first.figures[key]
+    : null;
+
+const runMark = (runs, run) => stroke(runTone(runs.indexOf(run)), RUN_DASHES[runs.indexOf(run)]);
+
+// What a reader must know before differences mean anything.
+function cautions(runs) {
+  const tested = runs.filter((run) => run.classes.length);
+  const told = [];
+  const missing = runs.filter((run) => !run.classes.length).map((run) => run.name);
+  if (missing.length)
+    told.push(
+      `No test has left a report in ${missing.join(", ")}; only curves and figures stand here, ` +
+        "and nothing tells whether they are of the same clips.",
+    );
+  const sizes = tested.map((run) => `${run.name}: ${whole(run.clips_tested)}`);
+  if (new Set(tested.map((run) => run.test_set)).size > 1) {
+    told.push(
+      `The runs were not tested on the same clips (${sizes.join("; ")}). ` +
+        "Differences may come from the clips.",
+    );
+  }
+  if (new Set(tested.map((run) => run.classes.map((row) => row.segment).join())).size > 1) {
+    told.push(
+      "Head, middle and tail hold other classes in one run than in another, so their figures do " +
+        "not compare. Colours are those of the first run.",
+    );
+  }
+  if (new Set(tested.map((run) => run.views)).size > 1) {
+    told.push(`Views differ: ${tested.map((run) => `${run.name} ${run.views}`).join("; ")}.`);
+  }
+  return told.map((text) => el("p", { class: "warning" }, text));
+}
+
+function figuresSection(runs) {
+  const keys = Object.keys(FIGURE_NAMES).filter((key) => runs.some((run) => key in run.figures));
+  const [first] = runs;
+  const cell = (run, key) => {
+    const difference = run === first ? null : ofFirst(run, first, key);
+    const interval = intervalOf(run, key);
+    return [
+      perCent(run.figures[key]),
+      difference === null
+        ? null
+        : el("span", { class: `delta ${difference < 0 ? "down" : "up"}` }, signed(difference)),
+      interval ? el("span", { class: "delta soft" }, interval) : null,
+    ];
+  };
+  // Chance is of a set of clips; where the runs have several there is no one chance.
+  const chance =
+    new Set(runs.map((run) => run.test_set)).size === 1 && first.test_set ? first.chance : null;
+  const rows = [...runs, ...(chance ? [{ name: "chance", figures: chance, isChance: true }] : [])];
+  return section(
+    "figures",
+    "mAP in %",
+    `Differences are to ${first.name}, in points.${rangesNote(runs)}`,
+    dataTable({
+      caption: "mAP of each run",
+      rows,
+      plain: true,
+      columns: [
+        {
+          name: "Run",
+          wide: true,
+          heading: true,
+          value: (run) => run.name,
+          cell: (run) =>
+            run.isChance
+              ? el("span", { class: "soft" }, run.name)
+              : el(
+                  "span",
+                  { class: "run-name" },
+                  runMark(runs, run),
+                  el("span", {}, breakable(run.name)),
+                ),
+        },
+        ...keys.map((key) => ({
+          name: FIGURE_NAMES[key],
+          number: true,
+          value: () => null,
+          cell: (run) => (run.isChance ? perCent(run.figures[key]) : cell(run, key)),
+        })),
+      ],
+    }).node,
+  );
+}
+
+function comparedCurves(runs) {
+  const series = (points) =>
+    runs.map((run, index) => ({
+      name: run.name,
+      tone: runTone(index),
+      dash: RUN_DASHES[index],
+      points: points(run),
+    }));
+  const keys = Object.keys(FIGURE_NAMES).filter((key) =>
+    runs.some((run) => mapCurve(run, key).some(([, value]) => isNumber(value))),
+  );
+  const place = el("div");
+  const draw = (key) =>
+    place.replaceChildren(
+      lineChart({
+        label: `${FIGURE_NAMES[key]} mAP by epoch`,
+        yLabel: `${FIGURE_NAMES[key].toLowerCase()} mAP in %`,
+        format: perCent,
+        floor: 0,
+        top: 100,
+        named: true,
+        series: series((run) => mapCurve(run, key)),
+      }),
+    );
+  draw("map");
+  return section(
+    "curves",
+    "Curves",
+    null,
+    box(
+      "pair",
+      box(
+        null,
+        el("h3", {}, "Training loss"),
+        lineChart({
+          label: "Training loss by epoch",
+          yLabel: "mean of the epoch",
+          format: short,
+          named: true,
+          series: series((run) => trainCurve(run, "loss")),
+        }),
+        new Set(runs.map((run) => run.loss).filter(Boolean)).size > 1
+          ? el(
+              "p",
+              { class: "note" },
+              "The runs have different losses, whose values do not compare.",
+            )
+          : null,
+      ),
+      box(
+        null,
+        el("h3", {}, "mAP at evaluations"),
+        keys.length > 1
+          ? box(
+              "picks",
+              selector(
+                "Figure",
+                keys.map((key) => FIGURE_NAMES[key]),
+                0,
+                (index) => draw(keys[index]),
+              ),
+            )
+          : null,
+        place,
+      ),
+    ),
+  );
+}
+
+function selector(label, names, chosen, changed) {
+  const select = el(
+    "select",
+    { onchange: () => changed(select.selectedIndex) },
+    names.map((name, index) => el("option", { selected: index === chosen ? "" : null }, name)),
+  );
+  return el("label", {}, label, select);
+}
+
+function comparedClasses(runs) {
+  const tested = runs.filter((run) => run.classes.length);
+  if (tested.length < 2) return [];
+  const tablePlace = el("div");
+  const chartPlace = el("div");
+  let pair = [0, 1];
+
+  function draw() {
+    const [a, b] = pair.map((index) => tested[index]);
+    const rows = a.classes.map((row, index) => {
+      const aps = tested.map((run) => run.classes[index].ap);
+      const [x, y] = pair.map((place) => aps[place]);
+      return { ...row, key: row.id, aps, difference: x === null || y === null ? null : y - x };
+    });
+    const most = Math.max(1, ...rows.map((row) => Math.abs(row.difference ?? 0)));
+    const table = dataTable({
+      caption: "Average precision of each class in each run",
+      rows,
+      search: classSearch,
+      hint: "Name, id or segment",
+      groups: segmentsOf(rows),
+      sort: [2, "descending"],
+      columns: classColumns(
+        {
+          name: "Difference",
+          number: true,
+          title: `${b.name} less ${a.name}, in points`,
+          value: (row) => row.difference,
+          cell: (row) => (row.difference === null ? "–" : differenceBar(row.difference, most)),
+        },
+        ...tested.map((run, index) => ({
+          name: run.name,
+          number: true,
+          run: true,
+          value: (row) => row.aps[index],
+          cell: (row) =>
+            row.aps[index] === null
+              ? el("span", { class: "absent" }, "no test clip")
+              : perCent(row.aps[index]),
+        })),
+      ),
+    });
+    tablePlace.replaceChildren(table.node);
+    const points = rows
+      .filter((row) => row.difference !== null)
+      .map((row) => ({
+        x: row.aps[pair[0]],
+        y: row.aps[pair[1]],
+        segment: row.segment,
+        key: row.key,
+        name: row.name,
+        rows: [
+          ...classRows(row),
+          [a.name, `${perCent(row.aps[pair[0]])} %`],
+          [b.name, `${perCent(row.aps[pair[1]])} %`],
+          ["difference", signed(row.difference)],
+        ],
+      }));
+    chartPlace.replaceChildren(
+      scatterChart({
+        label: "Average precision of each class in two runs",
+        points,
+        diagonal: true,
+        xLabel: `AP in %, ${brief(a.name)}`,
+        yLabel: `AP in %, ${brief(b.name)}`,
+        pick: table.find,
+      }),
+    );
+  }
+  draw();
+  const names = tested.map((run) => run.name);
+  const picks = box(
+    "picks",
+    ["First", "Second"].map((label, place) =>
+      selector(label, names, place, (index) => {
+        pair[place] = index;
+        draw();
+      }),
+    ),
+  );
+  return [
+    section(
+      "scatter",
+      "Class by class",
+      "Each point is a class: above the line the second run is better. Click one to find it in " +
+        "the table.",
+      picks,
+      chartPlace,
+    ),
+    section(
+      "classes",
+      "Classes",
+      "The difference is the second run's AP less the first's, as chosen above, in points.",
+      tablePlace,
+    ),
+  ];
+}
+
+// Of the runs whose settings are known.
+function comparedSettings(runs) {
+  const told = runs.filter((run) => Object.keys(run.settings).length);
+  if (told.length < 2) return null;
+  const keys = [...new Set(told.flatMap((run) => Object.keys(run.settings)))].sort();
+  const value = (run, key) => run.settings[key]?.[0] ?? "–";
+  const rows = keys
+    .filter((key) => new Set(told.map((run) => value(run, key))).size > 1)
+    .map((key) => ({ key }));
+  return section(
+    "settings",
+    "Settings that differ",
+    null,
+    rows.length
+      ? dataTable({
+          caption: "Settings that differ",
+          rows,
+          search: (row) => `${row.key} ${told.map((run) => value(run, row.key)).join(" ")}`,
+          hint: "Key or value",
+          sort: [0, "ascending"],
+          columns: [
+            {
+              name: "Key",
+              heading: true,
+              value: (row) => row.key,
+              cell: (row) => el("code", {}, row.key),
+            },
+            ...told.map((run) => ({
+              name: run.name,
+              wide: true,
+              run: true,
+              value: (row) => value(run, row.key),
+              cell: (row) => el("code", {}, value(run, row.key) || "empty"),
+            })),
+          ],
+        }).node
+      : nothing("All settings are the same."),
+  );
+}
+
+function drawComparison(runs) {
+  const parts = [
+    figuresSection(runs),
+    comparedCurves(runs),
+    ...comparedClasses(runs),
+    comparedSettings(runs),
+  ].filter(Boolean);
+  return [
+    pageTop(
+      "Comparison",
+      runs.length === 2 ? `${runs[0].name} and ${runs[1].name}` : `${runs.length} runs`,
+      null,
+    ),
+    ...cautions(runs),
+    navigation(parts),
+    ...parts,
+  ];
+}

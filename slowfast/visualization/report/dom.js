@@ -1,0 +1,176 @@
+"use strict";
+// Elements, formats, the tooltip and the theme. Elements are made and never written as markup, so
+// that what comes from data stays text.
+
+function element(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined && value !== false)
+      node.setAttribute(name, value);
+  }
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+const el = (tag, attributes, ...children) =>
+  element(document.createElement(tag), attributes, children);
+const svg = (tag, attributes, ...children) =>
+  element(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+
+const box = (name, ...children) => el("div", { class: name }, ...children);
+
+const SEGMENT_NAMES = ["head", "middle", "tail"];
+const FIGURE_NAMES = {
+  map: "Overall",
+  map_head: "Head",
+  map_middle: "Middle",
+  map_tail: "Tail",
+  map_micro: "Micro",
+};
+
+// One decimal less than what is known would hide differences; one more would be noise.
+const perCent = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
+const whole = (value) =>
+  value === null || value === undefined ? "–" : value.toLocaleString("en-US");
+const signed = (value) =>
+  value === null ? "–" : (value > 0 ? "+" : value < 0 ? "−" : "±") + Math.abs(value).toFixed(2);
+// Four significant digits, and no row of noughts: 0.4123, 3.75e-3, 0.1.
+const short = (value) =>
+  value === null || value === undefined
+    ? "–"
+    : value !== 0 && Math.abs(value) < 0.001
+      ? value.toExponential(2)
+      : String(Number(value.toPrecision(4)));
+const isNumber = (value) => typeof value === "number";
+// A name that has to fit beside a chart.
+const brief = (name) => (name.length > 32 ? `${name.slice(0, 31)}…` : name);
+// A name that may go on in the next line after _ - . and /, rather than anywhere.
+const breakable = (name) => name.split(/(?<=[_\-./])/).flatMap((part) => [part, el("wbr")]);
+const plural = (count, one, many = one + "s") => `${whole(count)} ${count === 1 ? one : many}`;
+
+const toneOf = (segment) => `var(--${SEGMENT_NAMES.includes(segment) ? segment : "none"})`;
+const runTone = (index) => `var(--run${index})`;
+const RUN_DASHES = [null, "7 4", "2 4", "10 3 2 3", "12 5", "5 2"];
+
+// Circle, diamond, triangle: a segment can be told without its colour.
+function shapePath(segment, size) {
+  const r = size;
+  if (segment === "middle") return `M0 ${-1.2 * r}L${1.2 * r} 0L0 ${1.2 * r}L${-1.2 * r} 0Z`;
+  if (segment === "tail") return `M0 ${-1.15 * r}L${1.1 * r} ${0.85 * r}H${-1.1 * r}Z`;
+  return `M${-r} 0A${r} ${r} 0 1 0 ${r} 0A${r} ${r} 0 1 0 ${-r} 0Z`;
+}
+
+const shape = (segment) =>
+  svg(
+    "svg",
+    { class: "swatch", width: 12, height: 12, viewBox: "-6 -6 12 12", "aria-hidden": "true" },
+    svg("path", { d: shapePath(segment, 4.4), style: `fill: ${toneOf(segment)}` }),
+  );
+
+const stroke = (tone, dash) =>
+  svg(
+    "svg",
+    { class: "swatch", width: 22, height: 10, viewBox: "0 0 22 10", "aria-hidden": "true" },
+    svg("path", {
+      d: "M1 5H21",
+      class: "curve",
+      style: `stroke: ${tone}`,
+      "stroke-dasharray": dash,
+    }),
+  );
+
+const segmentCell = (segment) =>
+  segment ? el("span", { class: "segment" }, shape(segment), segment) : "";
+
+function bar(value, text, { tone = null, most = 100, tick = null } = {}) {
+  const place = (number) => `${Math.max(0, Math.min(100, (100 * number) / most))}%`;
+  return box(
+    "bar",
+    el(
+      "div",
+      { class: "track", "aria-hidden": "true", style: tone && `--tone: ${tone}` },
+      el("i", { style: `width: ${place(value)}` }),
+      tick === null ? null : el("b", { style: `left: ${place(tick)}` }),
+    ),
+    el("span", { class: "text" }, text),
+  );
+}
+
+// A difference as a bar to the left or the right of the middle.
+function differenceBar(value, most) {
+  const width = `${Math.min(50, (50 * Math.abs(value)) / (most || 1))}%`;
+  const side = value < 0 ? "right: 50%; left: auto" : "left: 50%";
+  return box(
+    "bar",
+    el(
+      "div",
+      {
+        class: "track both",
+        "aria-hidden": "true",
+        style: `--tone: var(--${value < 0 ? "bad" : "good"})`,
+      },
+      el("i", { style: `width: ${width}; ${side}` }),
+      el("b", { style: "left: calc(50% - 1px); background: var(--line)" }),
+    ),
+    el("span", { class: `text ${value < 0 ? "down" : value > 0 ? "up" : ""}` }, signed(value)),
+  );
+}
+
+// The read-out of a chart, beside a place in the window. `clear` takes back what the chart marks.
+const tip = {
+  clear: () => {},
+  shownAt: 0,
+  show(x, y, clear, ...content) {
+    tip.clear = clear;
+    tip.shownAt = scrollY;
+    const node = document.getElementById("tip");
+    node.replaceChildren(...content.flat(Infinity));
+    node.hidden = false;
+    const box = node.getBoundingClientRect();
+    const left = x + 14 + box.width > innerWidth - 8 ? x - 14 - box.width : x + 14;
+    const top = y + 14 + box.height > innerHeight - 8 ? y - 14 - box.height : y + 14;
+    node.style.left = `${Math.max(8, Math.min(left, innerWidth - 8 - box.width))}px`;
+    node.style.top = `${Math.max(8, top)}px`;
+  },
+  hide() {
+    document.getElementById("tip").hidden = true;
+  },
+  row: (mark, name, value) => box("row", el("span", {}, mark, name), el("span", {}, value)),
+};
+
+function themeButton() {
+  const root = document.documentElement;
+  const isDark = () =>
+    (root.dataset.theme ||
+      (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+  const label = () => (isDark() ? "Light" : "Dark");
+  const button = el(
+    "button",
+    {
+      class: "button",
+      type: "button",
+      "aria-label": "Switch light and dark",
+      onclick() {
+        root.dataset.theme = isDark() ? "light" : "dark";
+        button.textContent = label();
+      },
+    },
+    label(),
+  );
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    button.textContent = label();
+  });
+  return button;
+}
+
+function section(id, title, note, ...content) {
+  return el(
+    "section",
+    { id, "aria-labelledby": `${id}-title` },
+    el("h2", { id: `${id}-title` }, title),
+    note ? el("p", { class: "note" }, note) : null,
+    ...content,
+  );
+}
+
+const nothing = (text) => box("empty", text);

@@ -1,0 +1,172 @@
+"""All that the page shows of a run, as plain values that JSON takes: report.json.
+
+Notable: mAP, AP and chance are in per cent; None stands for what there is not, such as the AP of a
+class without a test clip. Clips that stills are shown of are listed once, by number.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from fvcore.common.config import CfgNode
+
+from slowfast.ak.classes import ClassTable
+from slowfast.ak.metrics import average_precision, map_by_segment
+from slowfast.config.defaults import get_cfg
+from slowfast.config.merge import dotted_keys
+from slowfast.config.provenance import get
+from slowfast.visualization.report.curves import figures, read_log, test_figures
+from slowfast.visualization.report.findings import (
+    confused_pairs,
+    expected_ap,
+    telling_clips,
+    worst_classes,
+)
+from slowfast.visualization.report.stills import clip_stills
+
+FORMAT = 1
+TOP_SCORES = 4
+LOG = "json_stats.log"
+
+
+class Tested(Protocol):
+    """One test, as `slowfast.engine.results.Outcome` holds it: scores and targets (N, C)."""
+
+    views: str
+    scores: Any
+    targets: Any
+    stats: dict
+    clips: Any
+    classes: ClassTable | None
+    weights: Any
+
+
+def make_record(cfg: CfgNode, tests: Sequence[Tested]) -> dict:
+    """The record of a run: figures of all its tests, details of the last."""
+    last = tests[-1]
+    scores, labels = np.asarray(last.scores), np.asarray(last.targets)
+    table = last.classes
+    segments = table.segments if table else None
+    ap = average_precision(scores, labels)
+    folder = Path(cfg.OUTPUT_DIR)
+    log = folder / LOG
+    return {
+        "format": FORMAT,
+        "name": folder.resolve().name or str(folder),
+        "model": f"{cfg.MODEL.MODEL_NAME} ({cfg.MODEL.ARCH})",
+        "loss": cfg.MODEL.LOSS_FUNC,
+        "data": str(cfg.DATA.PATH_TO_DATA_DIR),
+        "checkpoint": last.weights.path,
+        "initialisation": last.weights.initialisation,
+        "views": last.views,
+        "ensemble": cfg.DATA.ENSEMBLE_METHOD,
+        "clips_tested": len(scores),
+        "test_set": _digest(last.clips, labels),
+        "labels_per_clip": round(float(labels.sum(axis=1).mean()), 3) if len(labels) else None,
+        "segments": table.source if table else None,
+        "tests": [{"views": test.views, "figures": figures(test.stats)} for test in tests],
+        **test_figures(last.stats),
+        "chance": _chance(labels, segments),
+        "classes": _class_rows(ap, labels, table),
+        "pairs": [pair._asdict() for pair in confused_pairs(scores, labels)],
+        **_worst(last.clips, scores, labels, worst_classes(ap, segments)),
+        "curves": read_log(log) if log.is_file() else None,
+        "settings": settings(_flat(cfg)),
+    }
+
+
+def settings(values: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Value and default of each key as texts, from values by dotted key."""
+    defaults = _flat(get_cfg())
+    shown = {}
+    for key, value in values.items():
+        usual = _text(defaults[key]) if key in defaults else ""
+        # 1 and 1.0 are one setting.
+        shown[key] = [usual if value == defaults.get(key) else _text(value), usual]
+    return shown
+
+
+def _flat(cfg: CfgNode) -> dict[str, Any]:
+    return {key: get(cfg, key) for key in sorted(dotted_keys(cfg))}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else repr(value)
+
+
+def _digest(clips: Any, labels: np.ndarray) -> str:
+    """Tells whether two runs were tested on the same clips with the same labels."""
+    digest = hashlib.sha256(np.packbits(labels.astype(bool), axis=1).tobytes())
+    for index in range(len(labels)):
+        digest.update(clips.clip_name(index).encode(errors="surrogateescape") + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _per_cent(fraction: float) -> float | None:
+    return None if math.isnan(fraction) else round(100 * float(fraction), 4)
+
+
+def _chance(labels: np.ndarray, segments: Sequence[str] | None) -> dict[str, float | None]:
+    """What random scores are expected to reach, for the figures that the test has."""
+    expected = expected_ap(labels.sum(axis=0), len(labels))
+    chance = map_by_segment(expected, segments)
+    chance["map_micro"] = float(expected_ap(labels.sum(), labels.size))
+    return {key: _per_cent(value) for key, value in chance.items()}
+
+
+def _class_rows(ap: np.ndarray, labels: np.ndarray, table: ClassTable | None) -> list[dict]:
+    expected = expected_ap(labels.sum(axis=0), len(labels))
+    counts = table.train_counts if table else None
+    return [
+        {
+            "id": index,
+            "name": table.names[index] if table else str(index),
+            "segment": table.segments[index] if table else "",
+            "train": None if counts is None else int(counts[index]),
+            "test": int(labels[:, index].sum()),
+            "ap": _per_cent(ap[index]),
+            "chance": _per_cent(expected[index]),
+        }
+        for index in range(len(ap))
+    ]
+
+
+def _worst(clips: Any, scores: np.ndarray, labels: np.ndarray, worst: list[int]) -> dict:
+    """``worst``: for each class clips with its score and rank there; ``clips``: what they are."""
+    shown: dict[int, None] = {}
+    rows = []
+    for index in worst:
+        column = scores[:, index]
+        row: dict[str, Any] = {"class": index}
+        for key, found in zip(
+            ("missed", "taken"), telling_clips(column, labels[:, index]), strict=True
+        ):
+            shown |= dict.fromkeys(found)
+            row[key] = [
+                {
+                    "clip": clip,
+                    "score": round(float(column[clip]), 5),
+                    "rank": int((column > column[clip]).sum()) + 1,
+                }
+                for clip in found
+            ]
+        rows.append(row)
+    stills = clip_stills(clips, shown)
+    return {
+        "worst": rows,
+        "clips": {
+            str(clip): {
+                "name": clips.clip_name(clip),
+                "labels": labels[clip].nonzero()[0].tolist(),
+                "top": [
+                    [int(c), round(float(scores[clip, c]), 5)]
+                    for c in np.argsort(-scores[clip], kind="stable")[:TOP_SCORES]
+                ],
+                "still": stills.get(clip),
+            }
+            for clip in shown
+        },
+    }

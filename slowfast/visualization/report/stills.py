@@ -1,0 +1,52 @@
+"""Small pictures of clips as data URIs: the middle frame of each, from the data set's reader."""
+
+import base64
+import logging
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+
+logger = logging.getLogger(__name__)
+
+SIDE = 256  # pixels of the longer side
+QUALITY = 72
+BUDGET = 1_500_000  # characters of all pictures together: a page stays one that can be mailed
+
+
+def clip_stills(dataset: object, clips: Iterable[int], budget: int = BUDGET) -> dict[int, str]:
+    """Data URI by clip, until the budget is spent; a clip that cannot be read has none.
+
+    Args:
+        dataset: one with ``reader`` and ``clips`` as `slowfast.ak.dataset.ClipDataset` has; any
+            other gives no pictures.
+        clips: numbers of clips, the most wanted first.
+    """
+    reader, known = getattr(dataset, "reader", None), getattr(dataset, "clips", None)
+    if reader is None or known is None:
+        return {}
+    found: dict[int, str] = {}
+    for clip in dict.fromkeys(clips):
+        try:
+            frame = next(iter(reader.frames(clip, [known.num_frames(clip) // 2])))
+        except Exception as error:  # a picture is never worth a report
+            logger.debug("No picture of clip %s: %s", clip, error)
+            continue
+        uri = to_data_uri(frame)
+        if len(uri) <= budget:
+            found[clip] = uri
+            budget -= len(uri)
+    return found
+
+
+def to_data_uri(frame: np.ndarray) -> str:
+    """A JPEG of an RGB uint8 (H, W, 3) frame, its longer side SIDE pixels at most."""
+    height, width = frame.shape[:2]
+    scale = min(1.0, SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    pixels = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
+    done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    if not done:
+        raise ValueError(f"a frame of shape {frame.shape} does not encode")
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")

@@ -1,0 +1,91 @@
+"""Made-up runs for the tests of the report: a test's outcome, and folders as a run leaves them."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from slowfast.ak.classes import ClassTable
+from slowfast.ak.metrics import average_precision, map_by_segment
+from slowfast.config.defaults import get_cfg
+from slowfast.visualization.report import write_report
+
+CLIPS = 60
+NASTY = '</script><b onclick="x()">Würgen & "Schlingen"</b> <!-- 動物'
+NAMES = ["Walking", "Eating", "Keeping still", "Flying", NASTY, "Yawning"]
+SEGMENTS = ["head", "head", "middle", "middle", "tail", "tail"]
+TRAIN_COUNTS = np.array([900, 640, 300, 120, 7, 0])
+
+
+class FakeClips:
+    """A data set as far as the report reads one; clip 1 has a frame that does not decode."""
+
+    def __init__(self, count: int = CLIPS) -> None:
+        self.clips = SimpleNamespace(num_frames=lambda clip: 11 + clip)
+        self.reader = SimpleNamespace(frames=self._frames)
+        self.asked: dict[int, list[int]] = {}
+        self.count = count
+
+    def clip_name(self, index: int) -> str:
+        return f"clip <{index}>"
+
+    def _frames(self, clip, indices):
+        self.asked[clip] = list(indices)
+        if clip == 1:
+            raise OSError("cut off")
+        yield np.full((480, 640, 3), (200, 30 + clip, 10), np.uint8)
+
+
+def scores_and_labels(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Scores that know something of the labels; class 5 has no clip, every other has some."""
+    rng = np.random.default_rng(seed)
+    labels = np.zeros((CLIPS, 6), np.float32)
+    for index, count in enumerate((30, 20, 12, 8, 3, 0)):
+        labels[rng.permutation(CLIPS)[:count], index] = 1
+    scores = rng.random(labels.shape) * 0.7 + 0.3 * labels
+    return scores, labels
+
+
+def outcome(seed: int = 0, **changed) -> SimpleNamespace:
+    scores, labels = scores_and_labels(seed)
+    means = map_by_segment(average_precision(scores, labels), SEGMENTS)
+    stats = {"split": "test_final", "initialisation": "from scratch", "top1_acc": "1.00"}
+    stats |= {key: None if value != value else f"{100 * value:.2f}" for key, value in means.items()}
+    values = {
+        "views": "3 x 3 views",
+        "scores": scores,
+        "targets": labels,
+        "stats": stats,
+        "clips": FakeClips(),
+        "classes": ClassTable(NAMES, SEGMENTS, "by a sheet", TRAIN_COUNTS),
+        "weights": SimpleNamespace(path="checkpoint.pyth", initialisation="from scratch"),
+    }
+    return SimpleNamespace(**values | changed)
+
+
+def configuration(folder: Path, *settings):
+    cfg = get_cfg()
+    cfg.merge_from_list(["OUTPUT_DIR", str(folder), "DATA.MULTI_LABEL", True, *settings])
+    return cfg
+
+
+def write_log(folder: Path, epochs: int = 6) -> None:
+    lines = []
+    for epoch in range(1, epochs + 1):
+        at = f"{epoch}/{epochs}"
+        lines.append({"_type": "train_epoch", "epoch": at, "loss": 1 / epoch, "lr": 0.1 / epoch})
+        if epoch % 2 == 0:
+            maps = {"map": 0.05 * epoch, "map_head": 0.1 * epoch, "map_tail": None}
+            lines.append({"_type": "val_epoch", "epoch": at, **maps})
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "".join(f"json_stats: {json.dumps(line)}\n" for line in lines)
+    (folder / "json_stats.log").write_text(text)
+
+
+def make_run(folder: Path, seed: int = 0, settings=(), **changed) -> Path:
+    """A run's folder with a log and a report; returns the page."""
+    write_log(folder)
+    page = write_report(configuration(folder, *settings), [outcome(seed, **changed)])
+    assert page is not None
+    return page

@@ -1,0 +1,100 @@
+"""The record of a run: what a test leaves for its page."""
+
+import base64
+import json
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from slowfast.datasets.build import build_dataset
+from slowfast.datasets.loader import read_class_table
+from slowfast.visualization.report import write_report
+from slowfast.visualization.report.record import make_record
+from slowfast.visualization.report.stills import SIDE, clip_stills
+
+from .records import NAMES, FakeClips, configuration, make_run, outcome, scores_and_labels
+
+
+def test_what_a_record_holds(tmp_path):
+    page = make_run(tmp_path / "run", settings=["SOLVER.MAX_EPOCH", 7])
+    record = json.loads((page.parent / "report.json").read_text())
+    assert record["name"] == "run"
+    assert record["figures"]["map_tail"] == pytest.approx(record["classes"][4]["ap"], abs=0.01)
+    assert record["chance"]["map_tail"] < record["figures"]["map_tail"]
+    last = record["classes"][5]
+    assert (last["name"], last["segment"], last["train"], last["test"]) == ("Yawning", "tail", 0, 0)
+    assert last["ap"] is None
+    assert [row["name"] for row in record["classes"]] == NAMES
+    assert record["settings"]["SOLVER.MAX_EPOCH"] == ["7", "300"]
+    assert [point["epoch"] for point in record["curves"]["val"]] == [2, 4, 6]
+
+
+def test_stills_are_middle_frames_of_the_clips_that_tell(tmp_path):
+    test = outcome()
+    record = make_record(configuration(tmp_path), [test])
+    scores, labels = scores_and_labels()
+    assert {row["class"] for row in record["worst"]} == {0, 1, 2, 3, 4}
+    for row in record["worst"]:
+        column, carries = scores[:, row["class"]], labels[:, row["class"]] == 1
+        lowest = row["missed"][0]
+        assert column[lowest["clip"]] == column[carries].min()
+        assert lowest["rank"] == (column >= column[lowest["clip"]]).sum()
+        assert column[row["taken"][0]["clip"]] == column[~carries].max()
+    for number, clip in record["clips"].items():
+        assert clip["labels"] == labels[int(number)].nonzero()[0].tolist()
+        assert clip["top"][0][1] == pytest.approx(scores[int(number)].max(), abs=1e-5)
+        assert test.clips.asked[int(number)] == [(11 + int(number)) // 2]
+        assert (clip["still"] is None) == (int(number) == 1)
+    data = next(clip["still"] for clip in record["clips"].values() if clip["still"])
+    jpeg = np.frombuffer(base64.b64decode(data.partition(",")[2]), np.uint8)
+    picture = cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB)
+    assert picture.shape == (SIDE * 3 // 4, SIDE, 3)
+    assert picture[..., 0].mean() > 150 > picture[..., 2].mean()  # red stays red
+
+
+def test_stills_stop_at_their_budget():
+    clips = FakeClips()
+    one = len(clip_stills(clips, [0])[0])
+    assert len(clip_stills(clips, [0, 1, 2, 3, 4], budget=3 * one + 10)) == 3
+    assert clip_stills(object(), [0]) == {}
+
+
+def test_the_data_sets_own_reader_gives_the_stills(tiny_ak, tmp_path):
+    cfg = configuration(tmp_path / "run", *tiny_ak.opts())
+    clips = build_dataset("ak", cfg, "test")
+    labels = np.stack([clips._labels(clips.clips.labels(i)).numpy() for i in range(len(clips))])
+    scores = np.random.default_rng(0).random(labels.shape)
+    test = outcome(clips=clips, scores=scores, targets=labels, classes=read_class_table(cfg))
+    record = make_record(cfg, [test])
+    assert record["clips"]
+    assert all(clip["still"].startswith("data:image/jpeg") for clip in record["clips"].values())
+    assert [row["name"] for row in record["classes"]] == ["0", "1", "2", "3", "4"]
+
+
+def test_without_a_class_table_ids_are_the_names(tmp_path):
+    record = make_record(configuration(tmp_path), [outcome(classes=None)])
+    assert [row["name"] for row in record["classes"]] == list("012345")
+    assert record["classes"][0]["train"] is None
+    assert record["segments"] is None
+
+
+def test_a_report_is_made_only_where_it_is_wanted(tmp_path):
+    for settings in (["TEST.REPORT", False], ["DATA.MULTI_LABEL", False]):
+        assert write_report(configuration(tmp_path / "run", *settings), [outcome()]) is None
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("trouble", ["folder", "scores"])
+def test_a_report_that_fails_is_a_warning(tmp_path, caplog, trouble):
+    test = outcome()
+    if trouble == "folder":
+        (tmp_path / "report").write_text("in the way")
+    else:
+        test.scores = test.scores[:, :2]
+    with caplog.at_level(logging.WARNING):
+        assert write_report(configuration(tmp_path), [test]) is None
+    assert "The report could not be written" in caplog.text
+    assert not Path(tmp_path, "report", "index.html").exists()

@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""Makes the report page of a run, or compares several, from what lies in their folders.
+
+    python tools/report.py output/i3d
+    python tools/report.py output/i3d output/slowfast --out compared.html
+
+Needs neither the data set nor a network. See `slowfast/visualization/report/__init__.py`.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from slowfast.ak.errors import UserError
+from slowfast.visualization.report.page import write_page
+from slowfast.visualization.report.runs import MOST, read_runs
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("runs", nargs="+", metavar="RUN_DIR", help=f"OUTPUT_DIR of a run; up to {MOST}")
+    add(
+        "--out",
+        type=Path,
+        metavar="PAGE",
+        help="file to write (of one run: RUN_DIR/report/index.html; of several: comparison.html)",
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = make_parser().parse_args(argv)
+    one = len(args.runs) == 1
+    usual = Path(args.runs[0], "report", "index.html") if one else Path("comparison.html")
+    try:
+        page = write_page(read_runs(args.runs), args.out or usual)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(page)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
