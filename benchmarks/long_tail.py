@@ -1,0 +1,210 @@
+"""Every loss, sampler and regularisation on the demo data, three seeds each, as one table.
+
+    python benchmarks/long_tail.py output/long_tail
+
+Notable: all ways share one small I3D, one schedule and one set of clips, drawn where they lack;
+they differ in the options that ``WAYS`` lists and in nothing else. A run is a process of
+``tools/run_net.py`` on one thread. What is finished is kept, so that the command may be stopped
+and given again; the table is printed from what there is. How much of a difference is noise is
+estimated from the spread between seeds, of all ways together: three seeds of one way alone say
+next to nothing about it.
+"""
+
+import argparse
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parents[1]
+FIGURES = ("map", "map_head", "map_middle", "map_tail")
+BASELINE = "bce_loss"
+
+# One pathway, 8 frames of 48 pixels: a run takes less than a minute on one core.
+SETTINGS = {
+    "MODEL.MODEL_NAME": "ResNet",
+    "MODEL.ARCH": "i3d",
+    "DATA.INPUT_CHANNEL_NUM": [3],
+    "RESNET.NUM_BLOCK_TEMP_KERNEL": [[2]] * 4,
+    "RESNET.SPATIAL_STRIDES": [[1], [2], [2], [2]],
+    "RESNET.SPATIAL_DILATIONS": [[1]] * 4,
+    "NONLOCAL.LOCATION": [[[]]] * 4,
+    "NONLOCAL.GROUP": [[1]] * 4,
+    "DATA.NUM_FRAMES": 8,
+    "DATA.SAMPLING_RATE": 4,
+    "DATA.TRAIN_JITTER_SCALES": [48, 54],
+    "DATA.TRAIN_CROP_SIZE": 48,
+    "DATA.TEST_CROP_SIZE": 48,
+    "DATA_LOADER.NUM_WORKERS": 0,
+    "TEST.NUM_SPATIAL_CROPS": 1,
+    "LOG_MODEL_INFO": False,
+}
+EPOCHS = 20
+
+# What the published settings say of 24,004 clips and 200 epochs, said of 321 clips and 20 epochs.
+_DRW = {"LOSS.LDAM.STEP_EPOCH": [int(0.8 * EPOCHS)]}
+_TAIL = {"LOSS.EQL.MAX_TAIL_NUM": 20}
+WAYS: dict[str, dict] = {
+    BASELINE: {},
+    "focal_loss, gamma 2": {"MODEL.LOSS_FUNC": "focal_loss", "LOSS.FOCAL_LOSS.GAMMA": 2.0},
+    "LDAM, no DRW": {"MODEL.LOSS_FUNC": "LDAM", "LOSS.LDAM.STEP_EPOCH": [], "LOSS.LDAM.BETA": []},
+    "LDAM, DRW": {"MODEL.LOSS_FUNC": "LDAM", **_DRW},
+    "EQL, gamma 0.00176": {"MODEL.LOSS_FUNC": "EQL", **_TAIL},
+    "EQL, gamma 0.9": {"MODEL.LOSS_FUNC": "EQL", "LOSS.EQL.GAMMA": 0.9, **_TAIL},
+    "class_balanced_bce": {"MODEL.LOSS_FUNC": "class_balanced_bce"},
+    "class_balanced_focal": {"MODEL.LOSS_FUNC": "class_balanced_focal"},
+    "asymmetric_loss": {"MODEL.LOSS_FUNC": "asymmetric_loss"},
+    "distribution_balanced": {"MODEL.LOSS_FUNC": "distribution_balanced"},
+    "logit_adjusted_bce": {"MODEL.LOSS_FUNC": "logit_adjusted_bce"},
+    "class_balanced sampler": {"DATA_LOADER.SAMPLER": "class_balanced"},
+    "square_root sampler": {"DATA_LOADER.SAMPLER": "square_root"},
+    "repeat_factor sampler": {
+        "DATA_LOADER.SAMPLER": "repeat_factor",
+        "DATA_LOADER.REPEAT_THRESHOLD": 0.2,
+    },
+    "distribution_balanced, class_balanced sampler": {
+        "MODEL.LOSS_FUNC": "distribution_balanced",
+        "DATA_LOADER.SAMPLER": "class_balanced",
+    },
+    "mixup": {"MIXUP.ENABLE": True, "MIXUP.CUTMIX_ALPHA": 0.0, "MIXUP.LABEL_SMOOTH_VALUE": 0.0},
+    "label smoothing 0.1": {"LOSS.LABEL_SMOOTHING": 0.1},
+    "colour jitter, random erasing": {"AUG.ENABLE": True, "AUG.AA_TYPE": ""},
+    "RandAugment, random erasing": {"AUG.ENABLE": True},
+}
+# The classifier alone, anew, on the features of the baseline of the same seed.
+SECOND_STAGE = "decoupled: class_balanced classifier"
+WAYS[SECOND_STAGE] = {
+    "TRAIN.CHECKPOINT_SKIP_HEAD": True,
+    "MODEL.DETACH_FINAL_FC": True,
+    "MODEL.FROZEN_BN": True,
+    "DATA_LOADER.SAMPLER": "class_balanced",
+    "SOLVER.WARMUP_EPOCHS": 0,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("output", type=Path, help="folder of the runs, and of the clips")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="fewer to try it out")
+    parser.add_argument("--only", nargs="+", choices=WAYS, metavar="WAY", help="leave out others")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time")
+    args = parser.parse_args()
+
+    data = args.output / "data"
+    subprocess.run([sys.executable, ROOT / "tools" / "make_demo_data.py", data], check=True)
+    ways = args.only or list(WAYS)
+    if SECOND_STAGE in ways and BASELINE not in ways:
+        parser.error(f"{SECOND_STAGE} starts from {BASELINE}; name that one too.")
+    # The second stage last, when what it starts from is trained.
+    tasks = [(way, seed) for seed in range(1, args.seeds + 1) for way in ways]
+    tasks.sort(key=lambda task: task[0] == SECOND_STAGE)
+    with ThreadPoolExecutor(args.jobs) as pool:
+        jobs = [pool.submit(run, args.output, data, *task, args.epochs) for task in tasks]
+        results: dict[str, list[dict]] = {way: [] for way in ways}
+        for (way, _), job in zip(tasks, tqdm(jobs, unit="run"), strict=True):
+            results[way].append(job.result())
+    print(table(results))
+
+
+def run(output: Path, data: Path, way: str, seed: int, epochs: int) -> dict:
+    """The figures (in per cent) of one way with one seed, trained and tested if not done before."""
+    folder = run_folder(output, way, seed)
+    summary = folder / "scores.json"
+    if not summary.exists():
+        settings = {
+            **SETTINGS,
+            "DATA.PATH_TO_DATA_DIR": data / "annot",
+            "DATA.PATH_PREFIX": data / "image",
+            "SOLVER.MAX_EPOCH": epochs,
+            "TRAIN.EVAL_PERIOD": epochs,
+            "TRAIN.CHECKPOINT_PERIOD": epochs,
+            "RNG_SEED": seed,
+            "OUTPUT_DIR": folder,
+            **WAYS[way],
+        }
+        if way == SECOND_STAGE:
+            first = run_folder(output, BASELINE, seed) / "checkpoints"
+            settings["TRAIN.CHECKPOINT_FILE_PATH"] = max(first.glob("checkpoint_epoch_*.pyth"))
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "terminal.txt").open("w") as log:
+            subprocess.run(
+                [
+                    *(sys.executable, ROOT / "tools" / "run_net.py"),
+                    *("--cfg", ROOT / "configs" / "AK" / "DEMO.yaml", "--opts"),
+                    *(str(word) for setting in settings.items() for word in setting),
+                ],
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+    if not summary.exists():
+        sys.exit(f"{way}, seed {seed}: the run failed; {folder / 'terminal.txt'} says why.")
+    figures = json.loads(summary.read_text())
+    return {name: float(figures[name]) for name in FIGURES}
+
+
+def run_folder(output: Path, way: str, seed: int) -> Path:
+    """Where a run's checkpoints, log and results lie."""
+    return output / re.sub(r"[^\w.]+", "_", way) / f"seed_{seed}"
+
+
+def table(results: dict[str, list[dict]]) -> str:
+    """Mean and standard deviation over the seeds of each way, in Markdown, the best tail first.
+
+    ``*`` marks a difference from ``BASELINE`` that is larger than noise makes it (see `noise`).
+    """
+    values = {
+        way: np.array([[figures[name] for name in FIGURES] for figures in runs])
+        for way, runs in results.items()
+    }
+    spread, least = noise(list(values.values()))
+    base = values[BASELINE].mean(0) if BASELINE in values else np.nan
+    heads = [name.removeprefix("map_").replace("map", "overall") for name in FIGURES]
+    lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
+    for way in sorted(values, key=lambda way: -values[way][:, -1].mean()):
+        mean = values[way].mean(0)
+        deviation = values[way].std(0, ddof=1) if len(values[way]) > 1 else np.zeros(len(FIGURES))
+        marks = np.where(np.abs(mean - base) > least, " *", "")
+        cells = [
+            f"{m:.1f} ± {d:.1f}{mark}" for m, d, mark in zip(mean, deviation, marks, strict=True)
+        ]
+        lines.append(f"| {way} | " + " | ".join(cells) + " |")
+    told = {"Spread of one run": spread, f"Least difference from {BASELINE} marked *": least}
+    for title, numbers in told.items():
+        words = (f"{head} {number:.1f}" for head, number in zip(heads, numbers, strict=True))
+        lines += ["", f"{title}: {', '.join(words)}."]
+    return "\n".join(lines)
+
+
+def noise(values: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """How far figures swing with the seed alone.
+
+    Args:
+        values: of each way, (seeds, figures).
+
+    Returns:
+        The standard deviation of a run, pooled over all ways (each has its own mean, all are taken
+        to have one variance), and the difference of two means that is significant by Student's t
+        at 5 % over all comparisons with the baseline together (Bonferroni). nan with one seed.
+    """
+    freedom = sum(len(runs) - 1 for runs in values)
+    if not freedom:
+        return (np.full(values[0].shape[1], np.nan),) * 2
+    spread = np.sqrt(sum(((runs - runs.mean(0)) ** 2).sum(0) for runs in values) / freedom)
+    comparisons = max(1, (len(values) - 1) * values[0].shape[1])
+    quantile = stats.t.ppf(1 - 0.05 / 2 / comparisons, freedom)
+    return spread, quantile * spread * math.sqrt(2 / min(len(runs) for runs in values))
+
+
+if __name__ == "__main__":
+    main()
