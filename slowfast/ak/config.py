@@ -149,6 +149,7 @@ KEYS: dict[str, AkKey] = {
         1000,
         "Resamples of the test clips from which the 95 % interval of each mAP is taken "
         "(`interval_map` and so on in json_stats and in the results). 0: none.",
+        low=0,
     ),
     "TEST.MORE_METRICS": AkKey(
         False,

@@ -339,8 +339,6 @@ def _weights(cfg: CfgNode) -> Iterator[Finding]:
 
 
 def _results(cfg: CfgNode) -> Iterator[Finding]:
-    if cfg.TEST.BOOTSTRAP < 0:
-        yield "TEST.BOOTSTRAP", "expected a number of resamples, such as 1000, or 0 for none"
     path = cfg.TEST.SAVE_RESULTS_PATH
     if not path or not cfg.TEST.ENABLE:
         return

@@ -95,6 +95,17 @@ def _plain_loss(cfg: CfgNode) -> Iterator[Finding]:
         )
 
 
+def _twice_balanced(cfg: CfgNode) -> Iterator[Finding]:
+    weighted = ("class_balanced_bce", "class_balanced_focal")
+    if (
+        cfg.TRAIN.ENABLE
+        and cfg.MODEL.LOSS_FUNC in weighted
+        and cfg.DATA_LOADER.SAMPLER != "shuffle"
+    ):
+        words = f"re-balances the classes, and {shown(cfg, 'MODEL.LOSS_FUNC')} does so once more"
+        yield "DATA_LOADER.SAMPLER", f"{words}; one of the two is the usual way"
+
+
 def _frozen_features(cfg: CfgNode) -> Iterator[Finding]:
     if not (cfg.TRAIN.ENABLE and cfg.MODEL.DETACH_FINAL_FC):
         return
@@ -118,5 +129,6 @@ DOUBTS = (
     _chosen_on_the_test,
     _growing_loss,
     _plain_loss,
+    _twice_balanced,
     _frozen_features,
 )

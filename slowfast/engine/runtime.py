@@ -63,12 +63,13 @@ def describe_run(cfg: CfgNode, initialisation: str) -> None:
     """
     global_batch = cfg.TRAIN.BATCH_SIZE * cfg.NUM_SHARDS
     started = "scratch" if initialisation == "from scratch" else "kinetics"
-    group = norm_group(cfg, distributed.get_world_size())
     facts = [
         ("global batch", global_batch, cfg.RECIPE.GLOBAL_BATCH, "clips"),
-        ("norm group", group, cfg.RECIPE.NORM_GROUP, "clips"),
         ("learning rate", cfg.SOLVER.BASE_LR, cfg.RECIPE.BASE_LR, ""),
     ]
+    if not cfg.MODEL.FROZEN_BN:
+        group = norm_group(cfg, distributed.get_world_size())
+        facts.insert(1, ("norm group", group, cfg.RECIPE.NORM_GROUP, "clips"))
     logger.info(
         "This run: "
         + ", ".join(f"{name} {value:g} {unit}".rstrip() for name, value, _, unit in facts)

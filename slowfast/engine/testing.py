@@ -68,8 +68,9 @@ def test(cfg: CfgNode) -> None:
         save_results(run, outcome, several=len(runs) > 1)
         outcomes.append(outcome)
     if distributed.is_master_proc():
+        if page := write_report(cfg, outcomes):
+            outcomes[-1].files["report"] = page
         report(cfg, outcomes)
-        write_report(cfg, outcomes)
 
 
 def measure(

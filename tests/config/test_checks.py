@@ -281,6 +281,11 @@ def test_switched_off_is_never_refused():
             "is 79",
         ),
         (
+            {"MODEL.LOSS_FUNC": "class_balanced_bce", "DATA_LOADER.SAMPLER": "square_root"},
+            "DATA_LOADER.SAMPLER = square_root: re-balances the classes, and MODEL.LOSS_FUNC "
+            "class_balanced_bce does so once more",
+        ),
+        (
             {"MODEL.DETACH_FINAL_FC": True, "MODEL.FROZEN_BN": True},
             "MODEL.DETACH_FINAL_FC = True: freezes weights that are random; name those to keep",
         ),

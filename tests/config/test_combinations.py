@@ -17,10 +17,6 @@ CONTRADICTIONS = [
         "TRAIN.ENABLE = False: and TEST.ENABLE is False too: nothing is left to do; switch one on",
     ),
     (
-        {"TEST.BOOTSTRAP": -1},
-        "TEST.BOOTSTRAP = -1: expected a number of resamples, such as 1000, or 0 for none",
-    ),
-    (
         {"TEST.WEIGHTS": "best", "TEST.CHECKPOINT_FILE_PATH": "a.pyth"},
         "TEST.WEIGHTS = best: and TEST.CHECKPOINT_FILE_PATH a.pyth: one of them names what is "
         "tested; take TEST.WEIGHTS last, or leave the path empty",

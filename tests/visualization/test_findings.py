@@ -1,13 +1,10 @@
 """Confused pairs, weakest classes and chance, by examples worked out by hand."""
 
 import numpy as np
-import pytest
 
-from slowfast.ak.metrics import average_precision
 from slowfast.visualization.report.findings import (
     Pair,
     confused_pairs,
-    expected_ap,
     telling_clips,
     worst_classes,
 )
@@ -53,21 +50,3 @@ def test_telling_clips():
     labels = np.array([1, 1, 0, 0, 1])
     assert telling_clips(scores, labels, each=2) == ([1, 4], [2, 3])
     assert telling_clips(scores, np.zeros(5), each=1) == ([], [0])
-
-
-@pytest.mark.parametrize(("positives", "clips"), [(1, 1), (1, 7), (3, 8), (8, 8), (2, 2)])
-def test_expected_ap_is_the_mean_over_all_orders(positives, clips):
-    from itertools import combinations
-
-    scores = -np.arange(clips, dtype=float)[:, None]
-    every = []
-    for chosen in combinations(range(clips), positives):
-        labels = np.zeros((clips, 1))
-        labels[list(chosen)] = 1
-        every.append(average_precision(scores, labels)[0])
-    assert expected_ap(np.array([positives]), clips)[0] == pytest.approx(np.mean(every), abs=1e-12)
-
-
-def test_no_chance_without_a_positive_or_a_clip():
-    assert np.isnan(expected_ap(np.array([0]), 5)).all()
-    assert np.isnan(expected_ap(np.array([0, 0]), 0)).all()

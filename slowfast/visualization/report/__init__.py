@@ -48,5 +48,4 @@ def write_report(cfg, tests: Sequence[Tested]) -> Path | None:
             *(folder, type(error).__name__, error),
         )
         return None
-    logger.info("Report: %s", page)
     return page

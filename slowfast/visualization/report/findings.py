@@ -76,18 +76,3 @@ def telling_clips(
     order = np.argsort(scores, kind="stable")
     carries = labels.astype(bool)[order]
     return order[carries][:each].tolist(), order[~carries][::-1][:each].tolist()
-
-
-def expected_ap(positives: np.ndarray, clips: int) -> np.ndarray:
-    """Average precision that random scores are expected to reach, nan without a positive.
-
-    At rank k a random order has a positive with probability p/n, and then 1 + (k-1)(p-1)/(n-1) of
-    them so far; summed over ranks that is (H_n + (n - H_n)(p-1)/(n-1)) / n, H_n being the n-th
-    harmonic number (Bestgen, "Exact expected average precision of the random baseline", 2015).
-    """
-    positives = np.asarray(positives, dtype=np.float64)
-    if clips == 0:
-        return np.full(positives.shape, np.nan)
-    harmonic = (1 / np.arange(1, clips + 1)).sum()
-    slope = (positives - 1) / max(1, clips - 1)
-    return np.where(positives > 0, (harmonic + slope * (clips - harmonic)) / clips, np.nan)

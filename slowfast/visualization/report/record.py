@@ -14,14 +14,14 @@ import numpy as np
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.classes import ClassTable
-from slowfast.ak.metrics import average_precision, map_by_segment
+from slowfast.ak.metrics import average_precision, chance_average_precision, map_by_segment
+from slowfast.ak.per_class import class_results
 from slowfast.config.defaults import get_cfg
 from slowfast.config.merge import dotted_keys
 from slowfast.config.provenance import get
 from slowfast.visualization.report.curves import figures, read_log, test_figures
 from slowfast.visualization.report.findings import (
     confused_pairs,
-    expected_ap,
     telling_clips,
     worst_classes,
 )
@@ -111,26 +111,25 @@ def _per_cent(fraction: float) -> float | None:
 
 def _chance(labels: np.ndarray, segments: Sequence[str] | None) -> dict[str, float | None]:
     """What random scores are expected to reach, for the figures that the test has."""
-    expected = expected_ap(labels.sum(axis=0), len(labels))
-    chance = map_by_segment(expected, segments)
-    chance["map_micro"] = float(expected_ap(labels.sum(), labels.size))
+    chance = map_by_segment(chance_average_precision(labels.sum(axis=0), len(labels)), segments)
+    chance["map_micro"] = float(chance_average_precision(labels.sum(), labels.size))
     return {key: _per_cent(value) for key, value in chance.items()}
 
 
 def _class_rows(ap: np.ndarray, labels: np.ndarray, table: ClassTable | None) -> list[dict]:
-    expected = expected_ap(labels.sum(axis=0), len(labels))
-    counts = table.train_counts if table else None
+    tested = labels.sum(axis=0)
+    chance = chance_average_precision(tested, len(labels))
     return [
         {
-            "id": index,
-            "name": table.names[index] if table else str(index),
-            "segment": table.segments[index] if table else "",
-            "train": None if counts is None else int(counts[index]),
-            "test": int(labels[:, index].sum()),
-            "ap": _per_cent(ap[index]),
-            "chance": _per_cent(expected[index]),
+            "id": row.id,
+            "name": row.name,
+            "segment": row.segment,
+            "train": row.training_count,
+            "test": row.test_count,
+            "ap": _per_cent(row.ap),
+            "chance": _per_cent(chance[row.id]),
         }
-        for index in range(len(ap))
+        for row in class_results(ap, tested, table)
     ]
 
 
