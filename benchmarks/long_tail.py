@@ -5,9 +5,8 @@
 Notable: all ways share one small I3D, one schedule and one set of clips, drawn where they lack;
 they differ in the options that ``WAYS`` lists and in nothing else. A run is a process of
 ``tools/run_net.py`` on one thread. What is finished is kept, so that the command may be stopped
-and given again; the table is printed from what there is. How much of a difference is noise is
-estimated from the spread between seeds, of all ways together: three seeds of one way alone say
-next to nothing about it.
+and given again. How much of a difference is noise is estimated from all runs together: three seeds
+of one way alone say next to nothing about it.
 """
 
 import argparse
@@ -162,48 +161,54 @@ def table(results: dict[str, list[dict]]) -> str:
     """Mean and standard deviation over the seeds of each way, in Markdown, the best tail first.
 
     ``*`` marks a difference from ``BASELINE`` that is larger than noise makes it (see `noise`).
+
+    Args:
+        results: of each way the figures of its runs, in the order of the seeds.
     """
-    values = {
-        way: np.array([[figures[name] for name in FIGURES] for figures in runs])
-        for way, runs in results.items()
-    }
-    spread, least = noise(list(values.values()))
-    base = values[BASELINE].mean(0) if BASELINE in values else np.nan
+    ways = sorted(results, key=lambda way: -np.mean([run["map_tail"] for run in results[way]]))
+    values = np.array([[[run[name] for name in FIGURES] for run in results[way]] for way in ways])
+    means = values.mean(axis=1)
+    deviations = values.std(axis=1, ddof=1) if values.shape[1] > 1 else np.zeros_like(means)
+    spread, least = noise(values)
+    base = means[ways.index(BASELINE)] if BASELINE in ways else np.nan
+    marks = np.where(np.abs(means - base) > least, " *", "")
     heads = [name.removeprefix("map_").replace("map", "overall") for name in FIGURES]
     lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
-    for way in sorted(values, key=lambda way: -values[way][:, -1].mean()):
-        mean = values[way].mean(0)
-        deviation = values[way].std(0, ddof=1) if len(values[way]) > 1 else np.zeros(len(FIGURES))
-        marks = np.where(np.abs(mean - base) > least, " *", "")
-        cells = [
-            f"{m:.1f} ± {d:.1f}{mark}" for m, d, mark in zip(mean, deviation, marks, strict=True)
-        ]
+    for way, *row in zip(ways, means, deviations, marks, strict=True):
+        cells = [f"{m:.1f} ± {d:.1f}{mark}" for m, d, mark in zip(*row, strict=True)]
         lines.append(f"| {way} | " + " | ".join(cells) + " |")
-    told = {"Spread of one run": spread, f"Least difference from {BASELINE} marked *": least}
+    told = {
+        "Spread of a run about its way and its seed": spread,
+        f"Least difference from {BASELINE} marked *": least,
+    }
     for title, numbers in told.items():
         words = (f"{head} {number:.1f}" for head, number in zip(heads, numbers, strict=True))
         lines += ["", f"{title}: {', '.join(words)}."]
     return "\n".join(lines)
 
 
-def noise(values: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """How far figures swing with the seed alone.
+def noise(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far figures swing where neither the way nor the seed explains it.
+
+    All ways start from the same weights and see the same order of clips with the same seed, so a
+    seed that is bad for one is bad for most: randomised blocks. What is left of a run once its
+    way's and its seed's mean are taken off is noise, of one variance for all.
 
     Args:
-        values: of each way, (seeds, figures).
+        values: (ways, seeds, figures).
 
     Returns:
-        The standard deviation of a run, pooled over all ways (each has its own mean, all are taken
-        to have one variance), and the difference of two means that is significant by Student's t
-        at 5 % over all comparisons with the baseline together (Bonferroni). nan with one seed.
+        The standard deviation of that, and the difference from the baseline that is significant
+        by Student's t at 5 %, over all ways together (Bonferroni); nan with one way or one seed.
     """
-    freedom = sum(len(runs) - 1 for runs in values)
+    ways, seeds, figures = values.shape
+    freedom = (ways - 1) * (seeds - 1)
     if not freedom:
-        return (np.full(values[0].shape[1], np.nan),) * 2
-    spread = np.sqrt(sum(((runs - runs.mean(0)) ** 2).sum(0) for runs in values) / freedom)
-    comparisons = max(1, (len(values) - 1) * values[0].shape[1])
-    quantile = stats.t.ppf(1 - 0.05 / 2 / comparisons, freedom)
-    return spread, quantile * spread * math.sqrt(2 / min(len(runs) for runs in values))
+        return (np.full(figures, np.nan),) * 2
+    rest = values - values.mean(1, keepdims=True) - values.mean(0) + values.mean((0, 1))
+    spread = np.sqrt((rest**2).sum((0, 1)) / freedom)
+    quantile = stats.t.ppf(1 - 0.05 / 2 / (ways - 1), freedom)
+    return spread, quantile * spread * math.sqrt(2 / seeds)
 
 
 if __name__ == "__main__":
