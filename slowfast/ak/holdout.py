@@ -11,6 +11,7 @@ A hold-out is a text file of clip names, one a line; lines that begin with # are
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,23 @@ def chosen_on(cfg) -> str:
     return f"hold-out {cfg.AK.HOLDOUT}" if cfg.AK.HOLDOUT else "the test set (val.csv)"
 
 
+def fingerprint(cfg) -> str:
+    """Tells hold-outs apart by the clips they name, wherever their files lie; "" without one.
+
+    Raises UserError where the file cannot be read.
+    """
+    if not cfg.AK.HOLDOUT:
+        return ""
+    names = "\n".join(sorted(_read_names(cfg.AK.HOLDOUT)))
+    return hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()[:16]
+
+
 def stratified_holdout(labels: np.ndarray, share: float, seed: int = 0) -> np.ndarray:
     """Chooses about a share of the clips, and of the clips of each class.
 
     Args:
         labels: (N, C) of 0 and 1.
-        share: of the clips, above 0 and below 1. Rare classes make it a little more.
+        share: of the clips, above 0 and below 1; rare classes shift it a little.
 
     Returns:
         (N,) bool, True for what is held out; the same for the same arguments.
@@ -102,17 +114,7 @@ def read_holdout(path: str | Path, clips: ClipList) -> np.ndarray:
     Raises:
         UserError: there is no such file, it names none of the clips, all of them, or others.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
-    except OSError as error:
-        raise UserError(
-            f"AK.HOLDOUT: {path} cannot be read ({error.strerror}). tools/make_holdout.py makes "
-            "one; empty, the key holds nothing out."
-        ) from None
-    lines = text.splitlines()
-    names = {line.strip() for line in lines if line.strip() and not line.startswith("#")}
-    if not names:
-        raise UserError(f"AK.HOLDOUT: {path} names no clip; tools/make_holdout.py makes one.")
+    names = _read_names(path)
     held_out = np.array([clips.name(i) in names for i in range(len(clips))])
     if unknown := names - {clips.name(i) for i in held_out.nonzero()[0]}:
         some = ", ".join(sorted(unknown)[:_NAMED]) + (", ..." if len(unknown) > _NAMED else "")
@@ -124,3 +126,18 @@ def read_holdout(path: str | Path, clips: ClipList) -> np.ndarray:
     if held_out.all():
         raise UserError(f"AK.HOLDOUT: {path} holds out all clips of {clips.path}; none is left.")
     return held_out
+
+
+def _read_names(path: str | Path) -> set[str]:
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise UserError(
+            f"AK.HOLDOUT: {path} cannot be read ({error.strerror}). tools/make_holdout.py makes "
+            "one; empty, the key holds nothing out."
+        ) from None
+    lines = text.splitlines()
+    names = {line.strip() for line in lines if line.strip() and not line.startswith("#")}
+    if not names:
+        raise UserError(f"AK.HOLDOUT: {path} names no clip; tools/make_holdout.py makes one.")
+    return names

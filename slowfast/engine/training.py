@@ -77,7 +77,17 @@ def train(cfg: CfgNode) -> None:
     describe_run(cfg, initialisation)
 
     train_meter = TrainMeter(len(train_loader), cfg)
-    val_meter = ValMeter(len(val_loader), cfg, checkpoint.best_so_far(cfg))
+    taken_up = checkpoint.evaluations_so_far(cfg)
+    val_meter = ValMeter(len(val_loader), cfg, taken_up)
+
+    def evaluate_epoch(epoch: int) -> dict:
+        figures = evaluate(cfg, epoch, val_loader, model, to_input, val_meter, classes)
+        checkpoint.save_evaluation(cfg, model, val_meter.best, initialisation)
+        return figures
+
+    if taken_up and taken_up.evaluated < start_epoch and misc.is_eval_epoch(cfg, start_epoch - 1):
+        logger.info(f"The run was stopped before it had evaluated epoch {start_epoch}.")
+        evaluate_epoch(start_epoch - 1)
     if start_epoch >= cfg.SOLVER.MAX_EPOCH:
         logger.info(f"All {cfg.SOLVER.MAX_EPOCH} epochs are trained already; nothing to do.")
 
@@ -107,9 +117,7 @@ def train(cfg: CfgNode) -> None:
                 initialisation=initialisation,
             )
         if evaluates:
-            figures |= evaluate(cfg, epoch, val_loader, model, to_input, val_meter, classes)
-            if cfg.TRAIN.KEEP_BEST and val_meter.improved:
-                checkpoint.save_best(cfg, model, val_meter.best, initialisation)
+            figures |= evaluate_epoch(epoch)
         logger.info(epoch_line(figures))
         waited += figures["dt_data"] * len(train_loader)
     if start_epoch < cfg.SOLVER.MAX_EPOCH:

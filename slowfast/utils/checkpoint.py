@@ -5,6 +5,7 @@ written and read stands in ``checkpoint_file``, what a file hands on to a model 
 which weights a run starts from in ``starting_weights``.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.holdout import fingerprint
 from slowfast.utils import distributed, logging, starting_weights
 from slowfast.utils.best import Best
 from slowfast.utils.checkpoint_file import (
@@ -22,6 +24,7 @@ from slowfast.utils.checkpoint_file import (
     get_last_checkpoint,
     get_path_to_best,
     get_path_to_checkpoint,
+    get_path_to_evaluations,
     has_checkpoint,
     read_checkpoint,
     write_whole,
@@ -36,8 +39,8 @@ from slowfast.utils.weights import to_plain_batch_norm, unwrap
 
 __all__ = [
     "LoadedWeights",
-    "best_so_far",
     "check_writable",
+    "evaluations_so_far",
     "get_checkpoint_dir",
     "get_last_checkpoint",
     "get_path_to_best",
@@ -49,8 +52,8 @@ __all__ = [
     "load_test_checkpoint",
     "load_train_checkpoint",
     "read_checkpoint",
-    "save_best",
     "save_checkpoint",
+    "save_evaluation",
 ]
 
 logger = logging.get_logger(__name__)
@@ -109,33 +112,46 @@ def save_checkpoint(
     return path
 
 
-def save_best(cfg: CfgNode, model: nn.Module, best: Best, initialisation: str) -> None:
-    """Writes the weights of the best evaluation so far, in place of those before, with what makes
-    it the best. They are there to be tested: no optimizer comes along.
+def save_evaluation(cfg: CfgNode, model: nn.Module, best: Best, initialisation: str) -> None:
+    """Writes down that an evaluation was made, and, where it is the best so far and
+    TRAIN.KEEP_BEST, its weights in place of those before. They are there to be tested: no
+    optimizer comes along.
 
     Raises:
-        UserError: it cannot be written. The one before is whole then.
+        UserError: it cannot be written. What was there before is whole then.
     """
-    if distributed.is_master_proc():
+    if not distributed.is_master_proc():
+        return
+    if cfg.TRAIN.KEEP_BEST and best.epoch == best.evaluated:
         content = _weights(model, best.epoch - 1, cfg, initialisation) | {"best": best.saved()}
         write_whole(content, Path(get_path_to_best(cfg.OUTPUT_DIR)))
+    # After the weights: stopped between the two, a run makes this evaluation again.
+    path = Path(get_path_to_evaluations(cfg.OUTPUT_DIR))
+    temporary = path.with_suffix(".new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(best.saved()) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}).") from None
 
 
-def best_so_far(cfg: CfgNode) -> Best:
-    """The best evaluation that a run takes up, where it is resumed and has one; else none yet.
+def evaluations_so_far(cfg: CfgNode) -> Best | None:
+    """Best and last evaluation of the run that this one takes up; None where it takes up none.
 
     Raises:
-        UserError: the file cannot be read.
+        UserError: the file that tells them cannot be read.
     """
-    path = Path(get_path_to_best(cfg.OUTPUT_DIR))
-    resumes = cfg.TRAIN.AUTO_RESUME and has_checkpoint(cfg.OUTPUT_DIR, cfg.TASK)
-    if not (resumes and path.is_file()):
-        return Best.of_run(cfg)
+    if not (cfg.TRAIN.AUTO_RESUME and has_checkpoint(cfg.OUTPUT_DIR, cfg.TASK)):
+        return None
+    path = Path(get_path_to_evaluations(cfg.OUTPUT_DIR))
     try:
-        return Best.of_run(cfg, read_checkpoint(path, lazily=True).get("best"))
-    except UserError as error:
+        saved = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return Best.of_run(cfg, saved)
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
-            f"{error} Move it away to go on: the next evaluation is then the best so far."
+            f"{path}: cannot be read as a record of evaluations: {error}. Move it away to go on: "
+            "the next evaluation is then the best so far."
         ) from None
 
 
@@ -147,6 +163,7 @@ def _weights(model: nn.Module, epoch: int, cfg: CfgNode, initialisation: str) ->
         "model_state": to_plain_batch_norm(state),
         "cfg": cfg.dump(),
         "initialisation": initialisation,
+        "holdout": fingerprint(cfg),
     }
     if splits := {name: value for name, value in state.items() if ".split_bn." in name}:
         content["split_bn_state"] = splits

@@ -45,6 +45,11 @@ def get_path_to_best(path_to_job: str | Path) -> str:
     return str(Path(get_checkpoint_dir(path_to_job)) / "best.pyth")
 
 
+def get_path_to_evaluations(path_to_job: str | Path) -> str:
+    """The file that says which evaluation was the last, and which the best."""
+    return str(Path(get_checkpoint_dir(path_to_job)) / "evaluations.json")
+
+
 def get_last_checkpoint(path_to_job: str | Path, task: str = "") -> str | None:
     """The checkpoint of the last epoch in OUTPUT_DIR, None where there is none."""
     folder = Path(get_checkpoint_dir(path_to_job))

@@ -154,12 +154,10 @@ class ValMeter(_EpochMeter):
 
     Attributes:
         best: the best evaluation so far.
-        improved: whether that is the last one that was logged.
     """
 
     def __init__(self, max_iter: int, cfg: CfgNode, best: Best | None = None) -> None:
         self.best = best or Best.of_run(cfg)
-        self.improved = False
         super().__init__(max_iter, cfg)
 
     def reset(self) -> None:
@@ -192,8 +190,7 @@ class ValMeter(_EpochMeter):
         else:
             top1, top5 = topk_errors(preds, labels, (1, 5))
             figures = {"top1_err": float(top1), "top5_err": float(top5)}
-        before, self.best = self.best, self.best.or_better(cur_epoch + 1, figures)
-        self.improved = self.best is not before
+        self.best = self.best.or_better(cur_epoch + 1, figures)
         return self._log("val_epoch", cur_epoch, **self._means(), **figures, **self.best.stats())
 
 

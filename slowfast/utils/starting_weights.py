@@ -8,6 +8,7 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.holdout import fingerprint
 from slowfast.utils import logging
 from slowfast.utils.checkpoint_file import (
     file_exists,
@@ -68,6 +69,11 @@ def load_train_checkpoint(
     last = get_last_checkpoint(cfg.OUTPUT_DIR, cfg.TASK)
     if cfg.TRAIN.AUTO_RESUME and last:
         loaded = _load_own(cfg, last, model, optimizer, scaler)
+        if other := _other_holdout(cfg, loaded):
+            raise UserError(
+                f"{loaded.path}: {other}. Set AK.HOLDOUT as it was to go on, or name another "
+                "OUTPUT_DIR to train anew."
+            )
         logger.info(f"Resumed after epoch {loaded.epoch + 1}: {loaded.path}")
         return loaded.epoch + 1
     if last:
@@ -197,21 +203,43 @@ def _load_named(
     )
     if optimizer is not None:
         _tell_of_partial_fit(cfg, loaded)
+        if cfg.AK.HOLDOUT and (other := _other_holdout(cfg, loaded)):
+            logger.warning(
+                f"{loaded.path}: {other}. Where that was on this list, what is chosen on the "
+                "hold-out is chosen on clips that were trained on."
+            )
     return loaded
+
+
+def _other_holdout(cfg: CfgNode, loaded: LoadedWeights) -> str:
+    """In words, that weights were trained with other clips held out; "" where not, or not known."""
+    if loaded.extra.get("holdout", fingerprint(cfg)) == fingerprint(cfg):
+        return ""
+    path = saved_settings(loaded.extra.get("cfg", ""), "AK").get("HOLDOUT")
+    held_out = f"the clips of {path} held out" if path else "no clips held out"
+    wanted = f"AK.HOLDOUT is {cfg.AK.HOLDOUT}" if cfg.AK.HOLDOUT else "AK.HOLDOUT is empty"
+    return f"was trained with {held_out}, and {wanted}"
 
 
 def _tell_of_partial_fit(cfg: CfgNode, loaded: LoadedWeights) -> None:
     """Warns where a file for training holds a part of the model only, or refuses it.
 
     Raises:
-        UserError: it holds less than half of it, and nobody said that weights alone are wanted.
+        UserError: it holds less than half of it, and nobody said that weights alone are wanted;
+            or it lacks some of what MODEL.DETACH_FINAL_FC freezes.
     """
     weights_alone = cfg.TRAIN.CHECKPOINT_EPOCH_RESET or cfg.TRAIN.CHECKPOINT_SKIP_HEAD
     share = loaded.report.share_outside_head
+    if cfg.MODEL.DETACH_FINAL_FC and share < 1:
+        raise UserError(
+            f"{loaded.path}: holds {share:.0%} of this model's entries outside the head, and "
+            f"MODEL.DETACH_FINAL_FC would keep the others as random as they are.\n{loaded.report}\n"
+            "Name a checkpoint of this very network."
+        )
     if share < 0.5:
         found = f"{loaded.path}: holds {share:.0%} of this model's entries outside the head"
         check = "Check MODEL.ARCH, MODEL.MODEL_NAME and RESNET.DEPTH, or name another file"
-        if not weights_alone:
+        if not cfg.TRAIN.CHECKPOINT_EPOCH_RESET:
             raise UserError(
                 f"{found}, less than half.\n{loaded.report}\n{check}. To start from what matches "
                 "all the same, set TRAIN.CHECKPOINT_EPOCH_RESET True."

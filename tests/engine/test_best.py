@@ -11,6 +11,7 @@ from slowfast.engine import test as run_test
 from slowfast.engine import training
 from slowfast.engine.training import train
 from slowfast.utils import checkpoint
+from tests.engine.test_training import stats
 
 
 @pytest.fixture
@@ -21,8 +22,7 @@ def evaluations(monkeypatch):
         found = iter(values)
 
         def evaluate(cfg, epoch, loader, model, to_input, meter, classes):
-            before, meter.best = meter.best, meter.best.or_better(epoch + 1, {"map": next(found)})
-            meter.improved = meter.best is not before
+            meter.best = meter.best.or_better(epoch + 1, {"map": next(found)})
             return {"map": meter.best.value}
 
         monkeypatch.setattr(training, "evaluate", evaluate)
@@ -46,6 +46,7 @@ def test_the_best_is_kept_over_a_resume(small_cfg, evaluations):
         "chosen_on": "the test set (val.csv)",
         "epoch": 2,
         "value": 0.5,
+        "evaluated": 2,
     }
     second = torch.load(
         Path(cfg.OUTPUT_DIR, "checkpoints/checkpoint_epoch_00002.pyth"), weights_only=True
@@ -61,15 +62,65 @@ def test_the_best_is_kept_over_a_resume(small_cfg, evaluations):
     assert best(cfg)["best"]["value"] == 0.1, "another run's best is not this one's"
 
 
-def test_a_best_chosen_elsewhere_is_not_taken_up(small_cfg, evaluations, tmp_path):
-    evaluations(0.9)
-    train(small_cfg(**{"SOLVER.MAX_EPOCH": 1}))
-    (tmp_path / "h.txt").write_text("t0\nt1\n")
-    evaluations(0.4)
-    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 2, "AK.HOLDOUT": str(tmp_path / "h.txt")})
+def test_the_first_of_two_equal_evaluations_is_the_best(small_cfg, evaluations):
+    evaluations(0.5, 0.5)
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 2})
     train(cfg)
-    kept = best(cfg)["best"]
-    assert (kept["value"], kept["chosen_on"]) == (0.4, f"hold-out {tmp_path}/h.txt")
+    assert best(cfg)["best"]["epoch"] == 1
+
+
+def test_a_run_is_not_taken_up_with_other_clips_held_out(small_cfg, tmp_path):
+    """They would have been trained on, and the best be chosen on them."""
+    one, same, other = (tmp_path / name for name in ("one.txt", "same.txt", "other.txt"))
+    one.write_text("t0\nt1\n")
+    same.write_text("# moved\nt1\nt0\n")
+    other.write_text("t0\nt2\n")
+    train(small_cfg(**{"SOLVER.MAX_EPOCH": 1, "AK.HOLDOUT": str(one)}))
+    train(small_cfg(**{"SOLVER.MAX_EPOCH": 2, "AK.HOLDOUT": str(same)}))
+    for path, words in [(str(other), "is .*other.txt"), ("", "is empty")]:
+        with pytest.raises(UserError, match=f"the clips of .* held out, and AK.HOLDOUT {words}"):
+            train(small_cfg(**{"SOLVER.MAX_EPOCH": 3, "AK.HOLDOUT": path}))
+
+
+def test_weights_that_saw_the_hold_out_are_warned_of(small_cfg, tmp_path):
+    first = small_cfg("first", **{"SOLVER.MAX_EPOCH": 1})
+    train(first)
+    (tmp_path / "h.txt").write_text("t0\nt1\n")
+    settings = {
+        "SOLVER.MAX_EPOCH": 1,
+        "TRAIN.CHECKPOINT_FILE_PATH": checkpoint.get_last_checkpoint(first.OUTPUT_DIR),
+        "TRAIN.CHECKPOINT_EPOCH_RESET": True,
+    }
+    for name, held_out in [("plain", ""), ("held", str(tmp_path / "h.txt"))]:
+        second = small_cfg(name, **{**settings, "AK.HOLDOUT": held_out})
+        train(second)
+        log = Path(second.OUTPUT_DIR, "stdout.log").read_text()
+        assert ("was trained with no clips held out, and AK.HOLDOUT is" in log) == bool(held_out)
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_an_evaluation_that_was_cut_off_is_made_up_for(small_cfg, monkeypatch, last):
+    settings = {"SOLVER.MAX_EPOCH": 1 if last else 2, "TEST.WEIGHTS": "best"}
+    whole, parts = small_cfg("whole", **settings), small_cfg("parts", **settings)
+    train(whole)
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "evaluate", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(parts)
+    train(parts)
+    assert best(parts)["best"] == best(whole)["best"]
+    told = [
+        [(e["epoch"], e["map"], e["best_epoch"]) for e in stats(cfg, "val_epoch")]
+        for cfg in (whole, parts)
+    ]
+    assert told[0] == told[1]
+    run_test(parts)
+    train(parts)
+    assert len(stats(parts, "val_epoch")) == len(told[0])  # and not made twice
 
 
 def test_none_is_kept_where_none_is_wanted(small_cfg, evaluations):
@@ -81,12 +132,12 @@ def test_none_is_kept_where_none_is_wanted(small_cfg, evaluations):
         run_test(small_cfg(**{"TEST.WEIGHTS": "best"}))
 
 
-def test_a_spoilt_best_is_said_with_a_way_on(small_cfg):
+def test_a_spoilt_record_of_evaluations_is_said_with_a_way_on(small_cfg):
     cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1})
     train(cfg)
-    path = Path(cfg.OUTPUT_DIR, "checkpoints", "best.pyth")
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(UserError, match=r"best.pyth: not a whole .* Move it away to go on"):
+    path = Path(cfg.OUTPUT_DIR, "checkpoints", "evaluations.json")
+    path.write_bytes(path.read_bytes()[:30])
+    with pytest.raises(UserError, match=r"evaluations.json: cannot be read .* Move it away"):
         train(small_cfg(**{"SOLVER.MAX_EPOCH": 2}))
     path.unlink()
     train(small_cfg(**{"SOLVER.MAX_EPOCH": 2}))

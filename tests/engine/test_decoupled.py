@@ -32,7 +32,7 @@ X3D = {
 
 
 def checkpoint(cfg) -> dict:
-    last = max(Path(cfg.OUTPUT_DIR, "checkpoints").iterdir())
+    last = max(Path(cfg.OUTPUT_DIR, "checkpoints").glob("checkpoint_*"))
     return torch.load(last, weights_only=True)
 
 
@@ -49,7 +49,7 @@ def first_stage(small_cfg):
 
 
 def second_stage(small_cfg, first, **settings):
-    path = str(max(Path(first.OUTPUT_DIR, "checkpoints").iterdir()))
+    path = str(max(Path(first.OUTPUT_DIR, "checkpoints").glob("checkpoint_*")))
     return small_cfg("second", **{"TRAIN.CHECKPOINT_FILE_PATH": path, **SECOND_STAGE, **settings})
 
 

@@ -63,6 +63,7 @@ def test_two_processes_end_with_one_network(small_cfg, tmp_path, norm):
         "best.pyth",
         "checkpoint_epoch_00001.pyth",
         "checkpoint_epoch_00002.pyth",
+        "evaluations.json",
     ]
     lines = Path(cfg.OUTPUT_DIR, "json_stats.log").read_text().splitlines()
     finals = [line for line in lines if "test_final" in line]

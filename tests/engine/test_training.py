@@ -21,7 +21,7 @@ def stats(cfg, kind: str) -> list[dict]:
 
 
 def last_state(cfg) -> dict:
-    paths = sorted(Path(cfg.OUTPUT_DIR, "checkpoints").iterdir())
+    paths = sorted(Path(cfg.OUTPUT_DIR, "checkpoints").glob("checkpoint_*"))
     return torch.load(paths[-1], weights_only=True)
 
 
@@ -112,7 +112,7 @@ def test_a_loss_that_diverges_stops_the_run_and_is_never_saved(small_cfg, spoil_
     clips = training.construct_loader(cfg, "train").dataset
     assert sum(clips.clip_name(i) in text for i in range(len(clips))) == cfg.TRAIN.BATCH_SIZE
     saved = [p.name for p in Path(cfg.OUTPUT_DIR, "checkpoints").iterdir()]
-    assert sorted(saved) == ["best.pyth", "checkpoint_epoch_00001.pyth"]
+    assert sorted(saved) == ["best.pyth", "checkpoint_epoch_00001.pyth", "evaluations.json"]
 
 
 def test_a_last_gradient_that_diverges_is_not_saved_either(small_cfg, spoil_loss):
@@ -144,7 +144,7 @@ def test_evaluates_and_saves_at_its_periods(small_cfg):
     cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 3, "TRAIN.EVAL_PERIOD": 2, "TRAIN.CHECKPOINT_PERIOD": 2})
     train(cfg)
     assert [line["epoch"] for line in stats(cfg, "val_epoch")] == ["2/3", "3/3"]
-    saved = sorted(p.name for p in Path(cfg.OUTPUT_DIR, "checkpoints").iterdir())
+    saved = sorted(p.name for p in Path(cfg.OUTPUT_DIR, "checkpoints").glob("*.pyth"))
     assert saved == ["best.pyth", "checkpoint_epoch_00002.pyth", "checkpoint_epoch_00003.pyth"]
 
 

@@ -119,7 +119,7 @@ def test_the_best_evaluation_is_kept_and_handed_on(cfg):
     for epoch, (preds, improved) in enumerate([(bad, True), (good, True), (good, False)]):
         meter.update_predictions(preds, labels)
         stats = meter.log_epoch_stats(epoch)
-        assert meter.improved == improved
+        assert (meter.best.epoch == meter.best.evaluated) == improved
         meter.reset()
     assert (stats["best_epoch"], stats["best_map"]) == (2, 1.0)
     assert stats["best_chosen_on"] == "the test set (val.csv)"
@@ -127,7 +127,7 @@ def test_the_best_evaluation_is_kept_and_handed_on(cfg):
     taken_up = ValMeter(1, cfg, best=meter.best)
     taken_up.update_predictions(bad, labels)
     assert taken_up.log_epoch_stats(3)["best_epoch"] == 2
-    assert not taken_up.improved
+    assert taken_up.best.evaluated == 4
 
 
 def test_the_best_of_single_labels_has_the_lowest_error(cfg):
