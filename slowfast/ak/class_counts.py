@@ -54,7 +54,10 @@ def read_counts(path: Path, num_classes: int) -> tuple[np.ndarray, str]:
     """
     rows, source = class_rows(path, num_classes, _KEY)
     if "count" not in rows[0]:
-        raise UserError(f"{path}: row 1: expected a column count, as {_KEY} names this sheet.")
+        raise UserError(
+            f"{path}: row 1: expected a column count, as {_KEY} names this sheet. Add it, or leave "
+            "the key empty to count the training clips."
+        )
     return np.array([_count(path, row) for row in rows]), source
 
 
@@ -66,6 +69,7 @@ def _count(path: Path, row: dict[str, str]) -> float:
     if not 0 <= count < math.inf:
         raise UserError(
             f"{path}: row {row['row']}: expected as count a number from 0 on, found "
-            f"{row['count']!r} ({row['name']})."
+            f"{row['count']!r} ({row['name']}). Correct the sheet, or leave {_KEY} empty to count "
+            "the training clips."
         )
     return count

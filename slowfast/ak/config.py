@@ -107,9 +107,9 @@ KEYS: dict[str, AkKey] = {
     "DATA_LOADER.SAMPLER": AkKey(
         "shuffle",
         "How often an epoch of training draws each clip. shuffle: once. class_balanced: as if a "
-        "class were drawn at random, then one of its clips. square_root: classes by the root of "
-        "their number of clips, between the two. repeat_factor: clips of rare classes several "
-        "times, all others once.",
+        "class were drawn at random, then one of its clips. square_root: likewise, classes by the "
+        "root of their number of clips. repeat_factor: clips of rare classes several times, all "
+        "others once.",
         ("shuffle", "class_balanced", "square_root", "repeat_factor"),
     ),
     "DATA_LOADER.REPEAT_THRESHOLD": AkKey(

@@ -2,8 +2,8 @@
 
 mixup (Zhang et al., ICLR 2018) adds two clips up, cutmix (Yun et al., ICCV 2019) pastes a box of
 one into the other; targets are added up in the same shares. Each clip is mixed with the next of the
-batch, the last with the first: batches are drawn at random, and so every clip has a partner other
-than itself, in a batch of any size from 2 on. One draw serves the batch. All is done in place on
+batch, the last with the first: batches are drawn at random, and so every clip has another draw for
+a partner, in a batch of any size from 2 on. One draw serves the batch. All is done in place on
 the device, by numbers that the CPU draws, so that nothing waits for the device. Precise batch norm
 measures clips that are not mixed, as those of a test are not.
 """

@@ -359,8 +359,16 @@ def _sampling(cfg: CfgNode) -> Iterator[Finding]:
 
 def _targets(cfg: CfgNode) -> Iterator[Finding]:
     mixup, clips = cfg.MIXUP, cfg.TRAIN.BATCH_SIZE // max(1, cfg.NUM_GPUS)
-    if not 0 <= cfg.LOSS.LABEL_SMOOTHING < 1:
-        yield "LOSS.LABEL_SMOOTHING", "a share of the target; expected 0 to 1, without 1"
+    smoothing = "MIXUP.LABEL_SMOOTH_VALUE" if mixup.ENABLE else "LOSS.LABEL_SMOOTHING"
+    for key in ("LOSS.LABEL_SMOOTHING", "MIXUP.LABEL_SMOOTH_VALUE"):
+        if not 0 <= get(cfg, key) < 1:
+            yield key, "a share of the target; expected 0 to 1, without 1"
+    if cfg.TRAIN.ENABLE and cfg.MODEL.LOSS_FUNC == "distribution_balanced" and get(cfg, smoothing):
+        yield (
+            smoothing,
+            f"spreads labels over all classes, and {shown(cfg, 'MODEL.LOSS_FUNC')} would weigh a "
+            "clip by classes that it does not show; set it to 0",
+        )
     if not (cfg.TRAIN.ENABLE and mixup.ENABLE):
         return
     if clips == 1:

@@ -9,9 +9,16 @@ from collections.abc import Iterator
 
 from fvcore.common.config import CfgNode
 
+from slowfast.ak.config import KEYS as AK_KEYS
 from slowfast.config.combinations import ARCHS, Finding, phases, resumes, shown
 from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.config.provenance import get, recorded
+
+# Losses that do not go by the number of a class's clips.
+_WITHOUT_COUNTS = (
+    *("bce_loss", "bce_logit", "focal_loss", "asymmetric_loss", "mse"),
+    *("cross_entropy", "soft_cross_entropy"),
+)
 
 
 def _idle(cfg: CfgNode) -> Iterator[Finding]:
@@ -95,6 +102,44 @@ def _plain_loss(cfg: CfgNode) -> Iterator[Finding]:
         )
 
 
+def _unread(cfg: CfgNode) -> Iterator[Finding]:
+    """Settings of what is not chosen."""
+    loss, mixup, aug = cfg.MODEL.LOSS_FUNC, cfg.MIXUP.ENABLE, cfg.AUG.ENABLE
+    own = f"LOSS.{loss.upper()}."
+    readers = {
+        "LOSS.CLASS_COUNTS": (loss not in _WITHOUT_COUNTS, shown(cfg, "MODEL.LOSS_FUNC")),
+        "DATA_LOADER.REPEAT_THRESHOLD": (
+            cfg.DATA_LOADER.SAMPLER == "repeat_factor",
+            shown(cfg, "DATA_LOADER.SAMPLER"),
+        ),
+        "TRAIN.CHECKPOINT_SKIP_HEAD": (
+            bool(cfg.TRAIN.CHECKPOINT_FILE_PATH),
+            "an empty TRAIN.CHECKPOINT_FILE_PATH",
+        ),
+    }
+    for name in recorded(cfg) if cfg.TRAIN.ENABLE else ():
+        is_read, why = readers.get(name, (True, ""))
+        group = name.partition(".")[0]
+        if group == "LOSS" and name.count(".") == 2:
+            is_read, why = name.startswith(own), shown(cfg, "MODEL.LOSS_FUNC")
+        elif group in ("MIXUP", "AUG"):
+            is_read, why = mixup if group == "MIXUP" else aug, shown(cfg, f"{group}.ENABLE")
+        if not is_read and not name.endswith(".ENABLE") and _is_changed(cfg, name):
+            yield name, f"is not read with {why}"
+
+
+def _is_changed(cfg: CfgNode, name: str) -> bool:
+    key = AK_KEYS.get(name) or UPSTREAM_KEYS.get(name)  # neither: a key of the user's own
+    return key is not None and get(cfg, name) != key.default and not getattr(key, "idle", "")
+
+
+def _smoothed_margins(cfg: CfgNode) -> Iterator[Finding]:
+    key = "MIXUP.LABEL_SMOOTH_VALUE" if cfg.MIXUP.ENABLE else "LOSS.LABEL_SMOOTHING"
+    if cfg.TRAIN.ENABLE and cfg.MODEL.LOSS_FUNC == "LDAM" and get(cfg, key):
+        words = "spreads labels over all classes, whose margins LDAM then adds to each clip's"
+        yield key, f"{words}; 0 keeps them what they are"
+
+
 def _twice_balanced(cfg: CfgNode) -> Iterator[Finding]:
     weighted = ("class_balanced_bce", "class_balanced_focal")
     if (
@@ -129,6 +174,8 @@ DOUBTS = (
     _chosen_on_the_test,
     _growing_loss,
     _plain_loss,
+    _unread,
+    _smoothed_margins,
     _twice_balanced,
     _frozen_features,
 )

@@ -51,10 +51,9 @@ def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader
 
     train: shuffled batches of BATCH_SIZE / NUM_GPUS clips, the incomplete last one dropped, each
     clip drawn as often as DATA_LOADER.SAMPLER has it, which precise BN sees too: norms are measured
-    on what they were trained on. val:
-    each clip once over all ranks, in order; ranks may differ by a batch. test: one clip with all
-    its views at a time, dealt to the ranks in turn. `is_precise_bn` is upstream's and changes
-    nothing: precise BN reads the loader of training.
+    on what they were trained on. val: each clip once over all ranks, in order; ranks may differ by
+    a batch. test: one clip with all its views at a time, dealt to the ranks in turn.
+    `is_precise_bn` is upstream's and changes nothing: precise BN reads the loader of training.
 
     Raises UserError for a training list that fills no batch, and for a data set that does not keep
     to what `slowfast.datasets.build` says.

@@ -5,6 +5,7 @@
 LOSS.<NAME>, where there are any, as arguments. Those for many labels stand in ``slowfast.ak``.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
@@ -77,7 +78,8 @@ def get_loss_func(loss_name: str) -> Callable[..., nn.Module]:
     """
     if loss_name in _LOSSES:
         return _LOSSES[loss_name]
-    near = get_close_matches(loss_name, _LOSSES, n=3, cutoff=0.5)
+    names = {name.lower(): name for name in _LOSSES}
+    near = [names[n] for n in get_close_matches(loss_name.lower(), names, n=3, cutoff=0.5)]
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(_LOSSES)}."
     raise UserError(f"MODEL.LOSS_FUNC: there is no loss {loss_name!r}; {hint}")
 
@@ -85,9 +87,9 @@ def get_loss_func(loss_name: str) -> Callable[..., nn.Module]:
 def build_loss(cfg: CfgNode, class_counts: Sequence[float] | None = None) -> nn.Module:
     """The loss MODEL.LOSS_FUNC, mean over elements, with the arguments that LOSS gives it.
 
-    Class counts, the seed and the rank become the context of ``slowfast.ak.losses``: any loss that
-    is built afterwards without class counts has them too, such as one that wraps another. They are
-    worked out when a loss first asks for them.
+    Class counts, seed, rank and arguments become the context of ``slowfast.ak.losses``: any loss
+    that is built afterwards without them has them too, such as one that wraps another, or one that
+    is built anew in each iteration. Counts are worked out when a loss first asks for them.
 
     Args:
         class_counts: clips of each class; None: as LOSS.CLASS_COUNTS says.
@@ -110,7 +112,7 @@ def build_loss(cfg: CfgNode, class_counts: Sequence[float] | None = None) -> nn.
             )
         return LossState(counts, num_clips, cfg.RNG_SEED, distributed.get_rank())
 
-    context.set(state)
+    context.set(state, functools.partial(arguments_from_cfg, cfg))
     return get_loss_func(name)(reduction="mean", **arguments_from_cfg(cfg, name))
 
 

@@ -281,6 +281,29 @@ def test_switched_off_is_never_refused():
             "is 79",
         ),
         (
+            {"MODEL.LOSS_FUNC": "bce_loss", "LOSS.FOCAL_LOSS.GAMMA": 2.0},
+            "LOSS.FOCAL_LOSS.GAMMA = 2.0: is not read with MODEL.LOSS_FUNC bce_loss",
+        ),
+        (
+            {"MODEL.LOSS_FUNC": "bce_loss", "LOSS.CLASS_COUNTS": "a.csv"},
+            "LOSS.CLASS_COUNTS = a.csv: is not read with MODEL.LOSS_FUNC bce_loss",
+        ),
+        ({"MIXUP.ALPHA": 0.2}, "MIXUP.ALPHA = 0.2: is not read with MIXUP.ENABLE False"),
+        ({"AUG.RE_PROB": 0.9}, "AUG.RE_PROB = 0.9: is not read with AUG.ENABLE False"),
+        (
+            {"DATA_LOADER.REPEAT_THRESHOLD": 0.5},
+            "DATA_LOADER.REPEAT_THRESHOLD = 0.5: is not read with DATA_LOADER.SAMPLER shuffle",
+        ),
+        (
+            {"TRAIN.CHECKPOINT_SKIP_HEAD": True},
+            "TRAIN.CHECKPOINT_SKIP_HEAD = True: is not read with an empty "
+            "TRAIN.CHECKPOINT_FILE_PATH",
+        ),
+        (
+            {"MODEL.LOSS_FUNC": "LDAM", "LOSS.LABEL_SMOOTHING": 0.1},
+            "LOSS.LABEL_SMOOTHING = 0.1: spreads labels over all classes, whose margins LDAM",
+        ),
+        (
             {"MODEL.LOSS_FUNC": "class_balanced_bce", "DATA_LOADER.SAMPLER": "square_root"},
             "DATA_LOADER.SAMPLER = square_root: re-balances the classes, and MODEL.LOSS_FUNC "
             "class_balanced_bce does so once more",

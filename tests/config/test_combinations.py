@@ -13,6 +13,15 @@ STEPS = {"SOLVER.LR_POLICY": "steps_with_relative_lrs"}
 
 CONTRADICTIONS = [
     (
+        {"MODEL.LOSS_FUNC": "distribution_balanced", "MIXUP.ENABLE": True},
+        "MIXUP.LABEL_SMOOTH_VALUE = 0.1: spreads labels over all classes, and MODEL.LOSS_FUNC "
+        "distribution_balanced would weigh a clip by classes that it does not show; set it to 0",
+    ),
+    (
+        {"MIXUP.ENABLE": True, "MIXUP.LABEL_SMOOTH_VALUE": 1.0},
+        "MIXUP.LABEL_SMOOTH_VALUE = 1.0: a share of the target; expected 0 to 1, without 1",
+    ),
+    (
         {"TRAIN.ENABLE": False, "TEST.ENABLE": False},
         "TRAIN.ENABLE = False: and TEST.ENABLE is False too: nothing is left to do; switch one on",
     ),

@@ -8,13 +8,23 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.losses import LOSSES, CountedLoss
 from slowfast.engine import training
 from slowfast.engine.training import train
-from slowfast.models.losses import _LOSSES
+from slowfast.models.losses import _LOSSES, build_loss
 from tests.engine.test_training import assert_same, last_state, stats
 
 # Changes within three epochs, and often enough for a set this small.
 MOVING = {
     "LDAM": {"LOSS.LDAM.STEP_EPOCH": [1, 2], "LOSS.LDAM.BETA": [0.9, 0.99]},
     "EQL": {"LOSS.EQL.GAMMA": 0.5},
+}
+# No loss is what it is by default, so that a setting that is forgotten shows.
+SETTINGS = {
+    **MOVING,
+    "focal_loss": {"LOSS.FOCAL_LOSS.GAMMA": 2.0},
+    "class_balanced_bce": {"LOSS.CLASS_BALANCED_BCE.BETA": 0.5},
+    "class_balanced_focal": {"LOSS.CLASS_BALANCED_FOCAL.GAMMA": 1.0},
+    "asymmetric_loss": {"LOSS.ASYMMETRIC_LOSS.GAMMA_NEG": 1.0},
+    "distribution_balanced": {"LOSS.DISTRIBUTION_BALANCED.MU": 0.5},
+    "logit_adjusted_bce": {"LOSS.LOGIT_ADJUSTED_BCE.TAU": 0.5},
 }
 
 
@@ -57,10 +67,9 @@ def test_training_tells_the_loss_counts_epochs_and_steps(small_cfg, monkeypatch,
     class BuiltAnew(torch.nn.Module):
         def __init__(self, **arguments):
             super().__init__()
-            self.arguments = arguments
 
         def forward(self, logits, targets):
-            loss = LOSSES[name](**self.arguments)
+            loss = LOSSES[name](reduction="mean")
             if isinstance(loss, CountedLoss):
                 state = loss.state
                 seen.append((int(state.epoch), int(state.step)))
@@ -68,13 +77,21 @@ def test_training_tells_the_loss_counts_epochs_and_steps(small_cfg, monkeypatch,
                 assert state.num_clips == 8
             return loss(logits, targets)
 
-    settings = {"SOLVER.MAX_EPOCH": 2, "MODEL.LOSS_FUNC": name, **MOVING.get(name, {})}
+    settings = {"SOLVER.MAX_EPOCH": 2, "MODEL.LOSS_FUNC": name, **SETTINGS.get(name, {})}
     lasting = small_cfg("lasting", **settings)
     train(lasting)
     monkeypatch.setitem(_LOSSES, name, BuiltAnew)
     passing = small_cfg("passing", **settings)
     train(passing)
     assert_same(last_state(lasting)["model_state"], last_state(passing)["model_state"])
-    if issubclass(LOSSES[name], CountedLoss):
+    if issubclass(LOSSES[name].__wrapped__, CountedLoss):
         counts_steps = name == "EQL"
         assert seen == [(epoch, step * counts_steps) for epoch in (0, 1) for step in (0, 1)]
+
+
+def test_each_process_draws_its_own_mask(small_cfg, monkeypatch):
+    ranks = []
+    for rank in (0, 3):
+        monkeypatch.setattr("slowfast.models.losses.distributed.get_rank", lambda rank=rank: rank)
+        ranks.append(build_loss(small_cfg(**{"MODEL.LOSS_FUNC": "EQL"})).state.rank)
+    assert ranks == [0, 3]

@@ -69,8 +69,9 @@ def test_an_unknown_loss_is_said_with_the_nearest():
         get_loss_func("bce_los")
     with pytest.raises(UserError, match="there are cross_entropy"):
         get_loss_func("xyz")
-    with pytest.raises(UserError, match="did you mean LDAM"):
-        get_loss_func("LDAM-DRW")
+    for name in ("LDAM-DRW", "ldam"):
+        with pytest.raises(UserError, match="did you mean LDAM"):
+            get_loss_func(name)
     with pytest.raises(UserError, match=r"did you mean .*focal_loss"):
         get_loss_func("focal")
 
@@ -105,7 +106,7 @@ def test_builds_the_configured_loss_with_its_keys(cfg, name):
         node[key] = [0.5] if isinstance(value, list) else 0.5
     cfg.RNG_SEED = 11
     loss = build_loss(cfg)
-    assert type(loss) is LOSSES[name]
+    assert type(loss) is LOSSES[name].__wrapped__
     assert loss.reduction == "mean"
     if name == "LDAM":
         assert (loss.max_m, loss.s, loss.stages) == (0.5, 0.5, [(0.5, 0.5)])

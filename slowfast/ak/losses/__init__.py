@@ -1,11 +1,13 @@
 """Losses for clips of many labels, few of them frequent; all are called as loss(logits, targets).
 
-`LOSSES` has them by the names that MODEL.LOSS_FUNC takes, `arguments_from_cfg` what a configuration
-says of them, and `context` what those are told that are built without class counts.
+`LOSSES` has what builds them by the names that MODEL.LOSS_FUNC takes, `arguments_from_cfg` what a
+configuration says of them, and `context` what those are told that are built without it.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from slowfast.ak.losses.base import MultiLabelLoss, check_targets
@@ -40,7 +42,7 @@ __all__ = [
     "context",
 ]
 
-LOSSES: dict[str, type[MultiLabelLoss]] = {
+_CLASSES: dict[str, type[MultiLabelLoss]] = {
     "bce_loss": BCELoss,
     "focal_loss": FocalLoss,
     "LDAM": LDAM,
@@ -51,6 +53,19 @@ LOSSES: dict[str, type[MultiLabelLoss]] = {
     "distribution_balanced": DistributionBalancedLoss,
     "logit_adjusted_bce": LogitAdjustedBCE,
 }
+
+
+def _builder(name: str) -> Callable[..., MultiLabelLoss]:
+    """Builds the loss of a name; what is not given is as the context has it, else the default."""
+
+    @functools.wraps(_CLASSES[name], updated=())
+    def build(**arguments: Any) -> MultiLabelLoss:
+        return _CLASSES[name](**{**context.arguments(name), **arguments})
+
+    return build
+
+
+LOSSES: dict[str, Callable[..., MultiLabelLoss]] = {name: _builder(name) for name in _CLASSES}
 
 
 def arguments_from_cfg(cfg, name: str) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class MultiLabelLoss(nn.Module):
     ) -> None:
         super().__init__()
         if reduce is not None:
-            reduction = {True: "mean", False: "none"}.get(reduce, reduce)
+            reduction = ("mean" if reduce else "none") if isinstance(reduce, bool) else reduce
         if reduction not in REDUCTIONS:
             raise UserError(f"reduction: expected {', '.join(REDUCTIONS)}; found {reduction!r}.")
         self.reduction = reduction
@@ -113,7 +113,7 @@ def check_targets(targets: Tensor) -> None:
         place = wrong.nonzero()[0].tolist()
         raise UserError(
             f"targets: expected values from 0 to 1, found {targets[tuple(place)].item()} at "
-            f"{place} (clip of the batch, class)."
+            f"{place} (clip of the batch, class). Correct what the data set gives as labels."
         )
 
 

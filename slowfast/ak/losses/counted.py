@@ -54,7 +54,8 @@ class CountedLoss(MultiLabelLoss):
         if len(self.state.counts) != logits.shape[1]:
             raise UserError(
                 f"class_counts: {len(self.state.counts)} numbers, expected {logits.shape[1]}, one "
-                "for each class that is scored (MODEL.NUM_CLASSES)."
+                "for each class that is scored; give the counts of all classes, or correct "
+                "MODEL.NUM_CLASSES."
             )
         if self.state.counts.device != logits.device:
             self.state.to(logits.device)  # once; the state outlives a loss that is built anew
@@ -72,6 +73,14 @@ def effective_number_weights(counts: Tensor, beta: float) -> Tensor:
     # 1 - beta^n, without the rounding of a number near 1.
     weights = -1 / torch.expm1(counts * math.log(beta))
     return weights * (len(weights) / weights.sum())
+
+
+def check_beta(beta: float) -> None:
+    """Raise UserError unless beta can be one of `effective_number_weights`."""
+    if not 0 <= beta < 1:
+        raise UserError(
+            f"beta: expected a number from 0 on and below 1, found {beta}; take 0.9999."
+        )
 
 
 def prior_log_odds(counts: Tensor, num_clips: float) -> Tensor:

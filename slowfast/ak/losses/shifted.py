@@ -10,7 +10,12 @@ import torch
 from torch import Tensor
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.losses.counted import CountedLoss, effective_number_weights, prior_log_odds
+from slowfast.ak.losses.counted import (
+    CountedLoss,
+    check_beta,
+    effective_number_weights,
+    prior_log_odds,
+)
 
 
 class LDAM(CountedLoss):
@@ -86,4 +91,6 @@ def drw_stages(
             "LDAM: expected growing epochs as step_epoch and a beta for each, found "
             f"{starts} and {betas}."
         )
+    for value in betas:
+        check_beta(value)
     return list(zip(starts, betas, strict=True))

@@ -1,9 +1,9 @@
-"""What a loss knows besides logits and targets: clips of each class, epoch, step.
+"""What a loss knows besides logits and targets: clips of each class, epoch, step, settings.
 
 A loss that is given `class_counts` has a state of its own. One that is not takes the state that
 training put into `context`. Upstream builds its loss anew in every iteration and tells it nothing;
 what is kept here outlives that: counts are read once and sent to the device once, the epoch stays
-set, and EQL's steps go on being counted.
+set, EQL's steps go on being counted, and arguments are those that were configured.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,22 +67,28 @@ class LossState(nn.Module):
 
 
 class Context:
-    """The state of losses that are built without class counts."""
+    """The state of losses that are built without class counts, and arguments for all losses."""
 
     def __init__(self) -> None:
         self.clear()
 
-    def set(self, state: LossState | Callable[[], LossState]) -> None:
+    def set(
+        self,
+        state: LossState | Callable[[], LossState],
+        arguments: Callable[[str], dict[str, Any]] = lambda name: {},
+    ) -> None:
         """Give later losses a state, or what makes it when the first of them asks for it.
 
-        Losses built before keep the state that they have.
+        Losses built before keep the state that they have. `arguments` gives, for the name of a
+        loss, those of its arguments that a caller need not give.
         """
-        self._state, self._epoch = state, 0
+        self._state, self._epoch, self.arguments = state, 0, arguments
 
     def clear(self) -> None:
-        """Forget the state."""
+        """Forget state and arguments."""
         self._state: LossState | Callable[[], LossState] | None = None
         self._epoch = 0
+        self.arguments: Callable[[str], dict[str, Any]] = lambda name: {}
 
     def set_epoch(self, epoch: int) -> None:
         """Begin an epoch, counted from 0, for all losses of this context."""

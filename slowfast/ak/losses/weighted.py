@@ -6,7 +6,12 @@ from typing import Any
 
 from torch import Tensor
 
-from slowfast.ak.losses.counted import CountedLoss, effective_number_weights, prior_log_odds
+from slowfast.ak.losses.counted import (
+    CountedLoss,
+    check_beta,
+    effective_number_weights,
+    prior_log_odds,
+)
 from slowfast.ak.losses.plain import focal_weights
 
 
@@ -16,11 +21,13 @@ class ClassBalancedBCE(CountedLoss):
 
     In the paper a clip has one class, whose weight all its terms get. With many labels each class
     is a question of its own, and its terms, positive and negative, get its own weight; a clip
-    without a label keeps its part.
+    without a label keeps its part. So a class without a training clip, which has negatives alone,
+    gets the largest weight of all.
     """
 
     def __init__(self, beta: float = 0.9999, **shared: Any) -> None:
         super().__init__(**shared)
+        check_beta(beta)
         self.beta = beta
 
     def weigh(self, bce: Tensor, targets: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ KEYS = {
         choices=("pixel", "color", "const"),
     ),
     "AUG.RE_COUNT": Key(
-        1, "Rectangles erased in a clip; together they take the area of one.", low=1
+        1, "Rectangles erased in a clip; together they take the area of one.", low=1, high=100
     ),
     **not_built(
         "repeated augmentation",

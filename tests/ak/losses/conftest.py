@@ -24,7 +24,7 @@ SETTINGS = {
     "distribution_balanced": {},
     "logit_adjusted_bce": {"tau": 0.8},
 }
-COUNTED = [name for name in LOSSES if issubclass(LOSSES[name], CountedLoss)]
+COUNTED = [name for name in LOSSES if issubclass(LOSSES[name].__wrapped__, CountedLoss)]
 
 
 def build(name: str, **arguments):
