@@ -6,8 +6,9 @@ sit on wrong ids: "Flapping Tail" has 50 there, while all clips that show it car
 Animal Kingdom's class names is therefore replaced by the corrected table beside this module, made
 by looking at what the clips of each id show. Its segments are the sheet's, by name.
 
-Without a sheet, segments follow from the number of training clips of each class. The sheet's own
-counts are read by `slowfast.ak.class_counts`.
+Without a sheet, segments follow from the number of training clips of each class, those that a
+hold-out keeps from training among them. The sheet's own counts are read by
+`slowfast.ak.class_counts`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class ClassTable:
     """Name and segment of each class, by its id.
 
     segments: "head", "middle" or "tail" each. source: a text that says which definition they have.
-    train_counts: (classes,) clips of the training list that carry each class, where known.
+    train_counts: (classes,) clips trained on that carry each class, where known.
     """
 
     names: list[str]
@@ -48,15 +49,18 @@ class ClassTable:
     train_counts: np.ndarray | None = None
 
     @classmethod
-    def from_cfg(cls, cfg, train_counts: np.ndarray | None) -> ClassTable | None:
+    def from_cfg(
+        cls, cfg, train_counts: np.ndarray | None, held_out: np.ndarray | None = None
+    ) -> ClassTable | None:
         """The table for AK.CLASSES, or for the sheet beside the lists, or by training counts alone.
 
-        train_counts: (classes,) training clips of each class, where known. None comes back where
-        neither sheet nor counts tell segments. Raises UserError for a sheet that does not fit.
+        train_counts: (classes,) training clips of each class, where known; held_out: those that
+        AK.HOLDOUT keeps from training. None comes back where neither sheet nor counts tell
+        segments. Raises UserError for a sheet that does not fit.
         """
         sheet = find_sheet(cfg.AK.CLASSES, cfg.DATA.PATH_TO_DATA_DIR)
         thresholds = cfg.AK.HEAD_MIN, cfg.AK.TAIL_MAX
-        return cls.make(sheet, cfg.MODEL.NUM_CLASSES, train_counts, *thresholds)
+        return cls.make(sheet, cfg.MODEL.NUM_CLASSES, train_counts, *thresholds, held_out)
 
     @classmethod
     def make(
@@ -66,6 +70,7 @@ class ClassTable:
         train_counts: np.ndarray | None,
         head_min: int,
         tail_max: int,
+        held_out: np.ndarray | None = None,
     ) -> ClassTable | None:
         """What `from_cfg` does, by plain arguments."""
         if sheet is None:
@@ -75,8 +80,13 @@ class ClassTable:
         if segments is None:
             if train_counts is None:
                 return None
-            segments = segments_by_count(train_counts, head_min, tail_max)
             source = f"by training clips: head from {head_min} on, tail up to {tail_max}"
+            counts = train_counts
+            if held_out is not None:
+                # The same classes are head, middle and tail whatever is held out.
+                counts = train_counts + held_out
+                source += ", held-out clips counted too"
+            segments = segments_by_count(counts, head_min, tail_max)
         return cls(names, segments, source, train_counts)
 
 

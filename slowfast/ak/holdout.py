@@ -6,7 +6,8 @@ Stratification of Multi-Label Data", 2011) deals out the clips of the rarest cla
 the side that lacks most of that class. Here each class of two clips or more moreover keeps one on
 either side, as far as its clips' other classes allow; a class of one clip is trained.
 
-A hold-out is a text file of clip names, one a line; lines that begin with # are remarks.
+A hold-out is a text file of clip names, one a line. Lines that begin with a hash and a space are
+remarks, so that a name may begin with a hash.
 """
 
 from __future__ import annotations
@@ -91,9 +92,15 @@ def write_holdout(path: Path, names: list[str], remarks: list[str]) -> None:
     """Writes the names of the clips below the remarks.
 
     Raises:
-        UserError: there is another hold-out at the path, or it cannot be written.
+        UserError: there is another hold-out at the path, it cannot be written, or a name would not
+            be read as it is.
     """
     text = "".join(f"# {remark}\n" for remark in remarks) + "".join(f"{n}\n" for n in names)
+    if lost := sorted(set(names) - _names_in(text)):
+        raise UserError(
+            f"{path}: the clip {lost[0]!r} cannot stand in a hold-out: a name may not begin with a "
+            "hash and a space, nor with or end in a blank. Rename it in the training list."
+        )
     try:
         if path.exists() and path.read_text(encoding="utf-8", errors="surrogateescape") != text:
             raise UserError(
@@ -130,14 +137,19 @@ def read_holdout(path: str | Path, clips: ClipList) -> np.ndarray:
 
 def _read_names(path: str | Path) -> set[str]:
     try:
-        text = Path(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
+        text = Path(path).read_bytes().decode("utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise UserError(
             f"AK.HOLDOUT: {path} cannot be read ({error.strerror}). tools/make_holdout.py makes "
             "one; empty, the key holds nothing out."
         ) from None
-    lines = text.splitlines()
-    names = {line.strip() for line in lines if line.strip() and not line.startswith("#")}
+    names = _names_in(text)
     if not names:
         raise UserError(f"AK.HOLDOUT: {path} names no clip; tools/make_holdout.py makes one.")
     return names
+
+
+def _names_in(text: str) -> set[str]:
+    # At newlines alone: `splitlines` also parts names at signs such as U+2028.
+    lines = [line for line in text.split("\n") if not line.startswith("# ")]
+    return {name for line in lines if (name := line.strip(" \t\r"))}

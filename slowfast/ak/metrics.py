@@ -6,6 +6,7 @@ average precision, and count nowhere.
 """
 
 from collections.abc import Iterator, Sequence
+from math import isnan
 
 import numpy as np
 
@@ -98,9 +99,10 @@ def checked(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndar
         raise UserError(
             f"mAP takes scores and labels (clips, classes), not {scores.shape} and {labels.shape}."
         )
-    if np.isnan(scores).any():
+    if len(bad := np.isnan(scores).any(axis=1).nonzero()[0]):
         raise UserError(
-            f"mAP: {np.isnan(scores).any(axis=1).sum()} clips have scores that are nan."
+            f"mAP: {len(bad)} clips have scores that are nan, the first being number {bad[0]} "
+            "(counted from 0)."
         )
     if labels.dtype == bool:
         return scores, labels
@@ -127,7 +129,7 @@ def map_by_segment(
         UserError: another number of segments than of classes.
     """
     ap = np.asarray(ap, dtype=np.float64)
-    means = {"map": _mean(ap)}
+    means = {"map": known_mean(ap)}
     if segments is None:
         return means
     if len(segments) != ap.shape[-1]:
@@ -136,7 +138,7 @@ def map_by_segment(
         )
     present = [name for name in dict.fromkeys(segments) if name]
     for name in sorted(present, key=lambda n: USUAL.index(n) if n in USUAL else len(USUAL)):
-        means[f"map_{name}"] = _mean(ap[..., [segment == name for segment in segments]])
+        means[f"map_{name}"] = known_mean(ap[..., [segment == name for segment in segments]])
     return means
 
 
@@ -153,8 +155,29 @@ def mean_figures(
     return found | {"map_micro": micro_average_precision(scores, labels)}
 
 
-def _mean(values: np.ndarray) -> float | np.ndarray:
-    """Over the last axis, nan left out; nan where nothing is left."""
+def chance_figures(
+    positives: np.ndarray, clips: int, segments: Sequence[str] | None
+) -> dict[str, float]:
+    """What random scores reach on average, for each figure that `mean_figures` gives.
+
+    Args:
+        positives: (C,) clips that carry each class.
+        clips: N, of all.
+        segments: of each class.
+    """
+    positives = np.asarray(positives)
+    chance = map_by_segment(chance_average_precision(positives, clips), segments)
+    pairs = clips * len(positives)
+    return chance | {"map_micro": float(chance_average_precision(positives.sum(), pairs))}
+
+
+def per_cent(fraction: float) -> str | None:
+    """A fraction in per cent with two decimals, as `json_stats` tells figures; None for nan."""
+    return None if isnan(fraction) else f"{100 * fraction:.2f}"
+
+
+def known_mean(values: np.ndarray) -> float | np.ndarray:
+    """The mean over the last axis, nan left out; nan where nothing is left."""
     known = ~np.isnan(values)
     count = known.sum(axis=-1)
     total = np.where(known, values, 0).sum(axis=-1)

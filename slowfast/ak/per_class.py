@@ -58,7 +58,7 @@ def class_results(
 
 def write_class_results(path: Path, results: list[ClassResult]) -> None:
     """Writes the table; an OSError is the caller's to tell."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for row in results:
@@ -73,7 +73,7 @@ def read_class_results(path: Path) -> list[ClassResult]:
         UserError: there is none, or it is another kind of file.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             rows = list(csv.reader(file))
         if not rows or rows[0] != COLUMNS:
             raise ValueError(f"its columns are not {', '.join(COLUMNS)}")

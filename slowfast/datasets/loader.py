@@ -119,12 +119,14 @@ def shuffle_dataset(loader: DataLoader, cur_epoch: int) -> None:
 def read_class_table(cfg) -> ClassTable | None:
     """Names and segments of the classes of TRAIN.DATASET; None where nothing tells segments.
 
-    Training clips are counted in the training list, where there is one.
+    Training clips are counted in the training list, where there is one, and in the part of it that
+    AK.HOLDOUT keeps from training.
     """
-    path = Path(cfg.DATA.PATH_TO_DATA_DIR, LISTS["train"])
-    num_classes = cfg.MODEL.NUM_CLASSES
-    counts = read_clips(cfg, "train").class_counts(num_classes) if path.is_file() else None
-    return ClassTable.from_cfg(cfg, counts)
+    if not Path(cfg.DATA.PATH_TO_DATA_DIR, LISTS["train"]).is_file():
+        return ClassTable.from_cfg(cfg, None)
+    splits = ("train", "val") if cfg.AK.HOLDOUT else ("train",)
+    counts = [read_clips(cfg, split).class_counts(cfg.MODEL.NUM_CLASSES) for split in splits]
+    return ClassTable.from_cfg(cfg, *counts)
 
 
 @contextmanager

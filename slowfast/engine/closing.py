@@ -5,15 +5,13 @@ which definition the segments have, which classes no test clip shows, and on whi
 were chosen.
 """
 
-import math
 from pathlib import Path
 from textwrap import wrap
 
-import numpy as np
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.classes import SEGMENTS
-from slowfast.ak.metrics import chance_average_precision, map_by_segment
+from slowfast.ak.metrics import chance_figures, per_cent
 from slowfast.ak.per_class import ClassResult
 from slowfast.engine.results import Outcome
 from slowfast.utils import logging
@@ -53,14 +51,15 @@ def report(cfg: CfgNode, outcomes: list[Outcome]) -> None:
 
 def _many_labels(cfg: CfgNode, outcomes: list[Outcome]) -> list[str]:
     first = outcomes[0]
-    chance = chance_map(first.per_class, len(first.scores))
+    positives = [row.test_count for row in first.per_class]
+    segments = [row.segment for row in first.per_class]
+    chance = chance_figures(positives, len(first.scores), segments)
     rows = []
     for outcome in outcomes:
         rows.append((outcome.views, [outcome.stats.get(key) for key in chance]))
         if cfg.TEST.BOOTSTRAP:
             rows.append(("  95 % interval", [_interval(outcome, key) for key in chance]))
-    chances = [None if math.isnan(value) else f"{100 * value:.2f}" for value in chance.values()]
-    rows.append(("random scores", chances))
+    rows.append(("random scores", [per_cent(value) for value in chance.values()]))
     heads = [key.replace("map_", "").replace("map", "overall") for key in chance]
     lines = _rows(heads, rows, title="mAP in %")
     if cfg.TEST.BOOTSTRAP:
@@ -83,16 +82,6 @@ def _many_labels(cfg: CfgNode, outcomes: list[Outcome]) -> list[str]:
         lines += ["", *_rows(heads, rows, title="More, in %")]
         lines.append("* found on these very clips, and so optimistic")
     return lines
-
-
-def chance_map(per_class: list[ClassResult], clips: int) -> dict[str, float]:
-    """mAP that random scores reach on average on these test clips, as fractions."""
-    positives = np.array([row.test_count for row in per_class])
-    segments = [row.segment for row in per_class]
-    means = map_by_segment(chance_average_precision(positives, clips), segments)
-    pairs = clips * len(per_class)
-    micro = chance_average_precision(positives[None].sum(axis=1), pairs)
-    return means | {"map_micro": float(micro[0])}
 
 
 def _support(per_class: list[ClassResult]) -> str:

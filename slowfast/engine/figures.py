@@ -12,7 +12,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast.ak.bootstrap import centred, interval, resample_weights, resampled_means
 from slowfast.ak.calibration import as_probabilities, calibration_error
-from slowfast.ak.metrics import mean_figures
+from slowfast.ak.metrics import known_mean, mean_figures, per_cent
 from slowfast.ak.ranking import coverage_error, roc_auc
 from slowfast.ak.thresholds import best_f1, f1_at
 
@@ -49,40 +49,30 @@ def more_figures(cfg: CfgNode, scores: np.ndarray, labels: np.ndarray) -> dict[s
         cfg: of the number of views that was tested.
         scores, labels: (N, C).
     """
-    probabilities = test_probabilities(cfg, scores)
+    probabilities = probabilities_of(cfg, scores)
     pooled = probabilities.reshape(-1, 1), labels.reshape(-1, 1)
     with_clip = labels.any(axis=0)
     return {
-        "f1_macro": per_cent(_mean(f1_at(probabilities, labels))),
+        "f1_macro": per_cent(known_mean(f1_at(probabilities, labels))),
         "f1_micro": per_cent(f1_at(*pooled)[0]),
-        "best_f1_macro": per_cent(_mean(best_f1(probabilities, labels))),
+        "best_f1_macro": per_cent(known_mean(best_f1(probabilities, labels))),
         "best_f1_micro": per_cent(best_f1(*pooled)[0]),
-        "roc_auc": per_cent(_mean(roc_auc(scores, labels))),
+        "roc_auc": per_cent(known_mean(roc_auc(scores, labels))),
         "coverage": f"{coverage_error(scores, labels):.2f}",
         "calibration_error_macro": per_cent(
-            _mean(calibration_error(probabilities, labels)[with_clip])
+            known_mean(calibration_error(probabilities, labels)[with_clip])
         ),
         "calibration_error_micro": per_cent(calibration_error(*pooled)[0]),
     }
 
 
-def test_probabilities(cfg: CfgNode, scores: np.ndarray) -> np.ndarray:
+def probabilities_of(cfg: CfgNode, scores: np.ndarray) -> np.ndarray:
     """What ensembled scores say of probability; those of LDAM are sigmoid(s x)."""
     summed = cfg.DATA.ENSEMBLE_METHOD == "sum"
     views = cfg.TEST.NUM_ENSEMBLE_VIEWS * cfg.TEST.NUM_SPATIAL_CROPS if summed else 1
     scale = cfg.LOSS.LDAM.S if cfg.MODEL.LOSS_FUNC == "LDAM" else 1
     # Sums of float32 may pass the number of views by a rounding.
     return np.clip(as_probabilities(scores, views, scale), 0, 1)
-
-
-def per_cent(fraction: float) -> str | None:
-    """A fraction in per cent with two decimals; None for nan."""
-    return None if isnan(fraction) else f"{100 * fraction:.2f}"
-
-
-def _mean(values: np.ndarray) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
 
 
 def _pair(low: float, high: float) -> list[str] | None:

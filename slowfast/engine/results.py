@@ -1,14 +1,20 @@
 """What a test leaves behind.
 
-In OUTPUT_DIR, with many labels, a table with a row a class. Below it, where TEST.SAVE_RESULTS_PATH
-says: upstream's pickle of [predictions, labels], a CSV with a row a clip, and a JSON with the
-figures and how they came about. With several numbers of views each has its own files.
+Below OUTPUT_DIR, where TEST.SAVE_RESULTS_PATH says: upstream's pickle of [predictions, labels], a
+CSV with a row a clip, and a JSON with the figures and how they came about. In OUTPUT_DIR itself,
+with many labels, a table with a row a class. With several numbers of views each has its own files.
+
+Notable: scores are saved before anything is made of them, so that no later failure costs them. A
+file that cannot be written is told at once and is an error in the end, after the closing table.
 """
 
 import csv
 import json
+import os
 import pickle
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -18,32 +24,63 @@ from slowfast.ak.classes import ClassTable
 from slowfast.ak.errors import UserError
 from slowfast.ak.metrics import average_precision
 from slowfast.ak.per_class import ClassResult, class_results, write_class_results
-from slowfast.utils import distributed
+from slowfast.utils import distributed, logging
 from slowfast.utils.checkpoint import LoadedWeights
+
+logger = logging.get_logger(__name__)
+
+_NAMED = 5
 
 
 @dataclass
 class Outcome:
     """One test: ``scores`` (N, C) and ``targets`` (N, C) or (N,) in the order of the list.
 
-    per_class: empty with one label a clip. files: what was written, by what it is.
+    stats: the figures, once they are measured. files: what was written, by what it is; unwritten:
+    what could not be, in words.
     """
 
     views: str
     scores: torch.Tensor
     targets: torch.Tensor
-    stats: dict
     clips: object
     classes: ClassTable | None
     weights: LoadedWeights
-    per_class: list[ClassResult] = field(default_factory=list)
+    stats: dict = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
+    unwritten: list[str] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        if self.targets.ndim == 2:
-            scores, targets = self.scores.numpy(), self.targets.numpy()
-            ap = average_precision(scores, targets)
-            self.per_class = class_results(ap, targets.sum(axis=0), self.classes)
+    @cached_property
+    def per_class(self) -> list[ClassResult]:
+        """A row a class; none with one label a clip."""
+        if self.targets.ndim == 1:
+            return []
+        scores, targets = self.scores.numpy(), self.targets.numpy()
+        return class_results(average_precision(scores, targets), targets.sum(axis=0), self.classes)
+
+    def check_scores(self) -> None:
+        """Raises UserError, with the clips, where scores are nan."""
+        bad = self.scores.isnan().any(dim=1).nonzero().flatten().tolist()
+        if not bad:
+            return
+        names = ", ".join(self.clips.clip_name(index) for index in bad[:_NAMED])
+        saved = f" They are saved in {self.files['scores']}." if "scores" in self.files else ""
+        raise UserError(
+            f"{len(bad)} of {len(self.scores)} clips have scores that are nan: {names}"
+            f"{', ...' if len(bad) > _NAMED else ''}.{saved} The weights of "
+            f"{self.weights.path or 'this run'} may have diverged: test an earlier checkpoint "
+            "(TEST.CHECKPOINT_FILE_PATH), or with TRAIN.MIXED_PRECISION False."
+        )
+
+    def write(self, kind: str, path: Path, write: Callable[[Path], None]) -> None:
+        """Writes one file; what fails is told, and stands in ``unwritten``."""
+        try:
+            write(path)
+        except OSError as error:
+            self.unwritten.append(f"{path} cannot be written ({error.strerror})")
+            logger.warning(f"{self.unwritten[-1]}; the test goes on.")
+        else:
+            self.files[kind] = path
 
 
 def check_results_path(cfg: CfgNode) -> None:
@@ -58,7 +95,10 @@ def check_results_path(cfg: CfgNode) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(error, path) from None
+        raise UserError(
+            f"TEST.SAVE_RESULTS_PATH: {error.filename or path} cannot be written "
+            f"({error.strerror}); give a path below OUTPUT_DIR that can."
+        ) from None
     if path.is_dir():
         raise UserError(
             f"TEST.SAVE_RESULTS_PATH: {path} is a folder; name a file in it, such as "
@@ -70,56 +110,54 @@ def _results_path(cfg: CfgNode) -> Path:
     return Path(cfg.OUTPUT_DIR) / cfg.TEST.SAVE_RESULTS_PATH
 
 
-def _unwritable(error: OSError, path: Path) -> UserError:
-    return UserError(
-        f"TEST.SAVE_RESULTS_PATH: {error.filename or path} cannot be written ({error.strerror}); "
-        "give a path below OUTPUT_DIR that can."
-    )
-
-
-def save_results(cfg: CfgNode, outcome: Outcome, several: bool) -> None:
-    """Writes the table of classes, and pickle, CSV and JSON where TEST.SAVE_RESULTS_PATH asks for
-    them; the outcome's ``files`` name what was written.
+def save_scores(cfg: CfgNode, outcome: Outcome, several: bool) -> None:
+    """Writes pickle and CSV of clips, where TEST.SAVE_RESULTS_PATH asks for them.
 
     Args:
         several: whether more than one number of views is tested; then each has its own files.
-
-    Raises:
-        UserError: where they cannot be written.
     """
-    views = f"_{cfg.TEST.NUM_ENSEMBLE_VIEWS}x{cfg.TEST.NUM_SPATIAL_CROPS}" if several else ""
-    if outcome.per_class:
-        path = Path(cfg.OUTPUT_DIR) / f"per_class_ap{views}.csv"
-        try:
-            write_class_results(path, outcome.per_class)
-        except OSError as error:
-            raise UserError(f"OUTPUT_DIR: {path} cannot be written ({error.strerror}).") from None
-        outcome.files["classes"] = path
     if not cfg.TEST.SAVE_RESULTS_PATH:
         return
-    path = _results_path(cfg)
-    path = path.with_name(f"{path.stem}{views}{path.suffix}")
-    files = {
-        "scores": path,
-        "clips": path.with_suffix(".csv"),
-        "summary": path.with_suffix(".json"),
-    }
-    try:
-        with path.open("wb") as file:
-            pickle.dump([outcome.scores, outcome.targets], file)
-        _write_csv(files["clips"], outcome)
-        summary = json.dumps(_summary(cfg, outcome), indent=2)
-        files["summary"].write_text(summary + "\n", encoding="utf-8")
-    except OSError as error:
-        raise _unwritable(error, path) from None
-    outcome.files |= files
+    path = _with_views(cfg, _results_path(cfg), several)
+    outcome.write("scores", path, lambda path: _write_pickle(path, outcome))
+    outcome.write("clips", path.with_suffix(".csv"), lambda path: _write_csv(path, outcome))
+
+
+def save_figures(cfg: CfgNode, outcome: Outcome, several: bool) -> None:
+    """Writes the table of classes, and the JSON where TEST.SAVE_RESULTS_PATH asks for it; as
+    `save_scores`."""
+    if outcome.per_class:
+        path = _with_views(cfg, Path(cfg.OUTPUT_DIR, "per_class_ap.csv"), several)
+        outcome.write("classes", path, lambda path: write_class_results(path, outcome.per_class))
+    if cfg.TEST.SAVE_RESULTS_PATH:
+        path = _with_views(cfg, _results_path(cfg), several).with_suffix(".json")
+        outcome.write("summary", path, lambda path: _write_summary(path, cfg, outcome))
+
+
+def check_all_written(outcomes: Sequence[Outcome]) -> None:
+    """Raises UserError where something could not be written."""
+    if unwritten := [told for outcome in outcomes for told in outcome.unwritten]:
+        raise UserError(
+            f"{'; '.join(unwritten)}. Everything else was written. Make room or give another "
+            "OUTPUT_DIR or TEST.SAVE_RESULTS_PATH, and test again (TRAIN.ENABLE False)."
+        )
+
+
+def _with_views(cfg: CfgNode, path: Path, several: bool) -> Path:
+    views = f"_{cfg.TEST.NUM_ENSEMBLE_VIEWS}x{cfg.TEST.NUM_SPATIAL_CROPS}" if several else ""
+    return path.with_name(f"{path.stem}{views}{path.suffix}")
+
+
+def _write_pickle(path: Path, outcome: Outcome) -> None:
+    with path.open("wb") as file:
+        pickle.dump([outcome.scores, outcome.targets], file)
 
 
 def _write_csv(path: Path, outcome: Outcome) -> None:
     """A row a clip: its name, its labels' class ids, and the score of each class."""
     num_classes = outcome.scores.shape[1]
     names = outcome.classes.names if outcome.classes else [str(c) for c in range(num_classes)]
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(["clip", "labels", *names])
         for index, (scores, target) in enumerate(
@@ -135,8 +173,9 @@ def _write_csv(path: Path, outcome: Outcome) -> None:
             )
 
 
-def _summary(cfg: CfgNode, outcome: Outcome) -> dict:
-    return {
+def _write_summary(path: Path, cfg: CfgNode, outcome: Outcome) -> None:
+    table = outcome.files.get("classes")
+    summary = {
         **outcome.stats,
         "views": outcome.views,
         "ensemble": cfg.DATA.ENSEMBLE_METHOD,
@@ -144,5 +183,7 @@ def _summary(cfg: CfgNode, outcome: Outcome) -> dict:
         "checkpoint": outcome.weights.path,
         "initialisation": outcome.weights.initialisation,
         "segments": outcome.classes.source if outcome.classes else None,
-        "per_class": str(outcome.files.get("classes", "")) or None,
+        # From here, so that it is found again where the run's folder has been moved.
+        "per_class": os.path.relpath(table, path.parent) if table else None,
     }
+    path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")

@@ -50,11 +50,7 @@ def read_results(path: str | Path) -> SavedResults:
     clips = _read_names(table) if table.is_file() else []
     if clips and len(clips) != len(scores):
         raise UserError(f"{table}: has {len(clips)} clips, and {path} has {len(scores)}.")
-    classes = _read_classes(path, summary)
-    if classes and len(classes) != scores.shape[1]:
-        raise UserError(
-            f"{path}: has {scores.shape[1]} classes, and the table beside it {len(classes)}."
-        )
+    classes = _read_classes(path, summary, labels)
     return SavedResults(path, scores, labels, clips, classes, summary)
 
 
@@ -72,6 +68,11 @@ def _read_pickle(path: Path) -> tuple[np.ndarray, np.ndarray]:
             f"{path}: expected scores and labels (clips, classes) of many labels, found "
             f"{scores.shape} and {labels.shape}."
         )
+    for part, array in (("scores", scores), ("labels", labels)):
+        if array.dtype.kind not in "fiub":
+            raise UserError(f"{path}: expected numbers as {part}, found {array.dtype}.")
+    if not len(scores):
+        raise UserError(f"{path}: holds no clip.")
     return scores, labels
 
 
@@ -94,7 +95,7 @@ class _ArraysAlone(pickle.Unpickler):
 
 def _read_names(table: Path) -> list[str]:
     try:
-        with table.open(newline="", encoding="utf-8") as file:
+        with table.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             return [row[0] for row in list(csv.reader(file))[1:]]
     except (OSError, ValueError, IndexError) as error:
         raise UserError(f"{table}: cannot be read as a test's table of clips: {error}") from None
@@ -107,11 +108,23 @@ def _read_summary(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: cannot be read as a test's summary: {error}") from None
 
 
-def _read_classes(path: Path, summary: dict[str, Any]) -> list[ClassResult]:
-    """The table that the summary names; a run's folder may have been moved since."""
+def _read_classes(path: Path, summary: dict[str, Any], labels: np.ndarray) -> list[ClassResult]:
+    """The table of classes that the summary names, from its own folder on; or, where only the files
+    themselves have been copied, the one of that name beside it.
+
+    Raises:
+        UserError: it is of another test.
+    """
     if not summary.get("per_class"):
         return []
-    named = Path(summary["per_class"])
-    places = [folder / named.name for folder in (path.parent, *path.parent.parents)][:4]
-    found = next((place for place in [*places, named] if place.is_file()), None)
-    return read_class_results(found) if found else []
+    named = path.parent / summary["per_class"]
+    found = next((place for place in (named, path.with_name(named.name)) if place.is_file()), None)
+    if found is None:
+        return []
+    rows = read_class_results(found)
+    if [row.test_count for row in rows] != labels.sum(axis=0).tolist():
+        raise UserError(
+            f"{found}: is of another test than {path}: its test clips of each class are others. "
+            "A later test may have replaced it; test again, or move it away."
+        )
+    return rows

@@ -18,7 +18,13 @@ from slowfast.engine.closing import report
 from slowfast.engine.evaluate import gather_clips
 from slowfast.engine.figures import intervals, more_figures
 from slowfast.engine.progress import progress_bar
-from slowfast.engine.results import Outcome, check_results_path, save_results
+from slowfast.engine.results import (
+    Outcome,
+    check_all_written,
+    check_results_path,
+    save_figures,
+    save_scores,
+)
 from slowfast.engine.runtime import autocast, get_device, seed_everything
 from slowfast.models import build_model
 from slowfast.utils import checkpoint, distributed, logging, misc
@@ -37,7 +43,7 @@ def test(cfg: CfgNode) -> None:
     """Tests the configured checkpoint, once for each number of temporal views asked for.
 
     Raises:
-        UserError: bad data or weights.
+        UserError: bad data or weights, or, in the end, something that could not be written.
     """
     logging.setup_logging(cfg.OUTPUT_DIR)
     check_results_path(cfg)
@@ -63,14 +69,17 @@ def test(cfg: CfgNode) -> None:
         if not distributed.is_master_proc():
             continue
         told = {"initialisation": loaded.initialisation, **(best.stats() if best else {})}
-        stats = measure(run, scores, targets, classes, told)
-        outcome = Outcome(views, scores, targets, stats, loader.dataset, classes, loaded)
-        save_results(run, outcome, several=len(runs) > 1)
+        outcome = Outcome(views, scores, targets, loader.dataset, classes, loaded)
+        save_scores(run, outcome, several=len(runs) > 1)
+        outcome.check_scores()
+        outcome.stats = measure(run, scores, targets, classes, told)
+        save_figures(run, outcome, several=len(runs) > 1)
         outcomes.append(outcome)
     if distributed.is_master_proc():
         if page := write_report(cfg, outcomes):
             outcomes[-1].files["report"] = page
         report(cfg, outcomes)
+        check_all_written(outcomes)
 
 
 def measure(

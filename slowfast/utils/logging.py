@@ -84,7 +84,9 @@ def _add(root: logging.Logger, handler: logging.Handler) -> None:
 def _open_log(folder: Path) -> logging.FileHandler:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = logging.FileHandler(folder / "stdout.log", encoding="utf-8")
+        file = logging.FileHandler(
+            folder / "stdout.log", encoding="utf-8", errors="surrogateescape"
+        )
     except OSError as error:
         raise UserError(
             f"OUTPUT_DIR: {folder} cannot be written ({error.strerror}); name another folder."

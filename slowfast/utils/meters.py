@@ -12,7 +12,7 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.metrics import average_precision, map_by_segment, mean_figures
+from slowfast.ak.metrics import average_precision, map_by_segment, mean_figures, per_cent
 from slowfast.utils import logging, misc
 from slowfast.utils.best import Best
 from slowfast.utils.metrics import topk_errors, topks_correct
@@ -302,11 +302,11 @@ class TestMeter(Timed):
         self.stats = {"split": "test_final", **(extra or {})}
         if self.multi_label:
             figures = _map_stats(preds, labels, segments)
-            self.stats |= {name: _per_cent(value) for name, value in figures.items()}
+            self.stats |= {name: per_cent(value) for name, value in figures.items()}
             self.stats |= {f"top{k}_acc": self.stats["map"] for k in ks}
         else:
             for k, correct in zip(ks, topks_correct(preds, labels, ks), strict=True):
-                self.stats[f"top{k}_acc"] = _per_cent(float(correct) / max(1, len(preds)))
+                self.stats[f"top{k}_acc"] = per_cent(float(correct) / max(1, len(preds)))
         logging.log_json_stats(self.stats)
         return self.stats
 
@@ -322,7 +322,3 @@ class TestMeter(Timed):
                 f"{len(odd)} of {len(self.clip_count)} clips did not get {self.num_clips} views: "
                 f"{', '.join(told)}{more}."
             )
-
-
-def _per_cent(fraction: float) -> str | None:
-    return None if isnan(fraction) else f"{100 * fraction:.2f}"

@@ -1,5 +1,7 @@
 """A hold-out is stratified, and training, validation and counts keep to it."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from slowfast.ak.dataset import read_clips
 from slowfast.ak.errors import UserError
 from slowfast.ak.holdout import chosen_on, read_holdout, stratified_holdout, write_holdout
 from slowfast.config.defaults import get_cfg
+from slowfast.datasets.loader import read_class_table
 
 
 def long_tail(clips=3000, classes=40, seed=0):
@@ -119,3 +122,35 @@ def test_what_is_written_is_read_and_never_replaced_by_another(cfg, tmp_path):
         write_holdout(path, ["t4"], ["made so"])
     with pytest.raises(UserError, match="cannot be written"):
         write_holdout(tmp_path / "no" / "h.txt", ["t4"], [])
+
+
+def test_names_may_begin_with_a_hash_and_hold_any_sign(cfg, tiny_ak, tmp_path):
+    folder = tmp_path / "annot"
+    shutil.copytree(tiny_ak.annot, folder)
+    text = (folder / "train.csv").read_text()
+    changed = text.replace("\nt1 ", "\n#t1 ").replace("\nt2 ", "\nt\N{LINE SEPARATOR}2 ")
+    (folder / "train.csv").write_text(changed)
+    cfg.DATA.PATH_TO_DATA_DIR = str(folder)
+    path = tmp_path / "h.txt"
+    write_holdout(path, ["#t1", "t\N{LINE SEPARATOR}2"], ["made so"])
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    cfg.AK.HOLDOUT = str(path)
+    assert names(read_clips(cfg, "val")) == ["#t1", "t\N{LINE SEPARATOR}2"]
+    assert not {"#t1", "t\N{LINE SEPARATOR}2"} & set(names(read_clips(cfg, "train")))
+
+
+def test_a_name_that_would_be_a_remark_is_refused(tmp_path):
+    with pytest.raises(UserError, match="the clip '# t1' cannot stand in a hold-out"):
+        write_holdout(tmp_path / "h.txt", ["# t1"], [])
+    assert not (tmp_path / "h.txt").exists()
+
+
+def test_segments_stay_what_they_are_whatever_is_held_out(cfg, tmp_path):
+    cfg.AK.HEAD_MIN, cfg.AK.TAIL_MAX = 4, 1
+    whole = read_class_table(cfg)
+    name_clips(cfg, tmp_path / "h.txt", "t0\nt4\n")
+    table = read_class_table(cfg)
+    assert table.segments == whole.segments == ["head", "middle", "middle", "middle", "tail"]
+    assert whole.train_counts.tolist() == [4, 3, 2, 2, 1]
+    assert table.train_counts.tolist() == [3, 3, 2, 1, 1]
+    assert table.source == f"{whole.source}, held-out clips counted too"

@@ -11,7 +11,9 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.metrics import (
     average_precision,
     chance_average_precision,
+    chance_figures,
     map_by_segment,
+    mean_figures,
     micro_average_precision,
 )
 
@@ -50,7 +52,11 @@ def test_segments_average_their_classes_and_no_missing_ones():
     [
         (np.zeros((2, 3)), np.zeros((2, 4)), r"\(2, 3\) and \(2, 4\)"),
         (np.zeros(3), np.zeros(3), "clips, classes"),
-        (np.array([[np.nan, 1.0], [0, 0]]), np.zeros((2, 2)), "1 clips have scores that are nan"),
+        (
+            np.array([[np.nan, 1.0], [0, 0]]),
+            np.zeros((2, 2)),
+            "1 clips have scores that are nan, .* number 0",
+        ),
         (np.zeros((2, 2)), np.full((2, 2), 0.5), "0 and 1 alone"),
     ],
 )
@@ -89,6 +95,19 @@ def test_chance_is_the_mean_over_all_orders(clips):
         found = chance_average_precision(np.array([positives, 0]), clips)
         assert found[0] == pytest.approx(np.mean(values), abs=1e-12)
         assert np.isnan(found[1])
+
+
+def test_chance_is_told_for_every_figure():
+    labels = np.zeros((6, 3))
+    labels[:4, 0] = labels[0, 1] = 1
+    segments = ["head", "tail", "tail"]
+    found = chance_figures(labels.sum(axis=0), 6, segments)
+    by_class = chance_average_precision(np.array([4, 1]), 6)
+    assert found["map_head"] == pytest.approx(by_class[0])
+    assert found["map_tail"] == pytest.approx(by_class[1])
+    assert found["map"] == pytest.approx(by_class.mean())
+    assert found["map_micro"] == pytest.approx(chance_average_precision(np.array([5]), 18)[0])
+    assert found.keys() == mean_figures(labels, labels, segments).keys()
 
 
 def test_resamples_are_averaged_row_by_row():

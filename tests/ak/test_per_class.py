@@ -11,18 +11,19 @@ from slowfast.ak.per_class import class_results, read_class_results, write_class
 
 
 def test_written_and_read(tmp_path):
-    table = ClassTable(["Eating, fast", "b"], ["head", "tail"], "", np.array([9, 0]))
+    table = ClassTable(["Eating, fast", "b\udcff"], ["head", "tail"], "", np.array([9, 0]))
     rows = class_results(np.array([0.25, np.nan]), np.array([3.0, 0]), table)
     path = tmp_path / "t.csv"
     write_class_results(path, rows)
-    assert path.read_text().splitlines() == [
+    assert path.read_text(errors="surrogateescape").splitlines() == [
         "id,name,segment,training_count,test_count,AP",
         '0,"Eating, fast",head,9,3,0.250000',
-        "1,b,tail,0,0,no test clip",
+        "1,b\udcff,tail,0,0,no test clip",
     ]
     one, other = read_class_results(path)
     assert one == rows[0]
     assert math.isnan(other.ap)
+    assert other.name == "b\udcff"
 
     write_class_results(path, class_results(np.array([0.5]), np.array([1]), None))
     (unknown,) = read_class_results(path)

@@ -42,15 +42,14 @@ def test_sums_over_views_are_taken_for_means(cfg, clips):
     of_means = more_figures(cfg, scores, labels)
     cfg.DATA.ENSEMBLE_METHOD = "sum"
     assert more_figures(cfg, 10 * scores, labels) == of_means
-    assert figures.test_probabilities(cfg, np.full((1, 1), 10.000001)).max() == 1
+    assert figures.probabilities_of(cfg, np.full((1, 1), 10.000001)).max() == 1
 
 
 def test_scores_of_ldam_are_scaled_back(cfg, clips):
-    loss = type(cfg)({"LDAM": {"S": 30.0}})
-    cfg.MODEL.LOSS_FUNC, cfg["LOSS"] = "LDAM", loss
+    cfg.MODEL.LOSS_FUNC, cfg.LOSS.LDAM.S = "LDAM", 20.0
     p = np.array([[0.2, 0.49, 0.5, 0.6]])
     logits = np.log(p / (1 - p))
-    np.testing.assert_allclose(figures.test_probabilities(cfg, p), 1 / (1 + np.exp(-30 * logits)))
+    np.testing.assert_allclose(figures.probabilities_of(cfg, p), 1 / (1 + np.exp(-20 * logits)))
 
 
 def test_intervals_keep_to_the_scale(clips):

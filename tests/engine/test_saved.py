@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.per_class import class_results, write_class_results
 from slowfast.engine import test as run_test
 from slowfast.engine.saved import read_results
 
@@ -50,6 +51,9 @@ class Code:
             r"of many labels, found \(2, 3\) and \(2,\)",
         ),
         (pickle.dumps([np.zeros((2, 3))]), "no saved results"),
+        (pickle.dumps([np.array([["a"]]), np.zeros((1, 1))]), "numbers as scores, found <U1"),
+        (pickle.dumps([np.zeros((1, 1)), np.array([[None]])]), "numbers as labels, found object"),
+        (pickle.dumps([np.zeros((0, 3)), np.zeros((0, 3))]), "holds no clip"),
     ],
 )
 def test_other_files_are_refused(tmp_path, monkeypatch, content, says):
@@ -74,3 +78,24 @@ def test_what_does_not_belong_to_it_is_said(tmp_path):
         read_results(path)
     (tmp_path / "r.json").write_text(json.dumps({"per_class": "/gone/per_class_ap.csv"}))
     assert read_results(path).classes == []
+
+
+def test_a_table_of_another_test_is_not_borrowed(tmp_path):
+    folder = tmp_path / "run" / "deep"
+    folder.mkdir(parents=True)
+    path, labels = folder / "r.pkl", np.array([[1.0, 0, 1], [1, 0, 0]])
+    path.write_bytes(pickle.dumps([np.zeros((2, 3)), labels]))
+    path.with_suffix(".json").write_text(json.dumps({"per_class": "../per_class_ap.csv"}))
+    rows = class_results(np.ones(3), labels.sum(axis=0), None)
+    write_class_results(tmp_path / "per_class_ap.csv", rows)
+    assert read_results(path).classes == [], "of whatever lies further up"
+    own = tmp_path / "run" / "per_class_ap.csv"
+    write_class_results(own, rows)
+    assert len(read_results(path).classes) == 3
+    for counts in ([2, 1, 1], [2, 0]):  # a later test into the same folder
+        write_class_results(own, class_results(np.ones(len(counts)), np.array(counts), None))
+        with pytest.raises(UserError, match=r"run/deep/../per_class_ap.csv: is of another test"):
+            read_results(path)
+    own.rename(tmp_path / "old.csv")
+    write_class_results(folder / "per_class_ap.csv", rows)
+    assert len(read_results(path).classes) == 3, "copied beside the pickle"

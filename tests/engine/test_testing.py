@@ -3,15 +3,20 @@
 import csv
 import json
 import pickle
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from slowfast.ak.errors import UserError
+from slowfast.ak.metrics import chance_average_precision
 from slowfast.ak.pixels import InputTransform
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine import test as run_test
-from slowfast.engine import train
+from slowfast.engine import testing, train
+from slowfast.engine.saved import read_results
 from slowfast.engine.testing import score_clips, temporal_view_counts, view_batches
 from slowfast.models import build_model
 
@@ -179,3 +184,56 @@ def test_tests_a_checkpoint_alone_with_each_number_of_views(small_cfg):
     assert names == {f"results_{n}x1.pkl" for n in (1, 3, 5, 7, 10)}
     log = Path(cfg.OUTPUT_DIR, "stdout.log").read_text()
     assert "10 x 1 views" in log
+
+
+def test_a_clip_name_that_is_no_utf8_costs_no_result(small_cfg, tiny_ak, tmp_path):
+    folder = tmp_path / "annot"
+    shutil.copytree(tiny_ak.annot, folder)
+    text = (folder / "val.csv").read_bytes()
+    (folder / "val.csv").write_bytes(text.replace(b"v1 ", b"v\xff1 "))
+    cfg = small_cfg(**{"DATA.PATH_TO_DATA_DIR": str(folder)})
+    run_test(cfg)
+    assert b"\nv\xff1,1," in Path(cfg.OUTPUT_DIR, "results.csv").read_bytes().replace(b"\r", b"")
+    assert read_results(Path(cfg.OUTPUT_DIR, "results.pkl")).clips[1] == "v\udcff1"
+
+
+def test_scores_that_are_nan_are_saved_and_their_clips_named(small_cfg, monkeypatch):
+    scored = testing.score_clips
+
+    def with_nan(*args):
+        scores, targets = scored(*args)
+        scores[2, 1] = torch.nan
+        return scores, targets
+
+    monkeypatch.setattr(testing, "score_clips", with_nan)
+    cfg = small_cfg()
+    with pytest.raises(UserError, match=r"1 of 4 clips have scores that are nan: v2\. They are "):
+        run_test(cfg)
+    found = read_results(Path(cfg.OUTPUT_DIR, "results.pkl"))
+    assert np.isnan(found.scores).sum() == 1
+    assert found.clips == ["v0", "v1", "v2", "v3"]
+
+
+@pytest.mark.parametrize("name", ["per_class_ap.csv", "results.csv", "results.pkl"])
+def test_a_file_that_cannot_be_written_costs_no_other(small_cfg, monkeypatch, name):
+    cfg = small_cfg()
+    folder = Path(cfg.OUTPUT_DIR)
+    monkeypatch.setattr(testing, "check_results_path", lambda cfg: None)
+    (folder / name).mkdir(parents=True)
+    with pytest.raises(UserError, match=rf"{name} cannot be written \(Is a directory\)\. Every"):
+        run_test(cfg)
+    names = {"per_class_ap.csv", "results.pkl", "results.csv", "results.json", "report"}
+    assert all((folder / other).exists() for other in names)
+    assert sum((folder / other).is_file() for other in names) == 3
+    log = (folder / "stdout.log").read_text()
+    assert log.index("the test goes on") < log.index("random scores")
+
+
+def test_chance_of_micro_is_over_all_pairs_of_clip_and_class(small_cfg):
+    """Four clips of five classes have 5 labels: 5 of 20 pairs."""
+    cfg = small_cfg()
+    run_test(cfg)
+    log = Path(cfg.OUTPUT_DIR, "stdout.log").read_text()
+    (line,) = [line for line in log.splitlines() if line.startswith("random scores")]
+    chance = float(chance_average_precision(np.array([5]), 20)[0])
+    assert line.split()[-1] == f"{100 * chance:.2f}"

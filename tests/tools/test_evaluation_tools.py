@@ -89,7 +89,7 @@ def save(tmp_path):
         path.with_suffix(".csv").write_text(f"clip,labels\n{names}")
         if table:
             classes = ClassTable(list("abcd"), ["head", "head", "tail", "tail"], "by a sheet")
-            rows = class_results(np.ones(4), labels.sum(axis=0), classes)
+            rows = class_results(np.ones(4), labels[order].sum(axis=0), classes)
             write_class_results(folder / "per_class_ap.csv", rows)
             summary = {"per_class": "elsewhere/per_class_ap.csv", "segments": classes.source}
             path.with_suffix(".json").write_text(json.dumps(summary))

@@ -14,7 +14,7 @@ import numpy as np
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.classes import ClassTable
-from slowfast.ak.metrics import average_precision, chance_average_precision, map_by_segment
+from slowfast.ak.metrics import average_precision, chance_average_precision, chance_figures
 from slowfast.ak.per_class import class_results
 from slowfast.config.defaults import get_cfg
 from slowfast.config.merge import dotted_keys
@@ -51,6 +51,7 @@ def make_record(cfg: CfgNode, tests: Sequence[Tested]) -> dict:
     table = last.classes
     segments = table.segments if table else None
     ap = average_precision(scores, labels)
+    chance = chance_figures(labels.sum(axis=0), len(labels), segments)
     folder = Path(cfg.OUTPUT_DIR)
     log = folder / LOG
     return {
@@ -69,7 +70,7 @@ def make_record(cfg: CfgNode, tests: Sequence[Tested]) -> dict:
         "segments": table.source if table else None,
         "tests": [{"views": test.views, "figures": figures(test.stats)} for test in tests],
         **test_figures(last.stats),
-        "chance": _chance(labels, segments),
+        "chance": {key: _per_cent(value) for key, value in chance.items()},
         "classes": _class_rows(ap, labels, table),
         "pairs": [pair._asdict() for pair in confused_pairs(scores, labels)],
         **_worst(last.clips, scores, labels, worst_classes(ap, segments)),
@@ -107,13 +108,6 @@ def _digest(clips: Any, labels: np.ndarray) -> str:
 
 def _per_cent(fraction: float) -> float | None:
     return None if math.isnan(fraction) else round(100 * float(fraction), 4)
-
-
-def _chance(labels: np.ndarray, segments: Sequence[str] | None) -> dict[str, float | None]:
-    """What random scores are expected to reach, for the figures that the test has."""
-    chance = map_by_segment(chance_average_precision(labels.sum(axis=0), len(labels)), segments)
-    chance["map_micro"] = float(chance_average_precision(labels.sum(), labels.size))
-    return {key: _per_cent(value) for key, value in chance.items()}
 
 
 def _class_rows(ap: np.ndarray, labels: np.ndarray, table: ClassTable | None) -> list[dict]:
