@@ -20,6 +20,8 @@ from slowfast.ak.comparison import Difference, align, compare, largest_changes
 from slowfast.ak.errors import UserError
 from slowfast.engine.saved import SavedResults, read_results
 
+MOST_RESAMPLES = 10_000
+
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
@@ -33,13 +35,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--changes", type=int, default=10, metavar="N", help="classes shown (10)")
     args = parser.parse_args(argv)
     try:
-        if args.resamples < 2:
-            raise UserError(f"--resamples {args.resamples}: expected at least 2, such as 1000.")
+        check(args)
         first, second = read_results(args.first), read_results(args.second)
         rows, remark = bring_together(first, second)
         names, segments, source = name_classes(first, second, args.classes)
         scores, labels = second.scores[rows], first.labels
         found = compare(first.scores, scores, labels, segments, args.resamples, args.seed)
+        if not found:
+            raise UserError(
+                f"{first.path} and {second.path}: no clip carries a class, so that there is no "
+                "average precision to compare. Were they tested on the list you mean?"
+            )
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -57,6 +63,17 @@ def main(argv: list[str] | None = None) -> int:
             f"{100 * one:>9.2f} ->{100 * other:>7.2f}  {100 * (other - one):+7.2f}"
         )
     return 0
+
+
+def check(args: argparse.Namespace) -> None:
+    if not 2 <= args.resamples <= MOST_RESAMPLES:
+        raise UserError(
+            f"--resamples {args.resamples}: expected 2 to {MOST_RESAMPLES}; more take memory and "
+            "time, and move an interval by next to nothing. 1000 do."
+        )
+    for name, value in (("seed", args.seed), ("changes", args.changes)):
+        if value < 0:
+            raise UserError(f"--{name} {value}: expected 0 or more.")
 
 
 def bring_together(first: SavedResults, second: SavedResults) -> tuple[np.ndarray, str]:

@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
             order=args.order,
         )
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     print_summary(args.folder, result)
     return 0

@@ -35,20 +35,34 @@ def main(argv: list[str] | None = None) -> int:
     add("--json", type=Path, metavar="FILE", help="write it too, for programs")
     args = parser.parse_args(argv)
     try:
+        check(args)
         data = read(args)
-        print(as_text(data, args.pairs))
-        if args.json:
-            write_json(args.json, data.as_dict(args.pairs))
-        if args.picture:
-            from slowfast.ak.statistics_picture import draw  # matplotlib takes a second
-
-            draw(data, args.picture, title=str(args.folder))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    for path in filter(None, (args.json, args.picture)):
-        print(f"\nWritten: {path}")
-    return 0
+    # A terminal may not take a name of bytes that are no UTF-8.
+    print(as_text(data, args.pairs).encode(errors="backslashreplace").decode())
+    status = 0
+    for path, write in ((args.json, write_json), (args.picture, write_picture)):
+        try:
+            if path:
+                write(path, data, args)
+                print(f"\nWritten: {path}")
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            status = 2
+    return status
+
+
+def check(args: argparse.Namespace) -> None:
+    if args.head_min <= args.tail_max:
+        raise UserError(
+            f"--head-min {args.head_min}: expected more than --tail-max, which is {args.tail_max}."
+        )
+    if args.num_classes is not None and args.num_classes < 1:
+        raise UserError(f"--num-classes {args.num_classes}: expected 1 or more.")
+    if args.pairs < 0:
+        raise UserError(f"--pairs {args.pairs}: expected 0 or more.")
 
 
 def read(args: argparse.Namespace) -> Statistics:
@@ -68,11 +82,19 @@ def read(args: argparse.Namespace) -> Statistics:
     return Statistics(train, test, table)
 
 
-def write_json(path: Path, content: dict) -> None:
+def write_json(path: Path, data: Statistics, args: argparse.Namespace) -> None:
+    text = json.dumps(data.as_dict(args.pairs), indent=2, ensure_ascii=False) + "\n"
     try:
-        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        # Of a byte that is no UTF-8 this makes the escape that JSON has for it.
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}).") from None
+
+
+def write_picture(path: Path, data: Statistics, args: argparse.Namespace) -> None:
+    from slowfast.ak.statistics_picture import draw  # matplotlib takes a second
+
+    draw(data, path, title=str(args.folder))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         settings = demo_data.make_settings(args.seed, args.clips, args.size)
         made = demo_data.make_demo_data(args.folder, settings)
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"{args.folder}: demo data {'made' if made else 'is there already, finished'}")
     return 0

@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         page = write_page(read_runs(args.runs), args.out or usual)
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     print(page)
     return 0

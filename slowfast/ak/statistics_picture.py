@@ -2,7 +2,8 @@
 come together.
 
 Notable: it is drawn without a display, and grows with the number of classes, so that each name can
-be read.
+be read. Names are text: a dollar sign in them begins no formula. Colours of head, middle and tail
+are those of the report page.
 """
 
 from __future__ import annotations
@@ -10,19 +11,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from slowfast.ak.classes import SEGMENTS
 from slowfast.ak.errors import UserError
 from slowfast.ak.statistics import Statistics
 
-COLOURS = dict(zip(SEGMENTS, ("#1f4e79", "#2a9d8f", "#e9b44c"), strict=True))
-_INK, _FAINT, _TEST = "#222222", "#d9d9d9", "#c8553d"
-_SHADES = LinearSegmentedColormap.from_list("shares", ["#f7f5f0", "#8fc1b5", "#1f4e79"])
+COLOURS = dict(zip(SEGMENTS, ("#004488", "#b5485a", "#a97700"), strict=True))
+_INK, _FAINT, _TRAIN, _TEST = "#1c1e21", "#dddcd6", "#5b8fc4", "#1c1e21"
+_SHADES = LinearSegmentedColormap.from_list("shares", ["#f6f6f3", "#8fb4d9", "#004488"])
+_LONGEST = 40  # signs of a class name
 _IN_MATRIX = 28  # classes, the largest
 
 
@@ -32,6 +35,11 @@ def draw(data: Statistics, path: Path, title: str = "") -> None:
     Raises:
         UserError: it cannot be written, or there is no such kind.
     """
+    with rc_context({"text.parse_math": False}):
+        _draw(data, path, title)
+
+
+def _draw(data: Statistics, path: Path, title: str) -> None:
     classes = len(data.table.names)
     width = min(40, max(15, 0.17 * classes))
     figure = Figure(figsize=(width, 14), layout="constrained", facecolor="white")
@@ -88,10 +96,11 @@ def _tail(axes: Axes, data: Statistics) -> None:
     most = max(2, train.max(), test.max())
     axes.set_ylim(0.5, most * 2)
     axes.yaxis.set_major_locator(LogLocator(subs=(1,) if most > 300 else (1, 2, 5)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlim(-0.7, len(order) - 0.3)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}" if v >= 1 else ""))
     size = 9 if len(order) <= 60 else 7.5
-    names = [data.table.names[index] for index in order]
+    names = [_short(data.table.names[index]) for index in order]
     axes.set_xticks(places, names, rotation=90 if len(order) > 20 else 35, fontsize=size)
     if len(order) <= 20:
         for label in axes.get_xticklabels():
@@ -135,13 +144,14 @@ def _frames(axes: Axes, data: Statistics) -> None:
     if wide:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     _dress(axes, "Frames a clip", "clips, %")
     _legend_above(axes)
 
 
 def _sides(data: Statistics) -> list[tuple]:
     return [
-        (-0.2, COLOURS["head"], "training", data.train),
+        (-0.2, _TRAIN, "training", data.train),
         (0.2, _TEST, "test", data.test),
     ]
 
@@ -155,7 +165,7 @@ def _together(axes: Axes, data: Statistics) -> None:
     np.fill_diagonal(share, np.nan)
     top = max(1, np.nanmax(share)) if len(order) > 1 else 1
     image = axes.imshow(share, cmap=_SHADES, vmin=0, vmax=top)
-    names = [data.table.names[index] for index in order]
+    names = [_short(data.table.names[index]) for index in order]
     axes.set_xticks(range(len(order)), names, rotation=90, fontsize=8.5)
     axes.set_yticks(range(len(order)), names, fontsize=8.5)
     for row, column in np.argwhere(share >= 10):
@@ -174,6 +184,10 @@ def _together(axes: Axes, data: Statistics) -> None:
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.6, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8.5, length=0)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _legend_above(axes: Axes) -> None:

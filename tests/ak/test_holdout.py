@@ -56,6 +56,14 @@ def test_classes_that_share_their_clips_still_get_both_sides_where_they_can():
     assert not stratified_holdout(labels, 0.2)[:2].any()
 
 
+def test_the_last_clip_of_a_class_is_brought_back():
+    """Dealing alone leaves a class of this set on one side; found among seeds."""
+    labels = np.random.default_rng(298).random((30, 8)) < 0.3
+    counts, held = labels.sum(axis=0), labels[stratified_holdout(labels, 0.1)].sum(axis=0)
+    assert (counts > 1).all()
+    assert ((held > 0) & (held < counts)).all()
+
+
 @pytest.fixture
 def cfg(tiny_ak):
     cfg = get_cfg()

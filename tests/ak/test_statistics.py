@@ -1,8 +1,11 @@
 """Statistics of a set are counted in clips."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 
@@ -10,7 +13,7 @@ from slowfast.ak.classes import ClassTable
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.errors import UserError
 from slowfast.ak.statistics import Split, Statistics
-from slowfast.ak.statistics_picture import draw
+from slowfast.ak.statistics_picture import COLOURS, draw
 from slowfast.ak.statistics_text import as_text
 
 
@@ -82,6 +85,24 @@ def test_the_text_names_what_is_missing_and_what_is_in_both(data):
 def test_a_picture_is_drawn(data, tmp_path, name):
     draw(data, tmp_path / name, title="tiny")
     assert (tmp_path / name).stat().st_size > 10_000
+
+
+def test_names_are_drawn_as_text_and_long_ones_are_cut(data, tmp_path, monkeypatch):
+    monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")
+    names = [r"a $\frac$ b", "x" * 120, *data.table.names[2:]]
+    data = replace(data, table=replace(data.table, names=names))
+    draw(data, tmp_path / "a.svg", title="$$")
+    text = (tmp_path / "a.svg").read_text()
+    assert r">a $\frac$ b<" in text
+    assert f">{'x' * 39}\N{HORIZONTAL ELLIPSIS}<" in text
+    assert "x" * 40 not in text
+    assert "mathdefault" not in text
+
+
+def test_segments_have_the_colours_of_the_page():
+    style = Path(__file__).parents[2] / "slowfast/visualization/report/style.css"
+    page = re.findall(r"--(head|middle|tail): light-dark\((#\w+),", style.read_text())
+    assert dict(page) == COLOURS
 
 
 def test_a_picture_that_cannot_be_written_is_said(data, tmp_path):

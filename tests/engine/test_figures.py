@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
+from slowfast.ak.calibration import calibration_error
+from slowfast.ak.metrics import mean_figures
 from slowfast.config.defaults import get_cfg
 from slowfast.engine import figures
 from slowfast.engine.figures import intervals, more_figures
@@ -37,6 +39,15 @@ def test_they_are_scikit_learns(cfg, clips):
     assert float(found["best_f1_macro"]) > float(found["f1_macro"])
 
 
+def test_calibration_is_averaged_over_the_classes_with_a_clip(cfg, clips):
+    scores, labels = clips
+    assert not labels[:, 5].any()
+    by_class = calibration_error(scores, labels)
+    found = float(more_figures(cfg, scores, labels)["calibration_error_macro"])
+    assert found == pytest.approx(100 * by_class[:5].mean(), abs=0.006)
+    assert found != pytest.approx(100 * by_class.mean(), abs=0.006)
+
+
 def test_sums_over_views_are_taken_for_means(cfg, clips):
     scores, labels = clips
     of_means = more_figures(cfg, scores, labels)
@@ -57,3 +68,22 @@ def test_intervals_keep_to_the_scale(clips):
     found = intervals(labels.astype(float), labels, ["head"] * 5 + ["tail"], 40, seed=0)
     assert found["interval_map"] == ["100.00", "100.00"]
     assert found["interval_map_tail"] is None, "its one class has no test clip"
+    # One class, whose two clips are second and last: without an end the interval passes 0.
+    labels = np.zeros((40, 1), bool)
+    labels[[1, 39]] = True
+    low, high = intervals(-np.arange(40.0)[:, None], labels, None, 200, seed=0)["interval_map"]
+    assert low == "0.00"
+    assert float(high) > 27.5
+
+
+def test_an_interval_lies_around_its_figure():
+    """Classes of two clips score higher in resamples, all of them together far above the figure."""
+    generator = np.random.default_rng(0)
+    scores = generator.random((60, 200))
+    labels = np.zeros(scores.shape, bool)
+    for column in labels.T:
+        column[generator.permutation(60)[:2]] = True
+    figure = 100 * mean_figures(scores, labels, None)["map"]
+    low, high = map(float, intervals(scores, labels, None, 100, seed=0)["interval_map"])
+    assert low < figure < high
+    assert (low + high) / 2 == pytest.approx(figure, abs=1.5)

@@ -71,6 +71,43 @@ def test_a_set_is_described(tool, tiny_ak, tmp_path):
     assert "there is no file" in error
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--head-min", 5, "--tail-max", 700], "--head-min 5: expected more than --tail-max"),
+        (["--num-classes", -3], "--num-classes -3: expected 1 or more"),
+        (["--pairs", -1], "--pairs -1: expected 0 or more"),
+    ],
+)
+def test_what_cannot_be_described(tool, tiny_ak, options, says):
+    status, said, error = tool("describe_data", tiny_ak.annot, *options)
+    assert (status, said) == (2, "")
+    assert error.startswith("error: ")
+    assert says in error
+
+
+def test_what_cannot_be_written_keeps_nothing_else_from_being_drawn(tool, tiny_ak, tmp_path):
+    paths = tmp_path / "no" / "a.json", tmp_path / "a.png"
+    status, said, error = tool(
+        "describe_data", tiny_ak.annot, "--json", paths[0], "--picture", paths[1]
+    )
+    assert status == 2
+    assert f"{paths[0]}: cannot be written" in error
+    assert said.endswith(f"Written: {paths[1]}\n")
+    assert paths[1].exists()
+
+
+def test_a_clip_name_that_is_no_utf8_is_described(tool, tiny_ak, tmp_path):
+    for name, clip in (("train", b"\nt1 "), ("val", b"\nv1 ")):
+        text = (tiny_ak.annot / f"{name}.csv").read_bytes()
+        (tmp_path / f"{name}.csv").write_bytes(text.replace(clip, b"\nx\xff "))
+    status, said, _ = tool("describe_data", tmp_path, "--json", tmp_path / "a.json")
+    assert status == 0
+    assert r"what was trained on: x\udcff." in said
+    found = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    assert found["clips_in_both_lists"] == ["x\udcff"]
+
+
 @pytest.fixture
 def save(tmp_path):
     """Saves results of 200 clips and four classes, as a test does; of a strength of scores."""
@@ -136,3 +173,26 @@ def test_other_clips_and_other_labels_are_refused(tool, save):
     status, _, error = tool("compare_results", first, some)
     assert status == 2
     assert "200 clips and 150" in error
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--seed", -1], "--seed -1: expected 0 or more"),
+        (["--changes", -1], "--changes -1: expected 0 or more"),
+        (["--resamples", 1], "--resamples 1: expected 2 to 10000"),
+        (["--resamples", 10**9], "expected 2 to 10000; more take memory"),
+    ],
+)
+def test_a_comparison_that_cannot_be_made(tool, save, options, says):
+    first, second = save("a", 1.0), save("b", 1.2)
+    status, _, error = tool("compare_results", first, second, *options)
+    assert status == 2
+    assert says in error
+
+
+def test_results_without_a_positive_are_refused(tool, save):
+    paths = [save(name, 1.0, labels=np.zeros((200, 4), bool)) for name in "ab"]
+    status, said, error = tool("compare_results", *paths)
+    assert (status, said) == (2, "")
+    assert "no clip carries a class" in error

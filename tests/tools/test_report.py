@@ -165,7 +165,9 @@ def unwritable(runs):
 def test_what_cannot_be_shown_is_told_with_status_2(runs, capsys, spoil, words):
     arguments = [str(argument) for argument in spoil(runs)]
     assert main(arguments) == 2
-    assert words in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert words in error
 
 
 def test_neither_torch_nor_a_data_set_is_needed(runs):

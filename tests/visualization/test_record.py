@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from slowfast.ak.metrics import chance_average_precision
 from slowfast.datasets.build import build_dataset
 from slowfast.datasets.loader import read_class_table
 from slowfast.visualization.report import write_report
@@ -30,6 +31,28 @@ def test_what_a_record_holds(tmp_path):
     assert [row["name"] for row in record["classes"]] == NAMES
     assert record["settings"]["SOLVER.MAX_EPOCH"] == ["7", "300"]
     assert [point["epoch"] for point in record["curves"]["val"]] == [2, 4, 6]
+
+
+def test_chance_of_micro_is_over_all_pairs_of_clip_and_class(tmp_path):
+    _, labels = scores_and_labels()
+    record = make_record(configuration(tmp_path), [outcome()])
+    chance = float(chance_average_precision(labels.sum(), labels.size))
+    assert record["chance"]["map_micro"] == pytest.approx(100 * chance, abs=1e-3)
+
+
+def test_a_test_set_is_known_by_its_clips_and_their_labels(tmp_path):
+    class Renamed(FakeClips):
+        def clip_name(self, index):
+            return f"other {index}"
+
+    def test_set(**changed):
+        return make_record(configuration(tmp_path), [outcome(**changed)])["test_set"]
+
+    labels = outcome().targets.copy()
+    assert test_set() == test_set(scores=outcome(seed=1).scores)
+    assert test_set() != test_set(clips=Renamed())
+    labels[0, 0] = 1 - labels[0, 0]
+    assert test_set() != test_set(targets=labels)
 
 
 def test_stills_are_middle_frames_of_the_clips_that_tell(tmp_path):
