@@ -13,6 +13,13 @@ than in truth: on Animal Kingdom's labels by some points of mAP, which can lift 
 percentiles above the very figure that they are to surround. So resamples give the spread, and the
 figure the place: `centred` moves them until their mean is the figure.
 
+Where classes are rare, such a 95 % interval is a little too narrow. Measured on 400 made-up test
+sets of 1,500 clips (60 classes, 47 of them of about 1.5 clips; normal scores, positives 1.5
+higher; 200 resamples), it held the expected mAP in 91 of 100 sets, that of the 13 large classes in
+93, of the 47 small ones in 91; plain percentiles held them in 55, 92 and 86, and percentiles
+mirrored at the figure in 57, 88 and 76. On sets of 600 clips (30 classes, 18 of about 1.5 clips)
+it held them in 89, 93 and 88.
+
 An interval says what as many other test clips could have shown, and nothing of how another training
 run would have ended.
 """

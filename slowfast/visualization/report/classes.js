@@ -62,8 +62,8 @@ function classSections(run) {
       name: row.name,
       rows: [
         ...classRows(row),
-        ["AP", `${perCent(row.ap)} %`],
-        ["chance", `${perCent(row.chance)} %`],
+        ["AP", perCentSign(row.ap)],
+        ["chance", perCentSign(row.chance)],
       ],
     }));
   const without = rows.length - points.length;

@@ -34,7 +34,31 @@ function cautions(runs) {
   if (new Set(tested.map((run) => run.views)).size > 1) {
     told.push(`Views differ: ${tested.map((run) => `${run.name} ${run.views}`).join("; ")}.`);
   }
-  return told.map((text) => el("p", { class: "warning" }, text));
+  return [...told, ...choices(runs)].map((text) => el("p", { class: "warning" }, text));
+}
+
+// On which clips the tested weights were chosen, and the curves were measured.
+function choices(runs) {
+  const told = [];
+  const list = (part, choice) =>
+    part.map((run) => `${run.name}: ${choice(run)}`).join("; ");
+  const chosen = (run) => (run.best ? run.best.chosen_on || "not told" : "not chosen, or not told");
+  const optimistic = runs.filter((run) => run.best && isOptimistic(run.best));
+  if (optimistic.length)
+    told.push(
+      "These runs were tested at the evaluation that was best on the very test clips, so that their " +
+        `figures are optimistic: ${optimistic.map((run) => run.name).join(", ")}.`,
+    );
+  if (new Set(runs.filter((run) => Object.keys(run.figures).length).map(chosen)).size > 1)
+    told.push(`The tested weights were not chosen alike (${list(runs, chosen)}).`);
+  const evaluated = runs.filter((run) => run.curves?.best);
+  const measured = (run) => run.curves.best.chosen_on;
+  if (new Set(evaluated.map(measured)).size > 1)
+    told.push(
+      "The evaluations during training were made on different clips, and their curves share one " +
+        `axis without being comparable (${list(evaluated, measured)}).`,
+    );
+  return told;
 }
 
 function figuresSection(runs) {
@@ -47,7 +71,7 @@ function figuresSection(runs) {
       perCent(run.figures[key]),
       difference === null
         ? null
-        : el("span", { class: `delta ${difference < 0 ? "down" : "up"}` }, signed(difference)),
+        : el("span", { class: "delta" }, signed(difference)),
       interval ? el("span", { class: "delta soft" }, interval) : null,
     ];
   };
@@ -58,7 +82,9 @@ function figuresSection(runs) {
   return section(
     "figures",
     "mAP in %",
-    `Differences are to ${first.name}, in points.${rangesNote(runs)}`,
+    `Differences are to ${first.name}, in points. Differences of this size may be noise: ` +
+      "tools/compare_results.py tells whether the test clips can show them (paired interval), and " +
+      `only other seeds show what training by itself does.${rangesNote(runs)}`,
     dataTable({
       caption: "mAP of each run",
       rows,
@@ -221,8 +247,8 @@ function comparedClasses(runs) {
         name: row.name,
         rows: [
           ...classRows(row),
-          [a.name, `${perCent(row.aps[pair[0]])} %`],
-          [b.name, `${perCent(row.aps[pair[1]])} %`],
+          [a.name, perCentSign(row.aps[pair[0]])],
+          [b.name, perCentSign(row.aps[pair[1]])],
           ["difference", signed(row.difference)],
         ],
       }));

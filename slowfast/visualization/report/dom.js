@@ -30,6 +30,7 @@ const FIGURE_NAMES = {
 
 // One decimal less than what is known would hide differences; one more would be noise.
 const perCent = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
+const perCentSign = (value) => (isNumber(value) ? `${perCent(value)} %` : "–");
 const whole = (value) =>
   value === null || value === undefined ? "–" : value.toLocaleString("en-US");
 const signed = (value) =>
@@ -96,7 +97,8 @@ function bar(value, text, { tone = null, most = 100, tick = null } = {}) {
   );
 }
 
-// A difference as a bar to the left or the right of the middle.
+// A difference as a bar to the left or the right of the middle; of one colour, since a sign is no
+// verdict.
 function differenceBar(value, most) {
   const width = `${Math.min(50, (50 * Math.abs(value)) / (most || 1))}%`;
   const side = value < 0 ? "right: 50%; left: auto" : "left: 50%";
@@ -107,12 +109,12 @@ function differenceBar(value, most) {
       {
         class: "track both",
         "aria-hidden": "true",
-        style: `--tone: var(--${value < 0 ? "bad" : "good"})`,
+        style: "--tone: var(--accent)",
       },
       el("i", { style: `width: ${width}; ${side}` }),
       el("b", { style: "left: calc(50% - 1px); background: var(--line)" }),
     ),
-    el("span", { class: `text ${value < 0 ? "down" : value > 0 ? "up" : ""}` }, signed(value)),
+    el("span", { class: "text" }, signed(value)),
   );
 }
 

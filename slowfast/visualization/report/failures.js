@@ -109,7 +109,7 @@ function worstSection(run) {
         el(
           "p",
           {},
-          `AP ${perCent(row.ap)} %, `,
+          `AP ${perCentSign(row.ap)}, `,
           row.train === null ? "" : `${whole(row.train)} training, `,
           plural(row.test, "test clip"),
         ),
@@ -127,6 +127,10 @@ function worstSection(run) {
     "The classes of lowest AP in each segment, with the middle frame of clips that tell why. " +
       "Below each: the clip's highest scores over all classes; those that it carries are ticked, " +
       "the class in question is underlined.",
-    cards.length ? box(null, cards) : nothing("No class failed in any clip."),
+    cards.length ? box(null, cards) : nothing(
+          run.classes.some((row) => row.test)
+            ? "No class failed in any clip."
+            : "No test clip carries a class, so that none could fail.",
+        ),
   );
 }

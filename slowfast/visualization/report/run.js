@@ -42,8 +42,12 @@ const rangesNote = (runs) =>
     ? " Ranges are 95 % bootstrap intervals over the test clips."
     : "";
 
+// As `slowfast.utils.best` words it. Of a choice that is not told nothing is said.
+const isOptimistic = (best) => best.chosen_on && !best.chosen_on.startsWith("hold-out");
 const bestText = (best) =>
-  `epoch ${best.epoch} with mAP ${perCent(best.map)} %, chosen on ${best.chosen_on}`;
+  `epoch ${best.epoch} with mAP ${perCentSign(best.map)}, ` +
+  `chosen on ${best.chosen_on || "clips that are not told"}` +
+  (isOptimistic(best) ? ", for which its figures are optimistic" : "");
 
 const MORE_NAMES = {
   f1_macro: ["F1", "mean over classes, threshold 0.5"],
@@ -64,7 +68,7 @@ function moreTable(run) {
   const rows = known.map((key) => ({
     name: MORE_NAMES[key][0],
     what: MORE_NAMES[key][1],
-    value: perCent(run.more[key]) + (key === "coverage" ? "" : " %"),
+    value: (key === "coverage" ? perCent : perCentSign)(run.more[key]),
   }));
   return rows.length
     ? dataTable({
@@ -95,8 +99,11 @@ function runFacts(run) {
     [
       "Tested on",
       run.clips_tested
-        ? `${plural(run.clips_tested, "clip")} of ${run.data}, ${run.views}, ` +
-          `${run.ensemble} of the views' scores`
+        ? [
+            `${plural(run.clips_tested, "clip")}${run.data ? ` of ${run.data}` : ""}`,
+            run.views,
+            `${run.ensemble} of the views' scores`,
+          ].join(", ")
         : run.data,
     ],
     [
@@ -270,11 +277,11 @@ function drawRun(run) {
           "No test has left a report in this run's folder, so there are no classes to show.",
         ),
     Object.keys(run.figures).length ? figureTiles(run) : null,
-    tested
+    Object.keys(run.figures).length
       ? el(
           "p",
           { class: "note under" },
-          `mAP in per cent; chance is what random scores reach.${rangesNote([run])}`,
+          `mAP in per cent${tested ? "; chance is what random scores reach" : ""}.${rangesNote([run])}`,
         )
       : null,
     navigation(parts),
