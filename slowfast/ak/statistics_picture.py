@@ -25,7 +25,7 @@ from slowfast.ak.statistics import Statistics
 COLOURS = dict(zip(SEGMENTS, ("#004488", "#b5485a", "#a97700"), strict=True))
 _INK, _FAINT, _TRAIN, _TEST = "#1c1e21", "#dddcd6", "#5b8fc4", "#1c1e21"
 _SHADES = LinearSegmentedColormap.from_list("shares", ["#f6f6f3", "#8fb4d9", "#004488"])
-_LONGEST = 40  # signs of a class name
+_LONGEST = 32  # signs of a class name
 _IN_MATRIX = 28  # classes, the largest
 
 
