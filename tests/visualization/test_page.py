@@ -360,12 +360,19 @@ def test_choices_on_different_clips_are_told(open_page, tmp_path):
 
 def test_a_difference_has_no_colour_of_a_verdict(open_page, page_of):
     page = open_page(page_of("a", "b"))
+    signs = {text[0] for text in cells(page, 3)}
+    assert {"+", MINUS} <= signs
     colours = page.evaluate(
-        "[...document.querySelectorAll('#classes .bar i, #figures .delta:not(.soft)')].map("
-        "(node) => node.matches('i') ? getComputedStyle(node).backgroundColor : "
-        "getComputedStyle(node).color)"
+        "[...document.querySelectorAll('#classes .bar i')].map("
+        "(node) => getComputedStyle(node).backgroundColor)"
     )
-    assert len(set(colours)) == 2
+    assert len(colours) == 5
+    assert len(set(colours)) == 1
+    texts = page.evaluate(
+        "[...document.querySelectorAll('#figures .delta:not(.soft), #classes .bar .text')].map("
+        "(node) => getComputedStyle(node).color)"
+    )
+    assert len(set(texts)) == 1
 
 
 def test_what_is_missing_is_left_out(open_page, tmp_path):
