@@ -84,6 +84,11 @@ function classSections(run) {
         pick: table.find,
       }),
     ),
-    section("classes", "Classes", null, table.node),
+    section(
+      "classes",
+      "Classes",
+      "Click a heading to sort. The mark in a bar is what random scores reach.",
+      table.node,
+    ),
   ];
 }
