@@ -18,6 +18,7 @@ from slowfast.ak.dataset import LISTS
 from slowfast.ak.errors import UserError
 from slowfast.ak.statistics import Split, Statistics
 from slowfast.ak.statistics_text import as_text
+from slowfast.utils.terminal import print_all
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -40,8 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    # A terminal may not take a name of bytes that are no UTF-8.
-    print(as_text(data, args.pairs).encode(errors="backslashreplace").decode())
+    print_all(as_text(data, args.pairs))
     status = 0
     for path, write in ((args.json, write_json), (args.picture, write_picture)):
         try:

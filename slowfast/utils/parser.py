@@ -7,7 +7,6 @@ and before or after the other options.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast.config.defaults import explain, get_cfg
 from slowfast.config.merge import merge_file, merge_list
+from slowfast.utils.terminal import print_all
 
 # Where the processes of a run on one machine meet.
 DEFAULT_INIT_METHOD = "tcp://localhost:9999"
@@ -89,7 +89,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     if unknown:
         parser.error(f"unknown option {unknown[0]}; --help shows all of them")
     if args.keys is not None:
-        _print_all(explain(args.keys))
+        print_all(explain(args.keys))
         parser.exit()
     if not args.cfg_files:
         parser.error("--cfg is missing: name a file, such as configs/AK/SLOWFAST_8x8_R50.yaml")
@@ -119,13 +119,6 @@ def load_config(args: argparse.Namespace, path_to_config: str | Path | None = No
         if value is not None:
             merge_list(cfg, [field.upper(), value])
     return cfg
-
-
-def _print_all(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _split_files(tokens: list[str]) -> tuple[list[str], list[str]]:
