@@ -82,7 +82,7 @@ function figuresSection(runs) {
   return section(
     "figures",
     "mAP in %",
-    `Differences are to ${first.name}, in points. Differences of this size may be noise: ` +
+    `Differences are to ${first.name}, in points. Differences may be noise: ` +
       "tools/compare_results.py tells whether the test clips can show them (paired interval), and " +
       `only other seeds show what training by itself does.${rangesNote(runs)}`,
     dataTable({
