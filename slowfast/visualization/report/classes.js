@@ -60,11 +60,7 @@ function classSections(run) {
       segment: row.segment,
       key: row.key,
       name: row.name,
-      rows: [
-        ...classRows(row),
-        ["AP", perCentSign(row.ap)],
-        ["chance", perCentSign(row.chance)],
-      ],
+      rows: [...classRows(row), ["AP", perCentSign(row.ap)], ["chance", perCentSign(row.chance)]],
     }));
   const without = rows.length - points.length;
   return [

@@ -40,8 +40,7 @@ function cautions(runs) {
 // On which clips the tested weights were chosen, and the curves were measured.
 function choices(runs) {
   const told = [];
-  const list = (part, choice) =>
-    part.map((run) => `${run.name}: ${choice(run)}`).join("; ");
+  const list = (part, choice) => part.map((run) => `${run.name}: ${choice(run)}`).join("; ");
   const chosen = (run) => (run.best ? run.best.chosen_on || "not told" : "not chosen, or not told");
   const optimistic = runs.filter((run) => run.best && isOptimistic(run.best));
   if (optimistic.length)
@@ -69,9 +68,7 @@ function figuresSection(runs) {
     const interval = intervalOf(run, key);
     return [
       perCent(run.figures[key]),
-      difference === null
-        ? null
-        : el("span", { class: "delta" }, signed(difference)),
+      difference === null ? null : el("span", { class: "delta" }, signed(difference)),
       interval ? el("span", { class: "delta soft" }, interval) : null,
     ];
   };
@@ -150,13 +147,10 @@ function comparedCurves(runs) {
       box(
         null,
         el("h3", {}, "Training loss"),
-        lineChart({
-          label: "Training loss by epoch",
-          yLabel: "mean of the epoch",
-          format: short,
-          named: true,
-          series: series((run) => trainCurve(run, "loss")),
-        }),
+        lossChart(
+          series((run) => trainCurve(run, "loss")),
+          { named: true },
+        ),
         new Set(runs.map((run) => run.loss).filter(Boolean)).size > 1
           ? el(
               "p",

@@ -127,7 +127,9 @@ function worstSection(run) {
     "The classes of lowest AP in each segment, with the middle frame of clips that tell why. " +
       "Below each: the clip's highest scores over all classes; those that it carries are ticked, " +
       "the class in question is underlined.",
-    cards.length ? box(null, cards) : nothing(
+    cards.length
+      ? box(null, cards)
+      : nothing(
           run.classes.some((row) => row.test)
             ? "No class failed in any clip."
             : "No test clip carries a class, so that none could fail.",

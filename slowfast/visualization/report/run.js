@@ -147,6 +147,15 @@ const mapCurve = (run, key) =>
 const trainCurve = (run, key) =>
   (run.curves?.train || []).map((point) => [point.epoch, point[key]]);
 
+const lossChart = (series, options) =>
+  lineChart({
+    label: "Training loss by epoch",
+    yLabel: "mean of the epoch",
+    format: short,
+    series,
+    ...options,
+  });
+
 function curvesSection(run) {
   const tones = {
     map: "var(--ink)",
@@ -187,12 +196,7 @@ function curvesSection(run) {
       box(
         null,
         el("h3", {}, "Training loss"),
-        lineChart({
-          label: "Training loss by epoch",
-          yLabel: "mean of the epoch",
-          format: short,
-          series: [{ name: "loss", tone: "var(--accent)", points: trainCurve(run, "loss") }],
-        }),
+        lossChart([{ name: "loss", tone: "var(--accent)", points: trainCurve(run, "loss") }]),
       ),
       box(
         null,
