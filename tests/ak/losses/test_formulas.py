@@ -156,3 +156,10 @@ def test_without_a_number_of_clips_priors_are_shares_of_all_labels():
     assert torch.equal(LogitAdjustedBCE(class_counts=COUNTS)(logits, targets), given)
     everywhere = LogitAdjustedBCE(class_counts=[7, 7, 7, 7, 7], num_clips=7)(logits, targets)
     assert everywhere.isfinite()
+
+
+@pytest.mark.parametrize("beta", [1.0, -0.1])
+def test_a_beta_lies_from_0_on_and_below_1(beta):
+    for name in ("class_balanced_bce", "class_balanced_focal", "LDAM"):
+        with pytest.raises(ValueError, match=rf"beta: expected .* below 1, found {beta}"):
+            LOSSES[name](class_counts=COUNTS, beta=beta)
