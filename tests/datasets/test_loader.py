@@ -315,6 +315,8 @@ def test_ctrl_c_while_workers_start_reaches_the_run_and_not_the_workers(tiny_ak,
     cfg.merge_from_list([*tiny_ak.opts(), "DATA_LOADER.NUM_WORKERS", 2])
     loader = construct_loader(cfg, "train")
     start = DataLoader.__iter__
+    # A shell that starts the tests in the background hands on an ignored interrupt.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupted(self):
         batches = start(self)
@@ -323,8 +325,11 @@ def test_ctrl_c_while_workers_start_reaches_the_run_and_not_the_workers(tiny_ak,
         return batches
 
     monkeypatch.setattr(DataLoader, "__iter__", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        next(iter(loader))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(iter(loader))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert loader.started
     monkeypatch.undo()
     for worker in loader._iterator._workers:
