@@ -105,11 +105,20 @@ def write_whole(content: dict[str, Any], path: Path) -> None:
     except (OSError, RuntimeError) as error:
         if temporary.exists() and os.access(path.parent, os.W_OK):
             temporary.unlink()
+        if interrupt := _interrupt_behind(error):
+            raise interrupt from None
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise UserError(
             f"{path}: the checkpoint cannot be written ({reason}). Make room, or make the folder "
             "writable, and start the same command again: it goes on from the last checkpoint."
         ) from error
+
+
+def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The Ctrl-C that made torch's writer fail, which tells of a file with a piece missing."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -145,3 +145,36 @@ def test_a_missing_file_is_said(tmp_path):
     assert not file_exists(tmp_path / "none.pyth")
     with pytest.raises(UserError, match="cannot be read"):
         read_checkpoint(tmp_path / "none.pyth")
+
+
+def test_an_interrupt_while_the_file_is_written_is_one(tmp_path, monkeypatch):
+    """torch's writer would rather tell of a file with a piece missing."""
+    real = Path.open
+
+    def open_to_be_interrupted(self, *args):
+        file = real(self, *args)
+        write, calls = file.write, []
+
+        class Interrupted:
+            def write(self, data):
+                calls.append(data)
+                if len(calls) == 3:
+                    raise KeyboardInterrupt
+                return write(data)
+
+            def __getattr__(self, name):
+                return getattr(file, name)
+
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *error):
+                file.close()
+
+        return Interrupted()
+
+    monkeypatch.setattr(Path, "open", open_to_be_interrupted)
+    content = {"model_state": {str(i): torch.zeros(100) for i in range(20)}}
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(content, tmp_path / "checkpoint_epoch_00001.pyth")
+    assert not list(tmp_path.iterdir())
