@@ -357,9 +357,14 @@ def _sampling(cfg: CfgNode) -> Iterator[Finding]:
         yield "DATA_LOADER.REPEAT_THRESHOLD", "a share of the clips; expected 0 to 1, without 0"
 
 
+def smoothing_key(cfg: CfgNode) -> str:
+    """The key that says how much targets are smoothed."""
+    return "MIXUP.LABEL_SMOOTH_VALUE" if cfg.MIXUP.ENABLE else "LOSS.LABEL_SMOOTHING"
+
+
 def _targets(cfg: CfgNode) -> Iterator[Finding]:
     mixup, clips = cfg.MIXUP, cfg.TRAIN.BATCH_SIZE // max(1, cfg.NUM_GPUS)
-    smoothing = "MIXUP.LABEL_SMOOTH_VALUE" if mixup.ENABLE else "LOSS.LABEL_SMOOTHING"
+    smoothing = smoothing_key(cfg)
     for key in ("LOSS.LABEL_SMOOTHING", "MIXUP.LABEL_SMOOTH_VALUE"):
         if not 0 <= get(cfg, key) < 1:
             yield key, "a share of the target; expected 0 to 1, without 1"

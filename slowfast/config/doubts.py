@@ -10,12 +10,19 @@ from collections.abc import Iterator
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.config import KEYS as AK_KEYS
-from slowfast.config.combinations import ARCHS, Finding, phases, resumes, shown
+from slowfast.config.combinations import (
+    ARCHS,
+    Finding,
+    phases,
+    resumes,
+    shown,
+    smoothing_key,
+)
 from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.config.provenance import get, recorded
 
 # Losses that do not go by the number of a class's clips.
-_WITHOUT_COUNTS = (
+WITHOUT_COUNTS = (
     *("bce_loss", "bce_logit", "focal_loss", "asymmetric_loss", "mse"),
     *("cross_entropy", "soft_cross_entropy"),
 )
@@ -104,28 +111,28 @@ def _plain_loss(cfg: CfgNode) -> Iterator[Finding]:
 
 def _unread(cfg: CfgNode) -> Iterator[Finding]:
     """Settings of what is not chosen."""
-    loss, mixup, aug = cfg.MODEL.LOSS_FUNC, cfg.MIXUP.ENABLE, cfg.AUG.ENABLE
-    own = f"LOSS.{loss.upper()}."
-    readers = {
-        "LOSS.CLASS_COUNTS": (loss not in _WITHOUT_COUNTS, shown(cfg, "MODEL.LOSS_FUNC")),
-        "DATA_LOADER.REPEAT_THRESHOLD": (
-            cfg.DATA_LOADER.SAMPLER == "repeat_factor",
-            shown(cfg, "DATA_LOADER.SAMPLER"),
+    if not cfg.TRAIN.ENABLE:
+        return
+    loss, sampler = shown(cfg, "MODEL.LOSS_FUNC"), shown(cfg, "DATA_LOADER.SAMPLER")
+    start = "an empty TRAIN.CHECKPOINT_FILE_PATH"
+    own_node = cfg.MODEL.LOSS_FUNC.upper()
+    # Beginnings of keys, whether anything reads these, and what decides it.
+    rules = [
+        *(
+            (f"LOSS.{node}.", node == own_node, loss)
+            for node, value in cfg.LOSS.items()
+            if isinstance(value, CfgNode)
         ),
-        "TRAIN.CHECKPOINT_SKIP_HEAD": (
-            bool(cfg.TRAIN.CHECKPOINT_FILE_PATH),
-            "an empty TRAIN.CHECKPOINT_FILE_PATH",
-        ),
-    }
-    for name in recorded(cfg) if cfg.TRAIN.ENABLE else ():
-        is_read, why = readers.get(name, (True, ""))
-        group = name.partition(".")[0]
-        if group == "LOSS" and name.count(".") == 2:
-            is_read, why = name.startswith(own), shown(cfg, "MODEL.LOSS_FUNC")
-        elif group in ("MIXUP", "AUG"):
-            is_read, why = mixup if group == "MIXUP" else aug, shown(cfg, f"{group}.ENABLE")
-        if not is_read and not name.endswith(".ENABLE") and _is_changed(cfg, name):
-            yield name, f"is not read with {why}"
+        ("LOSS.CLASS_COUNTS", cfg.MODEL.LOSS_FUNC not in WITHOUT_COUNTS, loss),
+        ("DATA_LOADER.REPEAT_THRESHOLD", cfg.DATA_LOADER.SAMPLER == "repeat_factor", sampler),
+        ("TRAIN.CHECKPOINT_SKIP_HEAD", bool(cfg.TRAIN.CHECKPOINT_FILE_PATH), start),
+        ("MIXUP.", cfg.MIXUP.ENABLE, shown(cfg, "MIXUP.ENABLE")),
+        ("AUG.", cfg.AUG.ENABLE, shown(cfg, "AUG.ENABLE")),
+    ]
+    for name in filter(lambda name: _is_changed(cfg, name), recorded(cfg)):
+        for beginning, is_read, why in rules:
+            if name.startswith(beginning) and not is_read:
+                yield name, f"is not read with {why}"
 
 
 def _is_changed(cfg: CfgNode, name: str) -> bool:
@@ -134,7 +141,7 @@ def _is_changed(cfg: CfgNode, name: str) -> bool:
 
 
 def _smoothed_margins(cfg: CfgNode) -> Iterator[Finding]:
-    key = "MIXUP.LABEL_SMOOTH_VALUE" if cfg.MIXUP.ENABLE else "LOSS.LABEL_SMOOTHING"
+    key = smoothing_key(cfg)
     if cfg.TRAIN.ENABLE and cfg.MODEL.LOSS_FUNC == "LDAM" and get(cfg, key):
         words = "spreads labels over all classes, whose margins LDAM then adds to each clip's"
         yield key, f"{words}; 0 keeps them what they are"

@@ -1,9 +1,10 @@
 import pytest
 
-from slowfast.ak.losses import LOSSES
+from slowfast.ak.losses import LOSSES, CountedLoss
 from slowfast.config import checks
 from slowfast.config.combinations import ARCHS, num_pathways, phases
 from slowfast.config.defaults import get_cfg
+from slowfast.config.doubts import WITHOUT_COUNTS
 from slowfast.models.build import MODEL_REGISTRY
 from slowfast.models.resnet import ARCHITECTURES
 
@@ -386,3 +387,8 @@ def test_num_pathways_and_phases(load_runnable):
     assert num_pathways(load_runnable()) == 2
     assert num_pathways(load_runnable(ONE_PATHWAY)) == 1
     assert phases(load_runnable({"TRAIN.ENABLE": False})) == ["TEST"]
+
+
+def test_losses_without_counts_are_those_that_take_none():
+    for name, loss in LOSSES.items():
+        assert (name in WITHOUT_COUNTS) != issubclass(loss.__wrapped__, CountedLoss), name
