@@ -8,6 +8,7 @@ nothing to do with each other.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class Split:
         names = [clips.name(clip) for clip in range(len(clips))]
         return cls(clips.path, names, clips.multi_hot(num_classes) > 0, frames)
 
-    @property
+    @cached_property
     def class_counts(self) -> np.ndarray:
         """(C,) clips of each class."""
         return self.labels.sum(axis=0)
