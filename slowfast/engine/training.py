@@ -13,6 +13,7 @@ from fvcore.common.config import CfgNode
 from torch import nn
 from torch.utils.data import DataLoader
 
+from slowfast.ak.holdout import fingerprint
 from slowfast.ak.losses import check_targets
 from slowfast.ak.mixup import BatchMixer
 from slowfast.ak.pixels import InputTransform
@@ -63,6 +64,7 @@ def train(cfg: CfgNode) -> None:
     train_loader = construct_loader(cfg, "train")
     val_loader = construct_loader(cfg, "val")
     classes = read_class_table(cfg)
+    holdout = fingerprint(cfg)  # of the file as it is now: it may change while the run goes on
 
     device = get_device(cfg)
     to_input = InputTransform.from_cfg(cfg)
@@ -82,7 +84,7 @@ def train(cfg: CfgNode) -> None:
 
     def evaluate_epoch(epoch: int) -> dict:
         figures = evaluate(cfg, epoch, val_loader, model, to_input, val_meter, classes)
-        checkpoint.save_evaluation(cfg, model, val_meter.best, initialisation)
+        checkpoint.save_evaluation(cfg, model, val_meter.best, initialisation, holdout)
         return figures
 
     if taken_up and taken_up.evaluated < start_epoch and misc.is_eval_epoch(cfg, start_epoch - 1):
@@ -115,6 +117,7 @@ def train(cfg: CfgNode) -> None:
                 cfg,
                 scaler,
                 initialisation=initialisation,
+                holdout=holdout,
             )
         if evaluates:
             figures |= evaluate_epoch(epoch)

@@ -27,6 +27,7 @@ from slowfast.utils.checkpoint_file import (
     get_path_to_evaluations,
     has_checkpoint,
     read_checkpoint,
+    write_json,
     write_whole,
 )
 from slowfast.utils.loading import LoadedWeights, load_checkpoint
@@ -78,6 +79,7 @@ def save_checkpoint(
     scaler: torch.amp.GradScaler | None = None,
     extra: Mapping[str, Any] | None = None,
     initialisation: str | None = None,
+    holdout: str | None = None,
 ) -> str:
     """Writes the state of a run after an epoch. The first process writes; the others return.
 
@@ -87,6 +89,7 @@ def save_checkpoint(
         extra: plain values, tensors, lists and dicts of these to keep too.
         initialisation: where the run's first weights came from; None: found out anew, for which
             the checkpoint before is looked into.
+        holdout: fingerprint of the clips that the run holds out; None: of what AK.HOLDOUT names.
 
     Returns:
         The file.
@@ -99,7 +102,9 @@ def save_checkpoint(
         return path
     if initialisation is None:
         initialisation = starting_weights.initialisation(cfg)
-    checkpoint = _weights(model, epoch, cfg, initialisation)
+    if holdout is None:
+        holdout = fingerprint(cfg)
+    checkpoint = _weights(model, epoch, cfg, initialisation, holdout)
     checkpoint["optimizer_state"] = optimizer.state_dict()
     if scaler is not None:
         checkpoint["scaler_state"] = scaler.state_dict()
@@ -112,7 +117,9 @@ def save_checkpoint(
     return path
 
 
-def save_evaluation(cfg: CfgNode, model: nn.Module, best: Best, initialisation: str) -> None:
+def save_evaluation(
+    cfg: CfgNode, model: nn.Module, best: Best, initialisation: str, holdout: str
+) -> None:
     """Writes down that an evaluation was made, and, where it is the best so far and
     TRAIN.KEEP_BEST, its weights in place of those before. They are there to be tested: no
     optimizer comes along.
@@ -123,17 +130,11 @@ def save_evaluation(cfg: CfgNode, model: nn.Module, best: Best, initialisation: 
     if not distributed.is_master_proc():
         return
     if cfg.TRAIN.KEEP_BEST and best.epoch == best.evaluated:
-        content = _weights(model, best.epoch - 1, cfg, initialisation) | {"best": best.saved()}
+        content = _weights(model, best.epoch - 1, cfg, initialisation, holdout)
+        content["best"] = best.saved()
         write_whole(content, Path(get_path_to_best(cfg.OUTPUT_DIR)))
     # After the weights: stopped between the two, a run makes this evaluation again.
-    path = Path(get_path_to_evaluations(cfg.OUTPUT_DIR))
-    temporary = path.with_suffix(".new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(best.saved()) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}).") from None
+    write_json(best.saved(), Path(get_path_to_evaluations(cfg.OUTPUT_DIR)))
 
 
 def evaluations_so_far(cfg: CfgNode) -> Best | None:
@@ -155,7 +156,9 @@ def evaluations_so_far(cfg: CfgNode) -> Best | None:
         ) from None
 
 
-def _weights(model: nn.Module, epoch: int, cfg: CfgNode, initialisation: str) -> dict[str, Any]:
+def _weights(
+    model: nn.Module, epoch: int, cfg: CfgNode, initialisation: str, holdout: str
+) -> dict[str, Any]:
     """What each file of weights holds."""
     state = unwrap(model).state_dict()
     content = {
@@ -163,7 +166,7 @@ def _weights(model: nn.Module, epoch: int, cfg: CfgNode, initialisation: str) ->
         "model_state": to_plain_batch_norm(state),
         "cfg": cfg.dump(),
         "initialisation": initialisation,
-        "holdout": fingerprint(cfg),
+        "holdout": holdout,
     }
     if splits := {name: value for name, value in state.items() if ".split_bn." in name}:
         content["split_bn_state"] = splits

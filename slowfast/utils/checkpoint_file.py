@@ -4,12 +4,14 @@ Notable: a file is written beside its place and renamed, so that a crash or a fu
 one that was there before.
 """
 
+import json
 import os
 import re
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch.serialization import safe_globals
@@ -88,7 +90,17 @@ def check_writable(output_dir: str | Path) -> None:
 
 
 def write_whole(content: dict[str, Any], path: Path) -> None:
-    """Saves beside ``path``, makes sure that it is on the disk, and renames.
+    """Saves a checkpoint, as `_write_beside` does."""
+    _write_beside(path, lambda file: torch.save(content, file))
+
+
+def write_json(content: dict[str, Any], path: Path) -> None:
+    """Saves plain values as JSON, as `_write_beside` does."""
+    _write_beside(path, lambda file: file.write(json.dumps(content).encode() + b"\n"))
+
+
+def _write_beside(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Writes beside ``path``, makes sure that it is on the disk, and renames.
 
     Raises:
         UserError: no room, or no right to write there. What was at ``path`` is still there.
@@ -97,7 +109,7 @@ def write_whole(content: dict[str, Any], path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            torch.save(content, file)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -105,20 +117,23 @@ def write_whole(content: dict[str, Any], path: Path) -> None:
     except (OSError, RuntimeError) as error:
         if temporary.exists() and os.access(path.parent, os.W_OK):
             temporary.unlink()
-        if interrupt := _interrupt_behind(error):
-            raise interrupt from None
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        cause = _behind(error)
+        if isinstance(cause, KeyboardInterrupt):
+            raise cause from None
+        reason = getattr(cause, "strerror", None) or str(cause).splitlines()[0]
         raise UserError(
-            f"{path}: the checkpoint cannot be written ({reason}). Make room, or make the folder "
+            f"{path}: the file cannot be written ({reason}). Make room, or make the folder "
             "writable, and start the same command again: it goes on from the last checkpoint."
         ) from error
 
 
-def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
-    """The Ctrl-C that made torch's writer fail, which tells of a file with a piece missing."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__context__
-    return error
+def _behind(error: BaseException) -> BaseException:
+    """What made torch's writer fail, which itself tells of a file with a piece missing: a full
+    disk, a Ctrl-C; else the error itself."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError | KeyboardInterrupt):
+        cause = cause.__context__
+    return cause or error
 
 
 def _sync_folder(folder: Path) -> None:

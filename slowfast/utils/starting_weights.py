@@ -213,7 +213,7 @@ def _load_named(
 
 def _other_holdout(cfg: CfgNode, loaded: LoadedWeights) -> str:
     """In words, that weights were trained with other clips held out; "" where not, or not known."""
-    if loaded.extra.get("holdout", fingerprint(cfg)) == fingerprint(cfg):
+    if loaded.extra.get("holdout") in (None, fingerprint(cfg)):
         return ""
     path = saved_settings(loaded.extra.get("cfg", ""), "AK").get("HOLDOUT")
     held_out = f"the clips of {path} held out" if path else "no clips held out"

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from slowfast.config.defaults import get_cfg
+from slowfast.engine import training
 
 torch.set_num_threads(1)
 
@@ -74,3 +75,19 @@ def small_cfg(tiny_ak, tmp_path: Path):
         return cfg
 
     return make
+
+
+@pytest.fixture
+def train_until_evaluation(monkeypatch):
+    """Trains a configuration until its first evaluation, which is interrupted."""
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    def start(cfg) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(training, "evaluate", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                training.train(cfg)
+
+    return start

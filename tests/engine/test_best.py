@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.holdout import fingerprint
 from slowfast.engine import test as run_test
 from slowfast.engine import training
 from slowfast.engine.training import train
@@ -82,6 +83,24 @@ def test_a_run_is_not_taken_up_with_other_clips_held_out(small_cfg, tmp_path):
             train(small_cfg(**{"SOLVER.MAX_EPOCH": 3, "AK.HOLDOUT": path}))
 
 
+def test_a_checkpoint_tells_of_the_hold_out_that_was_trained_with(small_cfg, tmp_path, monkeypatch):
+    """Whatever becomes of its file while the run goes on."""
+    path = tmp_path / "h.txt"
+    path.write_text("t0\nt1\n")
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1, "AK.HOLDOUT": str(path)})
+    expected = fingerprint(cfg)
+    train_epoch = training.train_epoch
+
+    def change_the_file(*args):
+        path.write_text("t0\nt2\n")
+        return train_epoch(*args)
+
+    monkeypatch.setattr(training, "train_epoch", change_the_file)
+    train(cfg)
+    last = torch.load(checkpoint.get_last_checkpoint(cfg.OUTPUT_DIR), weights_only=True)
+    assert last["holdout"] == best(cfg)["holdout"] == expected != fingerprint(cfg)
+
+
 def test_weights_that_saw_the_hold_out_are_warned_of(small_cfg, tmp_path):
     first = small_cfg("first", **{"SOLVER.MAX_EPOCH": 1})
     train(first)
@@ -99,18 +118,11 @@ def test_weights_that_saw_the_hold_out_are_warned_of(small_cfg, tmp_path):
 
 
 @pytest.mark.parametrize("last", [True, False])
-def test_an_evaluation_that_was_cut_off_is_made_up_for(small_cfg, monkeypatch, last):
+def test_an_evaluation_that_was_cut_off_is_made_up_for(small_cfg, train_until_evaluation, last):
     settings = {"SOLVER.MAX_EPOCH": 1 if last else 2, "TEST.WEIGHTS": "best"}
     whole, parts = small_cfg("whole", **settings), small_cfg("parts", **settings)
     train(whole)
-
-    def interrupt(*args):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "evaluate", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            train(parts)
+    train_until_evaluation(parts)
     train(parts)
     assert best(parts)["best"] == best(whole)["best"]
     told = [

@@ -6,7 +6,6 @@ import torch
 from slowfast.ak.dataset import Ak
 from slowfast.ak.errors import UserError
 from slowfast.ak.losses import LOSSES, CountedLoss
-from slowfast.engine import training
 from slowfast.engine.training import train
 from slowfast.models.losses import _LOSSES, build_loss
 from tests.engine.test_training import assert_same, last_state, stats
@@ -29,20 +28,13 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("name", MOVING)
-def test_a_resumed_run_is_the_run_bit_for_bit(small_cfg, monkeypatch, name):
+def test_a_resumed_run_is_the_run_bit_for_bit(small_cfg, train_until_evaluation, name):
     settings = {"SOLVER.MAX_EPOCH": 3, "MODEL.LOSS_FUNC": name, **MOVING[name]}
     whole = small_cfg("whole", **settings)
     train(whole)
 
     parts = small_cfg("parts", **settings)
-
-    def interrupt(cfg, epoch, *args):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "evaluate", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            train(parts)
+    train_until_evaluation(parts)
     train(parts)
 
     one, other = last_state(whole), last_state(parts)

@@ -57,19 +57,13 @@ def assert_same(one, other, where=""):
     ],
     ids=["sgd", "adamw, workers", "bf16", "rebalanced, augmented, mixed"],
 )
-def test_a_resumed_run_is_the_run_bit_for_bit(small_cfg, monkeypatch, settings):
+def test_a_resumed_run_is_the_run_bit_for_bit(small_cfg, train_until_evaluation, settings):
     whole = small_cfg("whole", **{"SOLVER.MAX_EPOCH": 3, **settings})
     train(whole)
 
     parts = small_cfg("parts", **{"SOLVER.MAX_EPOCH": 3, **settings})
 
-    def interrupt(cfg, epoch, *args):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(training, "evaluate", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        train(parts)
-    monkeypatch.undo()
+    train_until_evaluation(parts)
     torch.rand(17)  # whatever else was drawn in between
     train(parts)
 

@@ -61,7 +61,7 @@ def test_a_full_disk_is_said_and_leaves_the_previous_one(tmp_path):
         check=False,
     )
     assert run.returncode == 2, run.stderr
-    assert "cannot be written" in run.stdout
+    assert "cannot be written (File too large)" in run.stdout
     assert torch.equal(torch.load(path)["model_state"]["w"], torch.ones(2))
     assert [f.name for f in tmp_path.iterdir()] == [path.name]
 
