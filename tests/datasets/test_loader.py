@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import threading
+from time import sleep
 
 import numpy as np
 import pytest
@@ -310,7 +312,13 @@ def test_a_worker_is_silent_where_the_run_was_stopped_and_nowhere_else(capsys):
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs POSIX signals")
-def test_ctrl_c_while_workers_start_reaches_the_run_and_not_the_workers(tiny_ak, monkeypatch):
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "another thread"])
+def test_ctrl_c_while_workers_start_reaches_the_run_and_not_the_workers(
+    tiny_ak, monkeypatch, beside
+):
+    done = threading.Event()
+    if beside:  # which does not block the signal, and so is sent it
+        threading.Thread(target=done.wait, daemon=True).start()
     cfg = get_cfg()
     cfg.merge_from_list([*tiny_ak.opts(), "DATA_LOADER.NUM_WORKERS", 2])
     loader = construct_loader(cfg, "train")
@@ -321,6 +329,7 @@ def test_ctrl_c_while_workers_start_reaches_the_run_and_not_the_workers(tiny_ak,
     def interrupted(self):
         batches = start(self)
         os.kill(os.getpid(), signal.SIGINT)
+        sleep(0.2)  # for another thread to wake up and take it
         self.started = True  # which a KeyboardInterrupt in the midst of it would have prevented
         return batches
 
@@ -330,6 +339,7 @@ def test_ctrl_c_while_workers_start_reaches_the_run_and_not_the_workers(tiny_ak,
             next(iter(loader))
     finally:
         signal.signal(signal.SIGINT, before)
+        done.set()
     assert loader.started
     monkeypatch.undo()
     for worker in loader._iterator._workers:
