@@ -95,7 +95,7 @@ class ClipDataset(Dataset):
             key = (int(torch.randint(2**31, ())), key)
         index = key[1]
         rng = np.random.Generator(np.random.PCG64([self.seed, *key]))
-        windows = self.sampler.draw(rng, self.clips.num_frames(index))
+        windows = self.sampler.draw(rng, self.reader.num_frames(index))
         distinct, rows = np.unique(windows, return_inverse=True)
         frames = self.reader.frames(index, distinct.tolist())
         clip = self.transform(frames, rows.reshape(windows.shape), rng)

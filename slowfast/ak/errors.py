@@ -1,4 +1,4 @@
-"""The one exception for what a user can mend: bad configuration, bad data, bad weights."""
+"""The exceptions for what a user can mend: bad configuration, bad data, bad weights."""
 
 
 class UserError(ValueError):
@@ -6,3 +6,7 @@ class UserError(ValueError):
 
     Programs below ``tools/`` print the text without a traceback and exit with status 2.
     """
+
+
+class BadClip(UserError):
+    """The frames of a clip cannot be had: a file that is missing, broken, or does not answer."""

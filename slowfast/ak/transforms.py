@@ -31,7 +31,7 @@ def scaled_size(height: int, width: int, short_side: int) -> tuple[int, int]:
 
 
 def scale(frame: np.ndarray, size: tuple[int, int], out: np.ndarray | None = None) -> np.ndarray:
-    """A frame (H, W, 3) at another (height, width), written into `out` where that is given."""
+    """A frame (H, W, 4) at another (height, width), written into `out` where that is given."""
     if out is None and frame.shape[:2] == size:
         return frame
     return cv2.resize(frame, (size[1], size[0]), dst=out, interpolation=cv2.INTER_LINEAR)
@@ -61,7 +61,7 @@ class Crop:
     flip: bool = False
 
     def write(self, frame: np.ndarray, planes: list[np.ndarray]) -> None:
-        """Put a uint8 frame (H, W, 3), so transformed, into three planes (side, side)."""
+        """Put a uint8 frame (H, W, 4), so transformed, into three planes (side, side)."""
         part = scale(frame, self.size)
         part = part[self.y0 : self.y0 + self.side, self.x0 : self.x0 + self.side]
         if self.flip:
@@ -81,7 +81,7 @@ class SquareCrop(ABC):
     def __call__(
         self, frames: Iterable[np.ndarray], rows: np.ndarray, rng: np.random.Generator
     ) -> Tensor:
-        """uint8 (3, T, side, side) from distinct frames (H, W, 3); rows (1, T) says which when."""
+        """uint8 (3, T, side, side) from distinct frames (H, W, 4); rows (1, T) says which when."""
         (rows,) = rows
         clip = np.empty((3, len(rows), self.side, self.side), np.uint8)
         crop = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -78,7 +79,7 @@ class UniformCrops:
     def __call__(
         self, frames: Iterable[np.ndarray], rows: np.ndarray, rng: np.random.Generator
     ) -> ClipViews:
-        """All views of a clip from its distinct frames (H, W, 3) uint8; `rows` are `temporal`.
+        """All views of a clip from its distinct frames (H, W, 4) uint8; `rows` are `temporal`.
 
         Each frame is scaled as it comes, so that none is kept in its full size.
         """
@@ -87,7 +88,7 @@ class UniformCrops:
             if scaled is None:
                 size = scaled_size(*frame.shape[:2], self.side)
                 scaled = np.empty((int(rows.max()) + 1, *size, 3), np.uint8)
-            scale(frame, size, out=scaled[row])
+            cv2.cvtColor(scale(frame, size), cv2.COLOR_RGBA2RGB, dst=scaled[row])
         return ClipViews(
             frames=torch.from_numpy(scaled),
             temporal=torch.from_numpy(rows),

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from slowfast.ak import readers
+from slowfast.ak import video_frames
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.errors import UserError
 from slowfast.ak.readers import JpegFrames, VideoFrames, open_reader
@@ -138,13 +138,13 @@ def test_decodes_from_the_key_frame_before_and_no_further(
     )
     reader = VideoFrames(list_of(60), tmp_path)
     decoded = []
-    frame_at = readers._Timeline.frame_at
+    frame_at = video_frames._Timeline.frame_at
 
     def count(timeline, pts):
         decoded.append(frame_at(timeline, pts))
         return decoded[-1]
 
-    monkeypatch.setattr(readers._Timeline, "frame_at", count)
+    monkeypatch.setattr(video_frames._Timeline, "frame_at", count)
     reader.read(0, [33, 36])
     assert decoded == [30, 31, 32, 33, 34, 35, 36]
     decoded.clear()
@@ -156,14 +156,14 @@ def test_stamps_that_do_not_hold_are_found_out(tmp_path, list_of, video_tools, m
     """Decoding by time must not give another frame than counting does: then it counts."""
     video_tools.write_video(tmp_path / "a.mp4", video_tools.moving_square(30, 64, 48, seed=1))
     expected = decode_all(tmp_path / "a.mp4")
-    true = readers._read_timeline(tmp_path / "a.mp4")
+    true = video_frames._read_timeline(tmp_path / "a.mp4")
     for pts in (
         true.pts + 1,
         np.delete(true.pts, 3),
         np.sort(np.append(true.pts, true.pts[4] + 1)),
     ):
-        wrong = readers._Timeline(pts, true.key_frames[:1])
-        monkeypatch.setattr(readers, "_read_timeline", lambda path, wrong=wrong: wrong)
+        wrong = video_frames._Timeline(pts, true.key_frames[:1])
+        monkeypatch.setattr(video_frames, "_read_timeline", lambda path, wrong=wrong: wrong)
         got = VideoFrames(list_of(30), tmp_path).read(0, [1, 8, 20])
         assert all((one == expected[k]).all() for k, one in zip([1, 8, 20], got, strict=True))
 

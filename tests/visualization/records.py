@@ -22,8 +22,7 @@ class FakeClips:
     """A data set as far as the report reads one; clip 1 has a frame that does not decode."""
 
     def __init__(self, count: int = CLIPS) -> None:
-        self.clips = SimpleNamespace(num_frames=lambda clip: 11 + clip)
-        self.reader = SimpleNamespace(frames=self._frames)
+        self.reader = SimpleNamespace(num_frames=lambda clip: 11 + clip, read=self._frames)
         self.asked: dict[int, list[int]] = {}
         self.count = count
 
@@ -34,7 +33,7 @@ class FakeClips:
         self.asked[clip] = list(indices)
         if clip == 1:
             raise OSError("cut off")
-        yield np.full((480, 640, 3), (200, 30 + clip, 10), np.uint8)
+        return np.full((1, 480, 640, 3), (200, 30 + clip, 10), np.uint8)
 
 
 def scores_and_labels(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

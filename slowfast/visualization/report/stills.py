@@ -18,17 +18,17 @@ def clip_stills(dataset: object, clips: Iterable[int], budget: int = BUDGET) -> 
     """Data URI by clip, until the budget is spent; a clip that cannot be read has none.
 
     Args:
-        dataset: one with ``reader`` and ``clips`` as `slowfast.ak.dataset.ClipDataset` has; any
+        dataset: one with a ``reader`` as `slowfast.ak.dataset.ClipDataset` has; any
             other gives no pictures.
         clips: numbers of clips, the most wanted first.
     """
-    reader, known = getattr(dataset, "reader", None), getattr(dataset, "clips", None)
-    if reader is None or known is None:
+    reader = getattr(dataset, "reader", None)
+    if reader is None:
         return {}
     found: dict[int, str] = {}
     for clip in dict.fromkeys(clips):
         try:
-            frame = next(iter(reader.frames(clip, [known.num_frames(clip) // 2])))
+            (frame,) = reader.read(clip, [reader.num_frames(clip) // 2])
         except Exception as error:  # a picture is never worth a report
             logger.debug("No picture of clip %s: %s", clip, error)
             continue

@@ -1,0 +1,37 @@
+"""What the data path costs beside decoding, as a table of ratios, each measured in one run.
+
+    python benchmarks/data.py /tmp/benchmark            # writes what it reads, and keeps it there
+    python benchmarks/data.py /tmp/benchmark images     # one part alone
+
+One core, one thread. Files are read once before anything is timed: the disk is not what is
+measured.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+PARTS = ()  # modules of data_parts, in the order of the table
+
+
+def main() -> int:
+    """Measure the parts asked for and print the table."""
+    names = [part.__name__.rpartition(".")[2] for part in PARTS]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="where the files that are read get written")
+    parser.add_argument("parts", nargs="*", choices=[*names, []], help=f"of {', '.join(names)}")
+    parser.add_argument("--repeats", type=int, default=7, help="turns, of which the median counts")
+    args = parser.parse_args()
+    print(f"{'':58}{'measured':>10}  {'at most':>8}")
+    for name, part in zip(names, PARTS, strict=True):
+        if args.parts and name not in args.parts:
+            continue
+        for row in part.measure(args.folder, args.repeats):
+            value = f"{row.value:.2f} {row.unit}"
+            target = "" if row.target is None else f"{row.target:g} {row.unit}"
+            print(f"{row.what:58}{value:>10}  {target:>8}  {row.against}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
