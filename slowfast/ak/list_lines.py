@@ -14,16 +14,15 @@ by line, and is read there or refused there.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.list_blocks import Block
 
-BLOCK_BYTES = 1 << 20  # larger blocks fall out of the processor's cache
 MAX_DIGITS = 18  # of a frame number: fits int64
 _LF, _CR, _SPACE, _QUOTE, _DOT, _ZERO = b'\n\r ".0'
 _PAD = b"\0" * 8
@@ -69,53 +68,39 @@ def number_span(path: bytes) -> tuple[int, int]:
     return end - (len(stem) - len(stem.rstrip(b"0123456789"))), end
 
 
-def read_runs(path: Path) -> Iterator[Run]:
-    """The runs of a frame list, in the order of its lines; blank lines are passed over.
+def read_runs(blocks: Iterable[Block], name: str) -> Iterator[Run]:
+    """The runs of a frame list below its header, in the order of its lines; blank lines are passed
+    over.
 
-    Raises UserError, with file and line, for a header that is none, or a line that does not have
-    five fields, a clip name, a frame number and a path.
+    Raises UserError, with `name` and the line, for a line that does not have five fields, a clip
+    name, a frame number and a path.
     """
-    with path.open("rb") as file:
-        header = file.readline().removeprefix(b"\xef\xbb\xbf").replace(b'"', b"").split()
-        if len(header) != 5 or not header[3].endswith(b"path") or not header[4].endswith(b"labels"):
-            found = b" ".join(header)[:80].decode("utf-8", "replace")
-            raise UserError(
-                f"{path}:1: expected the header 'original_vido_id video_id frame_id path labels', "
-                f"found {found!r}. Put that line first; a line a frame follows."
-            )
-        line, rest = 2, b""
-        while block := file.read(BLOCK_BYTES):
-            block = rest + block
-            cut = block.rfind(b"\n") + 1
-            block, rest = block[:cut], block[cut:]
-            if block:
-                yield from _runs(_fields(block, line, path), path)
-                line += block.count(b"\n")
-        if rest:
-            yield from _runs(_fields(rest + b"\n", line, path), path)
+    for block in blocks:
+        yield from _runs(_fields(block, name), name)
 
 
-def _fields(block: bytes, first_line: int, path: Path) -> _Fields:
-    """The fields of a block of whole lines: by numpy where every line is plain, else by csv."""
-    data = np.frombuffer(block, np.uint8)
+def _fields(block: Block, name: str) -> _Fields:
+    """The fields of a block's lines: by numpy where every line is plain, else by csv."""
+    text = block.text
+    data = np.frombuffer(text, np.uint8)
     ends = np.flatnonzero(data == _LF)
     starts = np.concatenate(([0], ends[:-1] + 1))
-    line = np.arange(first_line, first_line + len(ends))
+    line = np.arange(block.line, block.line + len(ends))
     ends = ends - (data[ends - 1] == _CR)
     written = ends > starts
     starts, ends, line = starts[written], ends[written], line[written]
 
     spaces = np.flatnonzero(data == _SPACE)
     if len(spaces) != 4 * len(starts):
-        return _fields_by_csv(block, first_line, path)
+        return _fields_by_csv(block, name)
     spaces = spaces.reshape(-1, 4)
     labels = spaces[:, 3] + 1
     plain = (spaces[:, 0] > starts) & (spaces[:, 3] > spaces[:, 2] + 1) & (labels <= ends)
     quoted = (ends - labels >= 2) & (data[labels] == _QUOTE) & (data[ends - 1] == _QUOTE)
-    if not plain.all() or block.count(b'"') != 2 * quoted.sum():
-        return _fields_by_csv(block, first_line, path)
+    if not plain.all() or text.count(b'"') != 2 * quoted.sum():
+        return _fields_by_csv(block, name)
     return _Fields(
-        data=block,
+        data=text,
         clip=(starts, spaces[:, 0]),
         frame=(spaces[:, 1] + 1, spaces[:, 2]),
         path=(spaces[:, 2] + 1, spaces[:, 3]),
@@ -124,21 +109,21 @@ def _fields(block: bytes, first_line: int, path: Path) -> _Fields:
     )
 
 
-def _fields_by_csv(block: bytes, first_line: int, path: Path) -> _Fields:
+def _fields_by_csv(block: Block, name: str) -> _Fields:
     """As `_fields`, for lines of any kind; the fields' bytes are gathered into a new buffer."""
     pieces: list[bytes] = []
     lines: list[int] = []
-    for line, raw in enumerate(block.split(b"\n"), first_line):
+    for line, raw in enumerate(block.text.split(b"\n"), block.line):
         text = raw.decode("utf-8", "surrogateescape").rstrip("\r")
         if not text.strip():
             continue
         try:
             row = next(csv.reader([text], delimiter=" ", strict=True))
         except csv.Error as error:
-            raise UserError(f"{path}:{line}: not readable as a line of a list: {error}.") from None
+            raise UserError(f"{name}:{line}: not readable as a line of a list: {error}.") from None
         if len(row) != 5 or not row[0] or not row[3]:
             raise UserError(
-                f"{path}:{line}: expected five fields parted by single spaces (clip, clip number, "
+                f"{name}:{line}: expected five fields parted by single spaces (clip, clip number, "
                 f"frame number, path, labels in double quotes), found {len(row)}: {text[:100]!r}. "
                 "A name with spaces stands in double quotes."
             )
@@ -157,7 +142,7 @@ def _fields_by_csv(block: bytes, first_line: int, path: Path) -> _Fields:
     )
 
 
-def _runs(fields: _Fields, path: Path) -> Iterator[Run]:
+def _runs(fields: _Fields, name: str) -> Iterator[Run]:
     if not len(fields.line):
         return
     data = np.frombuffer(fields.data + _PAD, np.uint8)
@@ -168,7 +153,7 @@ def _runs(fields: _Fields, path: Path) -> Iterator[Run]:
         start, end = (int(edge[bad[0]]) for edge in fields.frame)
         found = fields.data[start:end][:80].decode("utf-8", "replace")
         raise UserError(
-            f"{path}:{fields.line[bad[0]]}: expected a frame number, a whole number in digits, as "
+            f"{name}:{fields.line[bad[0]]}: expected a frame number, a whole number in digits, as "
             f"the third field, found {found!r}."
         )
     path_start, path_end = fields.path

@@ -23,18 +23,20 @@ MIN_PAIR_CLIPS = 5
 
 @dataclass(frozen=True)
 class Split:
-    """The clips of one list: labels (N, C) bool, frames (N,) of each."""
+    """The clips of one list: labels (N, C) bool, frames (N,) of each, None where the list has one
+    line a clip, which does not tell them."""
 
-    path: Path
+    path: str | Path
     names: list[str]
     labels: np.ndarray
-    frames: np.ndarray
+    frames: np.ndarray | None
 
     @classmethod
     def of_list(cls, clips: ClipList, num_classes: int) -> Split:
-        """Those of a frame list."""
-        frames = np.array([clips.num_frames(clip) for clip in range(len(clips))])
-        names = [clips.name(clip) for clip in range(len(clips))]
+        """Those of a list."""
+        every = range(len(clips))
+        frames = np.array([clips.num_frames(i) for i in every]) if clips.tells_frames else None
+        names = [clips.name(clip) for clip in every]
         return cls(clips.path, names, clips.multi_hot(num_classes) > 0, frames)
 
     @cached_property
@@ -56,8 +58,10 @@ class Split:
             "labels": int(labels.sum()),
             "labels_a_clip_mean": float(labels.mean()),
             "labels_a_clip": self.labels_a_clip.tolist(),
-            "frames": int(self.frames.sum()),
-            "frames_a_clip": {
+            "frames": None if self.frames is None else int(self.frames.sum()),
+            "frames_a_clip": None
+            if self.frames is None
+            else {
                 "min": int(self.frames.min()),
                 "median": float(np.median(self.frames)),
                 "max": int(self.frames.max()),

@@ -125,7 +125,13 @@ def _labels(axes: Axes, data: Statistics) -> None:
 
 
 def _frames(axes: Axes, data: Statistics) -> None:
-    everything = np.concatenate([data.train.frames, data.test.frames])
+    told = [side for side in _sides(data) if side[-1].frames is not None]
+    _dress(axes, "Frames a clip", "clips, %")
+    if not told:
+        text = "The lists have one line a clip and do not tell."
+        axes.text(0.5, 0.5, text, ha="center", transform=axes.transAxes, color=_INK)
+        return
+    everything = np.concatenate([split.frames for *_, split in told])
     low, high = everything.min(), everything.max()
     wide = high > 20 * low
     # Whole numbers each fall into the middle of something.
@@ -134,7 +140,7 @@ def _frames(axes: Axes, data: Statistics) -> None:
     else:
         edges = np.arange(low - 0.5, high + 1, -(-(high - low + 1) // 30))
         edges = np.append(edges, high + 0.5) if edges[-1] < high else edges
-    for _, colour, words, split in _sides(data):
+    for _, colour, words, split in told:
         weights = np.full(len(split.frames), 100 / len(split.frames))
         style = {"histtype": "stepfilled", "alpha": 0.25, "color": colour}
         axes.hist(split.frames, edges, weights=weights, **style)
@@ -145,7 +151,6 @@ def _frames(axes: Axes, data: Statistics) -> None:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-    _dress(axes, "Frames a clip", "clips, %")
     _legend_above(axes)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 
 from slowfast.ak.statistics import MIN_PAIR_CLIPS, Pair, Split, Statistics
@@ -29,11 +32,11 @@ def _splits(data: Statistics) -> list[str]:
     def row(name: str, value) -> str:
         return f"{name:<30}" + "".join(f"{value(split):>14}" for split in (data.train, data.test))
 
-    def frames(split: Split) -> str:
-        return f"{split.frames.min():,}-{split.frames.max():,}"
+    def frames(tell: Callable[[np.ndarray], str]) -> Callable[[Split], str]:
+        return lambda split: "not told" if split.frames is None else tell(split.frames)
 
     return [
-        f"{'':<30}" + "".join(f"{split.path.name:>14}" for split in (data.train, data.test)),
+        f"{'':<30}" + "".join(f"{Path(split.path).name:>14}" for split in (data.train, data.test)),
         "-" * 58,
         row("clips", lambda s: f"{len(s.labels):,}"),
         row("labels", lambda s: f"{s.labels.sum():,}"),
@@ -41,9 +44,9 @@ def _splits(data: Statistics) -> list[str]:
         row(
             "classes with a clip", lambda s: f"{(s.class_counts > 0).sum()} of {s.labels.shape[1]}"
         ),
-        row("frames", lambda s: f"{s.frames.sum():,}"),
-        row("frames a clip, median", lambda s: f"{np.median(s.frames):g}"),
-        row("frames a clip, range", frames),
+        row("frames", frames(lambda n: f"{n.sum():,}")),
+        row("frames a clip, median", frames(lambda n: f"{np.median(n):g}")),
+        row("frames a clip, range", frames(lambda n: f"{n.min():,}-{n.max():,}")),
     ]
 
 

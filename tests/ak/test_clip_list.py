@@ -3,11 +3,12 @@
 import csv
 import pickle
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from slowfast.ak import list_lines
+from slowfast.ak import list_blocks
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.errors import UserError
 
@@ -125,7 +126,7 @@ def test_scattered_lines_of_a_clip_are_put_together(read):
 
 def test_blocks_of_any_size_give_the_same(read, monkeypatch):
     for size in (7, 64, 500):
-        monkeypatch.setattr(list_lines, "BLOCK_BYTES", size)
+        monkeypatch.setattr(list_blocks, "BLOCK_BYTES", size)
         assert_agrees(read(PLAIN + "\n" * size), PLAIN)
 
 
@@ -224,7 +225,7 @@ def test_an_empty_list_and_a_missing_one_say_what_to_do(read, tmp_path):
 def test_a_list_is_read_once_until_it_changes(read):
     first = read(PLAIN)
     assert read(PLAIN, 41) is not None
-    path = first.path
+    path = Path(first.path)
     again = ClipList.read(path)
     assert ClipList.read(path) is again
     path.write_text(PLAIN + 'D 3 0 D/1.jpg "1"\n')
