@@ -15,7 +15,7 @@ import numpy as np
 
 from slowfast.ak.classes import class_rows, named_sheet
 from slowfast.ak.clip_list import ClipList
-from slowfast.ak.dataset import LISTS, read_clips
+from slowfast.ak.dataset import has_list, read_clips
 from slowfast.ak.errors import UserError
 
 _KEY = "LOSS.CLASS_COUNTS"
@@ -37,8 +37,7 @@ def class_counts_from_cfg(cfg, clips: ClipList | None = None) -> ClassCounts:
     Raises UserError for a sheet or a list that cannot be read, or that does not fit.
     """
     num_classes, sheet = cfg.MODEL.NUM_CLASSES, cfg.LOSS.CLASS_COUNTS
-    has_list = Path(cfg.DATA.PATH_TO_DATA_DIR, LISTS["train"]).is_file()
-    if clips is None and (has_list or not sheet):
+    if clips is None and (has_list(cfg, "train") or not sheet):
         clips = read_clips(cfg, "train")
     num_clips = None if clips is None else len(clips)
     if sheet:

@@ -29,7 +29,7 @@ Lay it out as
 or set DATA.PATH_TO_DATA_DIR to the folder of the lists, DATA.PATH_PREFIX to that of the frames."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClipIndex:
     """Arrays of a list of C clips, R runs (ordered by clip) and L distinct sets of labels.
 

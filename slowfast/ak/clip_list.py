@@ -5,15 +5,15 @@ Each list is read once a process: training, precise BN and validation get the sa
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from slowfast.ak import paths
-from slowfast.ak.clip_index import HOW_TO_GET_DATA, ClipIndex, decode, read_index
+from slowfast.ak.clip_index import HOW_TO_GET_DATA, ClipIndex, decode
 from slowfast.ak.errors import UserError
+from slowfast.ak.index_file import Source, open_index
 from slowfast.ak.list_lines import number_span
 
 
@@ -57,9 +57,7 @@ class ClipList:
         found = find_list(path)
         if found is None:
             raise UserError(f"{path}: there is no such frame list.\n{HOW_TO_GET_DATA}")
-        file = paths.local_path(found)
-        stat = os.stat(file)  # noqa: PTH116 -- as it came from the path manager
-        clips = _read(found, file, separator, stat.st_size, stat.st_mtime_ns)
+        clips = _read(Source.of(_fetch(found), found, separator))
         if num_classes is not None:
             clips.check_labels(num_classes)
         return clips
@@ -135,7 +133,7 @@ class ClipList:
 
     def select(self, keep: np.ndarray) -> ClipList:
         """A list of the clips alone for which `keep`, (clips,) bool, is True, in their order."""
-        kept = keep.nonzero()[0]
+        kept = keep.nonzero()[0].astype(np.int32)
         return ClipList(self.path, self._index, kept if self._kept is None else self._kept[kept])
 
     def check_labels(self, num_classes: int) -> None:
@@ -177,6 +175,14 @@ def find_list(path: str | Path) -> str | None:
 
 
 @lru_cache(maxsize=16)
-def _read(path: str, file: str, separator: str | None, size: int, mtime_ns: int) -> ClipList:
-    """Read a list; size and time are there to tell a changed file from the one that was read."""
-    return ClipList(path, read_index(file, path, separator))
+def _read(source: Source) -> ClipList:
+    """The clips of a list, read or from its index; the source tells whether it has changed."""
+    return ClipList(source.name, open_index(source))
+
+
+def _fetch(path: str) -> str:
+    """The list's local file. Raises UserError where there is none to be had."""
+    try:
+        return paths.local_path(path)
+    except OSError as error:
+        raise UserError(f"{path}: this list cannot be fetched: {error}.") from None

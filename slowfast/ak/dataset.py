@@ -8,7 +8,6 @@ a resume.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from slowfast.ak.augment import Augmented
-from slowfast.ak.clip_list import ClipList
+from slowfast.ak.clip_list import ClipList, find_list
 from slowfast.ak.errors import UserError
 from slowfast.ak.holdout import read_holdout
+from slowfast.ak.paths import beside, join
 from slowfast.ak.readers import Reader, open_reader
 from slowfast.ak.samplers import Key
 from slowfast.ak.sampling import EvenWindows, RandomWindow
@@ -145,13 +145,22 @@ def read_clips(cfg, split: str) -> ClipList:
     """
 
     def read(split: str) -> ClipList:
-        return ClipList.read(Path(cfg.DATA.PATH_TO_DATA_DIR, LISTS[split]), cfg.MODEL.NUM_CLASSES)
+        return ClipList.read(_list_path(cfg, split), cfg.MODEL.NUM_CLASSES)
 
     if not cfg.AK.HOLDOUT or split == "test":
         return read(split)
     clips = read("train")
     held_out = read_holdout(cfg.AK.HOLDOUT, clips)
     return clips.select(held_out if split == "val" else ~held_out)
+
+
+def has_list(cfg, split: str) -> bool:
+    """Whether the list of split train, val or test is there, packed or not."""
+    return find_list(_list_path(cfg, split)) is not None
+
+
+def _list_path(cfg, split: str) -> str:
+    return join(cfg.DATA.PATH_TO_DATA_DIR, LISTS[split])
 
 
 def parts_from_cfg(cfg, split: str, frames: str, random_validation: bool) -> dict[str, Any]:
@@ -162,7 +171,7 @@ def parts_from_cfg(cfg, split: str, frames: str, random_validation: bool) -> dic
     """
     data, test = cfg.DATA, cfg.TEST
     clips = read_clips(cfg, split)
-    videos = cfg.AK.VIDEO_PREFIX or str(Path(data.PATH_PREFIX).parent / "video")
+    videos = cfg.AK.VIDEO_PREFIX or beside(data.PATH_PREFIX, "video")
     window = {"num_frames": data.NUM_FRAMES, "rate": data.SAMPLING_RATE}
     if split == "test":
         sampler = EvenWindows(**window, count=test.NUM_ENSEMBLE_VIEWS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +10,8 @@ import numpy as np
 
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.errors import BadClip
+from slowfast.ak.frame_folder import frame_files
+from slowfast.ak.paths import is_file, is_folder, join, local_path
 from slowfast.ak.reader import Reader, reason
 
 
@@ -20,17 +21,34 @@ class JpegFrames(Reader):
     def __init__(self, clips: ClipList, folder: str | Path):
         super().__init__(clips)
         self.folder = str(folder)
+        self._listed: tuple[int, list[str]] = (-1, [])
 
-    def path(self, clip: int, frame: int) -> Path:
-        """File of a frame; an absolute path in the list stays as it is."""
-        return Path(self.folder, self.clips.frame_path(clip, frame))
+    def num_frames(self, clip: int) -> int:
+        """As many as the list says; if it does not, as many as there are in the clip's folder.
 
-    def missing(self, clip: int) -> tuple[int, Path] | None:
-        """The first or the last frame, whose file is not there, and the file; else None."""
+        Raises BadClip where that has none.
+        """
+        told = self.clips.num_frames(clip)
+        return len(self._files(clip)) if told is None else told
+
+    def path(self, clip: int, frame: int) -> str:
+        """File of a frame; an absolute path in the list, or one with a scheme, stays as it is."""
+        if self.clips.tells_frames:
+            return join(self.folder, self.clips.frame_path(clip, frame))
+        return f"{self._clip_folder(clip)}/{self._files(clip)[frame]}"
+
+    def missing(self, clip: int) -> tuple[int, str] | None:
+        """The first or the last frame, whose file is not there, and the file; else None.
+
+        Of a list that tells no frames, the first one, where the clip has no folder.
+        """
+        if not self.clips.tells_frames:
+            folder = self._clip_folder(clip)
+            return None if is_folder(folder) else (0, f"{folder}/*.jpg")
         for frame in (0, self.clips.num_frames(clip) - 1):
-            path = os.path.join(self.folder, self.clips.frame_path(clip, frame))  # noqa: PTH118
-            if not os.path.isfile(path):  # noqa: PTH113 -- asked 48,000 times; Path takes twice as long
-                return frame, Path(path)
+            path = self.path(clip, frame)
+            if not is_file(path):
+                return frame, path
         return None
 
     def frames(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
@@ -38,7 +56,7 @@ class JpegFrames(Reader):
         for frame in indices:
             path = self.path(clip, frame)
             try:
-                data = np.fromfile(path, np.uint8)
+                data = np.fromfile(local_path(path), np.uint8)
                 image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
             except (OSError, cv2.error) as error:
                 raise self._unreadable(clip, path, reason(error)) from None
@@ -46,7 +64,25 @@ class JpegFrames(Reader):
                 raise self._unreadable(clip, path, f"{len(data)} bytes that are no image")
             yield cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
 
-    def _unreadable(self, clip: int, path: Path, found: str) -> BadClip:
+    def _clip_folder(self, clip: int) -> str:
+        return join(self.folder, self.clips.name(clip))
+
+    def _files(self, clip: int) -> list[str]:
+        """Frames in a clip's folder, in their order; kept until another clip is asked for."""
+        if clip != self._listed[0]:
+            folder = self._clip_folder(clip)
+            try:
+                files = frame_files(folder)
+            except OSError as error:
+                raise self._unreadable(clip, folder, reason(error)) from None
+            if not files:
+                raise self._unreadable(
+                    clip, folder, "no file of its folder is a frame, <name>_000001.jpg"
+                )
+            self._listed = clip, files
+        return self._listed[1]
+
+    def _unreadable(self, clip: int, path: str, found: str) -> BadClip:
         return BadClip(
             f"{path}: cannot read this frame of clip {self.clips.name(clip)}: {found}. Extract or "
             f"copy the clip's frames again, or take its lines out of {self.clips.path}."

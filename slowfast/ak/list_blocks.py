@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from slowfast.ak.errors import UserError
@@ -34,7 +35,7 @@ def read_blocks(file: str, name: str) -> Iterator[Block]:
     """
     line, rest = 1, b""
     try:
-        with open(file, "rb") as opened:  # noqa: PTH123 -- a Path is nothing to gain here
+        with Path(file).open("rb") as opened:
             plain = _unpacked(opened)
             while text := plain.read(BLOCK_BYTES):
                 text = (rest + text).removeprefix(_BOM if line == 1 else b"")

@@ -20,17 +20,67 @@ def join(folder: str, path: str) -> str:
     return path if is_remote(path) else os.path.join(folder, path)  # noqa: PTH118 -- Path joins //
 
 
+def beside(folder: str, name: str) -> str:
+    """The path of a name in the folder that a folder lies in."""
+    return join(os.path.dirname(folder.rstrip("/")), name)  # noqa: PTH120
+
+
 def local_path(path: str) -> str:
     """Where a file lies on this machine; what does not is fetched there, and kept.
 
-    Raises OSError, or what its handler raises, where it cannot be fetched.
+    Raises OSError where it cannot be fetched, whatever its handler raises.
     """
-    return _manager().get_local_path(path) if is_remote(path) else path
+    return _ask("get_local_path", path) if is_remote(path) else path
 
 
 def is_file(path: str) -> bool:
-    """Whether there is such a file, here or where its scheme leads."""
-    return _manager().isfile(path) if is_remote(path) else os.path.isfile(path)  # noqa: PTH113
+    """Whether there is such a file, here or where its scheme leads.
+
+    A handler that cannot tell, as iopath's own for http, is asked for the file.
+    """
+    if not is_remote(path):
+        return os.path.isfile(path)  # noqa: PTH113
+    try:
+        return _ask("isfile", path)
+    except NotImplementedError:
+        pass
+    try:
+        return bool(local_path(path))
+    except OSError:
+        return False
+
+
+def is_folder(path: str) -> bool:
+    """Whether there is such a folder; one that its handler knows nothing of is taken to be."""
+    if not is_remote(path):
+        return os.path.isdir(path)  # noqa: PTH112
+    try:
+        return _ask("isdir", path)
+    except NotImplementedError:
+        return True
+
+
+def names_in(folder: str) -> list[str]:
+    """The names of the files and folders in a folder, in any order.
+
+    Raises OSError where it cannot be listed.
+    """
+    if not is_remote(folder):
+        return os.listdir(folder)  # noqa: PTH208
+    try:
+        return _ask("ls", folder)
+    except NotImplementedError:
+        raise OSError(f"{folder}: folders of this scheme cannot be listed") from None
+
+
+def _ask(question: str, path: str) -> Any:
+    """What the path manager answers; a handler may raise anything, which becomes an OSError."""
+    try:
+        return getattr(_manager(), question)(path)
+    except (OSError, NotImplementedError):
+        raise
+    except Exception as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
 
 
 def _manager() -> Any:

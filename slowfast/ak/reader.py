@@ -28,7 +28,10 @@ class Reader(ABC):
         self.clips = clips
 
     def num_frames(self, clip: int) -> int:
-        """How many frames a clip has to choose from: as many as the list says."""
+        """How many frames a clip has to choose from: as many as the list says.
+
+        Readers that serve lists which do not say find out, and raise BadClip where they cannot.
+        """
         return self.clips.num_frames(clip)
 
     @abstractmethod
@@ -40,7 +43,7 @@ class Reader(ABC):
         """
 
     @abstractmethod
-    def missing(self, clip: int) -> tuple[int, Path] | None:
+    def missing(self, clip: int) -> tuple[int, str | Path] | None:
         """The first frame of a clip whose file is not there, and the file; None where all seem
         there.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.jpeg_frames import JpegFrames
+from slowfast.ak.paths import is_folder, is_remote
 from slowfast.ak.reader import Reader
 from slowfast.ak.video_frames import VideoFrames
 
@@ -30,5 +31,7 @@ def open_reader(clips: ClipList, frames: str, image_folder: str, video_folder: s
 
 
 def _has_entries(folder: str) -> bool:
+    if is_remote(folder):
+        return is_folder(folder)
     path = Path(folder)
     return path.is_dir() and next(path.iterdir(), None) is not None

@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -21,7 +20,7 @@ import torch.distributed as dist
 from torch.utils.data import DataLoader, Dataset
 
 from slowfast.ak.classes import ClassTable
-from slowfast.ak.dataset import LISTS, read_clips
+from slowfast.ak.dataset import has_list, read_clips
 from slowfast.ak.errors import UserError
 from slowfast.ak.samplers import EpochSampler, describe_repeats, expected_repeats
 from slowfast.datasets.build import build_dataset, check_data_set
@@ -123,7 +122,7 @@ def read_class_table(cfg) -> ClassTable | None:
     Training clips are counted in the training list, where there is one, and in the part of it that
     AK.HOLDOUT keeps from training.
     """
-    if not Path(cfg.DATA.PATH_TO_DATA_DIR, LISTS["train"]).is_file():
+    if not has_list(cfg, "train"):
         return ClassTable.from_cfg(cfg, None)
     splits = ("train", "val") if cfg.AK.HOLDOUT else ("train",)
     counts = [read_clips(cfg, split).class_counts(cfg.MODEL.NUM_CLASSES) for split in splits]

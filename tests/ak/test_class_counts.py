@@ -48,7 +48,7 @@ def test_clips_that_are_at_hand_are_counted(cfg, tiny_ak):
 
 def test_the_list_is_read_once(cfg, monkeypatch):
     class_counts_from_cfg(cfg)
-    monkeypatch.setattr("slowfast.ak.clip_list.read_index", lambda *of: pytest.fail("read again"))
+    monkeypatch.setattr("slowfast.ak.clip_list.open_index", lambda *of: pytest.fail("read again"))
     class_counts_from_cfg(cfg)
 
 
