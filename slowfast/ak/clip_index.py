@@ -28,6 +28,9 @@ Lay it out as
   data/ak/image/<clip>/<clip>_000001.jpg ...   or   data/ak/video/<clip>.mp4
 or set DATA.PATH_TO_DATA_DIR to the folder of the lists, DATA.PATH_PREFIX to that of the frames."""
 
+HOW_PAIRS_ARE_WRITTEN = """\
+Each of its lines is the path of a video, DATA.PATH_LABEL_SEPARATOR and the number of its class."""
+
 
 @dataclass(frozen=True, eq=False)
 class ClipIndex:
@@ -70,7 +73,12 @@ def read_index(file: str, name: str, separator: str | None) -> ClipIndex:
     """
     blocks = read_blocks(file, name)
     if separator is not None:
-        return _build(read_pairs(blocks, name, separator), name, tells_frames=False)
+        if not separator:
+            raise UserError(
+                "DATA.PATH_LABEL_SEPARATOR: expected what parts path and label, found ''."
+            )
+        runs = read_pairs(blocks, name, separator)
+        return _build(runs, name, tells_frames=False, advice=HOW_PAIRS_ARE_WRITTEN)
     first = next(blocks, Block(1, b""))
     header, _, rest = first.text.partition(b"\n")
     blocks = chain([Block(2, rest)] if rest else [], blocks)
@@ -95,7 +103,9 @@ def _is_frame_list(header: bytes, name: str) -> bool:
     )
 
 
-def _build(runs: Iterator[Run], name: str, tells_frames: bool) -> ClipIndex:
+def _build(
+    runs: Iterator[Run], name: str, tells_frames: bool, advice: str = HOW_TO_GET_DATA
+) -> ClipIndex:
     clip_of: dict[bytes, int] = {}
     set_of: dict[bytes, int] = {}
     clip, length, labels, line, path_sizes = (array("q") for _ in range(5))
@@ -120,7 +130,7 @@ def _build(runs: Iterator[Run], name: str, tells_frames: bool) -> ClipIndex:
         paths += run.path
         path_sizes.append(len(run.path))
     if not clip:
-        raise UserError(f"{name}: the list has no line below its header.\n{HOW_TO_GET_DATA}")
+        raise UserError(f"{name}: the list has no line that names a clip.\n{advice}")
 
     run_clip = _array(clip)
     order = np.argsort(run_clip, kind="stable")  # brings scattered lines of a clip together

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from slowfast.ak import paths
-from slowfast.ak.clip_index import HOW_TO_GET_DATA, ClipIndex, decode
+from slowfast.ak.clip_index import HOW_PAIRS_ARE_WRITTEN, HOW_TO_GET_DATA, ClipIndex, decode
 from slowfast.ak.errors import UserError
 from slowfast.ak.index_file import Source, open_index
 from slowfast.ak.list_lines import number_span
@@ -56,7 +56,9 @@ class ClipList:
     def _read(cls, path: str | Path, separator: str | None, num_classes: int | None) -> ClipList:
         found = find_list(path)
         if found is None:
-            raise UserError(f"{path}: there is no such frame list.\n{HOW_TO_GET_DATA}")
+            advice = HOW_TO_GET_DATA if separator is None else HOW_PAIRS_ARE_WRITTEN
+            kind = "frame list" if separator is None else "list of videos"
+            raise UserError(f"{path}: there is no such {kind}.\n{advice}")
         clips = _read(Source.of(_fetch(found), found, separator))
         if num_classes is not None:
             clips.check_labels(num_classes)
