@@ -4,6 +4,11 @@ import pytest
 from iopath.common.file_io import PathHandler
 
 from slowfast.ak import paths
+from slowfast.ak.clip_list import ClipList
+from slowfast.ak.dataset import Ak, has_list
+from slowfast.ak.errors import UserError
+from slowfast.ak.readers import JpegFrames
+from slowfast.config.defaults import get_cfg
 from slowfast.utils.env import pathmgr
 
 
@@ -16,17 +21,34 @@ class Elsewhere(PathHandler):
     def _get_supported_prefixes(self):
         return ["elsewhere://"]
 
+    def _at(self, path):
+        return self.folder / path.removeprefix("elsewhere://")
+
     def _isfile(self, path, **kwargs):
-        return (self.folder / path.removeprefix("elsewhere://")).is_file()
+        return self._at(path).is_file()
+
+    def _isdir(self, path, **kwargs):
+        return self._at(path).is_dir()
+
+    def _ls(self, path, **kwargs):
+        return [entry.name for entry in self._at(path).iterdir()]
 
     def _get_local_path(self, path, force=False, **kwargs):
+        if not self._at(path).is_file():
+            raise KeyError(path)  # as some clients do: of no kind that is known here
         self.fetched.append(path)
-        return str(self.folder / path.removeprefix("elsewhere://"))
+        return str(self._at(path))
 
 
-@pytest.fixture
-def elsewhere(tmp_path):
-    handler = Elsewhere(tmp_path)
+class Fetching(Elsewhere):
+    """Like iopath's own for http: it fetches, and can tell nothing."""
+
+    _isfile, _isdir, _ls = PathHandler._isfile, PathHandler._isdir, PathHandler._ls
+
+
+@pytest.fixture(params=[Elsewhere, Fetching], ids=["telling", "fetching"])
+def elsewhere(tmp_path, request):
+    handler = request.param(tmp_path)
     pathmgr.register_handler(handler, allow_override=True)
     yield handler
     pathmgr._path_handlers.pop("elsewhere://")
@@ -38,7 +60,72 @@ def test_a_path_with_a_scheme_is_fetched_by_its_handler(elsewhere, tmp_path):
     assert paths.is_file(path)
     assert not paths.is_file("elsewhere://b.jpg")
     assert paths.local_path(path) == str(tmp_path / "a b.jpg")
-    assert elsewhere.fetched == [path]
+    assert set(elsewhere.fetched) == {path}
+    with pytest.raises(OSError, match=r"elsewhere://b\.jpg"):
+        paths.local_path("elsewhere://b.jpg")
+
+
+def test_folders_elsewhere(elsewhere, tmp_path):
+    (tmp_path / "image").mkdir()
+    (tmp_path / "image/a.jpg").write_text("x")
+    assert paths.is_folder("elsewhere://image")
+    if type(elsewhere) is Elsewhere:
+        assert not paths.is_folder("elsewhere://video")
+        assert paths.names_in("elsewhere://image") == ["a.jpg"]
+    else:
+        assert paths.is_folder("elsewhere://video")  # nobody knows
+        with pytest.raises(OSError, match="cannot be listed"):
+            paths.names_in("elsewhere://image")
+    assert paths.is_folder(str(tmp_path / "image"))
+    assert not paths.is_folder(str(tmp_path / "video"))
+    assert paths.names_in(str(tmp_path / "image")) == ["a.jpg"]
+
+
+def test_what_lies_beside_a_folder():
+    assert paths.beside("data/ak/image", "video") == "data/ak/video"
+    assert paths.beside("data/ak/image/", "video") == "data/ak/video"
+    assert paths.beside("s3://bucket/image", "video") == "s3://bucket/video"
+    assert paths.beside("image", "video") == paths.beside("", "video") == "video"
+
+
+def test_lists_and_images_elsewhere(elsewhere, tiny_ak, tmp_path):
+    for folder in ("annot", "image"):
+        (tmp_path / folder).symlink_to(getattr(tiny_ak, folder))
+    cfg = get_cfg()
+    cfg.merge_from_list(tiny_ak.opts())
+    here = [Ak(cfg, split) for split in ("train", "test")]
+    assert elsewhere.fetched == []
+    cfg.DATA.PATH_TO_DATA_DIR, cfg.DATA.PATH_PREFIX = "elsewhere://annot", "elsewhere://image"
+    assert has_list(cfg, "train")
+    there = [Ak(cfg, split) for split in ("train", "test")]
+    assert isinstance(there[0].reader, JpegFrames)
+    assert there[0].clips.path == "elsewhere://annot/train.csv"
+    for one, other in zip(here, there, strict=True):
+        assert len(one) == len(other)
+        assert (one.label_matrix() == other.label_matrix()).all()
+        assert (one.reader.read(1, [0, 5]) == other.reader.read(1, [0, 5])).all()
+    assert "elsewhere://image/t1/t1_000006.jpg" in elsewhere.fetched
+    with pytest.raises(UserError, match=r"elsewhere://annot/train.csv:\d+: label 4 is outside"):
+        ClipList.read("elsewhere://annot/train.csv", 4)
+    with pytest.raises(UserError, match=r"elsewhere://annot/none.csv: there is no such frame list"):
+        ClipList.read("elsewhere://annot/none.csv")
+
+
+def test_a_whole_path_in_a_list_may_lead_elsewhere(elsewhere, tiny_ak, tmp_path):
+    (tmp_path / "image").symlink_to(tiny_ak.image)
+    header = "original_vido_id video_id frame_id path labels"
+    for folder in ("elsewhere://image", str(tiny_ak.image)):
+        lines = [f'a 0 {k} {folder}/t1/t1_{k + 1:06d}.jpg "1"' for k in range(9)]
+        (tmp_path / "a.csv").write_text("\n".join([header, *lines]))
+        reader = JpegFrames(ClipList.read(tmp_path / "a.csv"), "nowhere")
+        reader.check()
+        assert reader.read(0, [0, 8]).shape == (2, 48, 64, 3)
+
+
+def test_a_list_that_cannot_be_fetched_is_said(elsewhere, monkeypatch):
+    monkeypatch.setattr(paths, "is_file", lambda path: True)  # it was there a moment ago
+    with pytest.raises(UserError, match=r"elsewhere://train.csv: this list cannot be fetched"):
+        ClipList.read("elsewhere://train.csv")
 
 
 def test_a_local_path_stays_as_it_is(tmp_path, elsewhere):
