@@ -94,12 +94,16 @@ def _places(file: Path) -> Iterator[Path]:
     """Where the index of a list may lie: beside it, or where this user may write in any case."""
     yield file.with_name(f"{file.name}.index")
     digest = hashlib.blake2b(os.fsencode(file.resolve()), digest_size=8).hexdigest()
-    cache = os.environ.get("XDG_CACHE_HOME") or Path("~", ".cache").expanduser()
-    yield Path(cache, "slowfast", f"{digest}-{file.name}.index")
-    own = Path(tempfile.gettempdir(), f"slowfast-{os.getuid()}")
-    # Anybody may make a folder there, and what lies in theirs is not to be believed.
-    if not own.exists() or own.stat().st_uid == os.getuid():
-        yield own / f"{digest}-{file.name}.index"
+    name = f"{digest}-{file.name}.index"
+    with suppress(RuntimeError):  # a user without a home
+        yield Path(
+            os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), "slowfast", name
+        )
+    with suppress(OSError):  # a machine without a folder that takes anything
+        own = Path(tempfile.gettempdir(), f"slowfast-{os.getuid()}")
+        # Anybody may make a folder there, and what lies in theirs is not to be believed.
+        if not own.exists() or own.stat().st_uid == os.getuid():
+            yield own / name
 
 
 def _find(places: list[Path], source: Source) -> StoredIndex | None:

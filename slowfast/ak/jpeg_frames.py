@@ -69,18 +69,18 @@ class JpegFrames(Reader):
 
     def _files(self, clip: int) -> list[str]:
         """Frames in a clip's folder, in their order; kept until another clip is asked for."""
-        if clip != self._listed[0]:
+        listed, files = self._listed
+        if clip != listed:
             folder = self._clip_folder(clip)
             try:
                 files = frame_files(folder)
             except OSError as error:
                 raise self._unreadable(clip, folder, reason(error)) from None
             if not files:
-                raise self._unreadable(
-                    clip, folder, "no file of its folder is a frame, <name>_000001.jpg"
-                )
+                found = "no file of its folder is a frame, <name>_000001.jpg"
+                raise self._unreadable(clip, folder, found)
             self._listed = clip, files
-        return self._listed[1]
+        return files
 
     def _unreadable(self, clip: int, path: str, found: str) -> BadClip:
         return BadClip(

@@ -42,7 +42,7 @@ def is_file(path: str) -> bool:
         return os.path.isfile(path)  # noqa: PTH113
     try:
         return _ask("isfile", path)
-    except NotImplementedError:
+    except _CannotTell:
         pass
     try:
         return bool(local_path(path))
@@ -56,7 +56,7 @@ def is_folder(path: str) -> bool:
         return os.path.isdir(path)  # noqa: PTH112
     try:
         return _ask("isdir", path)
-    except NotImplementedError:
+    except _CannotTell:
         return True
 
 
@@ -65,20 +65,21 @@ def names_in(folder: str) -> list[str]:
 
     Raises OSError where it cannot be listed.
     """
-    if not is_remote(folder):
-        return os.listdir(folder)  # noqa: PTH208
-    try:
-        return _ask("ls", folder)
-    except NotImplementedError:
-        raise OSError(f"{folder}: folders of this scheme cannot be listed") from None
+    return _ask("ls", folder) if is_remote(folder) else os.listdir(folder)  # noqa: PTH208
+
+
+class _CannotTell(OSError):
+    """A handler has no answer to a question of this kind."""
 
 
 def _ask(question: str, path: str) -> Any:
     """What the path manager answers; a handler may raise anything, which becomes an OSError."""
     try:
         return getattr(_manager(), question)(path)
-    except (OSError, NotImplementedError):
+    except OSError:
         raise
+    except NotImplementedError:
+        raise _CannotTell(f"{path}: its handler has no {question}") from None
     except Exception as error:
         raise OSError(f"{type(error).__name__}: {error}") from error
 

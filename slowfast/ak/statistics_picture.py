@@ -130,6 +130,7 @@ def _frames(axes: Axes, data: Statistics) -> None:
     if not told:
         text = "The lists have one line a clip and do not tell."
         axes.text(0.5, 0.5, text, ha="center", transform=axes.transAxes, color=_INK)
+        axes.set(xticks=[], yticks=[], ylabel="")
         return
     everything = np.concatenate([split.frames for *_, split in told])
     low, high = everything.min(), everything.max()

@@ -156,6 +156,21 @@ def test_then_the_temporary_folder_then_none(folders, monkeypatch):
     assert everything(pickle.loads(pickle.dumps(clips))) == expected
 
 
+def test_neither_a_home_nor_a_temporary_folder_is_needed(folders, monkeypatch):
+    def nowhere(*of):
+        raise RuntimeError
+
+    def none():
+        raise FileNotFoundError
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "expanduser", nowhere)
+    monkeypatch.setattr(index_file.tempfile, "gettempdir", none)
+    in_the_way(folders / "annot/train.csv.index")
+    assert len(read_afresh(folders / "annot/train.csv")) == 9
+    assert indices(folders) == []
+
+
 def test_two_lists_of_one_name_have_two_places_in_the_cache(folders):
     for name in ("annot", "other"):
         path = folders / name / "train.csv"

@@ -87,6 +87,18 @@ def test_a_picture_is_drawn(data, tmp_path, name):
     assert (tmp_path / name).stat().st_size > 10_000
 
 
+def test_lists_that_do_not_tell_frames_are_described_all_the_same(data, tmp_path):
+    for told in ((None, None), (data.train.frames, None)):
+        train, test = (
+            replace(split, frames=frames)
+            for split, frames in zip((data.train, data.test), told, strict=True)
+        )
+        untold = replace(data, train=train, test=test)
+        assert re.search(r"frames a clip, median .* not told\n", as_text(untold))
+        draw(untold, tmp_path / "a.png")
+        json.dumps(untold.as_dict())
+
+
 def test_names_are_drawn_as_text_and_long_ones_are_cut(data, tmp_path, monkeypatch):
     monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")
     names = [r"a $\frac$ b", "x" * 120, *data.table.names[2:]]

@@ -5,7 +5,9 @@ from slowfast.config.schema import Key, idle, not_built
 KEYS = {
     # ---------------------------------------------------------------- where it lies
     "DATA.PATH_TO_DATA_DIR": Key(
-        "", "Folder of the lists: train.csv and val.csv, and the table of classes."
+        "",
+        "Folder of the lists, train.csv and val.csv, packed (.csv.gz) or not, and of the table of "
+        "classes.",
     ),
     "DATA.PATH_PREFIX": Key(
         "", "Folder of the extracted frames; the paths of the lists start below it."

@@ -1,0 +1,54 @@
+"""A run reads each list once, and its workers are sent none."""
+
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from slowfast.ak import clip_list, index_file
+from slowfast.config.defaults import get_cfg
+from slowfast.datasets.loader import construct_loader, read_class_table
+
+
+@pytest.fixture
+def cfg(tiny_ak, tmp_path, monkeypatch):
+    """The tiny set with lists of its own, of which even so small ones get an index."""
+    monkeypatch.setattr(index_file, "SMALLEST_LIST", 0)
+    shutil.copytree(tiny_ak.annot, tmp_path / "annot")
+    cfg = get_cfg()
+    cfg.merge_from_list(tiny_ak.opts())
+    cfg.DATA.PATH_TO_DATA_DIR = str(tmp_path / "annot")
+    return cfg
+
+
+def test_training_precise_bn_validation_and_test_read_each_list_once(cfg, monkeypatch):
+    read, open_index = [], clip_list.open_index
+    monkeypatch.setattr(
+        clip_list, "open_index", lambda source: read.append(source.name) or open_index(source)
+    )
+    for split in ("train", "val", "test"):
+        construct_loader(cfg, split)
+    construct_loader(cfg, "train", is_precise_bn=True)
+    read_class_table(cfg)
+    assert [Path(name).name for name in read] == ["train.csv", "val.csv"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["forkserver", "spawn"])
+def test_workers_that_are_sent_a_part_of_a_list_make_the_same_batches(cfg, tmp_path, method):
+    (tmp_path / "holdout.txt").write_text("t1\nt5\n")
+    cfg.AK.HOLDOUT = str(tmp_path / "holdout.txt")
+    expected = list(construct_loader(cfg, "train"))
+    cfg.DATA_LOADER.NUM_WORKERS = 2
+    loader = construct_loader(cfg, "train")
+    assert isinstance(loader.dataset.clips._index, index_file.StoredIndex)
+    assert len(pickle.dumps(loader.dataset.clips)) < 1000
+    loader.multiprocessing_context = method
+    found = list(loader)
+    assert len(found) == len(expected) == 3
+    for (clips, *rest, _), (others, *same, _) in zip(found, expected, strict=True):
+        assert all(
+            torch.equal(a, b) for a, b in zip([*clips, *rest], [*others, *same], strict=True)
+        )
