@@ -40,7 +40,7 @@ class Reader(ABC):
         """
 
     @abstractmethod
-    def missing(self, clip: int) -> tuple[int, Path] | None:
+    def missing(self, clip: int) -> tuple[int, Path | str] | None:
         """The first frame of a clip whose file is not there, and the file; None where all seem
         there.
 
