@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the tree that this benchmark is of
 
-from benchmarks.data_parts import images  # noqa: E402
+from benchmarks.data_parts import images
 
 # In the order of the table.
 PARTS = (images,)
