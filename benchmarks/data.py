@@ -13,10 +13,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the tree that this benchmark is of
 
-from benchmarks.data_parts import images
+from benchmarks.data_parts import images, loader
 
 # In the order of the table.
-PARTS = (images,)
+PARTS = (images, loader)
 
 
 def main() -> int:

@@ -23,6 +23,7 @@ from slowfast.ak.readers import JpegFrames
 from slowfast.ak.sampling import EvenWindows, RandomWindow
 from slowfast.ak.transforms import RandomCrop
 from slowfast.ak.views import UniformCrops
+from slowfast.datasets.loader import keep_freed_memory
 
 HEIGHT, WIDTH = 360, 640
 # Bytes of an image on average, and how many times its decoding a training clip may take at most.
@@ -34,9 +35,10 @@ CLIPS_A_TURN = 8
 
 
 def measure(folder: Path, repeats: int, frames: int = 150) -> list[Row]:
-    """Rows of both sizes; clips have so many frames."""
+    """Rows of both sizes; clips have so many frames. Memory is kept as in a worker."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+    keep_freed_memory()
     rows = []
     for size, target in SIZES.items():
         clips, reader = image_set(folder / f"images_{size}", size, frames)
@@ -55,7 +57,7 @@ def _training_clip(
     keys = [(0, clip % len(clips), clip) for clip in range(CLIPS_A_TURN)]
     # The same frames that those items have.
     chosen = [(clip, frame) for _, clip, _ in keys for frame in dataset[keys[clip]][3].int()]
-    contents = [_content(reader, clip, int(frame)) for clip, frame in chosen]
+    contents = [content_of(reader, clip, int(frame)) for clip, frame in chosen]
     taken = seconds_in_turn(
         {**decoders(contents), "clips": lambda: [dataset[key] for key in keys]}, repeats
     )
@@ -78,7 +80,7 @@ def _test_clip(clips: ClipList, reader: JpegFrames, name: str, repeats: int) -> 
         clips, reader, EvenWindows(8, rate=2, count=10), UniformCrops(256, 3), num_classes=140
     )
     distinct = dataset[(0, 0)][3].unique().int().tolist()
-    contents = [_content(reader, 0, frame) for frame in distinct]
+    contents = [content_of(reader, 0, frame) for frame in distinct]
     taken = seconds_in_turn({**decoders(contents), "clip": lambda: dataset[(0, 0)]}, repeats)
     clip_seconds = taken.pop("clip")
     fastest = min(taken, key=taken.get)
@@ -100,7 +102,8 @@ def _decoder_rows(taken: dict[str, float], frames: int, name: str) -> list[Row]:
     ]
 
 
-def _content(reader: JpegFrames, clip: int, frame: int) -> bytes:
+def content_of(reader: JpegFrames, clip: int, frame: int) -> bytes:
+    """A frame's file."""
     return Path(reader.path(clip, frame)).read_bytes()
 
 

@@ -102,7 +102,7 @@ def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader
         # A test is read once: its workers' memory is better given back.
         persistent_workers=workers > 0 and split != "test",
         pin_memory=cfg.DATA_LOADER.PIN_MEMORY and torch.cuda.is_available(),
-        worker_init_fn=_start_worker,
+        worker_init_fn=start_worker,
         generator=torch.Generator().manual_seed(cfg.RNG_SEED),
     )
 
@@ -116,7 +116,7 @@ def _num_workers(cfg, split: str, batches: int) -> int:
     workers = reading_workers(cores, processes, on_gpu=cfg.NUM_GPUS > 0)
     chosen = max(1, min(workers, batches))
     shared = f" shared by {processes} processes" if processes > 1 else ""
-    logger.info(f"Reading {split} clips with {chosen} workers a process: {cores} cores{shared}.")
+    logger.info(f"Workers that read {split} clips: {chosen} a process, by {cores} cores{shared}.")
     return chosen
 
 
@@ -181,7 +181,8 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.raise_signal(signal.SIGINT)
 
 
-def _start_worker(worker: int) -> None:
+def start_worker(worker: int) -> None:
+    """What each worker does first: it takes one thread, and keeps its memory."""
     torch.set_num_threads(1)
     cv2.setNumThreads(0)  # none beside the worker's own
     keep_freed_memory()
