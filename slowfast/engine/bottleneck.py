@@ -28,21 +28,20 @@ def bottleneck(cfg: CfgNode, share: float, workers: int, cores: int | None = Non
     free = cores // max(1, cfg.NUM_GPUS) - workers
     remedies = []
     if workers == 0:
-        remedies.append("let workers read (DATA_LOADER.NUM_WORKERS -1)")
+        remedies.append("let workers read them (DATA_LOADER.NUM_WORKERS -1)")
     elif free > 1:
         remedies.append(
             f"take more workers (DATA_LOADER.NUM_WORKERS is {workers} for each process; -1 takes "
             f"what {cores} cores allow)"
         )
     if cfg.AK.FRAMES != "image":
-        remedies.append("read extracted images, where it is videos that are read (AK.FRAMES image)")
+        remedies.append("where these are videos, read images extracted from them (AK.FRAMES image)")
     remedies.append(
         "store frames no larger than training needs them: the shorter side at "
         f"{cfg.DATA.TRAIN_JITTER_SCALES[1]} pixels"
     )
     remedies.append("keep the frames on a faster or a local disk, if cores are idle")
     return (
-        f"The data were the bottleneck: {share:.0%} of the time the {device} waited for clips, "
-        f"which {workers or 'no'} workers read for each process. What helps, the first first: "
-        f"{'; '.join(remedies)}."
+        f"The data were the bottleneck: {share:.0%} of the time the {device} waited for clips. "
+        f"What helps, the most likely first: {'; '.join(remedies)}."
     )

@@ -102,6 +102,8 @@ def train(cfg: CfgNode) -> None:
         figures = train_epoch(
             cfg, epoch, train_loader, model, loss_function, optimizer, scaler, to_input, train_meter
         )
+        stepping += figures["dt"] * len(train_loader)
+        idle += figures["dt_idle"] * len(train_loader)
 
         saves = checkpoint.is_checkpoint_epoch(cfg, epoch)
         evaluates = misc.is_eval_epoch(cfg, epoch)
@@ -124,8 +126,6 @@ def train(cfg: CfgNode) -> None:
         if evaluates:
             figures |= evaluate_epoch(epoch)
         logger.info(epoch_line(figures))
-        stepping += figures["dt"] * len(train_loader)
-        idle += figures["dt_idle"] * len(train_loader)
     if start_epoch < cfg.SOLVER.MAX_EPOCH:
         taken = time.perf_counter() - begin
         logger.info(

@@ -23,7 +23,7 @@ def test_a_slow_device(cfg):
 @pytest.mark.parametrize(
     ("frames", "workers", "says", "says_not"),
     [
-        ("image", 0, ["let workers read"], ["more workers", "AK.FRAMES"]),
+        ("image", 0, ["let workers read them"], ["more workers", "AK.FRAMES"]),
         ("image", 1, ["more workers (DATA_LOADER.NUM_WORKERS is 1 "], ["let workers", "AK.FRAMES"]),
         ("auto", 3, ["AK.FRAMES image"], ["more workers"]),  # four cores for each: all are taken
         ("video", 3, ["AK.FRAMES image", "at 320 pixels"], ["more workers"]),
