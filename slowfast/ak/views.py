@@ -88,7 +88,8 @@ class UniformCrops:
             if scaled is None:
                 size = scaled_size(*frame.shape[:2], self.side)
                 scaled = np.empty((int(rows.max()) + 1, *size, 3), np.uint8)
-            cv2.cvtColor(scale(frame, size), cv2.COLOR_RGBA2RGB, dst=scaled[row])
+                memory = np.empty((*size, 4), np.uint8)
+            cv2.cvtColor(scale(frame, size, memory), cv2.COLOR_RGBA2RGB, dst=scaled[row])
         return ClipViews(
             frames=torch.from_numpy(scaled),
             temporal=torch.from_numpy(rows),

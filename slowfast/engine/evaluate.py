@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 from slowfast.ak.classes import ClassTable
 from slowfast.ak.pixels import InputTransform
 from slowfast.datasets.loader import shuffle_dataset
+from slowfast.engine.device_queue import DeviceQueue
 from slowfast.engine.progress import progress_bar
 from slowfast.engine.runtime import autocast, get_device
 from slowfast.utils import distributed
@@ -30,14 +31,16 @@ def evaluate(
     network = unwrap(model).eval()
     shuffle_dataset(loader, epoch)
     scores, targets, indices = [], [], []
+    queue = DeviceQueue(device)
     bar = progress_bar(len(loader), "evaluation")
     meter.iter_tic()
     for iteration, ((clips,), labels, index, _, _) in enumerate(loader):
-        meter.data_toc()
+        meter.data_toc(queue.is_idle())
         with autocast(cfg, device):
             scores.append(network(to_input(clips.to(device, non_blocking=True))).float())
         targets.append(labels)
         indices.append(index)
+        queue.add()
         meter.iter_toc()
         meter.log_iter_stats(epoch, iteration)
         bar.update()

@@ -20,8 +20,10 @@ from slowfast.ak.pixels import InputTransform
 from slowfast.config import checks
 from slowfast.config.saved import save_config
 from slowfast.datasets.loader import construct_loader, read_class_table, shuffle_dataset
+from slowfast.engine.bottleneck import bottleneck
+from slowfast.engine.device_queue import DeviceQueue
 from slowfast.engine.evaluate import evaluate
-from slowfast.engine.pending import PendingSteps
+from slowfast.engine.pending import PendingSteps, Step
 from slowfast.engine.precise_bn import update_norm_statistics
 from slowfast.engine.progress import progress_bar
 from slowfast.engine.results import check_results_path
@@ -93,13 +95,15 @@ def train(cfg: CfgNode) -> None:
     if start_epoch >= cfg.SOLVER.MAX_EPOCH:
         logger.info(f"All {cfg.SOLVER.MAX_EPOCH} epochs are trained already; nothing to do.")
 
-    begin, waited = time.perf_counter(), 0.0
+    begin, stepping, idle = time.perf_counter(), 0.0, 0.0
     for epoch in range(start_epoch, cfg.SOLVER.MAX_EPOCH):
         seed_everything(cfg.RNG_SEED, epoch)
         set_loss_epoch(loss_function, epoch)
         figures = train_epoch(
             cfg, epoch, train_loader, model, loss_function, optimizer, scaler, to_input, train_meter
         )
+        stepping += figures["dt"] * len(train_loader)
+        idle += figures["dt_idle"] * len(train_loader)
 
         saves = checkpoint.is_checkpoint_epoch(cfg, epoch)
         evaluates = misc.is_eval_epoch(cfg, epoch)
@@ -122,14 +126,14 @@ def train(cfg: CfgNode) -> None:
         if evaluates:
             figures |= evaluate_epoch(epoch)
         logger.info(epoch_line(figures))
-        waited += figures["dt_data"] * len(train_loader)
     if start_epoch < cfg.SOLVER.MAX_EPOCH:
         taken = time.perf_counter() - begin
         logger.info(
             f"Trained {cfg.SOLVER.MAX_EPOCH - start_epoch} epochs in "
-            f"{timedelta(seconds=round(taken))}, {waited / taken:.0%} of it waiting for data; "
+            f"{timedelta(seconds=round(taken))}; "
             f"checkpoints are in {checkpoint.get_checkpoint_dir(cfg.OUTPUT_DIR)}"
         )
+        logger.info(bottleneck(cfg, idle / stepping, train_loader.num_workers))
         logger.info(f"Best evaluation: {val_meter.best}")
 
 
@@ -159,10 +163,11 @@ def train_epoch(
     mix = BatchMixer.from_cfg(cfg)
     label = f"epoch {epoch + 1}/{cfg.SOLVER.MAX_EPOCH}"
     pending = PendingSteps(loader.dataset.clip_name, label, scaler.is_enabled())
+    queue = DeviceQueue(device)
     bar = progress_bar(len(loader), label)
 
-    def read_losses() -> None:
-        for step, (loss, grad_norm, *errors) in pending.read():
+    def report(steps: list[tuple[Step, list[float]]]) -> None:
+        for step, (loss, grad_norm, *errors) in steps:
             meter.update_stats(*(errors or (None, None)), loss, step.lr, grad_norm, len(step.clips))
             meter.log_iter_stats(epoch, step.iteration)
             left = meter.time_left(epoch, step.iteration)
@@ -170,6 +175,7 @@ def train_epoch(
 
     meter.iter_tic()
     for iteration, ((clips,), labels, index, _, _) in enumerate(loader):
+        meter.data_toc(queue.is_idle())
         if cfg.DATA.MULTI_LABEL:
             check_targets(labels)  # here, where looking at them waits for no device
         lr = get_epoch_lr(epoch + iteration / len(loader), cfg)
@@ -178,7 +184,6 @@ def train_epoch(
         labels = labels.to(device, non_blocking=True)
         key = (cfg.RNG_SEED, epoch, iteration, distributed.get_rank())
         targets = mix(inputs, labels, key)
-        meter.data_toc()
 
         with autocast(cfg, device):
             logits = model(inputs)
@@ -198,13 +203,15 @@ def train_epoch(
             classes = targets if targets.ndim == 1 else targets.argmax(dim=1)
             errors = topk_errors(logits.detach(), classes, (1, 5))
         pending.add(iteration, index, lr, loss, grad_norm, *errors)
-        meter.iter_toc()
+        queue.add()
         # The CPU has nothing queued that reading would wait for.
-        if device.type == "cpu" or (iteration + 1) % cfg.LOG_PERIOD == 0:
-            read_losses()
+        is_due = device.type == "cpu" or (iteration + 1) % cfg.LOG_PERIOD == 0
+        steps = pending.read() if is_due else []
+        meter.iter_toc()
+        report(steps)
         bar.update()
         meter.iter_tic()
-    read_losses()
+    report(pending.read())
     bar.close()
     figures = meter.log_epoch_stats(epoch)
     meter.reset()

@@ -1,7 +1,7 @@
 """Series of numbers, and the times of a loop.
 
-Notable: times are those of the process. On a GPU work is queued, so there the whole iteration is
-what counts, over several of them.
+Notable: times are those of the process. On a GPU work is queued: they are true only where the loop
+does not run far ahead of it (`slowfast.engine.device_queue`).
 """
 
 from collections import deque
@@ -31,28 +31,36 @@ class Window:
 
 
 class Timed:
-    """Times an iteration: all of it, the wait for data, and the rest."""
+    """Times an iteration: all of it, the wait for data, and the rest.
+
+    `dt_idle` is the wait for data where the device had nothing to do meanwhile.
+    """
 
     def __init__(self, window: int) -> None:
         self._window = window
         self._start_series()
 
     def _start_series(self) -> None:
-        self._series = {name: Window(self._window) for name in ("dt", "dt_data", "dt_net")}
+        names = ("dt", "dt_data", "dt_net", "dt_idle")
+        self._series = {name: Window(self._window) for name in names}
 
     def iter_tic(self) -> None:
         """An iteration begins, with its wait for data."""
         self._began = self._data_came = perf_counter()
+        self._was_idle = False
 
-    def data_toc(self) -> None:
-        """The data are there."""
+    def data_toc(self, device_is_idle: bool = True) -> None:
+        """The data are there; whether the device has done all the work that it was given before."""
         self._data_came = perf_counter()
+        self._was_idle = device_is_idle
 
     def iter_toc(self) -> None:
         """The iteration ends."""
         now = perf_counter()
         self._series["dt"].add(now - self._began)
-        self._series["dt_data"].add(self._data_came - self._began)
+        waited = self._data_came - self._began
+        self._series["dt_data"].add(waited)
+        self._series["dt_idle"].add(waited if self._was_idle else 0)
         self._series["dt_net"].add(now - self._data_came)
 
     def _medians(self) -> dict[str, float]:

@@ -1,7 +1,9 @@
 """Images and videos give the same frames, the right ones, and say what is wrong with a file."""
 
+import io
 import logging
 import shutil
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,11 +11,14 @@ import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from slowfast.ak import video_frames
+from slowfast.ak import jpeg_frames, video_frames
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.errors import UserError
 from slowfast.ak.readers import JpegFrames, VideoFrames, open_reader
+from slowfast.ak.sampling import EvenWindows
+from slowfast.ak.views import UniformCrops
 
 HEADER = "original_vido_id video_id frame_id path labels\n"
 
@@ -289,6 +294,105 @@ def test_a_truncated_video_gives_what_decodes_or_says_so(tmp_path, list_of, vide
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) * 2 // 3])
     assert VideoFrames(list_of(30), tmp_path).read(0, [0, 29]).shape == (2, 48, 64, 3)
+
+
+def test_jpegs_are_what_opencv_makes_of_them(tiny_ak):
+    clips = ClipList.read(tiny_ak.annot / "train.csv")
+    reader = JpegFrames(clips, tiny_ak.image)
+    for clip in range(len(clips)):
+        for frame, pixels in enumerate(reader.frames(clip, range(clips.num_frames(clip)))):
+            assert pixels.dtype == np.uint8
+            assert pixels.shape[2] == 4
+            expected = cv2.imread(reader.path(clip, frame), cv2.IMREAD_COLOR_RGB)
+            assert (pixels[..., :3] == expected).all()
+
+
+def picture() -> np.ndarray:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    return cv2.GaussianBlur(noise, (0, 0), 2)
+
+
+def saved(form: str, mode: str = "RGB", turned: bool = False, **options) -> bytes:
+    """The picture as a file of Pillow's; `turned` by a note in it (EXIF)."""
+    exif = Image.Exif()
+    if turned:
+        exif[0x0112] = 6
+    file = io.BytesIO()
+    Image.fromarray(picture()).convert(mode).save(file, form, exif=exif, **options)
+    return file.getvalue()
+
+
+FILES = {
+    "jpeg": saved("JPEG"),
+    "progressive": saved("JPEG", progressive=True),
+    "4:4:4": saved("JPEG", subsampling=0),
+    "grey": saved("JPEG", "L"),
+    "CMYK": saved("JPEG", "CMYK"),
+    "png": saved("PNG"),
+    "transparent": saved("PNG", "RGBA"),
+    "palette": saved("PNG", "P"),
+    "16 bit": cv2.imencode(".png", picture()[..., ::-1].astype(np.uint16) * 257)[1].tobytes(),
+    "turned": saved("JPEG", turned=True),
+    "turned grey": saved("JPEG", "L", turned=True),
+    "turned png": saved("PNG", turned=True),
+}
+
+
+@pytest.mark.parametrize("content", FILES.values(), ids=FILES)
+def test_both_decoders_give_the_picture_as_it_lies_in_the_file(content):
+    expected = cv2.imdecode(
+        np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    )
+    got = jpeg_frames.decode(content)
+    assert got.dtype == np.uint8
+    assert got.shape == (40, 60, 4)
+    assert (got[..., :3] == expected).all()
+
+
+@pytest.mark.parametrize("content", FILES.values(), ids=FILES)
+def test_a_file_that_is_cut_off_anywhere_is_refused(content):
+    for size in range(len(content)):
+        with pytest.raises(ValueError) as error:
+            jpeg_frames.decode(content[:size])
+        assert type(error.value) is ValueError
+        assert str(error.value)
+
+
+def test_a_header_that_promises_too_much_is_refused():
+    content = bytearray(FILES["jpeg"])
+    size = content.index(b"\xff\xc0") + 5
+    content[size : size + 4] = b"\xff\xdc\xff\xdc"
+    with pytest.raises(ValueError, match="65500 x 65500 pixels"):
+        jpeg_frames.decode(bytes(content))
+
+
+def test_memory_is_used_again_where_it_suffices():
+    small, large = (cv2.imencode(".jpg", np.zeros((n, n, 3)))[1].tobytes() for n in (16, 32))
+    first = jpeg_frames.decode(large)
+    second = jpeg_frames.decode(small, first)
+    assert np.shares_memory(first, second)
+    assert second.shape == (16, 16, 4)
+    assert jpeg_frames.decode(large, second).shape == (32, 32, 4)
+    # Not where rows are written past the cache.
+    assert first.ctypes.data % 32 == 16
+
+
+def test_memory_does_not_grow_with_a_clip(tmp_path, list_of):
+    """One frame at its full size, and the scaled ones that the views show, are held at a time."""
+    (tmp_path / "a").mkdir()
+    content = cv2.imencode(".jpg", np.zeros((1080, 1920, 3), np.uint8))[1].tobytes()
+    for k in range(300):
+        (tmp_path / f"a/{k + 1:06d}.jpg").write_bytes(content)
+    windows = EvenWindows(8, rate=2, count=10).draw(None, 300)
+    distinct, rows = np.unique(windows, return_inverse=True)
+    tracemalloc.start()
+    views = UniformCrops(256, 3)(
+        JpegFrames(list_of(300), tmp_path).frames(0, distinct.tolist()), rows, None
+    )
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(distinct) == 80
+    assert peak < views.frames.numel() + 3 * 1080 * 1920 * 4
 
 
 def test_grey_images_are_read_as_colour(tmp_path, list_of):

@@ -1,6 +1,7 @@
 """Scaling, cropping, mirroring: sizes and places are upstream's, pixels to within a grey level."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,14 @@ SPATIAL = json.loads((REFERENCE / "spatial_and_pathway.json").read_text())
 
 
 def picture(height: int, width: int) -> np.ndarray:
-    return np.random.default_rng(height).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return np.random.default_rng(height).integers(0, 256, (height, width, 4), dtype=np.uint8)
+
+
+def written(crop: Crop, frame: np.ndarray) -> np.ndarray:
+    """What a crop makes of a frame: (side, side, 3)."""
+    planes = np.zeros((4, crop.side, crop.side), np.uint8)
+    crop.write(frame, list(planes), crop.memory())
+    return planes[:3].transpose(1, 2, 0)
 
 
 @pytest.mark.parametrize("case", SPATIAL["short_side_scale"], ids=lambda c: str(c["in"]))
@@ -57,7 +65,7 @@ def test_pixels_are_upstreams():
         127 + 120 * np.cos(y / 23 - t) + 0 * x,
         x * 255 / 640 + t + 0 * y,
     )
-    frames = np.clip(np.stack(channels, axis=-1), 0, 255).astype(np.uint8)
+    frames = np.clip(np.stack((*channels, channels[0]), axis=-1), 0, 255).astype(np.uint8)
     views = UniformCrops(256, 3)(iter(frames), np.arange(4)[None], np.random.default_rng(0))
     (clips,) = InputTransform([0.45] * 3, [0.225] * 3)(views.batch(0, 3))
     for index, expected in reference.items():
@@ -71,12 +79,49 @@ def test_pixels_are_upstreams():
 
 def test_a_crop_is_what_scaling_then_cutting_gives():
     frame = picture(48, 64)
-    out = np.zeros((3, 32, 32), np.uint8)
-    Crop((36, 48), y0=3, x0=9, side=32).write(frame, list(out))
-    expected = scale(frame, (36, 48))[3:35, 9:41]
-    assert (out.transpose(1, 2, 0) == expected).all()
-    Crop((36, 48), y0=3, x0=9, side=32, flip=True).write(frame, list(out))
-    assert (out.transpose(1, 2, 0) == expected[:, ::-1]).all()
+    expected = scale(frame, (36, 48))[3:35, 9:41, :3]
+    assert (written(Crop((36, 48), y0=3, x0=9, side=32), frame) == expected).all()
+    mirrored = written(Crop((36, 48), y0=3, x0=9, side=32, flip=True), frame)
+    assert (mirrored == expected[:, ::-1]).all()
+
+
+@pytest.mark.parametrize("shape", [(360, 640), (640, 360), (1080, 1920), (120, 160), (256, 256)])
+def test_a_crop_cut_first_shows_the_same_part_to_within_a_pixel_of_the_frame(shape):
+    """Frames whose red is the row and whose green is the column tell where each pixel is from."""
+    rows, columns = np.meshgrid(*(np.arange(n) * 250 / max(shape) for n in shape), indexing="ij")
+    frame = np.stack([rows, columns, rows, rows], axis=-1).round().astype(np.uint8)
+    pixel = 250 / max(shape)
+    rng = np.random.default_rng(0)
+    draw = RandomCrop((256, 340), 256, inverse_uniform=True, flip=True).draw
+    for crop in (draw(rng, *shape) for _ in range(40)):
+        assert crop.cut_first
+        exact = written(replace(crop, cut_first=False), frame).astype(float)
+        cut = written(crop, frame)
+        assert np.abs(cut - exact).max() <= pixel + 1.5  # and the rounding of two pictures
+        whole = scale(frame, crop.size).astype(float)
+        assert cut.min() >= whole.min()
+        assert cut.max() <= whole.max()
+
+
+@pytest.mark.parametrize("shape", [(360, 640), (300, 300), (90, 70)])
+def test_crops_cut_first_are_spread_as_crops_of_the_scaled_frame_are(shape):
+    """Their edges, as shares of the frame, differ by less than a pixel for every draw."""
+    rng = np.random.default_rng(1)
+    draw = RandomCrop((64, 100), 64).draw
+    for crop in (draw(rng, *shape) for _ in range(500)):
+        for start, length, scaled in zip((crop.y0, crop.x0), shape, crop.size, strict=True):
+            part = crop._source(start, length, scaled)
+            assert 0 <= part.start < part.stop <= length
+            assert abs(part.start - start * length / scaled) <= 1
+            assert abs(part.stop - (start + crop.side) * length / scaled) <= 1
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (3, 1), (2, 2)])
+def test_frames_of_a_few_pixels_have_crops_too(shape):
+    frame = np.full((*shape, 4), 9, np.uint8)
+    draw = RandomCrop((36, 44), 32, flip=True).draw
+    for seed in range(20):
+        assert (written(draw(np.random.default_rng(seed), *shape), frame) == 9).all()
 
 
 @pytest.mark.parametrize("shape", [(48, 64), (64, 48), (40, 40)])
@@ -118,7 +163,7 @@ def test_a_clip_repeats_frames_without_decoding_them_again():
     assert clip.dtype == torch.uint8
     assert clip.is_contiguous()
     for t, row in enumerate(rows[0]):
-        expected = scale(frames[row], (36, 48))[2:34, 8:40]
+        expected = scale(frames[row], (36, 48))[2:34, 8:40, :3]
         assert (clip[:, t].permute(1, 2, 0).numpy() == expected).all()
 
 

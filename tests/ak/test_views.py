@@ -1,5 +1,7 @@
 """A test clip's views are the views that cutting each one out by itself would give."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -49,3 +51,23 @@ def test_frames_are_held_once():
     _, views = views_of(48, 64, 3)
     assert views.frames.shape == (6, 32, 42, 3)
     assert torch.equal(views.to("cpu").batch(0, 9), views.batch(0, 9))
+
+
+def test_frames_are_let_go_of_once_they_are_scaled():
+    """So that a clip of 3,000 large frames takes the memory of its scaled ones and little more."""
+    alive = weakref.WeakSet()
+
+    class Frame(np.ndarray):
+        """An array that can be counted."""
+
+        __hash__ = object.__hash__
+
+    def frames():
+        for _ in range(20):
+            frame = np.zeros((96, 128, 4), np.uint8).view(Frame)
+            alive.add(frame)
+            assert len(alive) <= 2
+            yield frame
+
+    views = UniformCrops(32, 3)(frames(), np.arange(20)[None], np.random.default_rng(0))
+    assert len(views.frames) == 20

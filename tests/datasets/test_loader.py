@@ -210,7 +210,7 @@ def test_ranks_share_the_clips(cfg, monkeypatch):
 def test_a_test_goes_clip_by_clip(cfg, workers):
     cfg.DATA_LOADER.NUM_WORKERS = workers
     items = list(construct_loader(cfg, "test"))
-    assert [item[2] for item in items] == [0, 1, 2, 3]
+    assert sorted(item[2] for item in items) == [0, 1, 2, 3]
     for (views,), labels, _, time, _ in items:
         assert isinstance(views, ClipViews)
         assert len(views) == 6
@@ -251,7 +251,7 @@ def test_a_sampler_rebalances_training_alone(cfg, name, caplog):
         indices = [
             torch.as_tensor(index).flatten() for _, _, index, *_ in construct_loader(cfg, split)
         ]
-        assert torch.cat(indices).tolist() == [0, 1, 2, 3]
+        assert torch.cat(indices).sort().values.tolist() == [0, 1, 2, 3]
 
 
 def test_a_sampler_tells_what_it_does(cfg, caplog):
@@ -345,3 +345,63 @@ def test_ctrl_c_while_workers_start_reaches_the_run_and_not_the_workers(
     for worker in loader._iterator._workers:
         os.kill(worker.pid, signal.SIGINT)
     assert len(list(loader)) == len(loader)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "split", "workers", "says"),
+    [
+        (0, "train", 1, "Workers that read train clips: 1 a process, by 16 cores."),
+        (1, "train", 4, "clips: 4 a process"),  # as many as there are batches
+        (1, "test", 4, "clips: 4 a process"),
+        (4, "train", 3, "clips: 3 a process, by 16 cores shared by 4 processes."),
+    ],
+)
+def test_workers_by_the_cores_there_are(cfg, monkeypatch, caplog, gpus, split, workers, says):
+    monkeypatch.setattr(loaders, "available_cores", lambda: 16)
+    cfg.DATA_LOADER.NUM_WORKERS, cfg.NUM_GPUS = -1, gpus
+    cfg.TRAIN.BATCH_SIZE = 2 * max(1, gpus) if gpus < 2 else gpus
+    with caplog.at_level("INFO"):
+        assert construct_loader(cfg, split).num_workers == workers
+    assert says in caplog.text
+
+
+class OneSlowClip(OwnData):
+    """The first clip comes when all others have been seen, or after a while."""
+
+    others_seen = torch.multiprocessing.get_context("fork").Event()
+
+    def __getitem__(self, key):
+        if key[1] == 0:
+            self.others_seen.wait(20)
+        return super().__getitem__(key)
+
+    def __len__(self):
+        return 6
+
+
+def test_a_slow_clip_holds_up_no_other_in_a_test(own):
+    cfg = own(__getitem__=OneSlowClip.__getitem__, __len__=OneSlowClip.__len__)
+    build.DATASET_REGISTRY._obj_map["Owndata"] = OneSlowClip
+    cfg.DATA_LOADER.NUM_WORKERS = 2
+    OneSlowClip.others_seen.set()  # the first item is looked at when the loader is made
+    loader = construct_loader(cfg, "test")
+    loader.multiprocessing_context = "fork"
+    OneSlowClip.others_seen.clear()
+    seen = []
+    for *_, index, _, _ in loader:
+        seen.append(int(index))
+        if len(seen) == 4:  # one more may be queued behind the slow one
+            OneSlowClip.others_seen.set()
+    assert sorted(seen) == [0, 1, 2, 3, 4, 5]
+    assert 0 not in seen[:4]
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_workers_live_across_epochs(cfg, split):
+    cfg.DATA_LOADER.NUM_WORKERS = 2
+    loader = construct_loader(cfg, split)
+    workers = []
+    for epoch in range(2):
+        batches(loader, epoch)
+        workers.append([worker.pid for worker in loader._iterator._workers])
+    assert workers[0] == workers[1]

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from slowfast.ak.dataset import ClipDataset
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import assert_and_infer_cfg
 from slowfast.engine import training
 from slowfast.engine.training import train
+from slowfast.utils import timing
 
 
 def stats(cfg, kind: str) -> list[dict]:
@@ -288,3 +290,35 @@ def test_fp16_trains_through_the_scaler_and_saves_it(small_cfg):
     )
     train(cfg)
     assert "scale" in last_state(cfg)["scaler_state"]
+
+
+@pytest.mark.parametrize(
+    ("reading", "computing", "verdict"),
+    [
+        (0.5, 60.0, "The CPU was the bottleneck: 3% of the time"),
+        (5.0, 20.0, "The data were the bottleneck: 50% of the time"),
+    ],
+)
+def test_the_last_words_say_what_held_it_up(small_cfg, monkeypatch, reading, computing, verdict):
+    """By a clock of its own, which goes on while a clip is read and while the loss is computed."""
+    clock = {"now": 0.0}
+    monkeypatch.setattr(timing, "perf_counter", lambda: clock["now"])
+    item = ClipDataset.__getitem__
+
+    def read(self, key):
+        clock["now"] += reading
+        return item(self, key)
+
+    class Loss(torch.nn.BCEWithLogitsLoss):
+        def forward(self, logits, labels):
+            clock["now"] += computing
+            return super().forward(logits, labels)
+
+    monkeypatch.setattr(ClipDataset, "__getitem__", read)
+    monkeypatch.setattr(training, "build_loss", lambda cfg: Loss())
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1})
+    train(cfg)
+    (epoch,) = stats(cfg, "train_epoch")
+    assert epoch["dt_data"] == epoch["dt_idle"] == pytest.approx(4 * reading)
+    assert epoch["dt_net"] == pytest.approx(computing)
+    assert verdict in Path(cfg.OUTPUT_DIR, "stdout.log").read_text()

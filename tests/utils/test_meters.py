@@ -13,7 +13,7 @@ from slowfast.utils import timing
 from slowfast.utils.meters import TestMeter, TrainMeter, ValMeter, get_map
 
 MAP = json.loads((Path(__file__).parents[1] / "reference/map.json").read_text())["cases"]
-TIMES = {"dt", "dt_data", "dt_net"}
+TIMES = {"dt", "dt_data", "dt_net", "dt_idle"}
 MEMORY = {"gpu_mem", "RAM"}
 
 

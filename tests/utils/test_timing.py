@@ -19,5 +19,17 @@ def test_an_iteration_is_waiting_and_working(monkeypatch):
     timed.iter_tic()
     timed.data_toc()
     timed.iter_toc()
-    assert timed._medians() == {"dt": 4.0, "dt_data": 1.0, "dt_net": 3.0}
+    assert timed._medians() == {"dt": 4.0, "dt_data": 1.0, "dt_net": 3.0, "dt_idle": 1.0}
     assert timed._eta(1000) == "1:06:40"
+
+
+def test_waiting_while_the_device_is_busy_is_no_idleness(monkeypatch):
+    clock = iter([0.0, 1.0, 4.0] * 2)
+    monkeypatch.setattr(timing, "perf_counter", lambda: next(clock))
+    timed = Timed(window=3)
+    for is_idle in (False, True):
+        timed.iter_tic()
+        timed.data_toc(is_idle)
+        timed.iter_toc()
+    assert timed._means()["dt_idle"] == 0.5
+    assert timed._means()["dt_data"] == 1.0

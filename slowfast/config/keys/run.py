@@ -149,8 +149,9 @@ KEYS = {
     "DATA_LOADER.NUM_WORKERS": Key(
         8,
         "Processes that read and decode clips, for each GPU process. More than cores slows down; "
-        "0 reads in the training process itself.",
-        low=0,
+        "-1 takes the cores that this process may use, shared among the machine's GPUs, less one "
+        "for each, and 1 where the CPU itself trains; 0 reads in the training process itself.",
+        low=-1,
     ),
     "DATA_LOADER.PIN_MEMORY": Key(
         True, "Hand batches over in page-locked memory, which copies to a GPU faster."

@@ -1,0 +1,185 @@
+"""Clips from JPEG files against decoding those files: training clips, and test clips of 30 views.
+
+Pictures are drawn: noise with the spectrum of natural ones, in colours that go together, moving a
+little from frame to frame. What a decoder does with them is what it does with photographs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import simplejpeg
+import torch
+from torchvision.io import ImageReadMode, decode_jpeg
+
+from benchmarks.data_parts.measuring import Row, seconds_in_turn
+from slowfast.ak.clip_list import ClipList
+from slowfast.ak.dataset import ClipDataset
+from slowfast.ak.readers import JpegFrames
+from slowfast.ak.sampling import EvenWindows, RandomWindow
+from slowfast.ak.transforms import RandomCrop
+from slowfast.ak.views import UniformCrops
+from slowfast.datasets.loader import keep_freed_memory
+
+HEIGHT, WIDTH = 360, 640
+# Bytes of an image on average, and how many times its decoding a training clip may take at most.
+SIZES = {8_000: 1.5, 40_000: 1.3}
+TEST_CLIP_TARGET = 1.6
+CLIPS = 8
+# Clips a turn: few enough for turns to be short, many enough for random crops to even out.
+CLIPS_A_TURN = 8
+
+
+def measure(folder: Path, repeats: int, frames: int = 150) -> list[Row]:
+    """Rows of both sizes; clips have so many frames. Memory is kept as in a worker."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    rows = []
+    for size, target in SIZES.items():
+        clips, reader = image_set(folder / f"images_{size}", size, frames)
+        name = f"{size // 1000} kB"
+        rows += [
+            *_training_clip(clips, reader, name, target, repeats),
+            *_test_clip(clips, reader, name, repeats),
+        ]
+    return rows
+
+
+def _training_clip(
+    clips: ClipList, reader: JpegFrames, name: str, target: float, repeats: int
+) -> list[Row]:
+    dataset = training_set(clips, reader)
+    keys = [(0, clip % len(clips), clip) for clip in range(CLIPS_A_TURN)]
+    # The same frames that those items have.
+    chosen = [(clip, frame) for _, clip, _ in keys for frame in dataset[keys[clip]][3].int()]
+    contents = [content_of(reader, clip, int(frame)) for clip, frame in chosen]
+    taken = seconds_in_turn(
+        {**decoders(contents), "clips": lambda: [dataset[key] for key in keys]}, repeats
+    )
+    clip_seconds = taken.pop("clips")
+    fastest = min(taken, key=taken.get)
+    return [
+        *_decoder_rows(taken, len(contents), name),
+        Row(
+            f"training clip of 8 frames, {name} each",
+            clip_seconds / taken[fastest],
+            "x",
+            target,
+            f"{fastest} decoding its frames",
+        ),
+    ]
+
+
+def _test_clip(clips: ClipList, reader: JpegFrames, name: str, repeats: int) -> list[Row]:
+    dataset = ClipDataset(
+        clips, reader, EvenWindows(8, rate=2, count=10), UniformCrops(256, 3), num_classes=140
+    )
+    distinct = dataset[(0, 0)][3].unique().int().tolist()
+    contents = [content_of(reader, 0, frame) for frame in distinct]
+    taken = seconds_in_turn({**decoders(contents), "clip": lambda: dataset[(0, 0)]}, repeats)
+    clip_seconds = taken.pop("clip")
+    fastest = min(taken, key=taken.get)
+    return [
+        Row(
+            f"test clip, 10 x 3 views, {len(distinct)} frames, {name} each",
+            clip_seconds / taken[fastest],
+            "x",
+            TEST_CLIP_TARGET,
+            f"{fastest} decoding its distinct frames",
+        )
+    ]
+
+
+def _decoder_rows(taken: dict[str, float], frames: int, name: str) -> list[Row]:
+    return [
+        Row(f"{decoder} decodes a frame of {name}", 1000 * seconds / frames, "ms")
+        for decoder, seconds in taken.items()
+    ]
+
+
+def content_of(reader: JpegFrames, clip: int, frame: int) -> bytes:
+    """A frame's file."""
+    return Path(reader.path(clip, frame)).read_bytes()
+
+
+def training_set(clips: ClipList, reader: JpegFrames) -> ClipDataset:
+    """Training items as the Animal Kingdom recipes have them."""
+    crop = RandomCrop((256, 340), 256, inverse_uniform=True, flip=True)
+    return ClipDataset(clips, reader, RandomWindow(8, rate=2), crop, num_classes=140)
+
+
+def decoders(contents: Sequence[bytes]) -> dict[str, Callable[[], object]]:
+    """Jobs that decode all of these from memory to RGB, each by a library's default settings."""
+    arrays = [np.frombuffer(content, np.uint8) for content in contents]
+    tensors = [torch.tensor(array) for array in arrays]
+
+    def every(decode: Callable, what: Sequence) -> None:
+        for data in what:
+            decode(data)
+
+    return {
+        "cv2": partial(every, partial(cv2.imdecode, flags=cv2.IMREAD_COLOR_RGB), arrays),
+        "simplejpeg": partial(every, simplejpeg.decode_jpeg, contents),
+        "torchvision": partial(every, partial(decode_jpeg, mode=ImageReadMode.RGB), tensors),
+    }
+
+
+# ------------------------------------------------------------------ pictures
+
+
+def image_set(folder: Path, size: int, frames: int) -> tuple[ClipList, JpegFrames]:
+    """CLIPS clips of so many JPEGs, of `size` bytes on average; written where they are not yet."""
+    path = folder / f"list_{frames}.csv"
+    if not path.is_file():
+        _write_set(folder, path, size, frames)
+    clips = ClipList.read(path)
+    return clips, JpegFrames(clips, folder)
+
+
+def _write_set(folder: Path, path: Path, size: int, frames: int) -> None:
+    lines = ["original_vido_id video_id frame_id path labels"]
+    quality = None
+    for clip in range(CLIPS):
+        scene = _scene(np.random.default_rng(clip))
+        quality = quality or _quality(scene, size)
+        (folder / f"c{clip}").mkdir(parents=True, exist_ok=True)
+        for frame in range(frames):
+            name = f"c{clip}/{frame + 1:06d}.jpg"
+            Path(folder, name).write_bytes(_encode(_shot(scene, frame), quality))
+            lines.append(f'c{clip} 0 {frame} {name} "{clip}"')
+    path.write_text("\n".join(lines) + "\n")
+
+
+def _scene(rng: np.random.Generator) -> np.ndarray:
+    """uint8 (H, W, 3) larger than a frame: power falls with frequency as in photographs."""
+    shape = HEIGHT + 128, WIDTH + 160
+    y, x = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None]
+    amplitude = 1 / np.maximum(np.hypot(x, y), 1 / max(shape)) ** 1.3
+    fields = [
+        np.fft.irfft2(np.fft.rfft2(rng.standard_normal(shape)) * amplitude, shape) for _ in range(4)
+    ]
+    grey, *colours = (field / field.std() for field in fields)
+    planes = [115 + 45 * grey + 12 * colour for colour in colours]
+    return np.clip(np.stack(planes, axis=-1), 0, 255).astype(np.uint8)
+
+
+def _shot(scene: np.ndarray, frame: int) -> np.ndarray:
+    """What a camera that wanders over the scene sees."""
+    y = round(64 + 63 * np.sin(frame / 19))
+    x = round(80 + 79 * np.sin(frame / 31))
+    return np.ascontiguousarray(scene[y : y + HEIGHT, x : x + WIDTH])
+
+
+def _encode(picture: np.ndarray, quality: int) -> bytes:
+    return simplejpeg.encode_jpeg(picture, quality, "RGB", "420")
+
+
+def _quality(scene: np.ndarray, size: int) -> int:
+    """The quality at which a picture's JPEG comes closest to so many bytes."""
+    picture = _shot(scene, 0)
+    return min(range(1, 96), key=lambda quality: abs(len(_encode(picture, quality)) - size))

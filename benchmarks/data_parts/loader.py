@@ -1,0 +1,66 @@
+"""Training clips a second that reach the training process, by the number of workers.
+
+Clips are those of part `images` at 8 kB, in batches of 8; the process that takes them does nothing
+with them. It has a share in the work, and so must a core: W workers on W cores get less than W.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import cv2
+import torch
+from torch.utils.data import DataLoader
+
+from benchmarks.data_parts.images import content_of, decoders, image_set, training_set
+from benchmarks.data_parts.measuring import Row, seconds_in_turn
+from slowfast.ak.dataset import ClipDataset
+from slowfast.ak.samplers import Key
+from slowfast.datasets.loader import ClipLoader, start_worker
+from slowfast.utils.cores import available_cores
+
+BATCH = 8
+BATCHES = 16
+
+
+def measure(folder: Path, repeats: int, frames: int = 150, most: int | None = None) -> list[Row]:
+    """Rows for 0, 1, 2, 4 ... workers, up to as many as cores (or `most`)."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    clips, reader = image_set(folder / "images_8000", 8_000, frames)
+    dataset = training_set(clips, reader)
+    keys = [(0, place % len(clips), place) for place in range(BATCH * BATCHES)]
+    most = available_cores() if most is None else most
+    numbers = [0, *(2**power for power in range(most.bit_length()) if 2**power < most), most]
+    contents = [
+        content_of(reader, clip, frame) for _, clip, _ in keys[:BATCH] for frame in range(8)
+    ]
+    decoding = decoders(contents)["simplejpeg"]
+    jobs = {number: partial(_read, _loader(dataset, keys, number)) for number in numbers}
+    taken = seconds_in_turn({**jobs, "decoding": decoding}, repeats)
+    rates = {number: BATCH * BATCHES / taken[number] for number in numbers}
+    decoded = BATCH / taken["decoding"]
+    rows = []
+    for number, rate in rates.items():
+        name = f"loader, {number} workers of {available_cores()} cores"
+        rows.append(Row(name, rate, "clips/s"))
+        rows.append(Row(f"{name}: speed", rate / rates[1], "x", against="one worker"))
+        rows.append(Row(f"{name}: speed", rate / decoded, "x", against="one core decoding alone"))
+    return rows
+
+
+def _loader(dataset: ClipDataset, keys: list[Key], workers: int) -> DataLoader:
+    return ClipLoader(
+        dataset,
+        batch_size=BATCH,
+        sampler=keys,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        worker_init_fn=start_worker,
+    )
+
+
+def _read(loader: DataLoader) -> None:
+    for _ in loader:
+        pass

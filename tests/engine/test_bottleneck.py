@@ -1,0 +1,37 @@
+"""The closing words name what held training up, and remedies that are open to this very run."""
+
+import pytest
+
+from slowfast.config.defaults import get_cfg
+from slowfast.engine.bottleneck import bottleneck
+
+
+@pytest.fixture
+def cfg():
+    cfg = get_cfg()
+    cfg.AK.FRAMES, cfg.NUM_GPUS = "image", 2
+    return cfg
+
+
+def test_a_slow_device(cfg):
+    text = bottleneck(cfg, 0.02, workers=3, cores=8)
+    assert text.startswith("The GPU was the bottleneck: 2% of the time it waited for clips.")
+    cfg.NUM_GPUS = 0
+    assert bottleneck(cfg, 0.0, workers=1, cores=8).startswith("The CPU was")
+
+
+@pytest.mark.parametrize(
+    ("frames", "workers", "says", "says_not"),
+    [
+        ("image", 0, ["let workers read them"], ["more workers", "AK.FRAMES"]),
+        ("image", 1, ["more workers (DATA_LOADER.NUM_WORKERS is 1 "], ["let workers", "AK.FRAMES"]),
+        ("auto", 3, ["AK.FRAMES image"], ["more workers"]),  # four cores for each: all are taken
+        ("video", 3, ["AK.FRAMES image", "at 320 pixels"], ["more workers"]),
+    ],
+)
+def test_slow_data(cfg, frames, workers, says, says_not):
+    cfg.AK.FRAMES = frames
+    text = bottleneck(cfg, 0.4, workers, cores=8)
+    assert text.startswith("The data were the bottleneck: 40% of the time the GPU waited")
+    assert all(words in text for words in says)
+    assert not any(words in text for words in says_not)
