@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from slowfast.ak import jpeg_frames, video_frames
+from slowfast.ak import video_frames
 from slowfast.ak.clip_list import ClipList
+from slowfast.ak.decode_image import decode
 from slowfast.ak.errors import UserError
 from slowfast.ak.readers import JpegFrames, VideoFrames, open_reader
 from slowfast.ak.sampling import EvenWindows
@@ -343,7 +344,7 @@ def test_both_decoders_give_the_picture_as_it_lies_in_the_file(content):
     expected = cv2.imdecode(
         np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     )
-    got = jpeg_frames.decode(content)
+    got = decode(content)
     assert got.dtype == np.uint8
     assert got.shape == (40, 60, 4)
     assert (got[..., :3] == expected).all()
@@ -353,7 +354,7 @@ def test_both_decoders_give_the_picture_as_it_lies_in_the_file(content):
 def test_a_file_that_is_cut_off_anywhere_is_refused(content):
     for size in range(len(content)):
         with pytest.raises(ValueError) as error:
-            jpeg_frames.decode(content[:size])
+            decode(content[:size])
         assert type(error.value) is ValueError
         assert str(error.value)
 
@@ -363,16 +364,16 @@ def test_a_header_that_promises_too_much_is_refused():
     size = content.index(b"\xff\xc0") + 5
     content[size : size + 4] = b"\xff\xdc\xff\xdc"
     with pytest.raises(ValueError, match="65500 x 65500 pixels"):
-        jpeg_frames.decode(bytes(content))
+        decode(bytes(content))
 
 
 def test_memory_is_used_again_where_it_suffices():
     small, large = (cv2.imencode(".jpg", np.zeros((n, n, 3)))[1].tobytes() for n in (16, 32))
-    first = jpeg_frames.decode(large)
-    second = jpeg_frames.decode(small, first)
+    first = decode(large)
+    second = decode(small, first)
     assert np.shares_memory(first, second)
     assert second.shape == (16, 16, 4)
-    assert jpeg_frames.decode(large, second).shape == (32, 32, 4)
+    assert decode(large, second).shape == (32, 32, 4)
     # Not where rows are written past the cache.
     assert first.ctypes.data % 32 == 16
 
