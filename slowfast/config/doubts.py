@@ -126,6 +126,7 @@ def _unread(cfg: CfgNode) -> Iterator[Finding]:
         ("LOSS.CLASS_COUNTS", cfg.MODEL.LOSS_FUNC not in WITHOUT_COUNTS, loss),
         ("DATA_LOADER.REPEAT_THRESHOLD", cfg.DATA_LOADER.SAMPLER == "repeat_factor", sampler),
         ("TRAIN.CHECKPOINT_SKIP_HEAD", bool(cfg.TRAIN.CHECKPOINT_FILE_PATH), start),
+        ("DATA.TARGET_FPS", cfg.TRAIN.DATASET.lower() == "kinetics", shown(cfg, "TRAIN.DATASET")),
         ("MIXUP.", cfg.MIXUP.ENABLE, shown(cfg, "MIXUP.ENABLE")),
         ("AUG.", cfg.AUG.ENABLE, shown(cfg, "AUG.ENABLE")),
     ]

@@ -1,0 +1,132 @@
+"""Decoding chosen frames of a video with PyAV, one thread, to RGBX.
+
+Pixels are those that FFmpeg's own extraction gives, since they are converted by the same filters,
+with the colour matrix and range that the file states. The filters' memory is used again and again:
+a fresh frame's would cost as much as the conversion, in page faults.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+
+import av
+import numpy as np
+
+from slowfast.ak.video_timeline import Timeline
+
+Frames = Iterator[tuple[int, np.ndarray]]
+
+
+@contextmanager
+def open_video(path: str) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+    """The file and its first video stream. Raises OSError or av.FFmpegError."""
+    with av.open(path) as container:
+        if not container.streams.video:
+            raise OSError("it has no video stream")
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        yield container, stream
+
+
+def by_time(
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    timeline: Timeline,
+    indices: Sequence[int],
+) -> Frames:
+    """(index, RGBX) at ascending indices by their time stamps; beyond the end, the last again.
+
+    Seeks to the key frame before an index where that lies ahead, and decodes from there. Ends early
+    where that cannot be, or decoding does not give frame after frame as the stamps promise.
+    """
+    to_rgbx = _Converter()
+    frame, pictures, picture = -1, iter(()), None
+    for index in indices:
+        index = min(index, len(timeline.pts) - 1)
+        key, key_pts = timeline.key_before(index)
+        first = key > frame
+        if first:
+            try:
+                if timeline.needs_first_picture and frame < 0 < key:
+                    container.seek(int(timeline.key_pts[0]), stream=stream)
+                    next(container.decode(stream), None)
+                container.seek(key_pts, stream=stream)
+            except av.FFmpegError:
+                return
+            pictures = container.decode(stream)
+        while first or frame < index:
+            picture = next(pictures, None)
+            shown = timeline.frame_at(picture.pts) if picture is not None else None
+            if shown is None or (shown > key if first else shown != frame + 1):
+                return
+            frame, first = shown, False
+        yield index, to_rgbx(picture)
+
+
+def by_count(path: str, indices: Sequence[int]) -> Frames:
+    """As `by_time`, decoding from the start and counting: stamps are not looked at."""
+    to_rgbx, pending = _Converter(), deque(indices)
+    frame, picture = -1, None
+    with open_video(path) as (container, stream):
+        for frame, picture in enumerate(container.decode(stream)):
+            if frame == pending[0]:
+                yield pending.popleft(), to_rgbx(picture)
+            if not pending:
+                return
+    if picture is not None:
+        yield from ((frame, to_rgbx(picture)) for _ in pending)
+
+
+def count_frames(path: str) -> int:
+    """How many frames decode."""
+    with open_video(path) as (container, stream):
+        return sum(1 for _ in container.decode(stream))
+
+
+class _Converter:
+    """Pictures of a video as RGBX arrays, turned as the file's display matrix says."""
+
+    def __init__(self):
+        self._filters, self._kind = None, None
+
+    def __call__(self, picture: av.VideoFrame) -> np.ndarray:
+        """(H, W, 4) uint8; rows may lie further apart than their pixels take."""
+        kind = (picture.format.name, picture.width, picture.height)
+        if kind != self._kind:
+            self._filters, self._kind = _filters_to_rgbx(picture), kind
+        source, sink = self._filters
+        source.push(picture)
+        converted = sink.pull()
+        plane = converted.planes[0]
+        pixels = np.ndarray(
+            (converted.height, converted.width, 4),
+            np.uint8,
+            buffer=plane,
+            strides=(plane.line_size, 4, 1),
+        )
+        quarter_turns = round(picture.rotation / 90) % 4
+        return np.ascontiguousarray(np.rot90(pixels, quarter_turns)) if quarter_turns else pixels
+
+
+def _filters_to_rgbx(
+    picture: av.VideoFrame,
+) -> tuple[av.filter.context.FilterContext, av.filter.context.FilterContext]:
+    graph = av.filter.Graph()
+    graph.threads = 1
+    source = last = graph.add_buffer(
+        width=picture.width,
+        height=picture.height,
+        format=picture.format,
+        time_base=Fraction(1, 1000),
+    )
+    # From 8 bits both come out the same; from more, FFmpeg rounds to RGB and to RGBX differently.
+    deep = any(component.bits > 8 for component in picture.format.components)
+    for name in ("rgb24", "rgb0") if deep else ("rgb0",):
+        last.link_to(step := graph.add("format", name))
+        last = step
+    last.link_to(sink := graph.add("buffersink"))
+    graph.configure()
+    return source, sink
