@@ -90,16 +90,15 @@ class _Converter:
     """Pictures of a video as RGBX arrays, turned as the file's display matrix says."""
 
     def __init__(self):
-        self._filters, self._kind = None, None
+        self._graph, self._kind = None, None
 
     def __call__(self, picture: av.VideoFrame) -> np.ndarray:
         """(H, W, 4) uint8; rows may lie further apart than their pixels take."""
         kind = (picture.format.name, picture.width, picture.height)
         if kind != self._kind:
-            self._filters, self._kind = _filters_to_rgbx(picture), kind
-        source, sink = self._filters
-        source.push(picture)
-        converted = sink.pull()
+            self._graph, self._kind = _graph_to_rgbx(picture), kind
+        self._graph.push(picture)
+        converted = self._graph.pull()
         plane = converted.planes[0]
         pixels = np.ndarray(
             (converted.height, converted.width, 4),
@@ -111,12 +110,10 @@ class _Converter:
         return np.ascontiguousarray(np.rot90(pixels, quarter_turns)) if quarter_turns else pixels
 
 
-def _filters_to_rgbx(
-    picture: av.VideoFrame,
-) -> tuple[av.filter.context.FilterContext, av.filter.context.FilterContext]:
+def _graph_to_rgbx(picture: av.VideoFrame) -> av.filter.Graph:
     graph = av.filter.Graph()
     graph.threads = 1
-    source = last = graph.add_buffer(
+    last = graph.add_buffer(
         width=picture.width,
         height=picture.height,
         format=picture.format,
@@ -124,9 +121,9 @@ def _filters_to_rgbx(
     )
     # From 8 bits both come out the same; from more, FFmpeg rounds to RGB and to RGBX differently.
     deep = any(component.bits > 8 for component in picture.format.components)
-    for name in ("rgb24", "rgb0") if deep else ("rgb0",):
-        last.link_to(step := graph.add("format", name))
+    steps = ("rgb24", "rgb0") if deep else ("rgb0",)
+    for step in [*(graph.add("format", pixels) for pixels in steps), graph.add("buffersink")]:
+        last.link_to(step)
         last = step
-    last.link_to(sink := graph.add("buffersink"))
     graph.configure()
-    return source, sink
+    return graph

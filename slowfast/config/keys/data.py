@@ -49,7 +49,7 @@ KEYS = {
     "DATA.REVERSE_INPUT_CHANNEL": Key(
         False,
         "True: the network sees RGB; False: BGR, in which upstream reads JPEG frames. Weights "
-        "want the order they were trained with.",
+        "want the order they were trained with. On Kinetics it is RGB whatever this says.",
     ),
     "DATA.TRAIN_JITTER_SCALES": Key(
         [256, 320],
