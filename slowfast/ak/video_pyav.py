@@ -119,9 +119,10 @@ def _graph_to_rgbx(picture: av.VideoFrame) -> av.filter.Graph:
         format=picture.format,
         time_base=Fraction(1, 1000),
     )
-    # From 8 bits both come out the same; from more, FFmpeg rounds to RGB and to RGBX differently.
-    deep = any(component.bits > 8 for component in picture.format.components)
-    steps = ("rgb24", "rgb0") if deep else ("rgb0",)
+    # FFmpeg's quick ways to RGB and RGBX, of 8 bits and even height, give the same. Others do not:
+    # rounding differs by up to 4 levels, and it is RGB that images are extracted to.
+    quick = picture.height % 2 == 0 and all(part.bits == 8 for part in picture.format.components)
+    steps = ("rgb0",) if quick else ("rgb24", "rgb0")
     for step in [*(graph.add("format", pixels) for pixels in steps), graph.add("buffersink")]:
         last.link_to(step)
         last = step
