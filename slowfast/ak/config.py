@@ -53,10 +53,10 @@ KEYS: dict[str, AkKey] = {
     ),
     "DATA.SAMPLING": AkKey(
         "dense",
-        "Which frames are seen. dense: a window of NUM_FRAMES frames, SAMPLING_RATE apart; a test's "
-        "windows are spread from the clip's start to its end. uniform: the clip in NUM_FRAMES equal "
-        "parts, one frame of each: at random in training, the centre else, and in view v of V the "
-        "frame at (v + 1/2) / V of each part; SAMPLING_RATE is not read.",
+        "Which frames are seen. dense: a window of NUM_FRAMES frames, SAMPLING_RATE apart; a "
+        "test's windows are spread from the clip's start to its end. uniform: the clip in "
+        "NUM_FRAMES equal parts, one frame of each: at random in training, the centre else, and in "
+        "view v of V the frame at (v + 1/2) / V of each part; SAMPLING_RATE is not read.",
         ("dense", "uniform"),
     ),
     "DATA.DECODING_DEVICE": AkKey(

@@ -64,7 +64,7 @@ class EvenWindows:
 
 @dataclass(frozen=True)
 class RandomParts:
-    """One frame of each part of the clip, as training takes them: its phase is drawn part by part."""
+    """One frame of each part of the clip, as training takes them, each at a phase of its own."""
 
     num_frames: int
 
@@ -77,7 +77,7 @@ class RandomParts:
 
 @dataclass(frozen=True)
 class EvenParts:
-    """`count` views, each with a frame of every part, all at one phase: (v + 1/2) / count in view v.
+    """`count` views, each with a frame of every part: view v at phase (v + 1/2) / count.
 
     A single view takes the parts' centres.
     """

@@ -80,6 +80,13 @@ def by_count(path: str, indices: Sequence[int]) -> Frames:
         yield from ((frame, to_rgbx(picture)) for _ in pending)
 
 
+def every_frame(path: str) -> Iterator[np.ndarray]:
+    """All frames that decode, RGBX. Raises OSError or av.FFmpegError where one does not."""
+    to_rgbx = _Converter()
+    with open_video(path) as (container, stream):
+        yield from map(to_rgbx, container.decode(stream))
+
+
 def count_frames(path: str) -> int:
     """How many frames decode."""
     with open_video(path) as (container, stream):

@@ -50,7 +50,7 @@ def noisy(count: int, width: int, height: int) -> list[np.ndarray]:
 
 
 def encode(path, frames, codec="libx264", pixels="yuv420p", first=0, stamps=None, **options):
-    """Write RGB frames; `stamps` are their times in milliseconds, `first` the first one's number."""
+    """Write RGB frames at `stamps` in milliseconds, or from frame number `first` on at 25 fps."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
         stream.height, stream.width = frames[0].shape[:2]
@@ -104,7 +104,9 @@ def test_every_frame_is_the_one_at_its_place(tmp_path, pairs, decoding, file, co
 def test_variable_frame_rate(tmp_path, pairs, decoding):
     stamps = np.cumsum(np.random.default_rng(0).integers(7, 200, 30)).tolist()
     encode(tmp_path / "a.mp4", noisy(30, 64, 48), stamps=stamps, g="6", bf="2")
-    assert_every_frame(VideoFrames(pairs("a.mp4"), tmp_path, decoding), decode_all(tmp_path / "a.mp4"))
+    assert_every_frame(
+        VideoFrames(pairs("a.mp4"), tmp_path, decoding), decode_all(tmp_path / "a.mp4")
+    )
 
 
 def test_stamps_that_begin_anywhere(tmp_path, pairs, decoding):
@@ -302,4 +304,6 @@ def test_torchcodec_decodes_and_pyav_takes_over_where_it_cannot(tmp_path, pairs,
         reader = VideoFrames(pairs("a.mp4"), tmp_path, TORCHCODEC)
         assert (reader.read(0, [2, 7]) == expected[[2, 7]]).all()
     monkeypatch.setattr(video_torchcodec, "by_number", lambda *arguments: iter(()))
-    assert (VideoFrames(pairs("a.mp4"), tmp_path, TORCHCODEC).read(0, [2, 7]) == expected[[2, 7]]).all()
+    assert (
+        VideoFrames(pairs("a.mp4"), tmp_path, TORCHCODEC).read(0, [2, 7]) == expected[[2, 7]]
+    ).all()
