@@ -19,6 +19,10 @@ from slowfast.ak.video_timeline import Timeline
 
 Frames = Iterator[tuple[int, np.ndarray]]
 
+# Frames between the last one decoded and a key frame ahead from which on that one is sought: the
+# frames that the decoder holds in advance are lost by it, and their decoding with them.
+WORTH_A_SEEK = 12
+
 
 @contextmanager
 def open_video(path: str) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
@@ -39,7 +43,7 @@ def by_time(
 ) -> Frames:
     """(index, RGBX) at ascending indices by their time stamps; beyond the end, the last again.
 
-    Seeks to the key frame before an index where that lies ahead, and decodes from there. Ends early
+    Decodes from the key frame before the first index, and seeks again to one well ahead. Ends early
     where that cannot be, or decoding does not give frame after frame as the stamps promise.
     """
     to_rgbx = _Converter()
@@ -47,7 +51,7 @@ def by_time(
     for index in indices:
         index = min(index, len(timeline.pts) - 1)
         key, key_pts = timeline.key_before(index)
-        first = key > frame
+        first = frame < 0 or key > frame + WORTH_A_SEEK
         if first:
             try:
                 if timeline.needs_first_picture and frame < 0 < key:
