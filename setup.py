@@ -29,7 +29,7 @@ setup(
     },
     install_requires=requirements(),
     extras_require={
-        "torchcodec": ["torchcodec>=0.10"],  # decodes videos, with FFmpeg 4 to 8 beside it
+        "torchcodec": ["torchcodec>=0.17"],  # decodes videos; needs a FFmpeg of the system
         "test": ["pytest>=8", "hypothesis>=6.100", "ruff>=0.6", "playwright>=1.49"],
     },
 )

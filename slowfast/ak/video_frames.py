@@ -70,7 +70,7 @@ class VideoFrames(Reader):
         super().__init__(clips)
         self.folder, self.decoding = str(folder), decoding or Decoding()
         if self.decoding.with_torchcodec:
-            video_torchcodec.check_installed(self.decoding.device)
+            self._device = video_torchcodec.find_device(self.decoding.device)
         self._ending = np.full(len(clips), _UNKNOWN, np.int8)
         if not paths.is_remote(self.folder):
             self._look_through_folder()
@@ -143,9 +143,8 @@ class VideoFrames(Reader):
 
     def _ways(self, clip: int, path: str) -> Iterator[Callable[[list[int]], Frames]]:
         """The ways to decode a clip, the best first; the next one is for what one leaves over."""
-        device = self.decoding.device
         if self.decoding.with_torchcodec and (timeline := self._timeline(clip)):
-            yield partial(video_torchcodec.by_number, path, timeline, device)
+            yield partial(video_torchcodec.by_number, path, timeline, self._device)
         with video_pyav.open_video(path) as opened:
             if timeline := self._timeline(clip, *opened):
                 yield partial(video_pyav.by_time, *opened, timeline)

@@ -18,8 +18,12 @@ from slowfast.ak.video_timeline import Timeline
 logger = logging.getLogger(__name__)
 
 
-def check_installed(device: str) -> None:
-    """Raise UserError where torchcodec, its FFmpeg or the device cannot be had."""
+def find_device(device: str) -> str:
+    """The device `cpu` or `cuda` in full: of GPUs the one that this process works on, in its
+    workers too.
+
+    Raises UserError where torchcodec, its FFmpeg or the device cannot be had.
+    """
     try:
         import torchcodec  # noqa: F401
     except (ImportError, OSError, RuntimeError) as error:
@@ -29,13 +33,15 @@ def check_installed(device: str) -> None:
             "`pip install torchcodec`, and FFmpeg with the system's packages (`apt-get install "
             "ffmpeg`); or take DATA.DECODING_BACKEND pyav, which gives the same frames."
         ) from None
-    if device == "cuda":
-        import torch
+    if device != "cuda":
+        return device
+    import torch
 
-        if not torch.cuda.is_available():
-            raise UserError(
-                "DATA.DECODING_DEVICE = cuda: there is no GPU that torch can use; take cpu."
-            )
+    if not torch.cuda.is_available():
+        raise UserError(
+            "DATA.DECODING_DEVICE = cuda: there is no GPU that torch can use; take cpu."
+        )
+    return f"cuda:{torch.cuda.current_device()}"
 
 
 def by_number(path: str, timeline: Timeline, device: str, indices: Sequence[int]) -> Frames:

@@ -1,20 +1,23 @@
 """Frame k of a video is frame k of its images, with PyAV and with torchcodec, whatever the file."""
 
+import pickle
 import shutil
 import subprocess
+import sys
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
+import torch
 
-from slowfast.ak import video_frames, video_pyav, video_torchcodec
+from slowfast.ak import video_pyav, video_torchcodec
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.errors import BadClip, UserError
 from slowfast.ak.video_frames import Decoding, VideoFrames
 
 try:
-    video_torchcodec.check_installed("cpu")
+    video_torchcodec.find_device("cpu")
     WITHOUT_TORCHCODEC = ""
 except UserError as error:
     WITHOUT_TORCHCODEC = str(error)
@@ -288,9 +291,23 @@ def test_what_cannot_be_had_is_a_bad_clip(tmp_path, pairs, decoding):
 
 
 def test_without_torchcodec_the_error_says_what_to_install(tmp_path, pairs, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "torchcodec", None)
+    monkeypatch.setitem(sys.modules, "torchcodec", None)
     with pytest.raises(UserError, match=r"(?s)pip install torchcodec.*ffmpeg.*pyav"):
         VideoFrames(pairs("a"), tmp_path, TORCHCODEC)
+
+
+@needs_torchcodec
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_without_a_gpu_the_error_says_so(tmp_path, pairs):
+    with pytest.raises(UserError, match=r"DECODING_DEVICE = cuda: there is no GPU"):
+        VideoFrames(pairs("a"), tmp_path, Decoding(with_torchcodec=True, device="cuda"))
+
+
+def test_a_reader_travels_to_workers_that_are_not_forked(tmp_path, pairs, decoding):
+    encode(tmp_path / "a.mp4", noisy(9, 64, 48), g="4")
+    reader = VideoFrames(pairs("a.mp4"), tmp_path, decoding)
+    expected = reader.read(0, [7])
+    assert (pickle.loads(pickle.dumps(reader)).read(0, [7]) == expected).all()
 
 
 @needs_torchcodec
@@ -300,7 +317,6 @@ def test_torchcodec_decodes_and_pyav_takes_over_where_it_cannot(tmp_path, pairs,
     with monkeypatch.context() as patch:
         for way in ("by_time", "by_count"):
             patch.delattr(video_pyav, way)
-        patch.setattr(video_frames.video_pyav, "by_time", None, raising=False)
         reader = VideoFrames(pairs("a.mp4"), tmp_path, TORCHCODEC)
         assert (reader.read(0, [2, 7]) == expected[[2, 7]]).all()
     monkeypatch.setattr(video_torchcodec, "by_number", lambda *arguments: iter(()))

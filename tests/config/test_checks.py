@@ -291,6 +291,10 @@ def test_switched_off_is_never_refused():
         ({"MIXUP.ALPHA": 0.2}, "MIXUP.ALPHA = 0.2: is not read with MIXUP.ENABLE False"),
         ({"AUG.RE_PROB": 0.9}, "AUG.RE_PROB = 0.9: is not read with AUG.ENABLE False"),
         (
+            {"DATA.TARGET_FPS": 25},
+            "DATA.TARGET_FPS = 25: is not read with TRAIN.DATASET ak",
+        ),
+        (
             {"DATA_LOADER.REPEAT_THRESHOLD": 0.5},
             "DATA_LOADER.REPEAT_THRESHOLD = 0.5: is not read with DATA_LOADER.SAMPLER shuffle",
         ),

@@ -102,3 +102,10 @@ def test_workers_decode_as_this_process_does(cfg):
     cfg.DATA_LOADER.NUM_WORKERS = 2
     worked = [item[0][0].frames for item in construct_loader(cfg, "test")]
     assert all(torch.equal(*pair) for pair in zip(plain, worked, strict=True))
+
+
+def test_workers_that_decode_on_a_gpu_are_not_forked(cfg):
+    cfg.DATA_LOADER.NUM_WORKERS = 1
+    assert construct_loader(cfg, "test").multiprocessing_context is None
+    cfg.DATA.DECODING_DEVICE = "cuda"
+    assert construct_loader(cfg, "test").multiprocessing_context.get_start_method() == "spawn"
