@@ -1,5 +1,6 @@
 # make demo      a small data set, a trained SlowFast, and its table of results
 # make test      the tests that take minutes; make test-all adds those that take long
+# make torchcodec  the optional decoder of videos; it needs FFmpeg of the system's packages too
 # make lint      formatting and lint, by the settings of pyproject.toml
 # Everything is installed into .venv, once; `make PYTHON=python3.12 demo` chooses the interpreter.
 
@@ -7,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test test-all lint clean-demo
+.PHONY: demo test test-all torchcodec lint clean-demo
 
 # A stamp a set of requirements: pip runs again only when they change.
 $(VENV)/installed: requirements.txt setup.py
@@ -29,6 +30,9 @@ test: $(VENV)/installed-test
 
 test-all: $(VENV)/installed-test
 	$(RUN) -m pytest
+
+torchcodec: $(VENV)/installed
+	$(RUN) -m pip install -e '.[torchcodec]'
 
 lint: $(VENV)/installed-test
 	$(RUN) -m ruff check .

@@ -1,4 +1,5 @@
-"""Installs the `slowfast` package: `pip install -e .`; `.[test]` adds what the tests need."""
+"""Installs the `slowfast` package: `pip install -e .`; `.[test]` adds what the tests need,
+`.[torchcodec]` an optional decoder of videos."""
 
 from pathlib import Path
 
@@ -28,6 +29,7 @@ setup(
     },
     install_requires=requirements(),
     extras_require={
+        "torchcodec": ["torchcodec>=0.17"],  # decodes videos; needs a FFmpeg of the system
         "test": ["pytest>=8", "hypothesis>=6.100", "ruff>=0.6", "playwright>=1.49"],
     },
 )

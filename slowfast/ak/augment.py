@@ -16,6 +16,7 @@ from torch import Tensor
 
 from slowfast.ak import augment_ops as ops
 from slowfast.ak.augment_policy import MAX_MAGNITUDE, RandAugmentPolicy, parse_policy
+from slowfast.ak.pixels import sees_rgb
 from slowfast.ak.transforms import SquareCrop
 
 Colour = tuple[int, int, int]
@@ -35,7 +36,7 @@ class Augmented:
     @classmethod
     def from_cfg(cls, cfg, crop: SquareCrop) -> Augmented:
         """As the AUG node says. What a warp leaves empty has the mean colour."""
-        rgb = slice(None, None, 1 if cfg.DATA.REVERSE_INPUT_CHANNEL else -1)
+        rgb = slice(None, None, 1 if sees_rgb(cfg) else -1)
         mean, deviation = cfg.DATA.MEAN[rgb], cfg.DATA.STD[rgb]
         fill = tuple(round(255 * part) for part in mean)
         aug = cfg.AUG

@@ -51,6 +51,20 @@ KEYS: dict[str, AkKey] = {
     "AK.TAIL_MAX": AkKey(
         100, "Training clips up to which a class belongs to the tail, where no table says so."
     ),
+    "DATA.SAMPLING": AkKey(
+        "dense",
+        "Which frames are seen. dense: a window of NUM_FRAMES frames, SAMPLING_RATE apart; a "
+        "test's windows are spread from the clip's start to its end. uniform: the clip in "
+        "NUM_FRAMES equal parts, one frame of each: at random in training, the centre else, and in "
+        "view v of V the frame at (v + 1/2) / V of each part; SAMPLING_RATE is not read.",
+        ("dense", "uniform"),
+    ),
+    "DATA.DECODING_DEVICE": AkKey(
+        "cpu",
+        "Where DATA.DECODING_BACKEND torchcodec decodes: cpu, or cuda, the GPU's own decoder "
+        "(NVDEC); each worker then takes some GPU memory for itself.",
+        ("cpu", "cuda"),
+    ),
     "LOSS.CLASS_COUNTS": AkKey(
         "",
         "Sheet (xlsx or csv, columns action, index, count) with the number of clips of each class, "

@@ -20,13 +20,13 @@ from slowfast.ak.clip_list import ClipList, find_list
 from slowfast.ak.errors import UserError
 from slowfast.ak.holdout import read_holdout
 from slowfast.ak.paths import beside, join
-from slowfast.ak.readers import Reader, open_reader
+from slowfast.ak.readers import Decoding, Reader, open_reader
 from slowfast.ak.samplers import Key
-from slowfast.ak.sampling import EvenWindows, RandomWindow
+from slowfast.ak.sampling import Sampler, even_sampler, random_sampler
 from slowfast.ak.transforms import CentreCrop, RandomCrop, SquareCrop
 from slowfast.ak.views import ClipViews, UniformCrops
 
-# The validation list serves as the test set, as in Charades and Animal Kingdom.
+# The validation list serves as the test set, as in Charades and Animal Kingdom; not in Kinetics.
 LISTS = {"train": "train.csv", "val": "val.csv", "test": "val.csv"}
 
 Item = tuple[list[Tensor | ClipViews], Tensor, int, Tensor, dict[str, Any]]
@@ -50,7 +50,7 @@ class ClipDataset(Dataset):
         self,
         clips: ClipList,
         reader: Reader,
-        sampler: RandomWindow | EvenWindows,
+        sampler: Sampler,
         transform: SquareCrop | Augmented | UniformCrops,
         *,
         num_classes: int,
@@ -145,7 +145,10 @@ def read_clips(cfg, split: str) -> ClipList:
     """
 
     def read(split: str) -> ClipList:
-        return ClipList.read(_list_path(cfg, split), cfg.MODEL.NUM_CLASSES)
+        path, classes = _list_path(cfg, split), cfg.MODEL.NUM_CLASSES
+        if _dataset(cfg, split) == "kinetics":
+            return ClipList.read_pairs(path, cfg.DATA.PATH_LABEL_SEPARATOR, classes)
+        return ClipList.read(path, classes)
 
     if not cfg.AK.HOLDOUT or split == "test":
         return read(split)
@@ -160,24 +163,38 @@ def has_list(cfg, split: str) -> bool:
 
 
 def _list_path(cfg, split: str) -> str:
-    return join(cfg.DATA.PATH_TO_DATA_DIR, LISTS[split])
+    name = f"{split}.csv" if _dataset(cfg, split) == "kinetics" else LISTS[split]
+    return join(cfg.DATA.PATH_TO_DATA_DIR, name)
 
 
-def parts_from_cfg(cfg, split: str, frames: str, random_validation: bool) -> dict[str, Any]:
+def _dataset(cfg, split: str) -> str:
+    return (cfg.TEST if split == "test" else cfg.TRAIN).DATASET.lower()
+
+
+def parts_from_cfg(
+    cfg,
+    split: str,
+    frames: str,
+    random_validation: bool,
+    video_folder: str | None = None,
+    fps: float = 0,
+) -> dict[str, Any]:
     """Arguments of `ClipDataset` for split train, val or test; its files are known to be there.
 
-    frames: image, video or auto. random_validation: validate on a random window and crop, as
-    upstream's Charades does.
+    frames: image, video or auto. random_validation: validate on random frames and a random crop, as
+    upstream's Charades does. video_folder: where videos lie; None: where AK.VIDEO_PREFIX says.
+    fps: the rate at which a video's frames are counted; 0: its own.
     """
     data, test = cfg.DATA, cfg.TEST
     clips = read_clips(cfg, split)
-    videos = cfg.AK.VIDEO_PREFIX or beside(data.PATH_PREFIX, "video")
-    window = {"num_frames": data.NUM_FRAMES, "rate": data.SAMPLING_RATE}
+    if video_folder is None:
+        video_folder = cfg.AK.VIDEO_PREFIX or beside(data.PATH_PREFIX, "video")
+    seen = (data.SAMPLING, data.NUM_FRAMES, data.SAMPLING_RATE)
     if split == "test":
-        sampler = EvenWindows(**window, count=test.NUM_ENSEMBLE_VIEWS)
+        sampler = even_sampler(*seen, count=test.NUM_ENSEMBLE_VIEWS)
         transform = UniformCrops(data.TEST_CROP_SIZE, test.NUM_SPATIAL_CROPS)
     elif split == "train" or random_validation:
-        sampler = RandomWindow(**window)
+        sampler = random_sampler(*seen)
         transform = RandomCrop(
             scales=tuple(data.TRAIN_JITTER_SCALES),
             side=data.TRAIN_CROP_SIZE,
@@ -187,11 +204,13 @@ def parts_from_cfg(cfg, split: str, frames: str, random_validation: bool) -> dic
         if cfg.AUG.ENABLE and split == "train":
             transform = Augmented.from_cfg(cfg, transform)
     else:
-        sampler = EvenWindows(**window)
+        sampler = even_sampler(*seen)
         transform = CentreCrop(data.TEST_CROP_SIZE, data.TRAIN_CROP_SIZE)
     return {
         "clips": clips,
-        "reader": open_reader(clips, frames, data.PATH_PREFIX, videos),
+        "reader": open_reader(
+            clips, frames, data.PATH_PREFIX, video_folder, Decoding.from_cfg(cfg, fps)
+        ),
         "sampler": sampler,
         "transform": transform,
         "num_classes": cfg.MODEL.NUM_CLASSES,

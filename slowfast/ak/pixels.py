@@ -14,6 +14,14 @@ from torch import Tensor, nn
 from slowfast.ak.sampling import slow_indices
 
 
+def sees_rgb(cfg) -> bool:
+    """Whether the network sees RGB, else BGR: as DATA.REVERSE_INPUT_CHANNEL says, and always RGB on
+    Kinetics, where upstream's networks do whatever it says."""
+    phases = [cfg[phase] for phase in ("TRAIN", "TEST") if cfg[phase].ENABLE]
+    on_kinetics = any(phase.DATASET.lower() == "kinetics" for phase in phases)
+    return cfg.DATA.REVERSE_INPUT_CHANNEL or on_kinetics
+
+
 class InputTransform(nn.Module):
     """uint8 clips (N, 3, T, H, W), RGB -> a list of float32 tensors, one a pathway, slow first.
 
@@ -43,7 +51,7 @@ class InputTransform(nn.Module):
         return cls(
             mean=cfg.DATA.MEAN,
             std=cfg.DATA.STD,
-            rgb=cfg.DATA.REVERSE_INPUT_CHANNEL,
+            rgb=sees_rgb(cfg),
             alpha=cfg.SLOWFAST.ALPHA if two_pathways else None,
         )
 

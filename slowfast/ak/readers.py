@@ -9,23 +9,31 @@ from slowfast.ak.clip_list import ClipList
 from slowfast.ak.jpeg_frames import JpegFrames
 from slowfast.ak.paths import is_folder, is_remote
 from slowfast.ak.reader import Reader
-from slowfast.ak.video_frames import VideoFrames
+from slowfast.ak.video_frames import Decoding, VideoFrames
 
-__all__ = ["JpegFrames", "Reader", "VideoFrames", "open_reader"]
+__all__ = ["Decoding", "JpegFrames", "Reader", "VideoFrames", "open_reader"]
 
 
 @lru_cache(maxsize=16)
-def open_reader(clips: ClipList, frames: str, image_folder: str, video_folder: str) -> Reader:
+def open_reader(
+    clips: ClipList,
+    frames: str,
+    image_folder: str,
+    video_folder: str,
+    decoding: Decoding | None = None,
+) -> Reader:
     """The reader of a list's frames, once its files are known to be there.
 
     `frames` is image, video, or auto: images where the image folder is there and not empty, else
-    videos. The reader of a list is checked once a process. Raises UserError, as `Reader.check`.
+    videos, which are decoded as `decoding` says. The reader of a list is checked once a process.
+    Raises UserError, as `Reader.check`.
     """
     if frames == "auto":
         frames = "image" if not image_folder or _has_entries(image_folder) else "video"
-    reader = (
-        JpegFrames(clips, image_folder) if frames == "image" else VideoFrames(clips, video_folder)
-    )
+    if frames == "image":
+        reader = JpegFrames(clips, image_folder)
+    else:
+        reader = VideoFrames(clips, video_folder, decoding)
     reader.check()
     return reader
 

@@ -1,17 +1,26 @@
 """Which frames of a clip a network sees.
 
-A window takes `num_frames` frames, `rate` apart, and so spans W = (num_frames - 1) * rate + 1
-frames. In a clip of L < W frames, indices beyond an end stay at that end.
+Dense: a window takes `num_frames` frames, `rate` apart, and so spans W = (num_frames - 1) * rate
++ 1 frames. In a clip of L < W frames, indices beyond an end stay at that end.
 
-A sampler is anything with `draw(rng, length) -> (V, T) int64`: V windows on a clip of `length`
-frames.
+Uniform: the whole clip, of whatever length, is cut into T = `num_frames` equal parts, and one frame
+is taken of each: part k and phase p in [0, 1) are frame floor((k + p) L / T). In a clip of L < T
+frames some come twice.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+
+
+class Sampler(Protocol):
+    """Says which frames of a clip are seen."""
+
+    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
+        """Frame indices (V, num_frames) int64, ascending: V looks at a clip of `length` frames."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,50 @@ class EvenWindows:
         else:
             starts = [round(room / (self.count - 1) * view) for view in range(self.count)]
         return np.stack([_window(start, length, self.num_frames, self.rate) for start in starts])
+
+
+@dataclass(frozen=True)
+class RandomParts:
+    """One frame of each part of the clip, as training takes them, each at a phase of its own."""
+
+    num_frames: int
+
+    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
+        """Frame indices (1, num_frames)."""
+        place = np.arange(self.num_frames) + rng.random(self.num_frames)
+        frames = (place * (length / self.num_frames)).astype(np.int64)
+        return np.minimum(frames, length - 1)[None]  # rounding may lead one beyond
+
+
+@dataclass(frozen=True)
+class EvenParts:
+    """`count` views, each with a frame of every part: view v at phase (v + 1/2) / count.
+
+    A single view takes the parts' centres.
+    """
+
+    num_frames: int
+    count: int = 1
+
+    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
+        """Frame indices (count, num_frames); nothing is drawn from `rng`."""
+        part, view = np.arange(self.num_frames), np.arange(self.count)[:, None]
+        halves = 2 * (part * self.count + view) + 1  # of a part's share of one view
+        return halves * length // (2 * self.count * self.num_frames)
+
+
+def random_sampler(sampling: str, num_frames: int, rate: int) -> RandomWindow | RandomParts:
+    """The sampler of training, for DATA.SAMPLING dense or uniform; `rate` is of dense windows."""
+    return RandomParts(num_frames) if sampling == "uniform" else RandomWindow(num_frames, rate)
+
+
+def even_sampler(
+    sampling: str, num_frames: int, rate: int, count: int = 1
+) -> EvenWindows | EvenParts:
+    """The sampler of validation and, with `count` views, of a test; likewise."""
+    if sampling == "uniform":
+        return EvenParts(num_frames, count)
+    return EvenWindows(num_frames, rate, count)
 
 
 def window_span(num_frames: int, rate: int) -> int:

@@ -1,216 +1,209 @@
 """Frames of videos, a file a clip: frame k is frame k of the images extracted from the video.
 
-Frames are found by their time stamps, which are read from the file's packets without decoding: the
-reader seeks to the key frame before a frame and decodes from there to it. Where stamps are missing
-or do not hold, it decodes from the start and counts.
+Frames are found by their time stamps (`slowfast.ak.video_timeline`): the reader seeks to the key
+frame before a frame and decodes from there to it. Where stamps are missing or do not hold, it
+decodes from the start and counts. All of a file is decoded in between, though FFmpeg could skip
+frames that no other refers to: then no gap in the stamps could be told from a broken file.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import av
 import numpy as np
 
+from slowfast.ak import paths, video_pyav, video_torchcodec
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.errors import BadClip
 from slowfast.ak.reader import Reader, reason
+from slowfast.ak.video_pyav import Frames
+from slowfast.ak.video_timeline import Timeline, read_timeline
 
 logger = logging.getLogger(__name__)
 
 VIDEO_EXTENSIONS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
+# What a clip's name may lack of its file's: nothing, where it names the file itself.
+_ENDINGS = ("", *VIDEO_EXTENSIONS)
+_NONE, _UNKNOWN = -1, -2  # no such file; not looked for yet
 
 
 @dataclass(frozen=True)
-class _Timeline:
-    """Time stamps of a video's frames in the order they are shown, in the stream's time base.
+class Decoding:
+    """How videos are decoded.
 
-    key_frames: the frames that decoding can start from, ascending, 0 among them.
+    with_torchcodec: with torchcodec instead of PyAV, on the device `cpu` or `cuda`.
+    fps: the rate at which frames are counted: frame k is the one nearest to k / fps seconds, taking
+        the video's mean rate as its rate throughout. 0: the video's own frames.
     """
 
-    pts: np.ndarray
-    key_frames: np.ndarray
+    with_torchcodec: bool = False
+    device: str = "cpu"
+    fps: float = 0
 
-    def key_before(self, frame: int) -> int:
-        """The last key frame at or before a frame."""
-        return int(self.key_frames[np.searchsorted(self.key_frames, frame, side="right") - 1])
-
-    def frame_at(self, pts: int | None) -> int | None:
-        """The frame with this time stamp, or None."""
-        if pts is None:
-            return None
-        frame = int(np.searchsorted(self.pts, pts))
-        return frame if frame < len(self.pts) and self.pts[frame] == pts else None
+    @classmethod
+    def from_cfg(cls, cfg, fps: float = 0) -> Decoding:
+        """By DATA.DECODING_BACKEND and DATA.DECODING_DEVICE."""
+        data = cfg.DATA
+        return cls(data.DECODING_BACKEND == "torchcodec", data.DECODING_DEVICE, fps)
 
 
 class VideoFrames(Reader):
-    """A video a clip: `<folder>/<clip name>.mp4`, or another of VIDEO_EXTENSIONS.
+    """A video a clip: the file that the clip's name is, or `<clip name>.mp4` or another of
+    VIDEO_EXTENSIONS, below a folder.
 
     One thread decodes: workers run beside each other already. A video that ends before the list
-    says repeats its last frame, and is warned about once.
+    says repeats its last frame, and is warned about once. Raises UserError where torchcodec is
+    asked for and cannot be had.
     """
 
     TIMELINES_KEPT = 1024
 
-    def __init__(self, clips: ClipList, folder: str | Path):
+    def __init__(self, clips: ClipList, folder: str | Path, decoding: Decoding | None = None):
         super().__init__(clips)
-        self.folder = Path(folder)
-        files = self.folder.iterdir() if self.folder.is_dir() else ()
-        present = {file.name for file in files}
-        self._extension = np.array([self._find(i, present) for i in range(len(clips))], np.int8)
-        self._timelines: OrderedDict[int, _Timeline | None] = OrderedDict()
+        self.folder, self.decoding = str(folder), decoding or Decoding()
+        if self.decoding.with_torchcodec:
+            self._device = video_torchcodec.find_device(self.decoding.device)
+        self._ending = np.full(len(clips), _UNKNOWN, np.int8)
+        if not paths.is_remote(self.folder):
+            self._look_through_folder()
+        self._timelines: OrderedDict[int, Timeline | None] = OrderedDict()
+        self._counts: dict[int, int] = {}
         self._warned: set[int] = set()
 
-    def _find(self, clip: int, present: set[str]) -> int:
-        """Which of VIDEO_EXTENSIONS the clip's file has; -1 where there is no file."""
-        name = self.clips.name(clip)
-        for place, extension in enumerate(VIDEO_EXTENSIONS):
-            file = name + extension
-            if file in present or ("/" in name and (self.folder / file).is_file()):
-                return place
-        return -1
+    def _look_through_folder(self) -> None:
+        """Find the files that lie in the folder itself by one look at it."""
+        try:
+            with os.scandir(self.folder or ".") as entries:
+                present = {entry.name for entry in entries if entry.is_file()}
+        except OSError:
+            present = set()
+        for clip in range(len(self.clips)):
+            name = self.clips.name(clip)
+            if "/" not in name:
+                self._ending[clip] = self._find(name, present.__contains__)
 
-    def path(self, clip: int) -> Path:
+    @staticmethod
+    def _find(name: str, is_file) -> int:
+        return next((i for i, end in enumerate(_ENDINGS) if is_file(name + end)), _NONE)
+
+    def path(self, clip: int) -> str:
         """The clip's video; the .mp4 that should be there if none is."""
-        extension = VIDEO_EXTENSIONS[max(self._extension[clip], 0)]
-        return self.folder / (self.clips.name(clip) + extension)
+        name = paths.join(self.folder, self.clips.name(clip))
+        if self._ending[clip] == _UNKNOWN:
+            self._ending[clip] = self._find(name, paths.is_file)
+        if self._ending[clip] >= 0:
+            return name + _ENDINGS[self._ending[clip]]
+        return name if name.endswith(VIDEO_EXTENSIONS) else f"{name}.mp4"
 
-    def missing(self, clip: int) -> tuple[int, Path] | None:
+    def missing(self, clip: int) -> tuple[int, Path | str] | None:
         """The first frame and the video that should be there; None where it is."""
-        return (0, self.path(clip)) if self._extension[clip] < 0 else None
+        path = self.path(clip)
+        return (0, path) if self._ending[clip] == _NONE else None
+
+    def num_frames(self, clip: int) -> int:
+        """As many as the list says, or else as the video has.
+
+        Raises BadClip where the video has to tell, and cannot.
+        """
+        listed = self.clips.num_frames(clip)
+        if listed is not None and not self.decoding.fps:
+            return listed
+        last = (listed or self._count(clip)) - 1
+        return int(last / self._step(clip) + 1e-6) + 1
 
     def frames(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
         """Decodes by time stamps, and by counting from the first frame where these fail."""
-        path, pending = self.path(clip), list(indices)
-        try:
-            for decode in (_by_time, _by_count):
-                for frame, picture in decode(path, self._timeline(clip), list(pending)):
+        step = self._step(clip)
+        wanted = [round(index * step) for index in indices]
+        decoded, last, pixels = self._decode(clip, sorted(set(wanted))), -1, None
+        for frame in wanted:
+            if frame != last:
+                last, pixels = frame, next(decoded)
+            yield pixels
+
+    def _decode(self, clip: int, indices: list[int]) -> Iterator[np.ndarray]:
+        pending = list(indices)
+        with self._file(clip) as path:
+            for decode in self._ways(clip, path):
+                for frame, pixels in decode(list(pending)):
                     if frame < pending.pop(0):
                         self._warn_of_end(clip, frame + 1)
-                    yield _to_rgbx(picture)
+                    yield pixels
                 if not pending:
                     return
-                self._timelines[clip] = None  # its stamps do not hold: count, now and later
-        except (OSError, av.FFmpegError) as error:
-            raise self._undecodable(clip, reason(error)) from None
-        raise self._undecodable(clip, "it has no picture")
+            raise OSError("it has no picture")
 
-    def _timeline(self, clip: int) -> _Timeline | None:
+    def _ways(self, clip: int, path: str) -> Iterator[Callable[[list[int]], Frames]]:
+        """The ways to decode a clip, the best first; the next one is for what one leaves over."""
+        if self.decoding.with_torchcodec and (timeline := self._timeline(clip)):
+            yield partial(video_torchcodec.by_number, path, timeline, self._device)
+        with video_pyav.open_video(path) as opened:
+            if timeline := self._timeline(clip, *opened):
+                yield partial(video_pyav.by_time, *opened, timeline)
+                self._timelines[clip] = None  # its stamps do not hold: count, now and later
+        yield partial(video_pyav.by_count, path)
+
+    def _timeline(self, clip: int, *opened) -> Timeline | None:
+        """The clip's timeline, read from the file where it is open already."""
         if clip in self._timelines:
             self._timelines.move_to_end(clip)
-        else:
-            self._timelines[clip] = _read_timeline(self.path(clip))
-            if len(self._timelines) > self.TIMELINES_KEPT:
-                self._timelines.popitem(last=False)
+            return self._timelines[clip]
+        if not opened:
+            with video_pyav.open_video(paths.local_path(self.path(clip))) as opened:
+                return self._timeline(clip, *opened)
+        self._timelines[clip] = read_timeline(*opened)
+        if len(self._timelines) > self.TIMELINES_KEPT:
+            self._timelines.popitem(last=False)
         return self._timelines[clip]
+
+    def _count(self, clip: int) -> int:
+        """How many frames the video has."""
+        with self._file(clip) as path:
+            timeline = self._timeline(clip)
+            if timeline:
+                return len(timeline.pts)
+            if clip not in self._counts:
+                self._counts[clip] = video_pyav.count_frames(path)
+            if not self._counts[clip]:
+                raise OSError("it has no picture")
+            return self._counts[clip]
+
+    def _step(self, clip: int) -> float:
+        """Frames of the video for each frame that is counted."""
+        if not self.decoding.fps:
+            return 1.0
+        with self._file(clip):
+            timeline = self._timeline(clip)
+        return timeline.fps / self.decoding.fps if timeline and timeline.fps else 1.0
 
     def _warn_of_end(self, clip: int, decodable: int) -> None:
         if clip not in self._warned:
             self._warned.add(clip)
             logger.warning(
-                "%s: has %d frames that decode, the list says %d; its last frame is repeated.",
-                *(self.path(clip), decodable, self.clips.num_frames(clip)),
+                "%s: has %d frames that decode, %s %d; its last frame is repeated.",
+                self.path(clip),
+                decodable,
+                "its packets say" if self.clips.num_frames(clip) is None else "the list says",
+                self.clips.num_frames(clip) or self._count(clip),
             )
 
-    def _undecodable(self, clip: int, found: str) -> BadClip:
-        return BadClip(
-            f"{self.path(clip)}: cannot decode the video of clip {self.clips.name(clip)}: {found}. "
-            f"Copy or convert it again, or take its lines out of {self.clips.path}."
-        )
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-    with av.open(str(path)) as container:
-        if not container.streams.video:
-            raise OSError("it has no video stream")
-        stream = container.streams.video[0]
-        stream.codec_context.thread_count = 1
-        yield container, stream
-
-
-def _read_timeline(path: Path) -> _Timeline | None:
-    """The timeline of a video from its packets; None where they do not tell."""
-    with _open(path) as (container, stream):
-        packets = [
-            (packet.pts, packet.dts, packet.is_keyframe)
-            for packet in container.demux(stream)
-            if packet.size and not packet.is_discard
-        ]
-        # AVI stores no stamps; what it seems to give is guessed, wrongly where there are B-frames.
-        guessed = container.format.name == "avi" and any(pts != dts for pts, dts, _ in packets)
-    if guessed or not packets or any(pts is None for pts, _, _ in packets):
-        return None
-    pts = np.array([pts for pts, _, _ in packets])
-    order = np.argsort(pts)
-    is_key = np.array([is_key for _, _, is_key in packets])[order]
-    if not is_key[0] or len(np.unique(pts)) < len(pts):
-        return None
-    return _Timeline(pts[order], np.flatnonzero(is_key))
-
-
-def _by_time(
-    path: Path, timeline: _Timeline | None, indices: Sequence[int]
-) -> Iterator[tuple[int, av.VideoFrame]]:
-    """(index, frame) at ascending indices by their time stamps; beyond the end, the last again.
-
-    Ends early where decoding does not give frame after frame as the stamps promise.
-    """
-    if timeline is None:
-        return
-    with _open(path) as (container, stream):
-        frame, pictures, picture = -1, iter(()), None
-        for index in indices:
-            index = min(index, len(timeline.pts) - 1)
-            key = timeline.key_before(index)
-            first = key > frame
-            if first:
-                if frame < 0 < key and _needs_first_picture(stream):
-                    next(container.decode(stream), None)
-                container.seek(int(timeline.pts[key]), stream=stream)
-                pictures = container.decode(stream)
-            while first or frame < index:
-                picture = next(pictures, None)
-                shown = timeline.frame_at(picture.pts) if picture is not None else None
-                if shown is None or (shown > key if first else shown != frame + 1):
-                    return
-                frame, first = shown, False
-            yield index, picture
-
-
-def _needs_first_picture(stream: av.VideoStream) -> bool:
-    """Whether pictures after a seek come out right only once the first one has been decoded.
-
-    It is the first picture of an H.264 video that names the encoder. An old x264 wrote 4:4:4 that
-    FFmpeg decodes rightly, instead of all green, only where it knows who made it.
-    """
-    pixels = stream.codec_context.pix_fmt or ""
-    return stream.codec_context.name == "h264" and pixels.startswith("yuv444")
-
-
-def _by_count(
-    path: Path, timeline: _Timeline | None, indices: Sequence[int]
-) -> Iterator[tuple[int, av.VideoFrame]]:
-    """As `_by_time`, decoding from the start and counting; the timeline is not looked at."""
-    pending = deque(indices)
-    frame, picture = -1, None
-    with _open(path) as (container, stream):
-        for frame, picture in enumerate(container.decode(stream)):
-            if frame == pending[0]:
-                yield pending.popleft(), picture
-            if not pending:
-                return
-    if picture is not None:
-        yield from ((frame, picture) for _ in pending)
-
-
-def _to_rgbx(picture: av.VideoFrame) -> np.ndarray:
-    """Pixels (H, W, 4) of a decoded picture, turned as the file's display matrix says."""
-    pixels = picture.to_ndarray(format="rgba")
-    quarter_turns = round(picture.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(pixels, quarter_turns)) if quarter_turns else pixels
+    @contextmanager
+    def _file(self, clip: int) -> Iterator[str]:
+        """Where the clip's video lies on this machine; what goes wrong with it becomes BadClip."""
+        path = self.path(clip)
+        try:
+            yield paths.local_path(path)
+        except (OSError, av.FFmpegError) as error:
+            raise BadClip(
+                f"{path}: cannot decode the video of clip {self.clips.name(clip)}: "
+                f"{reason(error)}. Copy or convert it again, or take its lines out of "
+                f"{self.clips.path}."
+            ) from None

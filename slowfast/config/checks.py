@@ -41,12 +41,12 @@ _NETWORKS_NOT_BUILT = {
 }
 _DATASETS_NOT_BUILT = {
     **dict.fromkeys(
-        ("ava", "imagenet", "imagenetprefetch", "kinetics", "ssv2"),
-        "this data set is not built here yet; there are ak and charades",
+        ("ava", "imagenet", "imagenetprefetch", "ssv2"),
+        "this data set is not built here yet; there are ak, charades and kinetics",
     ),
     "ptvcharades": "pytorchvideo's loaders are not built here; charades reads the same data",
-    "ptvkinetics": "pytorchvideo's loaders are not built here; there are ak and charades",
-    "ptvssv2": "pytorchvideo's loaders are not built here; there are ak and charades",
+    "ptvkinetics": "pytorchvideo's loaders are not built here; kinetics reads the same data",
+    "ptvssv2": "pytorchvideo's loaders are not built here; there are ak, charades and kinetics",
 }
 _LOSSES_NOT_BUILT = {
     "contrastive_loss": "contrastive training is not built here yet",

@@ -352,6 +352,15 @@ def _results(cfg: CfgNode) -> Iterator[Finding]:
         )
 
 
+def _decoding(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.DATA.DECODING_DEVICE == "cuda" and cfg.DATA.DECODING_BACKEND != "torchcodec":
+        yield (
+            "DATA.DECODING_DEVICE",
+            f"and {shown(cfg, 'DATA.DECODING_BACKEND')}: torchcodec alone decodes on a GPU; take "
+            "that, or cpu",
+        )
+
+
 def _sampling(cfg: CfgNode) -> Iterator[Finding]:
     if not 0 < cfg.DATA_LOADER.REPEAT_THRESHOLD <= 1:
         yield "DATA_LOADER.REPEAT_THRESHOLD", "a share of the clips; expected 0 to 1, without 0"
@@ -423,6 +432,7 @@ CONTRADICTIONS = (
     _views,
     _weights,
     _results,
+    _decoding,
     _sampling,
     _targets,
     _augmentation,

@@ -49,7 +49,9 @@ def _unread_steps(cfg: CfgNode) -> Iterator[Finding]:
 
 
 def _chosen_on_the_test(cfg: CfgNode) -> Iterator[Finding]:
-    if cfg.TRAIN.ENABLE and cfg.TEST.ENABLE and cfg.TEST.WEIGHTS == "best" and not cfg.AK.HOLDOUT:
+    # Kinetics has a test.csv of its own.
+    has_others = cfg.AK.HOLDOUT or cfg.TRAIN.DATASET.lower() == "kinetics"
+    if cfg.TRAIN.ENABLE and cfg.TEST.ENABLE and cfg.TEST.WEIGHTS == "best" and not has_others:
         yield (
             "TEST.WEIGHTS",
             "is chosen on the test set itself (val.csv), so that its figures are optimistic; "
@@ -126,6 +128,7 @@ def _unread(cfg: CfgNode) -> Iterator[Finding]:
         ("LOSS.CLASS_COUNTS", cfg.MODEL.LOSS_FUNC not in WITHOUT_COUNTS, loss),
         ("DATA_LOADER.REPEAT_THRESHOLD", cfg.DATA_LOADER.SAMPLER == "repeat_factor", sampler),
         ("TRAIN.CHECKPOINT_SKIP_HEAD", bool(cfg.TRAIN.CHECKPOINT_FILE_PATH), start),
+        ("DATA.TARGET_FPS", cfg.TRAIN.DATASET.lower() == "kinetics", shown(cfg, "TRAIN.DATASET")),
         ("MIXUP.", cfg.MIXUP.ENABLE, shown(cfg, "MIXUP.ENABLE")),
         ("AUG.", cfg.AUG.ENABLE, shown(cfg, "AUG.ENABLE")),
     ]

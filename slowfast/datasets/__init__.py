@@ -3,7 +3,8 @@
 from slowfast.ak.dataset import Ak
 from slowfast.datasets.build import DATASET_REGISTRY, build_dataset
 from slowfast.datasets.charades import Charades
+from slowfast.datasets.kinetics import Kinetics
 
-__all__ = ["DATASET_REGISTRY", "Ak", "Charades", "build_dataset"]
+__all__ = ["DATASET_REGISTRY", "Ak", "Charades", "Kinetics", "build_dataset"]
 
 DATASET_REGISTRY.register(Ak)

@@ -173,8 +173,12 @@ def segment_of(count: int, head_min: int, tail_max: int) -> str:
     return "tail" if count <= tail_max else "middle"
 
 
-def run_all(jobs: Sequence[Any], work: Callable[[Any], Any], title: str) -> list[Any]:
-    """Does `work(job)` for all jobs on all cores, with a progress bar on a terminal.
+def run_all(
+    jobs: Sequence[Any], work: Callable[[Any], Any], title: str, workers: int = 0
+) -> list[Any]:
+    """Does `work(job)` for all jobs, `workers` at once, with a progress bar on a terminal.
+
+    0 workers are as many as there are cores, 16 at most.
 
     Threads are enough, since numpy, x264 and the JPEG library all let go of the interpreter's
     lock; and nothing has to be imported anew. The first failure stops the rest. Returns the
@@ -191,9 +195,9 @@ def run_all(jobs: Sequence[Any], work: Callable[[Any], Any], title: str) -> list
             stop.set()  # here, before other threads take up the jobs that are left
             raise
 
-    workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4, 16)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4
     with (
-        ThreadPoolExecutor(workers) as pool,
+        ThreadPoolExecutor(workers or min(cores, 16)) as pool,
         tqdm(total=len(jobs), desc=title, unit="clip", disable=None) as bar,
     ):
         futures = [pool.submit(unless_stopped, job) for job in jobs]

@@ -100,6 +100,8 @@ def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader
         in_order=split == "train",
         # A test is read once: its workers' memory is better given back.
         persistent_workers=workers > 0 and split != "test",
+        # A GPU that this process has used cannot be used by its forks.
+        multiprocessing_context="spawn" if workers and cfg.DATA.DECODING_DEVICE == "cuda" else None,
         pin_memory=cfg.DATA_LOADER.PIN_MEMORY and torch.cuda.is_available(),
         worker_init_fn=start_worker,
         generator=torch.Generator().manual_seed(cfg.RNG_SEED),

@@ -67,6 +67,6 @@ class Best:
         value = 100 * self.value if self.metric == "map" else self.value
         name = "mAP" if self.metric == "map" else "top-1 error"
         words = f"epoch {self.epoch}, {name} {value:.2f} %, chosen on {self.chosen_on}"
-        if not self.chosen_on.startswith("hold-out"):
+        if self.chosen_on.startswith("the test set"):
             words += ", for which its figures are optimistic (AK.HOLDOUT keeps clips to choose on)"
         return words

@@ -19,7 +19,7 @@ HEADER = "action_category,action,index,segment,count\n"
 @pytest.fixture
 def cfg(tiny_ak):
     cfg = get_cfg()
-    cfg.MODEL.NUM_CLASSES = 5
+    cfg.MODEL.NUM_CLASSES, cfg.TRAIN.DATASET = 5, "ak"
     cfg.DATA.PATH_TO_DATA_DIR = str(tiny_ak.annot)
     return cfg
 

@@ -1,5 +1,6 @@
 """Images and videos give the same frames, the right ones, and say what is wrong with a file."""
 
+import dataclasses
 import io
 import logging
 import shutil
@@ -20,6 +21,8 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.readers import JpegFrames, VideoFrames, open_reader
 from slowfast.ak.sampling import EvenWindows
 from slowfast.ak.views import UniformCrops
+from slowfast.ak.video_pyav import open_video
+from slowfast.ak.video_timeline import Timeline, read_timeline
 
 HEADER = "original_vido_id video_id frame_id path labels\n"
 
@@ -144,13 +147,13 @@ def test_decodes_from_the_key_frame_before_and_no_further(
     )
     reader = VideoFrames(list_of(60), tmp_path)
     decoded = []
-    frame_at = video_frames._Timeline.frame_at
+    frame_at = Timeline.frame_at
 
     def count(timeline, pts):
         decoded.append(frame_at(timeline, pts))
         return decoded[-1]
 
-    monkeypatch.setattr(video_frames._Timeline, "frame_at", count)
+    monkeypatch.setattr(Timeline, "frame_at", count)
     reader.read(0, [33, 36])
     assert decoded == [30, 31, 32, 33, 34, 35, 36]
     decoded.clear()
@@ -162,14 +165,15 @@ def test_stamps_that_do_not_hold_are_found_out(tmp_path, list_of, video_tools, m
     """Decoding by time must not give another frame than counting does: then it counts."""
     video_tools.write_video(tmp_path / "a.mp4", video_tools.moving_square(30, 64, 48, seed=1))
     expected = decode_all(tmp_path / "a.mp4")
-    true = video_frames._read_timeline(tmp_path / "a.mp4")
+    with open_video(str(tmp_path / "a.mp4")) as opened:
+        true = read_timeline(*opened)
     for pts in (
         true.pts + 1,
         np.delete(true.pts, 3),
         np.sort(np.append(true.pts, true.pts[4] + 1)),
     ):
-        wrong = video_frames._Timeline(pts, true.key_frames[:1])
-        monkeypatch.setattr(video_frames, "_read_timeline", lambda path, wrong=wrong: wrong)
+        wrong = dataclasses.replace(true, pts=pts, key_frames=np.array([0]), key_pts=pts[:1])
+        monkeypatch.setattr(video_frames, "read_timeline", lambda *opened, wrong=wrong: wrong)
         got = VideoFrames(list_of(30), tmp_path).read(0, [1, 8, 20])
         assert all((one == expected[k]).all() for k, one in zip([1, 8, 20], got, strict=True))
 

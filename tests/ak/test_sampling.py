@@ -6,7 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slowfast.ak.sampling import EvenWindows, RandomWindow, slow_indices, window_span
+from slowfast.ak.sampling import (
+    EvenParts,
+    EvenWindows,
+    RandomParts,
+    RandomWindow,
+    even_sampler,
+    random_sampler,
+    slow_indices,
+    window_span,
+)
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 CASES = json.loads((REFERENCE / "charades_test_sampling.json").read_text())
@@ -49,3 +58,35 @@ def test_slow_pathway_indices_are_upstreams():
     for name, indices in cases.items():
         num_frames, alpha = map(int, name.split("_"))
         assert slow_indices(num_frames, alpha).tolist() == indices
+
+
+def test_uniform_views_take_one_frame_of_each_part_and_shift_the_phase():
+    assert EvenParts(4).draw(None, 40).tolist() == [[5, 15, 25, 35]]
+    assert EvenParts(4, 2).draw(None, 40).tolist() == [[2, 12, 22, 32], [7, 17, 27, 37]]
+    assert EvenParts(2, 5).draw(None, 10).tolist() == [[k, k + 5] for k in range(5)]
+    assert EvenParts(4, 2).draw(None, 3).tolist() == [[0, 0, 1, 2], [0, 1, 2, 2]]
+    assert EvenParts(4, 3).draw(None, 1).tolist() == [[0] * 4] * 3
+
+
+@pytest.mark.parametrize("length", [1, 3, 8, 13, 32, 176])
+def test_uniform_training_takes_any_frame_of_each_part_and_no_other(length):
+    rng = np.random.default_rng(0)
+    drawn = np.stack([RandomParts(8).draw(rng, length)[0] for _ in range(3000)])
+    assert drawn.dtype == np.int64
+    for part in range(8):
+        first, after = part * length / 8, (part + 1) * length / 8
+        possible = range(int(first), int(np.ceil(after)))  # those that the part reaches into
+        assert set(drawn[:, part].tolist()) == set(possible)
+
+
+def test_uniform_training_draws_all_frames_alike():
+    rng = np.random.default_rng(0)
+    counts = np.bincount(np.ravel([RandomParts(4).draw(rng, 10) for _ in range(5000)]))
+    assert np.abs(counts / 20000 - 0.1).max() < 0.01
+
+
+def test_samplers_by_name():
+    assert random_sampler("dense", 8, 2) == RandomWindow(8, 2)
+    assert random_sampler("uniform", 8, 2) == RandomParts(8)
+    assert even_sampler("dense", 8, 2, count=10) == EvenWindows(8, 2, 10)
+    assert even_sampler("uniform", 8, 2) == EvenParts(8, 1)

@@ -90,14 +90,14 @@ def test_what_is_not_built_is_refused_in_words(key, load_runnable):
             "SlowFast? expected one of ResNet, SlowFast, X3D",
         ),
         (
-            {"TRAIN.DATASET": "Kinetics"},
-            "TRAIN.DATASET = Kinetics: this data set is not built here yet; there are ak and "
-            "charades",
+            {"TRAIN.DATASET": "Ssv2"},
+            "TRAIN.DATASET = Ssv2: this data set is not built here yet; there are ak, charades and "
+            "kinetics",
         ),
         (
             {"TEST.DATASET": "charade"},
             "TEST.DATASET = charade: nothing of this name is registered; did you mean charades? "
-            "expected one of ak, charades",
+            "expected one of ak, charades, kinetics",
         ),
         (
             {"MODEL.LOSS_FUNC": "contrastive_loss"},
@@ -205,14 +205,14 @@ def test_value_of_a_wrong_type_set_by_a_program_is_refused(load_runnable):
 
 
 def test_default_that_cannot_be_run_names_the_file_that_left_it(load):
-    problems = checks.problems(load("NUM_GPUS: 1\n"))
-    assert problems[0].startswith("X.yaml (default): TRAIN.DATASET = kinetics: ")
+    problems = checks.problems(load("DATA: {MULTI_LABEL: True}\n"))
+    assert problems[0].startswith("X.yaml (default): MODEL.HEAD_ACT = softmax: ")
 
 
 def test_data_set_of_a_phase_that_is_off_is_not_looked_at(load_runnable):
-    settings = {"TRAIN.ENABLE": False, "TRAIN.DATASET": "kinetics", "MODEL.LOSS_FUNC": "x"}
+    settings = {"TRAIN.ENABLE": False, "TRAIN.DATASET": "ssv2", "MODEL.LOSS_FUNC": "x"}
     assert checks.problems(load_runnable(settings)) == []
-    settings = {"TEST.ENABLE": False, "TEST.DATASET": "kinetics"}
+    settings = {"TEST.ENABLE": False, "TEST.DATASET": "ssv2"}
     assert checks.problems(load_runnable(settings)) == []
 
 
@@ -290,6 +290,10 @@ def test_switched_off_is_never_refused():
         ),
         ({"MIXUP.ALPHA": 0.2}, "MIXUP.ALPHA = 0.2: is not read with MIXUP.ENABLE False"),
         ({"AUG.RE_PROB": 0.9}, "AUG.RE_PROB = 0.9: is not read with AUG.ENABLE False"),
+        (
+            {"DATA.TARGET_FPS": 25},
+            "DATA.TARGET_FPS = 25: is not read with TRAIN.DATASET ak",
+        ),
         (
             {"DATA_LOADER.REPEAT_THRESHOLD": 0.5},
             "DATA_LOADER.REPEAT_THRESHOLD = 0.5: is not read with DATA_LOADER.SAMPLER shuffle",

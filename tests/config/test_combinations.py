@@ -294,6 +294,11 @@ CONTRADICTIONS = [
         "AUG.ENABLE = True: and neither AUG.AA_TYPE nor AUG.COLOR_JITTER 0.0 nor AUG.RE_PROB 0.0 "
         "changes a clip; set one",
     ),
+    (
+        {"DATA.DECODING_DEVICE": "cuda"},
+        "DATA.DECODING_DEVICE = cuda: and DATA.DECODING_BACKEND torchvision: torchcodec alone "
+        "decodes on a GPU; take that, or cpu",
+    ),
     ({"AK.HEAD_MIN": 50}, "AK.HEAD_MIN = 50: expected more than AK.TAIL_MAX 100"),
 ]
 

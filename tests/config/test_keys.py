@@ -13,7 +13,6 @@ ROOT = Path(__file__).resolve().parents[2]
 # What is honoured without being read: the reason stands beside it.
 HONOURED_UNREAD = {
     "MODEL.SINGLE_PATHWAY_ARCH": "an architecture of neither list has one pathway too",
-    "DATA.DECODING_BACKEND": "one decoder serves whatever it says",
     # tests/models/test_losses.py holds that each is an argument, and that it arrives.
     **{
         name: "an argument of the loss of that name"
@@ -79,12 +78,10 @@ IDLE_KEYS = {
     "AUG.MAX_MASK_PATCHES_PER_BLOCK",
     "DATA.DECODING_SHORT_SIZE",
     "DATA.IN_VAL_CROP_RATIO",
-    "DATA.PATH_LABEL_SEPARATOR",
     "DATA.SSL_BLUR_SIGMA_MAX",
     "DATA.SSL_BLUR_SIGMA_MIN",
     "DATA.SSL_COLOR_BRI_CON_SAT",
     "DATA.SSL_COLOR_HUE",
-    "DATA.TARGET_FPS",
     "DATA.TRAIN_PCA_EIGVAL",
     "DATA.TRAIN_PCA_EIGVEC",
     "SOLVER.GAMMA",

@@ -21,7 +21,7 @@ MEMORY = {"gpu_mem", "RAM"}
 def cfg(tmp_path, monkeypatch):
     """Ten epochs of multi-label clips, a line every two iterations, and a clock of our own."""
     cfg = get_cfg()
-    cfg.OUTPUT_DIR = str(tmp_path)
+    cfg.OUTPUT_DIR, cfg.TRAIN.DATASET = str(tmp_path), "ak"
     cfg.SOLVER.MAX_EPOCH, cfg.LOG_PERIOD, cfg.DATA.MULTI_LABEL = 10, 2, True
     clock = iter(range(1000))
     monkeypatch.setattr(timing, "perf_counter", lambda: float(next(clock)))

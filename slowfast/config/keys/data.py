@@ -10,7 +10,9 @@ KEYS = {
         "classes.",
     ),
     "DATA.PATH_PREFIX": Key(
-        "", "Folder of the extracted frames; the paths of the lists start below it."
+        "",
+        "Folder of the extracted frames, or of Kinetics' videos; the paths of the lists start "
+        "below it.",
     ),
     # ---------------------------------------------------------------- which frames
     "DATA.NUM_FRAMES": Key(
@@ -47,7 +49,7 @@ KEYS = {
     "DATA.REVERSE_INPUT_CHANNEL": Key(
         False,
         "True: the network sees RGB; False: BGR, in which upstream reads JPEG frames. Weights "
-        "want the order they were trained with.",
+        "want the order they were trained with. On Kinetics it is RGB whatever this says.",
     ),
     "DATA.TRAIN_JITTER_SCALES": Key(
         [256, 320],
@@ -86,20 +88,22 @@ KEYS = {
     # ---------------------------------------------------------------- decoding
     "DATA.DECODING_BACKEND": Key(
         "torchvision",
-        "Video decoder that upstream would use. One decoder, PyAV, serves all of them here, and "
-        "its frames are the same.",
-        choices=("torchvision", "pyav", "decord"),
+        "Video decoder. torchcodec is that, where it is installed; PyAV serves for all others, "
+        "which upstream would use. Frames are the same with each.",
+        choices=("torchvision", "pyav", "decord", "torchcodec"),
+    ),
+    "DATA.PATH_LABEL_SEPARATOR": Key(
+        " ", "What parts path and label in Kinetics lists, of one line a video."
+    ),
+    "DATA.TARGET_FPS": Key(
+        30,
+        "Frames a second at which Kinetics videos are sampled, whatever their own rate: "
+        "SAMPLING_RATE counts these frames. 0: the video's own.",
+        low=0,
     ),
     **idle(
-        "ak and charades have lists parted by spaces, and take frames by number, at the video's "
-        "own rate and size",
+        "videos are decoded in their own size, and scaled once, to what the crop asks for",
         {
-            "DATA.PATH_LABEL_SEPARATOR": Key(
-                " ", "What parts path and label in Kinetics lists, of one line a video."
-            ),
-            "DATA.TARGET_FPS": Key(
-                30, "Frame rate that Kinetics videos are resampled to, frames a second."
-            ),
             "DATA.DECODING_SHORT_SIZE": Key(
                 256, "Short side, in pixels, that Kinetics videos are decoded to."
             ),

@@ -1,0 +1,111 @@
+"""Kinetics: lists of path and label, one class a video, frames at TARGET_FPS a second."""
+
+import numpy as np
+import pytest
+import torch
+
+from slowfast.ak.errors import UserError
+from slowfast.ak.pixels import InputTransform
+from slowfast.config.defaults import get_cfg
+from slowfast.datasets.build import build_dataset
+from slowfast.datasets.kinetics import Kinetics
+from slowfast.datasets.loader import construct_loader
+
+
+@pytest.fixture
+def kinetics(tiny_ak, tmp_path):
+    """The tiny set as Kinetics has it; gives the settings. Videos have 25 frames a second."""
+    for split, clips in {"train": "t0 t1 t2 t3", "val": "v0 v1", "test": "v0 v1 v3"}.items():
+        lines = [f"{name}.mp4 {i % 3}" for i, name in enumerate(clips.split())]
+        (tmp_path / f"{split}.csv").write_text("\n".join(lines))
+
+    return {
+        "DATA.PATH_TO_DATA_DIR": str(tmp_path),
+        "DATA.PATH_PREFIX": str(tiny_ak.video),
+        "DATA.MULTI_LABEL": False,
+        "DATA.TARGET_FPS": 25,
+        "TRAIN.DATASET": "kinetics",
+        "TEST.DATASET": "kinetics",
+        "MODEL.NUM_CLASSES": 3,
+        "MODEL.HEAD_ACT": "softmax",
+        "MODEL.LOSS_FUNC": "cross_entropy",
+    }
+
+
+@pytest.fixture
+def cfg(tiny_ak, kinetics):
+    cfg = get_cfg()
+    cfg.merge_from_list(tiny_ak.opts())
+    cfg.merge_from_list([item for pair in kinetics.items() for item in pair])
+    return cfg
+
+
+def test_each_split_has_its_list(cfg):
+    for split, count in {"train": 4, "val": 2, "test": 3}.items():
+        dataset = build_dataset("kinetics", cfg, split)
+        assert isinstance(dataset, Kinetics)
+        assert len(dataset) == count
+    assert dataset.clip_name(2) == "v3.mp4"
+    (views,), label, index, time, _ = dataset[(0, 2)]  # of one frame
+    assert (len(views), int(label), index, time.tolist()) == (6, 2, 2, [[0.0] * 4] * 2)
+
+
+def test_validation_is_random_as_upstreams(cfg):
+    dataset = Kinetics(cfg, "val")
+    times = {int(dataset[(epoch, 0)][3][0]) for epoch in range(20)}
+    assert len(times) > 5
+
+
+def test_frames_are_counted_at_the_target_rate(cfg):
+    """20 frames of 25 a second are 8 of 10 a second, among which every second one is taken."""
+    cfg.DATA.TARGET_FPS = 10
+    dataset = Kinetics(cfg, "test")
+    assert dataset.reader.num_frames(0) == 8
+    own = Kinetics(cfg, "test").reader.read(0, range(8))
+    cfg.DATA.TARGET_FPS = 0
+    every = Kinetics(cfg, "test").reader.read(0, [round(2.5 * k) for k in range(8)])
+    assert (own == every).all()
+
+
+def test_separator_and_absolute_paths(cfg, tiny_ak, tmp_path):
+    (tmp_path / "test.csv").write_text(f"{tiny_ak.video}/v0.mp4,1\nv1.mp4,2\n")
+    cfg.DATA.PATH_LABEL_SEPARATOR = ","
+    dataset = Kinetics(cfg, "test")
+    assert [int(dataset[(0, i)][1]) for i in (0, 1)] == [1, 2]
+
+
+def test_a_video_that_is_not_there_is_named_with_its_line(cfg, tmp_path):
+    (tmp_path / "test.csv").write_text("v0.mp4 1\nnone.mp4 2\n")
+    with pytest.raises(
+        UserError, match=r"test\.csv:2: clip none\.mp4: there is no file .*none\.mp4"
+    ):
+        Kinetics(cfg, "test")
+
+
+def test_networks_see_rgb_whatever_the_key_says(cfg):
+    assert not cfg.DATA.REVERSE_INPUT_CHANNEL
+    assert InputTransform.from_cfg(cfg).rgb
+    cfg.TRAIN.DATASET = cfg.TEST.DATASET = "ak"
+    assert not InputTransform.from_cfg(cfg).rgb
+
+
+def test_uniform_sampling_reaches_every_reader(cfg):
+    cfg.DATA.SAMPLING = "uniform"
+    assert Kinetics(cfg, "test")[(0, 0)][3].tolist() == [[1, 6, 11, 16], [3, 8, 13, 18]]
+    time = Kinetics(cfg, "train")[(0, 0)][3]
+    assert (np.diff(time) > 0).all()
+    assert torch.equal(time // 5, torch.arange(4.0))
+
+
+def test_workers_decode_as_this_process_does(cfg):
+    plain = [item[0][0].frames for item in construct_loader(cfg, "test")]
+    cfg.DATA_LOADER.NUM_WORKERS = 2
+    worked = [item[0][0].frames for item in construct_loader(cfg, "test")]
+    assert all(torch.equal(*pair) for pair in zip(plain, worked, strict=True))
+
+
+def test_workers_that_decode_on_a_gpu_are_not_forked(cfg):
+    cfg.DATA_LOADER.NUM_WORKERS = 1
+    assert construct_loader(cfg, "test").multiprocessing_context is None
+    cfg.DATA.DECODING_DEVICE = "cuda"
+    assert construct_loader(cfg, "test").multiprocessing_context.get_start_method() == "spawn"
