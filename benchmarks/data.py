@@ -13,10 +13,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the tree that this benchmark is of
 
-from benchmarks.data_parts import frame_list, images, videos
+from benchmarks.data_parts import frame_list, images, loader, videos
 
 # In the order of the table.
-PARTS = (frame_list, images, videos)
+PARTS = (frame_list, images, videos, loader)
 
 
 def main() -> int:

@@ -20,9 +20,9 @@ from slowfast.ak.decode_image import decode
 from slowfast.ak.errors import UserError
 from slowfast.ak.readers import JpegFrames, VideoFrames, open_reader
 from slowfast.ak.sampling import EvenWindows
-from slowfast.ak.views import UniformCrops
 from slowfast.ak.video_pyav import open_video
 from slowfast.ak.video_timeline import Timeline, read_timeline
+from slowfast.ak.views import UniformCrops
 
 HEADER = "original_vido_id video_id frame_id path labels\n"
 
