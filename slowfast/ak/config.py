@@ -118,6 +118,20 @@ KEYS: dict[str, AkKey] = {
     "LOSS.LOGIT_ADJUSTED_BCE.TAU": AkKey(
         1.0, "How much of a class's prior log-odds is added to its logits in training.", low=0
     ),
+    "DATA.MAX_BAD_FRACTION": AkKey(
+        0.01,
+        "Share of the training clips that may be missing or not decode: other clips take their "
+        "place in training, evaluations leave them out. With more of them the run stops. One clip "
+        "always may, unless this is 0. A test is never stopped by it: it names what it leaves out.",
+        low=0,
+        high=1,
+    ),
+    "DATA.READ_TIMEOUT": AkKey(
+        300.0,
+        "Seconds in which a clip has to be read; after them it counts as one that does not decode, "
+        "so that a file server that hangs does not hold a run for ever. 0: no limit.",
+        low=0,
+    ),
     "DATA_LOADER.SAMPLER": AkKey(
         "shuffle",
         "How often an epoch of training draws each clip. shuffle: once. class_balanced: as if a "

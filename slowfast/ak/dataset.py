@@ -4,10 +4,15 @@ Training, validation and test differ in sampler and transform alone. A test item
 its views, so that its frames are decoded and scaled once. All that is random about an item comes
 from a generator made from (seed, epoch, index): it is the same whatever worker makes it, and after
 a resume.
+
+A clip that cannot be read stops neither. In training another one takes its place; in validation and
+test it is read as far as it goes, or its item is black and to be left out. The item's meta tells.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -17,18 +22,24 @@ from torch.utils.data import Dataset
 
 from slowfast.ak.augment import Augmented
 from slowfast.ak.clip_list import ClipList, find_list
-from slowfast.ak.errors import UserError
+from slowfast.ak.errors import BadClip, UserError
+from slowfast.ak.flaws import Flaw, most_tolerated, to_meta
 from slowfast.ak.holdout import read_holdout
 from slowfast.ak.paths import beside, join
 from slowfast.ak.readers import Decoding, Reader, open_reader
 from slowfast.ak.samplers import Key
 from slowfast.ak.sampling import Sampler, even_sampler, random_sampler
+from slowfast.ak.time_limit import TimeIsUp, TimeLimit
 from slowfast.ak.transforms import CentreCrop, RandomCrop, SquareCrop
 from slowfast.ak.views import ClipViews, UniformCrops
 
 # The validation list serves as the test set, as in Charades and Animal Kingdom; not in Kinetics.
 LISTS = {"train": "train.csv", "val": "val.csv", "test": "val.csv"}
 
+# Clips that are tried, one in another's place, before a draw of training is given up.
+ATTEMPTS = 5
+
+Frames = Callable[[int, Sequence[int]], Iterable[np.ndarray]]
 Item = tuple[list[Tensor | ClipViews], Tensor, int, Tensor, dict[str, Any]]
 
 
@@ -38,12 +49,17 @@ class ClipDataset(Dataset):
     clip: uint8 (3, T, H, W) RGB, or `ClipViews` where the transform is `UniformCrops`. It becomes
         floats, and pathways, on the device (`slowfast.ak.pixels`).
     labels: (num_classes,) float32, 0 or 1; with `multi_label` False the class, an int64 scalar.
-    time: float32 numbers of the frames shown, (T,), or (windows, T) of a test clip. meta: empty.
+    time: float32 numbers of the frames shown, (T,), or (windows, T) of a test clip.
+    index: of the clip that is shown. meta: what could not be read (`slowfast.ak.flaws`).
 
     The key is (epoch, index), or (epoch, index, again) for a clip that came `again` times before in
     that epoch; with a plain index the epoch is drawn from torch's global generator.
     With `span_labels` a multi-label item has the labels of the frames between its first and last,
     else it has all of the clip's.
+    With `replace_bad` a clip that cannot be read has another in its place, never itself, which
+    (seed, epoch, index, again, attempt) decides; without it, what can be read of it is used, and
+    where that is nothing the item is black, its flaw `missing`. A clip that takes longer to read
+    than `read_timeout` seconds is one that cannot be; 0: it may take as long as it likes.
     """
 
     def __init__(
@@ -57,12 +73,15 @@ class ClipDataset(Dataset):
         multi_label: bool = True,
         span_labels: bool = False,
         seed: int = 0,
+        replace_bad: bool = False,
+        read_timeout: float = 0,
     ):
         self.clips, self.reader = clips, reader
         self.sampler, self.transform = sampler, transform
         self.num_classes, self.multi_label = num_classes, multi_label
         # The one class of a clip holds for all of it, though some frames may carry no label.
         self.span_labels, self.seed = span_labels and multi_label, seed
+        self.replace_bad, self._limit = replace_bad, TimeLimit(read_timeout)
         if not multi_label:
             self._check_single_labels()
 
@@ -90,15 +109,65 @@ class ClipDataset(Dataset):
         return self.clips.multi_hot(self.num_classes)
 
     def __getitem__(self, key: int | Key) -> Item:
-        """Raises UserError, with clip and path, where the clip cannot be decoded."""
+        """Raises BadClip, with clip and path, where neither a clip nor ATTEMPTS - 1 others in its
+        place can be read."""
         if not isinstance(key, tuple):
             key = (int(torch.randint(2**31, ())), key)
-        index = key[1]
-        rng = np.random.Generator(np.random.PCG64([self.seed, *key]))
-        windows = self.sampler.draw(rng, self.reader.num_frames(index))
+        rng = self._generator(*key)
+        if self.replace_bad:
+            return self._replacing(key, rng)
+        try:
+            return self._read(key[1], rng, self.reader.salvage)
+        except BadClip as error:
+            return self._make(key[1], rng, _black, 1, [Flaw("missing", key[1], str(error))])
+
+    def _generator(self, *key: int) -> np.random.Generator:
+        return np.random.Generator(np.random.PCG64([self.seed, *key]))
+
+    def _replacing(self, key: Key, rng: np.random.Generator) -> Item:
+        """The item of a key, or of a clip in its place."""
+        epoch, drawn, again = (*key, 0)[:3]
+        index, flaws = drawn, []
+        for attempt in range(1, min(ATTEMPTS, len(self)) + 1):
+            try:
+                return self._read(index, rng, self.reader.frames, flaws)
+            except BadClip as error:
+                flaws.append(Flaw("bad", index, str(error)))
+                rng = self._generator(epoch, drawn, again, attempt)
+                untried = set(range(len(self))).difference(flaw.clip for flaw in flaws)
+                index = int(rng.choice(sorted(untried))) if untried else drawn
+        others = f" Nor can {len(flaws) - 1} clips in its place." if len(flaws) > 1 else ""
+        raise BadClip(f"{flaws[0].reason}{others}")
+
+    def _read(
+        self, index: int, rng: np.random.Generator, frames: Frames, flaws: Sequence[Flaw] = ()
+    ) -> Item:
+        """The item of a clip, in the time there is for it; raises BadClip."""
+        try:
+            return self._limit.call(self._make, index, rng, frames, None, flaws)
+        except TimeIsUp:
+            # The call may come back to life beside later ones: it keeps the reader that it has.
+            self.reader = copy(self.reader)
+            raise BadClip(
+                f"{self.reader.place(index)}: clip {self.clip_name(index)} was not read within "
+                f"{self._limit.seconds:g} seconds (DATA.READ_TIMEOUT). See whether its disk or "
+                "file server answers."
+            ) from None
+
+    def _make(
+        self,
+        index: int,
+        rng: np.random.Generator,
+        frames: Frames,
+        length: int | None,
+        flaws: Sequence[Flaw],
+    ) -> Item:
+        """The item of a clip whose frames come from a function; length: their number, if known."""
+        windows = self.sampler.draw(rng, length or self.reader.num_frames(index))
         distinct, rows = np.unique(windows, return_inverse=True)
-        frames = self.reader.frames(index, distinct.tolist())
-        clip = self.transform(frames, rows.reshape(windows.shape), rng)
+        clip = self.transform(frames(index, distinct.tolist()), rows.reshape(windows.shape), rng)
+        if amiss := self.reader.amiss.pop(index, ""):
+            flaws = [*flaws, Flaw("incomplete", index, amiss)]
         time = torch.from_numpy(windows).float()
         span = (int(distinct[0]), int(distinct[-1])) if self.span_labels else ()
         return (
@@ -106,7 +175,7 @@ class ClipDataset(Dataset):
             self._labels(self.clips.labels(index, *span)),
             index,
             time if isinstance(clip, ClipViews) else time[0],
-            {},
+            to_meta(flaws),
         )
 
     def _labels(self, labels: list[int]) -> Tensor:
@@ -125,6 +194,10 @@ class ClipDataset(Dataset):
                     f"{len(labels)} labels; with DATA.MULTI_LABEL False each clip has one. Set it "
                     "True, or correct the list."
                 )
+
+
+def _black(clip: int, indices: Sequence[int]) -> Iterable[np.ndarray]:
+    return (np.zeros((8, 8, 4), np.uint8) for _ in indices)
 
 
 class Ak(ClipDataset):
@@ -179,7 +252,10 @@ def parts_from_cfg(
     video_folder: str | None = None,
     fps: float = 0,
 ) -> dict[str, Any]:
-    """Arguments of `ClipDataset` for split train, val or test; its files are known to be there.
+    """Arguments of `ClipDataset` for split train, val or test; missing files are warned of.
+
+    Raises UserError where more clips lack files than DATA.MAX_BAD_FRACTION tolerates; in a test,
+    where all do.
 
     frames: image, video or auto. random_validation: validate on random frames and a random crop, as
     upstream's Charades does. video_folder: where videos lie; None: where AK.VIDEO_PREFIX says.
@@ -206,15 +282,18 @@ def parts_from_cfg(
     else:
         sampler = even_sampler(*seen)
         transform = CentreCrop(data.TEST_CROP_SIZE, data.TRAIN_CROP_SIZE)
+    decoding = Decoding.from_cfg(cfg, fps)
+    reader = open_reader(clips, frames, data.PATH_PREFIX, video_folder, decoding)
+    reader.check(most_tolerated(len(clips), 1 if split == "test" else data.MAX_BAD_FRACTION))
     return {
         "clips": clips,
-        "reader": open_reader(
-            clips, frames, data.PATH_PREFIX, video_folder, Decoding.from_cfg(cfg, fps)
-        ),
+        "reader": reader,
         "sampler": sampler,
         "transform": transform,
         "num_classes": cfg.MODEL.NUM_CLASSES,
         "multi_label": data.MULTI_LABEL,
         "span_labels": split == "train",
         "seed": cfg.RNG_SEED,
+        "replace_bad": split == "train",
+        "read_timeout": data.READ_TIMEOUT,
     }

@@ -38,6 +38,12 @@ class JpegFrames(Reader):
             return join(self.folder, self.clips.frame_path(clip, frame))
         return f"{self._clip_folder(clip)}/{self._files(clip)[frame]}"
 
+    def place(self, clip: int) -> str:
+        """The folder of the clip's first frame."""
+        if not self.clips.tells_frames:
+            return self._clip_folder(clip)
+        return os.path.dirname(self.path(clip, 0))  # noqa: PTH120 -- it may be remote
+
     def missing(self, clip: int) -> tuple[int, str] | None:
         """The first or the last frame, whose file is not there, and the file; else None.
 
@@ -62,6 +68,29 @@ class JpegFrames(Reader):
             except (OSError, ValueError) as error:
                 raise self._unreadable(clip, path, reason(error)) from None
             yield image
+
+    def _stand_ins(self, clip: int, wanted: list[int], error: BadClip) -> Iterator[np.ndarray]:
+        """For each frame itself, or the nearest that decodes, of two the earlier."""
+        broken: set[int] = set()
+        replaced = 0
+        for frame in wanted:
+            by_distance = sorted(range(self.num_frames(clip)), key=lambda k: abs(k - frame))
+            for near in by_distance:
+                if near in broken:
+                    continue
+                try:
+                    image = next(self.frames(clip, [near]))
+                except BadClip:
+                    broken.add(near)
+                else:
+                    break
+            else:
+                raise error
+            replaced += near != frame
+            yield image
+        self.amiss[clip] = (
+            f"{error} Of the frames of this clip that are looked at, {replaced} do not decode."
+        )
 
     def _clip_folder(self, clip: int) -> str:
         return join(self.folder, self.clips.name(clip))

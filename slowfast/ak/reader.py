@@ -7,25 +7,35 @@ pixel in the libraries that do them, and take half the time that they take for t
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from slowfast.ak.clip_list import HOW_TO_GET_DATA, ClipList
-from slowfast.ak.errors import UserError
+from slowfast.ak.errors import BadClip, UserError
+
+logger = logging.getLogger(__name__)
 
 # Disks, and still more file servers, answer many questions at once; each thread only waits.
 CHECK_THREADS = 32
+_NAMED = 5
 
 
 class Reader(ABC):
-    """Gives frames of the clips of a list."""
+    """Gives frames of the clips of a list.
+
+    amiss: what was wrong with clips that gave all frames asked for nevertheless, in words. Whoever
+    reads takes it out, and tells it.
+    """
 
     def __init__(self, clips: ClipList):
         self.clips = clips
+        self.amiss: dict[int, str] = {}
 
     def num_frames(self, clip: int) -> int:
         """How many frames a clip has to choose from: as many as the list says.
@@ -42,6 +52,27 @@ class Reader(ABC):
         BadClip, with clip and path, where a frame does not decode.
         """
 
+    def salvage(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
+        """As `frames`; but for a frame that does not decode another of the clip stands in.
+
+        `amiss` tells of it, once all are read. Raises BadClip where no frame decodes.
+        """
+        wanted = list(indices)
+        try:
+            for frame in self.frames(clip, indices):
+                del wanted[0]
+                yield frame
+        except BadClip as error:
+            yield from self._stand_ins(clip, wanted, error)
+
+    def _stand_ins(self, clip: int, wanted: list[int], error: BadClip) -> Iterator[np.ndarray]:
+        """What `salvage` gives from the first frame on that does not decode, for which `error`."""
+        raise error
+
+    @abstractmethod
+    def place(self, clip: int) -> str:
+        """The file or the folder that a clip's frames should be in; nothing is looked at."""
+
     @abstractmethod
     def missing(self, clip: int) -> tuple[int, str | Path] | None:
         """The first frame of a clip whose file is not there, and the file; None where all seem
@@ -56,22 +87,36 @@ class Reader(ABC):
         rgb = [frame[..., :3].copy() for frame in self.frames(clip, distinct.tolist())]
         return np.stack(rgb)[place]
 
-    def check(self) -> None:
-        """Raise UserError, with the list's file and line, if the files of any clip are missing."""
+    @cached_property
+    def absent(self) -> list[tuple[int, int, Path]]:
+        """Clip, frame and file of all clips of which `missing` tells a file; looked for once."""
         parts = np.array_split(np.arange(len(self.clips)), CHECK_THREADS)
         with ThreadPoolExecutor(CHECK_THREADS) as pool:
             found = pool.map(lambda part: [(i, self.missing(i)) for i in part.tolist()], parts)
-            missing = [(clip, what) for part in found for clip, what in part if what]
-        if not missing:
+            return [(clip, *what) for part in found for clip, what in part if what]
+
+    def check(self, tolerated: int = 0) -> None:
+        """Raise UserError, with the list's file and line, if more clips than that lack files; warn
+        of fewer."""
+        if not self.absent:
             return
-        clip, (frame, path) = missing[0]
-        others = f" {len(missing)} clips lack files in all." if len(missing) > 1 else ""
-        raise UserError(
+        clip, frame, path = self.absent[0]
+        text = (
             f"{self.clips.path}:{self.clips.line(clip, frame)}: clip {self.clips.name(clip)}: "
-            f"there is no file {path}.{others}\nPut the data there, or correct DATA.PATH_PREFIX "
-            f"(images), AK.VIDEO_PREFIX (videos) or AK.FRAMES (which of the two).\n"
-            f"{HOW_TO_GET_DATA}"
+            f"there is no file {path}."
         )
+        lacking = len(self.absent)
+        if lacking > 1 or tolerated:
+            text += f" {lacking} of {len(self.clips)} clips lack files in all"
+            text += f"; DATA.MAX_BAD_FRACTION lets {tolerated} pass." if tolerated else "."
+        if lacking > tolerated:
+            raise UserError(
+                f"{text}\nPut the data there, or correct DATA.PATH_PREFIX (images), "
+                "AK.VIDEO_PREFIX (videos) or AK.FRAMES (which of the two).\n"
+                f"{HOW_TO_GET_DATA}"
+            )
+        names = ", ".join(self.clips.name(clip) for clip, *_ in self.absent[:_NAMED])
+        logger.warning("%s They are %s%s.", text, names, ", ..." if lacking > _NAMED else "")
 
 
 def reason(error: Exception) -> str:

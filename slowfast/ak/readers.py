@@ -22,20 +22,16 @@ def open_reader(
     video_folder: str,
     decoding: Decoding | None = None,
 ) -> Reader:
-    """The reader of a list's frames, once its files are known to be there.
+    """The reader of a list's frames, the same each time; `Reader.check` looks for its files.
 
     `frames` is image, video, or auto: images where the image folder is there and not empty, else
-    videos, which are decoded as `decoding` says. The reader of a list is checked once a process.
-    Raises UserError, as `Reader.check`.
+    videos, which are decoded as `decoding` says.
     """
     if frames == "auto":
         frames = "image" if not image_folder or _has_entries(image_folder) else "video"
     if frames == "image":
-        reader = JpegFrames(clips, image_folder)
-    else:
-        reader = VideoFrames(clips, video_folder, decoding)
-    reader.check()
-    return reader
+        return JpegFrames(clips, image_folder)
+    return VideoFrames(clips, video_folder, decoding)
 
 
 def _has_entries(folder: str) -> bool:

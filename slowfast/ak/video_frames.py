@@ -8,7 +8,6 @@ frames that no other refers to: then no gap in the stamps could be told from a b
 
 from __future__ import annotations
 
-import logging
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -26,8 +25,6 @@ from slowfast.ak.errors import BadClip
 from slowfast.ak.reader import Reader, reason
 from slowfast.ak.video_pyav import Frames
 from slowfast.ak.video_timeline import Timeline, read_timeline
-
-logger = logging.getLogger(__name__)
 
 VIDEO_EXTENSIONS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 # What a clip's name may lack of its file's: nothing, where it names the file itself.
@@ -60,7 +57,7 @@ class VideoFrames(Reader):
     VIDEO_EXTENSIONS, below a folder.
 
     One thread decodes: workers run beside each other already. A video that ends before the list
-    says repeats its last frame, and is warned about once. Raises UserError where torchcodec is
+    says repeats its last frame, and `amiss` tells of it. Raises UserError where torchcodec is
     asked for and cannot be had.
     """
 
@@ -76,7 +73,6 @@ class VideoFrames(Reader):
             self._look_through_folder()
         self._timelines: OrderedDict[int, Timeline | None] = OrderedDict()
         self._counts: dict[int, int] = {}
-        self._warned: set[int] = set()
 
     def _look_through_folder(self) -> None:
         """Find the files that lie in the folder itself by one look at it."""
@@ -103,6 +99,10 @@ class VideoFrames(Reader):
             return name + _ENDINGS[self._ending[clip]]
         return name if name.endswith(VIDEO_EXTENSIONS) else f"{name}.mp4"
 
+    def place(self, clip: int) -> str:
+        """The clip's video."""
+        return self.path(clip)
+
     def missing(self, clip: int) -> tuple[int, Path | str] | None:
         """The first frame and the video that should be there; None where it is."""
         path = self.path(clip)
@@ -121,13 +121,42 @@ class VideoFrames(Reader):
 
     def frames(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
         """Decodes by time stamps, and by counting from the first frame where these fail."""
+        yield from self._at_rate(clip, indices, self._decode)
+
+    def _stand_ins(self, clip: int, wanted: list[int], error: BadClip) -> Iterator[np.ndarray]:
+        """What decodes from the video's start up to the fault; beyond it the last frame again."""
+        yield from self._at_rate(clip, wanted, partial(self._decode_to_fault, error))
+
+    def _at_rate(
+        self,
+        clip: int,
+        indices: Sequence[int],
+        decode: Callable[[int, list[int]], Iterator[np.ndarray]],
+    ) -> Iterator[np.ndarray]:
+        """What a function decodes of a clip, each frame as often as the rate has it."""
         step = self._step(clip)
         wanted = [round(index * step) for index in indices]
-        decoded, last, pixels = self._decode(clip, sorted(set(wanted))), -1, None
+        decoded, last, pixels = decode(clip, sorted(set(wanted))), -1, None
         for frame in wanted:
             if frame != last:
                 last, pixels = frame, next(decoded)
             yield pixels
+
+    def _decode_to_fault(
+        self, error: BadClip, clip: int, indices: list[int]
+    ) -> Iterator[np.ndarray]:
+        frame = -1
+        try:
+            path = paths.local_path(self.path(clip))
+            found = video_pyav.by_count(path, indices, stop_at_fault=True)
+            for index, (frame, pixels) in zip(indices, found, strict=False):
+                if frame < index:
+                    self._note_end(clip, frame + 1, f"{error} ")
+                yield pixels
+        except (OSError, av.FFmpegError):
+            raise error from None
+        if frame < 0:
+            raise error
 
     def _decode(self, clip: int, indices: list[int]) -> Iterator[np.ndarray]:
         pending = list(indices)
@@ -135,7 +164,7 @@ class VideoFrames(Reader):
             for decode in self._ways(clip, path):
                 for frame, pixels in decode(list(pending)):
                     if frame < pending.pop(0):
-                        self._warn_of_end(clip, frame + 1)
+                        self._note_end(clip, frame + 1)
                     yield pixels
                 if not pending:
                     return
@@ -184,16 +213,13 @@ class VideoFrames(Reader):
             timeline = self._timeline(clip)
         return timeline.fps / self.decoding.fps if timeline and timeline.fps else 1.0
 
-    def _warn_of_end(self, clip: int, decodable: int) -> None:
-        if clip not in self._warned:
-            self._warned.add(clip)
-            logger.warning(
-                "%s: has %d frames that decode, %s %d; its last frame is repeated.",
-                self.path(clip),
-                decodable,
-                "its packets say" if self.clips.num_frames(clip) is None else "the list says",
-                self.clips.num_frames(clip) or self._count(clip),
-            )
+    def _note_end(self, clip: int, decodable: int, fault: str = "") -> None:
+        listed = self.clips.num_frames(clip)
+        told = "its packets say" if listed is None else "the list says"
+        self.amiss[clip] = (
+            f"{fault}{self.path(clip)}: has {decodable} frames that decode, {told} "
+            f"{listed or self._count(clip)}; its last frame is repeated."
+        )
 
     @contextmanager
     def _file(self, clip: int) -> Iterator[str]:

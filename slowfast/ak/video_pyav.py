@@ -27,10 +27,12 @@ WORTH_A_SEEK = 12
 @contextmanager
 def open_video(path: str) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     """The file and its first video stream. Raises OSError or av.FFmpegError."""
-    with av.open(path) as container:
+    with av.open(path, metadata_errors="replace") as container:
         if not container.streams.video:
             raise OSError("it has no video stream")
         stream = container.streams.video[0]
+        if stream.codec_context is None:
+            raise OSError("nothing here decodes its video stream")
         stream.codec_context.thread_count = 1
         yield container, stream
 
@@ -70,18 +72,29 @@ def by_time(
         yield index, to_rgbx(picture)
 
 
-def by_count(path: str, indices: Sequence[int]) -> Frames:
-    """As `by_time`, decoding from the start and counting: stamps are not looked at."""
+def by_count(path: str, indices: Sequence[int], stop_at_fault: bool = False) -> Frames:
+    """As `by_time`, decoding from the start and counting: stamps are not looked at.
+
+    With `stop_at_fault` a video ends where it does not decode.
+    """
     to_rgbx, pending = _Converter(), deque(indices)
     frame, picture = -1, None
     with open_video(path) as (container, stream):
-        for frame, picture in enumerate(container.decode(stream)):
+        pictures = container.decode(stream)
+        for frame, picture in enumerate(_until_fault(pictures) if stop_at_fault else pictures):
             if frame == pending[0]:
                 yield pending.popleft(), to_rgbx(picture)
             if not pending:
                 return
     if picture is not None:
         yield from ((frame, to_rgbx(picture)) for _ in pending)
+
+
+def _until_fault(pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    try:
+        yield from pictures
+    except av.FFmpegError:
+        return
 
 
 def every_frame(path: str) -> Iterator[np.ndarray]:

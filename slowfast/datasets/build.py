@@ -20,7 +20,9 @@ An item is `([clip], labels, index, time, meta)`:
     labels   float32 (classes,), 0 or 1; the class, a whole number, where DATA.MULTI_LABEL is False
     index    the clip's index, an int
     time     numbers of the frames shown, a tensor
-    meta     a dict, mostly empty
+    meta     a dict, mostly empty. What `slowfast.ak.flaws.to_meta` makes tells that a clip could
+             not be read: such a training clip may be replaced, in validation and test it is left
+             out. A BadClip, or any other error, that an item raises stops the run
 
 An item is best made from (seed, epoch, index) alone, so that neither the number of workers nor a
 resume changes it. `slowfast.ak.dataset.ClipDataset` keeps to all this, given clips and a reader.

@@ -28,6 +28,7 @@ from slowfast.ak.dataset import has_list, read_clips
 from slowfast.ak.errors import UserError
 from slowfast.ak.samplers import EpochSampler, describe_repeats, expected_repeats
 from slowfast.datasets.build import build_dataset, check_data_set
+from slowfast.datasets.ledger import Ledger
 from slowfast.utils import logging
 from slowfast.utils.cores import available_cores, reading_workers
 
@@ -38,13 +39,23 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 class ClipLoader(DataLoader):
-    """A DataLoader whose workers' foreseeable errors come through as their text alone."""
+    """A DataLoader whose workers' foreseeable errors come through as their text alone.
+
+    ledger: of what batches have told of clips that could not be read, since its iteration began.
+    """
+
+    def __init__(self, dataset: Dataset, **settings: Any) -> None:
+        super().__init__(dataset, **settings)
+        self.ledger = Ledger(dataset.clip_name)
 
     def __iter__(self) -> Iterator[Any]:
         try:
             with _interrupts_held_back():
                 batches = super().__iter__()
-            yield from batches
+            self.ledger.begin()
+            for batch in batches:
+                self.ledger.enter(batch[-1])
+                yield batch
         except UserError as error:
             # A worker's error arrives with its traceback in its text, the message at the end. The
             # frames it came through refer to it and to the workers: without letting go of them

@@ -19,7 +19,7 @@ from slowfast.utils.best import Best
 
 logger = logging.get_logger(__name__)
 
-_NAMED = 15  # classes without a test clip
+_NAMED = 15  # classes without a test clip, clips that could not be read
 _WIDTH = 100
 _MORE = {
     "f1_macro": "F1 macro, threshold 0.5",
@@ -44,6 +44,7 @@ def report(cfg: CfgNode, outcomes: list[Outcome]) -> None:
     else:
         rows = [(o.views, [o.stats["top1_acc"], o.stats["top5_acc"]]) for o in outcomes]
         lines += _rows(["top-1 %", "top-5 %"], rows)
+    lines += _unread(first)
     lines += ["", "Written:"]
     lines += [f"  {name:<12}{path}" for name, path in _paths(cfg, outcomes)]
     logger.info("\n".join(lines))
@@ -70,11 +71,7 @@ def _many_labels(cfg: CfgNode, outcomes: list[Outcome]) -> list[str]:
     if first.classes:
         lines.append(f"Segments: {first.classes.source}; {_support(first.per_class)}.")
     if missing := [row.name for row in first.per_class if not row.test_count]:
-        more = ", ..." if len(missing) > _NAMED else ""
-        lines.append(
-            f"Classes without a test clip, which are in no mean ({len(missing)}): "
-            f"{', '.join(missing[:_NAMED])}{more}."
-        )
+        lines.append(f"Classes without a test clip, which are in no mean {_named(missing)}")
     lines = [wrapped for line in lines for wrapped in _wrap(line)]
     if cfg.TEST.MORE_METRICS:
         rows = [(name, [o.stats[key] for o in outcomes]) for key, name in _MORE.items()]
@@ -82,6 +79,25 @@ def _many_labels(cfg: CfgNode, outcomes: list[Outcome]) -> list[str]:
         lines += ["", *_rows(heads, rows, title="More, in %")]
         lines.append("* found on these very clips, and so optimistic")
     return lines
+
+
+def _unread(outcome: Outcome) -> list[str]:
+    """Which clips the figures are not of, or not wholly."""
+    lines = []
+    if outcome.missing:
+        lines.append(
+            "Clips that could not be read, and are in no figure and no file "
+            f"{_named(list(outcome.missing))}"
+        )
+    if outcome.incomplete:
+        lines.append(f"Clips scored from a part of their frames {_named(list(outcome.incomplete))}")
+    return [wrapped for line in lines for wrapped in _wrap(line)]
+
+
+def _named(names: list[str]) -> str:
+    """Their number and the first of them: "(3): a, b, c."."""
+    more = ", ..." if len(names) > _NAMED else ""
+    return f"({len(names)}): {', '.join(names[:_NAMED])}{more}."
 
 
 def _support(per_class: list[ClassResult]) -> str:

@@ -1,13 +1,19 @@
-"""Evaluation during training: one deterministic view of every validation clip, every clip once."""
+"""Evaluation during training: one deterministic view of every validation clip, every clip once.
+
+Notable: a clip that cannot be read comes as a black one, so that batches keep their shape; it is
+scored with the others, and its scores are thrown away.
+"""
+
+from collections.abc import Collection
 
 import torch
 from fvcore.common.config import CfgNode
 from torch import nn
-from torch.utils.data import DataLoader
 
 from slowfast.ak.classes import ClassTable
+from slowfast.ak.errors import UserError
 from slowfast.ak.pixels import InputTransform
-from slowfast.datasets.loader import shuffle_dataset
+from slowfast.datasets.loader import ClipLoader, shuffle_dataset
 from slowfast.engine.device_queue import DeviceQueue
 from slowfast.engine.progress import progress_bar
 from slowfast.engine.runtime import autocast, get_device
@@ -20,7 +26,7 @@ from slowfast.utils.weights import unwrap
 def evaluate(
     cfg: CfgNode,
     epoch: int,
-    loader: DataLoader,
+    loader: ClipLoader,
     model: nn.Module,
     to_input: InputTransform,
     meter: ValMeter,
@@ -46,7 +52,9 @@ def evaluate(
         bar.update()
         meter.iter_tic()
     bar.close()
-    scores, targets = gather_clips(scores, targets, indices)
+    loader.ledger.share()
+    scores, targets, _ = gather_clips(scores, targets, indices, loader.ledger.clips("missing"))
+    meter.counts = loader.ledger.counts("missing", "incomplete")
     meter.update_predictions(scores, targets)
     figures = meter.log_epoch_stats(epoch, segments=classes.segments if classes else None)
     meter.reset()
@@ -54,19 +62,32 @@ def evaluate(
 
 
 def gather_clips(
-    scores: list[torch.Tensor], targets: list[torch.Tensor], indices: list[torch.Tensor]
-) -> tuple[torch.Tensor, torch.Tensor]:
+    scores: list[torch.Tensor],
+    targets: list[torch.Tensor],
+    indices: list[torch.Tensor],
+    missing: Collection[int] = (),
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Joins batches of all processes, in the order of the clips, each clip once.
 
     Args:
         scores: (N, C) a batch; targets: (N, C) or (N,); indices: (N,).
+        missing: clips to leave out.
 
     Returns:
-        CPU tensors of all clips' scores and targets.
+        CPU tensors of all clips' scores and targets, and of their indices.
+
+    Raises:
+        UserError: no clip is left.
     """
     own = [torch.cat(part).cpu() if part else None for part in (scores, targets, indices)]
     shards = [shard for shard in distributed.all_gather_unaligned(own) if shard[2] is not None]
     scores, targets, indices = (torch.cat(parts) for parts in zip(*shards, strict=True))
     clips, where = indices.unique(return_inverse=True)
     first = torch.empty_like(clips).scatter_(0, where.flip(0), torch.arange(len(where)).flip(0))
-    return scores[first], targets[first]
+    read = ~torch.isin(clips, torch.tensor(sorted(missing), dtype=clips.dtype))
+    if not read.any():
+        raise UserError(
+            f"none of the {len(clips)} clips could be read; the log has the reasons. Mend the data "
+            "and start the same command again: training goes on from the last checkpoint."
+        )
+    return scores[first][read], targets[first][read], clips[read]

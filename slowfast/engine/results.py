@@ -4,6 +4,10 @@ Below OUTPUT_DIR, where TEST.SAVE_RESULTS_PATH says: upstream's pickle of [predi
 CSV with a row a clip, and a JSON with the figures and how they came about. In OUTPUT_DIR itself,
 with many labels, a table with a row a class. With several numbers of views each has its own files.
 
+A clip that could not be read has no row anywhere; the JSON names it with the reason, in
+``missing_clips``, and those that were scored from a part of their frames in ``incomplete_clips``,
+where ``json_stats`` has their numbers.
+
 Notable: scores are saved before anything is made of them, so that no later failure costs them. A
 file that cannot be written is told at once and is an error in the end, after the closing table.
 """
@@ -34,18 +38,23 @@ _NAMED = 5
 
 @dataclass
 class Outcome:
-    """One test: ``scores`` (N, C) and ``targets`` (N, C) or (N,) in the order of the list.
+    """One test: ``scores`` (N, C) and ``targets`` (N, C) or (N,) in the order of the list, of the
+    clips with these ``numbers`` (N,) in the data set ``clips``.
 
-    stats: the figures, once they are measured. files: what was written, by what it is; unwritten:
-    what could not be, in words.
+    missing, incomplete: by name, clips that could not be read, and such as have been read in part,
+    with the reasons. stats: the figures, once they are measured. files: what was written, by what
+    it is; unwritten: what could not be, in words.
     """
 
     views: str
     scores: torch.Tensor
     targets: torch.Tensor
+    numbers: torch.Tensor
     clips: object
     classes: ClassTable | None
     weights: LoadedWeights
+    missing: dict[str, str] = field(default_factory=dict)
+    incomplete: dict[str, str] = field(default_factory=dict)
     stats: dict = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
     unwritten: list[str] = field(default_factory=list)
@@ -58,12 +67,17 @@ class Outcome:
         scores, targets = self.scores.numpy(), self.targets.numpy()
         return class_results(average_precision(scores, targets), targets.sum(axis=0), self.classes)
 
+    @cached_property
+    def names(self) -> list[str]:
+        """Of the clips, a row of the scores each."""
+        return [self.clips.clip_name(number) for number in self.numbers.tolist()]
+
     def check_scores(self) -> None:
         """Raises UserError, with the clips, where scores are nan."""
         bad = self.scores.isnan().any(dim=1).nonzero().flatten().tolist()
         if not bad:
             return
-        names = ", ".join(self.clips.clip_name(index) for index in bad[:_NAMED])
+        names = ", ".join(self.names[row] for row in bad[:_NAMED])
         saved = f" They are saved in {self.files['scores']}." if "scores" in self.files else ""
         raise UserError(
             f"{len(bad)} of {len(self.scores)} clips have scores that are nan: {names}"
@@ -160,13 +174,12 @@ def _write_csv(path: Path, outcome: Outcome) -> None:
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(["clip", "labels", *names])
-        for index, (scores, target) in enumerate(
-            zip(outcome.scores.tolist(), outcome.targets, strict=True)
-        ):
+        rows = zip(outcome.names, outcome.scores.tolist(), outcome.targets, strict=True)
+        for name, scores, target in rows:
             labels = target.nonzero().flatten().tolist() if target.ndim else [int(target)]
             writer.writerow(
                 [
-                    outcome.clips.clip_name(index),
+                    name,
                     " ".join(map(str, labels)),
                     *(f"{score:.6g}" for score in scores),
                 ]
@@ -180,6 +193,8 @@ def _write_summary(path: Path, cfg: CfgNode, outcome: Outcome) -> None:
         "views": outcome.views,
         "ensemble": cfg.DATA.ENSEMBLE_METHOD,
         "clips": len(outcome.scores),
+        "missing_clips": outcome.missing,
+        "incomplete_clips": outcome.incomplete,
         "checkpoint": outcome.weights.path,
         "initialisation": outcome.weights.initialisation,
         "segments": outcome.classes.source if outcome.classes else None,

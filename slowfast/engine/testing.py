@@ -5,15 +5,15 @@ and pass the network in batches of TEST.BATCH_SIZE that may span clips.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from fvcore.common.config import CfgNode
 from torch import nn
-from torch.utils.data import DataLoader
 
 from slowfast.ak.classes import ClassTable
 from slowfast.ak.pixels import InputTransform
-from slowfast.datasets.loader import construct_loader, read_class_table
+from slowfast.datasets.loader import ClipLoader, construct_loader, read_class_table
 from slowfast.engine.closing import report
 from slowfast.engine.evaluate import gather_clips
 from slowfast.engine.figures import intervals, more_figures
@@ -65,14 +65,26 @@ def test(cfg: CfgNode) -> None:
     outcomes = []
     for run, loader in zip(runs, loaders, strict=True):
         views = f"{run.TEST.NUM_ENSEMBLE_VIEWS} x {run.TEST.NUM_SPATIAL_CROPS} views"
-        scores, targets = score_clips(run, loader, model, to_input, views)
+        scored = score_clips(run, loader, model, to_input, views)
         if not distributed.is_master_proc():
             continue
-        told = {"initialisation": loaded.initialisation, **(best.stats() if best else {})}
-        outcome = Outcome(views, scores, targets, loader.dataset, classes, loaded)
+        told = {
+            "initialisation": loaded.initialisation,
+            **(best.stats() if best else {}),
+            **loader.ledger.counts("missing", "incomplete"),
+        }
+        outcome = Outcome(
+            views,
+            *scored,
+            loader.dataset,
+            classes,
+            loaded,
+            missing=loader.ledger.names("missing"),
+            incomplete=loader.ledger.names("incomplete"),
+        )
         save_scores(run, outcome, several=len(runs) > 1)
         outcome.check_scores()
-        outcome.stats = measure(run, scores, targets, classes, told)
+        outcome.stats = measure(run, *scored[:2], classes, told)
         save_figures(run, outcome, several=len(runs) > 1)
         outcomes.append(outcome)
     if distributed.is_master_proc():
@@ -122,14 +134,22 @@ def with_views(cfg: CfgNode, count: int) -> CfgNode:
     return run
 
 
+class Scored(NamedTuple):
+    """scores (N, C) and targets (N, C) or (N,) on the CPU, and the clips (N,) that they are of, in
+    the order of the list."""
+
+    scores: torch.Tensor
+    targets: torch.Tensor
+    numbers: torch.Tensor
+
+
 @torch.no_grad()
 def score_clips(
-    cfg: CfgNode, loader: DataLoader, model: nn.Module, to_input: InputTransform, label: str
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ensembled scores of all clips, of all processes.
+    cfg: CfgNode, loader: ClipLoader, model: nn.Module, to_input: InputTransform, label: str
+) -> Scored:
+    """Ensembled scores of all clips that could be read, of all processes.
 
-    Returns:
-        scores (N, C) and targets (N, C) or (N,) on the CPU, in the order of the list.
+    What could not be read stands in the loader's ledger, shared.
     """
     device = get_device(cfg)
     network = unwrap(model).eval()
@@ -154,7 +174,8 @@ def score_clips(
             unfinished = [rows[end:]]
             bar.update()
     bar.close()
-    return gather_clips(scores, targets, indices)
+    loader.ledger.share()
+    return Scored(*gather_clips(scores, targets, indices, loader.ledger.clips("missing")))
 
 
 def view_batches(clips: Iterator, size: int) -> Iterator[tuple[torch.Tensor, list[int]]]:

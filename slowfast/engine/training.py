@@ -11,15 +11,15 @@ from datetime import timedelta
 import torch
 from fvcore.common.config import CfgNode
 from torch import nn
-from torch.utils.data import DataLoader
 
+from slowfast.ak.flaws import most_tolerated
 from slowfast.ak.holdout import fingerprint
 from slowfast.ak.losses import check_targets
 from slowfast.ak.mixup import BatchMixer
 from slowfast.ak.pixels import InputTransform
 from slowfast.config import checks
 from slowfast.config.saved import save_config
-from slowfast.datasets.loader import construct_loader, read_class_table, shuffle_dataset
+from slowfast.datasets.loader import ClipLoader, construct_loader, read_class_table, shuffle_dataset
 from slowfast.engine.bottleneck import bottleneck
 from slowfast.engine.device_queue import DeviceQueue
 from slowfast.engine.evaluate import evaluate
@@ -140,7 +140,7 @@ def train(cfg: CfgNode) -> None:
 def train_epoch(
     cfg: CfgNode,
     epoch: int,
-    loader: DataLoader,
+    loader: ClipLoader,
     model: nn.Module,
     loss_function: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -156,22 +156,29 @@ def train_epoch(
     Raises:
         DivergedError: when the loss is no longer finite. All losses of the epoch have been read
             when this returns.
+        TooManyBadClips: when more clips than DATA.MAX_BAD_FRACTION tolerates cannot be read.
     """
     device = get_device(cfg)
     model.train()
     shuffle_dataset(loader, epoch)
     mix = BatchMixer.from_cfg(cfg)
     label = f"epoch {epoch + 1}/{cfg.SOLVER.MAX_EPOCH}"
+    tolerated = most_tolerated(len(loader.dataset), cfg.DATA.MAX_BAD_FRACTION)
     pending = PendingSteps(loader.dataset.clip_name, label, scaler.is_enabled())
     queue = DeviceQueue(device)
     bar = progress_bar(len(loader), label)
 
     def report(steps: list[tuple[Step, list[float]]]) -> None:
+        if not steps:
+            return
+        loader.ledger.share()
+        meter.counts = loader.ledger.counts("bad")
         for step, (loss, grad_norm, *errors) in steps:
             meter.update_stats(*(errors or (None, None)), loss, step.lr, grad_norm, len(step.clips))
             meter.log_iter_stats(epoch, step.iteration)
             left = meter.time_left(epoch, step.iteration)
             bar.set_postfix_str(f"loss {loss:.4f}, lr {step.lr:.2g}, run {left} left", False)
+        loader.ledger.stop_above(tolerated, label)
 
     meter.iter_tic()
     for iteration, ((clips,), labels, index, _, _) in enumerate(loader):

@@ -55,6 +55,9 @@ class _EpochMeter(Timed):
     Args:
         iterations: of an epoch.
         cfg: LOG_PERIOD, SOLVER.MAX_EPOCH, DATA.MULTI_LABEL and OUTPUT_DIR are read.
+
+    Attributes:
+        counts: what else lines shall tell, such as how many clips could not be read; until `reset`.
     """
 
     def __init__(self, iterations: int, cfg: CfgNode) -> None:
@@ -68,12 +71,13 @@ class _EpochMeter(Timed):
 
     def reset(self) -> None:
         """Forgets the epoch."""
+        self.counts: dict[str, int] = {}
         self._start_series()
 
     def _log(self, kind: str, cur_epoch: int, **figures: object) -> dict:
         """Writes and returns a line of its kind, with the epoch (0-based) and the memory."""
         epoch = f"{cur_epoch + 1}/{self._max_epoch}"
-        stats = {"_type": kind, "epoch": epoch, **figures, **_memory()}
+        stats = {"_type": kind, "epoch": epoch, **figures, **self.counts, **_memory()}
         logging.log_json_stats(stats, self._output_dir)
         return stats
 

@@ -9,6 +9,7 @@ import torch
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.dataset import Ak
 from slowfast.ak.errors import UserError
+from slowfast.ak.flaws import from_meta
 from slowfast.ak.views import ClipViews
 from slowfast.config.defaults import get_cfg
 
@@ -44,7 +45,7 @@ def test_items_of_every_clip(cfg, frames, split):
         assert index == i
         assert time.shape == (4,)
         assert 0 <= time.min() <= time.max() < dataset.clips.num_frames(i)
-        assert meta == {}
+        assert from_meta(meta) == []
         assert labels.nonzero().flatten().tolist() == dataset.clips.labels(i)
 
 
@@ -201,6 +202,7 @@ def test_bad_data_is_found_before_any_item_is_asked_for(cfg, tmp_path, tiny_ak):
     shutil.copytree(tiny_ak.image, tmp_path / "image")
     shutil.rmtree(tmp_path / "image/v1")
     cfg.DATA.PATH_PREFIX = str(tmp_path / "image")
+    cfg.DATA.MAX_BAD_FRACTION = 0
     Ak(cfg, "train")
     with pytest.raises(UserError, match=r"val.csv:22: clip v1: there is no file .*v1_000001.jpg"):
         Ak(cfg, "val")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import logging
 import shutil
 import tracemalloc
 from fractions import Fraction
@@ -178,20 +177,19 @@ def test_stamps_that_do_not_hold_are_found_out(tmp_path, list_of, video_tools, m
         assert all((one == expected[k]).all() for k, one in zip([1, 8, 20], got, strict=True))
 
 
-def test_a_video_shorter_than_listed_repeats_its_last_frame(tmp_path, list_of, video_tools, caplog):
+def test_a_video_shorter_than_listed_repeats_its_last_frame(tmp_path, list_of, video_tools):
     for file in ("a.mp4", "a.avi"):
         encode(tmp_path / file, video_tools.moving_square(9, 64, 48, seed=1), "mpeg4", bf="2")
         expected = decode_all(tmp_path / file)
         reader = VideoFrames(list_of(12), tmp_path)
-        caplog.clear()
-        with caplog.at_level(logging.WARNING):
-            for indices in ([7, 8, 9, 11], [10], [0, 11]):
-                got = reader.read(0, indices)
-                assert all(
-                    (one == expected[min(k, 8)]).all() for k, one in zip(indices, got, strict=True)
-                )
-        assert len(caplog.records) == 1
-        assert "9 frames" in caplog.text
+        for indices in ([7, 8, 9, 11], [10], [0, 11]):
+            got = reader.read(0, indices)
+            assert all(
+                (one == expected[min(k, 8)]).all() for k, one in zip(indices, got, strict=True)
+            )
+            assert f"{file}: has 9 frames that decode, the list says 12" in reader.amiss.pop(0)
+        reader.read(0, [8])
+        assert not reader.amiss
         (tmp_path / file).unlink()
 
 
@@ -216,7 +214,7 @@ def test_missing_files_are_named_with_the_line_and_the_remedy(tiny_ak, tmp_path)
     for folder in ("image", "video"):
         shutil.copytree(tiny_ak.root / folder, tmp_path / folder)
     clips = ClipList.read(tiny_ak.annot / "train.csv")
-    open_reader(clips, "image", str(tmp_path / "image"), str(tmp_path / "video"))
+    open_reader(clips, "image", str(tmp_path / "image"), str(tmp_path / "video")).check()
 
     (tmp_path / "image/t2/t2_000017.jpg").unlink()
     shutil.rmtree(tmp_path / "image/t6")
@@ -226,13 +224,26 @@ def test_missing_files_are_named_with_the_line_and_the_remedy(tiny_ak, tmp_path)
     line = clips.line(2, 16)
     assert f"train.csv:{line}: clip t2" in text
     assert str(tmp_path / "image/t2/t2_000017.jpg") in text
-    assert "2 clips lack files" in text
+    assert "2 of 8 clips lack files" in text
     assert "AK.FRAMES" in text
     assert "make demo" in text
 
     (tmp_path / "video/t3.mp4").unlink()
     with pytest.raises(UserError, match=r"clip t3: there is no file .*video/t3\.mp4"):
-        open_reader(clips, "video", "", str(tmp_path / "video"))
+        open_reader(clips, "video", "", str(tmp_path / "video")).check()
+
+
+def test_a_few_clips_without_files_are_warned_of(tiny_ak, tmp_path, caplog):
+    shutil.copytree(tiny_ak.image, tmp_path / "image")
+    for clip in ("t2", "t6"):
+        shutil.rmtree(tmp_path / "image" / clip)
+    reader = JpegFrames(ClipList.read(tiny_ak.annot / "train.csv"), tmp_path / "image")
+    reader.check(tolerated=2)
+    (record,) = caplog.records
+    for words in ("train.csv:46: clip t2: there is no file", "2 of 8 clips", "t2, t6", "2 pass"):
+        assert words in record.getMessage()
+    with pytest.raises(UserError, match=r"2 of 8 clips lack files in all; .* lets 1 pass"):
+        reader.check(tolerated=1)
 
 
 def test_auto_takes_images_where_there_are_any(tiny_ak, tmp_path):

@@ -210,7 +210,7 @@ def test_a_display_matrix_turns_the_frames(tmp_path, pairs, video_tools, decodin
         assert (got == np.rot90(upright, turns)).all()
 
 
-def test_a_video_of_another_length_than_listed(tmp_path, video_tools, decoding, caplog):
+def test_a_video_of_another_length_than_listed(tmp_path, video_tools, decoding):
     encode(tmp_path / "a.mp4", noisy(9, 64, 48), g="4")
     expected = decode_all(tmp_path / "a.mp4")
     for count in (5, 12):
@@ -219,12 +219,11 @@ def test_a_video_of_another_length_than_listed(tmp_path, video_tools, decoding, 
         path.write_text("original_vido_id video_id frame_id path labels\n" + "".join(lines))
         reader = VideoFrames(ClipList.read(path), tmp_path, decoding)
         assert reader.num_frames(0) == count
-        caplog.clear()
         for _ in range(2):
             got = reader.read(0, range(count))
             assert (got == expected[np.minimum(range(count), 8)]).all()
-        assert len(caplog.records) == (count > 9)
-    assert "has 9 frames that decode, the list says 12" in caplog.text
+            told = reader.amiss.pop(0, "")
+            assert ("has 9 frames that decode, the list says 12" in told) == (count > 9)
 
 
 def test_frames_are_counted_at_another_rate(tmp_path, pairs, decoding):

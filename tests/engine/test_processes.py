@@ -24,9 +24,9 @@ def _train_and_test(rank: int, cfg, init: str, folder: str) -> None:
         return models[-1]
 
     def gather_clips(*args):
-        scores, targets = gather(*args)
-        counted.append(len(scores))
-        return scores, targets
+        gathered = gather(*args)
+        counted.append(len(gathered[0]))
+        return gathered
 
     training.build_model = build_model
     evaluation.gather_clips = gather_clips

@@ -45,7 +45,7 @@ def test_gathering_keeps_each_clip_once_in_order():
     scores = [torch.tensor([[2.0], [0.0]]), torch.tensor([[1.0], [0.5]])]
     targets = [torch.tensor([[2], [0]]), torch.tensor([[1], [0]])]
     indices = [torch.tensor([2, 0]), torch.tensor([1, 0])]  # clip 0 stands twice, as padding
-    joined, labels = gather_clips(scores, targets, indices)
+    joined, labels, _ = gather_clips(scores, targets, indices)
     assert joined.tolist() == [[0.0], [1.0], [2.0]]
     assert labels.tolist() == [[0], [1], [2]]
 
@@ -53,8 +53,8 @@ def test_gathering_keeps_each_clip_once_in_order():
 def _gather_on(rank: int, init: str, folder: str) -> None:
     torch.distributed.init_process_group("gloo", init_method=init, rank=rank, world_size=2)
     clips = torch.tensor([0, 2, 4]) if rank == 0 else torch.tensor([1, 3])
-    scores, _ = gather_clips([clips[:, None] / 10], [clips[:, None]], [clips])
-    empty, _ = gather_clips(*([[clips], [clips], [clips]] if rank == 0 else [[], [], []]))
+    scores, *_ = gather_clips([clips[:, None] / 10], [clips[:, None]], [clips])
+    empty, *_ = gather_clips(*([[clips], [clips], [clips]] if rank == 0 else [[], [], []]))
     torch.save((scores, empty), f"{folder}/{rank}")
     torch.distributed.destroy_process_group()
 

@@ -63,8 +63,9 @@ def test_scores_are_those_of_the_views_one_by_one(small_cfg, method, batch_size)
     model = build_model(cfg).eval()
     to_input = InputTransform.from_cfg(cfg)
     loader = construct_loader(cfg, "test")
-    scores, targets = score_clips(cfg, loader, model, to_input, "test")
+    scores, targets, numbers = score_clips(cfg, loader, model, to_input, "test")
     assert len(scores) == len(targets) == len(loader.dataset)
+    assert numbers.tolist() == [0, 1, 2, 3]
     for (views,), labels, index, *_ in loader:
         assert len(views) == 6
         with torch.no_grad():
@@ -201,9 +202,9 @@ def test_scores_that_are_nan_are_saved_and_their_clips_named(small_cfg, monkeypa
     scored = testing.score_clips
 
     def with_nan(*args):
-        scores, targets = scored(*args)
-        scores[2, 1] = torch.nan
-        return scores, targets
+        found = scored(*args)
+        found.scores[2, 1] = torch.nan
+        return found
 
     monkeypatch.setattr(testing, "score_clips", with_nan)
     cfg = small_cfg()

@@ -56,11 +56,16 @@ def outcome(seed: int = 0, **changed) -> SimpleNamespace:
         "scores": scores,
         "targets": labels,
         "stats": stats,
+        "numbers": np.arange(CLIPS),
         "clips": FakeClips(),
+        "missing": {},
+        "incomplete": {},
         "classes": ClassTable(NAMES, SEGMENTS, "by a sheet", TRAIN_COUNTS),
         "weights": SimpleNamespace(path="checkpoint.pyth", initialisation="from scratch"),
     }
-    return SimpleNamespace(**values | changed)
+    values |= changed
+    names = [values["clips"].clip_name(number) for number in values["numbers"]]
+    return SimpleNamespace(**{"names": names} | values)
 
 
 def configuration(folder: Path, *settings):

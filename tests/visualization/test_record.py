@@ -78,6 +78,21 @@ def test_stills_are_middle_frames_of_the_clips_that_tell(tmp_path):
     assert picture[..., 0].mean() > 150 > picture[..., 2].mean()  # red stays red
 
 
+def test_rows_that_lack_missing_clips_are_shown_by_the_right_clip(tmp_path):
+    """Clip 0 could not be read: row r is clip r + 1."""
+    scores, labels = (part[1:] for part in scores_and_labels())
+    reasons = {"clip <0>": "gone"}
+    test = outcome(scores=scores, targets=labels, numbers=range(1, 60), missing=reasons)
+    record = make_record(configuration(tmp_path), [test])
+    assert record["clips_tested"] == 59
+    assert record["missing_clips"] == reasons
+    assert record["clips"]
+    for row, clip in record["clips"].items():
+        assert clip["name"] == f"clip <{int(row) + 1}>"
+        assert test.clips.asked[int(row) + 1] == [(12 + int(row)) // 2]
+        assert clip["labels"] == labels[int(row)].nonzero()[0].tolist()
+
+
 def test_stills_stop_at_their_budget():
     clips = FakeClips()
     one = len(clip_stills(clips, [0])[0])
@@ -90,7 +105,13 @@ def test_the_data_sets_own_reader_gives_the_stills(tiny_ak, tmp_path):
     clips = build_dataset("ak", cfg, "test")
     labels = np.stack([clips._labels(clips.clips.labels(i)).numpy() for i in range(len(clips))])
     scores = np.random.default_rng(0).random(labels.shape)
-    test = outcome(clips=clips, scores=scores, targets=labels, classes=read_class_table(cfg))
+    test = outcome(
+        clips=clips,
+        numbers=range(len(clips)),
+        scores=scores,
+        targets=labels,
+        classes=read_class_table(cfg),
+    )
     record = make_record(cfg, [test])
     assert record["clips"]
     assert all(clip["still"].startswith("data:image/jpeg") for clip in record["clips"].values())

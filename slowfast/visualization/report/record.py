@@ -33,11 +33,16 @@ LOG = "json_stats.log"
 
 
 class Tested(Protocol):
-    """One test, as `slowfast.engine.results.Outcome` holds it: scores and targets (N, C)."""
+    """One test, as `slowfast.engine.results.Outcome` holds it: scores and targets (N, C), and the
+    clips that they are of (N,)."""
 
     views: str
     scores: Any
     targets: Any
+    numbers: Any
+    names: Sequence[str]
+    missing: Mapping[str, str]
+    incomplete: Mapping[str, str]
     stats: dict
     clips: Any
     classes: ClassTable | None
@@ -65,7 +70,9 @@ def make_record(cfg: CfgNode, tests: Sequence[Tested]) -> dict:
         "views": last.views,
         "ensemble": cfg.DATA.ENSEMBLE_METHOD,
         "clips_tested": len(scores),
-        "test_set": _digest(last.clips, labels),
+        "missing_clips": dict(last.missing),
+        "incomplete_clips": dict(last.incomplete),
+        "test_set": _digest(last.names, labels),
         "labels_per_clip": round(float(labels.sum(axis=1).mean()), 3) if len(labels) else None,
         "segments": table.source if table else None,
         "tests": [{"views": test.views, "figures": figures(test.stats)} for test in tests],
@@ -73,7 +80,7 @@ def make_record(cfg: CfgNode, tests: Sequence[Tested]) -> dict:
         "chance": {key: _per_cent(value) for key, value in chance.items()},
         "classes": _class_rows(ap, labels, table),
         "pairs": [pair._asdict() for pair in confused_pairs(scores, labels)],
-        **_worst(last.clips, scores, labels, worst_classes(ap, segments)),
+        **_worst(last, scores, labels, worst_classes(ap, segments)),
         "curves": read_log(log) if log.is_file() else None,
         "settings": settings(_flat(cfg)),
     }
@@ -98,11 +105,11 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def _digest(clips: Any, labels: np.ndarray) -> str:
+def _digest(names: Sequence[str], labels: np.ndarray) -> str:
     """Tells whether two runs were tested on the same clips with the same labels."""
     digest = hashlib.sha256(np.packbits(labels.astype(bool), axis=1).tobytes())
-    for index in range(len(labels)):
-        digest.update(clips.clip_name(index).encode(errors="surrogateescape") + b"\0")
+    for name in names:
+        digest.update(name.encode(errors="surrogateescape") + b"\0")
     return digest.hexdigest()[:16]
 
 
@@ -127,7 +134,7 @@ def _class_rows(ap: np.ndarray, labels: np.ndarray, table: ClassTable | None) ->
     ]
 
 
-def _worst(clips: Any, scores: np.ndarray, labels: np.ndarray, worst: list[int]) -> dict:
+def _worst(test: Tested, scores: np.ndarray, labels: np.ndarray, worst: list[int]) -> dict:
     """``worst``: for each class clips with its score and rank there; ``clips``: what they are."""
     shown: dict[int, None] = {}
     rows = []
@@ -147,18 +154,19 @@ def _worst(clips: Any, scores: np.ndarray, labels: np.ndarray, worst: list[int])
                 for clip in found
             ]
         rows.append(row)
-    stills = clip_stills(clips, shown)
+    numbers = {clip: int(test.numbers[clip]) for clip in shown}
+    stills = clip_stills(test.clips, numbers.values())
     return {
         "worst": rows,
         "clips": {
             str(clip): {
-                "name": clips.clip_name(clip),
+                "name": test.names[clip],
                 "labels": labels[clip].nonzero()[0].tolist(),
                 "top": [
                     [int(c), round(float(scores[clip, c]), 5)]
                     for c in np.argsort(-scores[clip], kind="stable")[:TOP_SCORES]
                 ],
-                "still": stills.get(clip),
+                "still": stills.get(numbers[clip]),
             }
             for clip in shown
         },

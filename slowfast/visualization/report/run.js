@@ -84,6 +84,14 @@ function moreTable(run) {
     : null;
 }
 
+// Clips by name, as `missing_clips` holds them: how many, and the first.
+function namedClips(clips, remark) {
+  const names = Object.keys(clips || {});
+  if (!names.length) return null;
+  const more = names.length > 10 ? ", ..." : "";
+  return `${plural(names.length, "clip")}${remark}: ${names.slice(0, 10).join(", ")}${more}`;
+}
+
 function runFacts(run) {
   const withClips = run.classes.filter((row) => row.test).length;
   const trained = run.curves?.train.length
@@ -106,6 +114,8 @@ function runFacts(run) {
           ].join(", ")
         : run.data,
     ],
+    ["Not read", namedClips(run.missing_clips, ", which are in no figure")],
+    ["Read in part", namedClips(run.incomplete_clips, "")],
     [
       "Classes",
       run.classes.length

@@ -1,0 +1,404 @@
+"""Clips that cannot be read, made by spoiling real encoded files: what their items are.
+
+In training another clip, always the same one; else what can be read of them, or a black clip.
+"""
+
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from slowfast.ak import dataset as datasets
+from slowfast.ak.clip_list import ClipList
+from slowfast.ak.dataset import Ak
+from slowfast.ak.errors import BadClip
+from slowfast.ak.flaws import from_meta
+from slowfast.ak.readers import JpegFrames, VideoFrames
+from slowfast.config.defaults import get_cfg
+
+HTML = b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
+
+
+@pytest.fixture
+def cfg(tiny_ak, tmp_path):
+    """The set, a copy that may be spoiled."""
+    for folder in ("image", "video"):
+        shutil.copytree(tiny_ak.root / folder, tmp_path / folder)
+    cfg = get_cfg()
+    cfg.merge_from_list(tiny_ak.opts())
+    cfg.DATA.PATH_PREFIX = str(tmp_path / "image")
+    return cfg
+
+
+def files(cfg, clip: str) -> list[Path]:
+    folder = Path(cfg.DATA.PATH_PREFIX)
+    if cfg.AK.FRAMES == "video":
+        return [folder.parent / "video" / f"{clip}.mp4"]
+    return sorted((folder / clip).iterdir())
+
+
+def cut(share: float):
+    def spoil(path: Path) -> None:
+        data = path.read_bytes()
+        path.write_bytes(data[: int(share * len(data))])
+
+    return spoil
+
+
+def sound_alone(path: Path) -> None:
+    path.unlink()
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        silence.sample_rate = 8000
+        container.mux(stream.encode(silence))
+        container.mux(stream.encode())
+
+
+SPOILERS = {
+    "gone": Path.unlink,
+    "empty": lambda path: path.write_bytes(b""),
+    "html": lambda path: path.write_bytes(HTML),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "cut in the header": cut(0.02),
+    "cut in the middle": cut(0.5),
+    "cut near the end": cut(0.97),
+}
+
+
+@pytest.mark.parametrize("frames", ["image", "video"])
+@pytest.mark.parametrize("spoil", SPOILERS.values(), ids=SPOILERS)
+def test_in_training_another_clip_takes_the_place(cfg, frames, spoil):
+    cfg.AK.FRAMES = frames
+    dataset = Ak(cfg, "train")
+    paths = files(cfg, "t1")
+    for path in paths:
+        spoil(path)
+    (clip,), labels, index, _, meta = dataset[(0, 1)]
+    (flaw,) = from_meta(meta)
+    assert (flaw.kind, flaw.clip) == ("bad", 1)
+    assert flaw.reason.partition(": ")[0] in map(str, paths)
+    assert index != 1
+    assert clip.shape == (3, 4, 32, 32)
+    assert labels.nonzero().flatten().tolist() == dataset.clips.labels(index)
+
+
+def test_a_video_without_pictures_is_replaced(cfg):
+    cfg.AK.FRAMES = "video"
+    dataset = Ak(cfg, "train")
+    sound_alone(files(cfg, "t1")[0])
+    *_, index, _, meta = dataset[(0, 1)]
+    assert index != 1
+    assert "no video stream" in from_meta(meta)[0].reason
+
+
+def test_which_clip_it_is_depends_on_seed_epoch_index_and_attempt_alone(cfg):
+    for name in ("t1", "t2", "t4"):
+        shutil.rmtree(Path(cfg.DATA.PATH_PREFIX, name))
+    cfg.DATA.MAX_BAD_FRACTION = 0.5
+
+    def items(epochs, **settings):
+        cfg.merge_from_list([part for pair in settings.items() for part in pair])
+        dataset = Ak(cfg, "train")
+        keys = [(e, i, *again) for e in epochs for i in (1, 2, 4) for again in ((), (1,))]
+        return [dataset[key] for key in keys]
+
+    one = items(range(6))
+    for item in one:
+        tried = [flaw.clip for flaw in from_meta(item[4])]
+        assert len(tried) == len(set(tried)) > 0
+        assert item[2] not in (1, 2, 4)
+    again = items(range(3, 6))  # as after a resume
+    for before, after in zip(one[18:], again, strict=True):
+        assert torch.equal(before[0][0], after[0][0])
+        assert before[2:3] + before[4:] == after[2:3] + after[4:]
+    assert len({item[2] for item in one}) == 5
+    assert len({item[2] for item in one[::6]}) > 1  # another one each epoch
+    other = items(range(6), RNG_SEED=cfg.RNG_SEED + 1)
+    assert [item[2] for item in one] != [item[2] for item in other]
+
+
+def test_a_clip_in_anothers_place_is_cropped_as_itself_is_not(cfg):
+    """Or a batch could hold the same pixels twice."""
+    dataset = Ak(cfg, "train")
+    shutil.rmtree(Path(cfg.DATA.PATH_PREFIX, "t1"))
+    stand_in = dataset[(0, 1)]
+    assert not torch.equal(stand_in[0][0], dataset[(0, stand_in[2])][0][0])
+
+
+def test_after_some_attempts_it_is_an_error(cfg, monkeypatch):
+    dataset = Ak(cfg, "train")
+    for folder in Path(cfg.DATA.PATH_PREFIX).glob("t*"):
+        shutil.rmtree(folder)
+    with pytest.raises(BadClip, match=r"clip t3: .*Nor can 4 clips in its place"):
+        dataset[(0, 3)]
+    monkeypatch.setattr(datasets, "ATTEMPTS", 100)
+    with pytest.raises(BadClip, match=r"clip t3: .*Nor can 7 clips in its place"):
+        dataset[(0, 3)]
+
+
+def test_upstreams_loader_takes_such_items(cfg):
+    """Plain indices, and torch's own collate."""
+    dataset = Ak(cfg, "train")
+    shutil.rmtree(Path(cfg.DATA.PATH_PREFIX, "t1"))
+    *_, index, _, meta = next(iter(DataLoader(dataset, batch_size=8)))
+    assert 1 not in index
+    assert from_meta(meta)[0].clip == 1
+
+
+@pytest.mark.parametrize("frames", ["image", "video"])
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_an_evaluation_replaces_nothing(cfg, frames, split):
+    cfg.AK.FRAMES = frames
+    dataset = Ak(cfg, split)
+    whole = dataset[(0, 1)]
+    for path in files(cfg, "v1"):
+        path.write_bytes(HTML)
+    clips, labels, index, time, meta = dataset[(0, 1)]
+    (flaw,) = from_meta(meta)
+    assert (flaw.kind, flaw.clip, index) == ("missing", 1, 1)
+    assert "v1" in flaw.reason
+    assert torch.equal(labels, whole[1])
+    assert time.shape == whole[3].shape
+    if split == "val":
+        assert clips[0].shape == whole[0][0].shape
+        assert not clips[0].any()
+    else:
+        assert len(clips[0]) == len(whole[0][0]) == 6
+        assert clips[0].batch(0, 6).shape == whole[0][0].batch(0, 6).shape
+
+
+@pytest.mark.parametrize("spoil", [SPOILERS["gone"], SPOILERS["html"]], ids=["gone", "html"])
+def test_the_nearest_frame_that_decodes_stands_in(cfg, spoil):
+    clips = ClipList.read(Path(cfg.DATA.PATH_TO_DATA_DIR, "val.csv"))
+    reader = JpegFrames(clips, cfg.DATA.PATH_PREFIX)
+    whole = {k: reader.read(0, [k])[0] for k in range(20)}
+    paths = files(cfg, "v0")
+    for k in (0, 1, 6, 7, 8, 9, 19):
+        spoil(paths[k])
+    wanted = [0, 2, 6, 7, 8, 9, 12, 19]
+    got = [frame[..., :3].copy() for frame in reader.salvage(0, wanted)]
+    for frame, near in zip(got, [2, 2, 5, 5, 10, 10, 12, 18], strict=True):
+        assert (frame == whole[near]).all()
+    text = reader.amiss.pop(0)
+    assert text.startswith(str(paths[0]))
+    assert "6 do not decode" in text
+
+
+def test_what_is_whole_is_salvaged_as_it_is_read(cfg):
+    clips = ClipList.read(Path(cfg.DATA.PATH_TO_DATA_DIR, "val.csv"))
+    for reader in (
+        JpegFrames(clips, cfg.DATA.PATH_PREFIX),
+        VideoFrames(clips, Path(cfg.DATA.PATH_PREFIX).parent / "video"),
+    ):
+        pairs = zip(reader.salvage(0, [1, 5, 19]), reader.frames(0, [1, 5, 19]), strict=True)
+        assert all((one == other).all() for one, other in pairs)
+        assert not reader.amiss
+
+
+def film(path: Path, video_tools, count: int = 30) -> None:
+    """In a file that is read from its start, so that what is left of it can be."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.options = {"g": "6", "bf": "0", "crf": "10"}
+        for frame in video_tools.moving_square(count, 64, 48, seed=1):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+@pytest.fixture
+def film_list(tmp_path):
+    header = "original_vido_id video_id frame_id path labels\n"
+    lines = [f'a 0 {k} a/{k + 1:06d}.jpg "0"\n' for k in range(30)]
+    (tmp_path / "val.csv").write_text(header + "".join(lines))
+    return ClipList.read(tmp_path / "val.csv")
+
+
+def test_a_video_cut_off_is_scored_from_what_decodes(tmp_path, video_tools, film_list):
+    path = tmp_path / "a.mkv"
+    film(path, video_tools)
+    whole = VideoFrames(film_list, tmp_path).read(0, range(30))
+    data = path.read_bytes()
+    found = set()
+    for size in range(len(data) * 3 // 10, len(data) * 9 // 10, len(data) // 12):
+        path.write_bytes(data[:size])
+        reader = VideoFrames(film_list, tmp_path)
+        got = np.stack([frame[..., :3].copy() for frame in reader.salvage(0, range(30))])
+        same = [(one == other).all() for one, other in zip(got, whole, strict=True)]
+        decoded = same.index(False)
+        assert decoded > 0
+        assert (got[decoded + 1 :] == got[-1]).all()  # a last one may decode in part
+        assert "its last frame is repeated" in reader.amiss.pop(0)
+        found.add(decoded)
+    assert len(found) > 3
+
+
+def test_a_video_with_a_fault_in_its_midst_is_scored_up_to_it(tmp_path, video_tools, film_list):
+    path = tmp_path / "a.mkv"
+    film(path, video_tools)
+    whole = VideoFrames(film_list, tmp_path).read(0, range(30))
+    with av.open(str(path)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    data = path.read_bytes()
+    for packet in packets[15:18]:
+        assert data.count(packet) == 1
+        data = data.replace(packet, b"\xff" * len(packet))
+    path.write_bytes(data)
+    reader = VideoFrames(film_list, tmp_path)
+    with pytest.raises(BadClip):
+        reader.read(0, range(30))
+    got = np.stack([frame[..., :3].copy() for frame in reader.salvage(0, range(30))])
+    assert (got[:15] == whole[:15]).all()
+    assert (got[15:] == whole[14]).all()
+    assert "15 frames that decode" in reader.amiss.pop(0)
+
+
+def test_a_part_of_a_clip_is_told(cfg):
+    dataset = Ak(cfg, "test")
+    whole = dataset[(0, 0)]
+    files(cfg, "v0")[13].write_bytes(b"")
+    item = dataset[(0, 0)]
+    (flaw,) = from_meta(item[4])
+    assert (flaw.kind, flaw.clip) == ("incomplete", 0)
+    assert str(files(cfg, "v0")[13]) in flaw.reason
+    differs = (item[0][0].frames != whole[0][0].frames).flatten(1).any(1).tolist()
+    assert differs == [frame == 13 for frame in (0, 2, 4, 6, 13, 15, 17, 19)]
+    assert from_meta(dataset[(0, 1)][4]) == []
+
+
+def test_other_kinds_of_images_are_no_flaw(cfg):
+    images = pytest.importorskip("PIL.Image")
+    paths = files(cfg, "v0")
+    frame = cv2.imread(str(paths[0]))
+    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+    encoded = {
+        0: cv2.imencode(".jpg", grey)[1].tobytes(),
+        2: cv2.imencode(".png", frame.astype(np.uint16) * 257)[1].tobytes(),
+        4: cv2.imencode(".png", grey.astype(np.uint16) * 257)[1].tobytes(),
+        13: cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_BGR2BGRA))[1].tobytes(),
+    }
+    for k, data in encoded.items():
+        paths[k].write_bytes(data)
+    images.fromarray(frame[..., ::-1].copy()).convert("CMYK").save(paths[6], "jpeg", quality=97)
+    dataset = Ak(cfg, "test")
+    (views,), *_, meta = dataset[(0, 0)]
+    assert from_meta(meta) == []
+    frames = views.frames.float()
+    for k, row in ((2, 1), (6, 3), (13, 4)):
+        reference = dataset.reader.read(0, [k])[0].astype(float)
+        assert np.abs(reference - frame[..., ::-1]).mean() < 3
+        assert (frames[row] - frames[1]).abs().mean() < 3
+    for row in (0, 2):
+        assert (frames[row, ..., 0] - frames[row, ..., 2]).abs().max() <= 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["jpg", "mp4", "mkv", "avi"])
+def test_a_file_cut_at_any_byte_or_damaged_anywhere_is_read_or_refused(
+    tmp_path, video_tools, film_list, ending
+):
+    if ending == "jpg":
+        path = tmp_path / "a" / "000001.jpg"
+        path.parent.mkdir()
+        cv2.imwrite(str(path), video_tools.moving_square(1, 64, 48, seed=1)[0])
+        wanted, step = [0], 1
+    else:
+        path = tmp_path / f"a.{ending}"
+        film(path, video_tools)
+        wanted, step = [3, 15, 29], 97
+    data = path.read_bytes()
+    kind = JpegFrames if ending == "jpg" else VideoFrames
+    rng = np.random.default_rng(0)
+
+    def damaged():
+        for size in range(0, len(data), step):
+            yield data[:size]
+        for _ in range(200):
+            spoilt = bytearray(data)
+            for place in rng.integers(len(data), size=8):
+                spoilt[place] = rng.integers(256)
+            yield bytes(spoilt)
+
+    refused = []
+    for content in damaged():
+        path.write_bytes(content)
+        for method in ("frames", "salvage"):
+            reader = kind(film_list, tmp_path)
+            try:
+                frames = [frame.shape for frame in getattr(reader, method)(0, wanted)]
+            except BadClip as error:
+                refused.append(str(error))
+            else:
+                assert len(frames) == len(wanted)
+                assert all(frame[2] == 4 for frame in frames)
+    assert len(refused) > 20
+    assert all(str(path.parent if ending == "jpg" else path) in text for text in refused)
+    if ending == "jpg":
+        for size in range(0, len(data) - 2, 7):
+            path.write_bytes(data[:size])
+            with pytest.raises(BadClip):
+                kind(film_list, tmp_path).read(0, wanted)
+
+
+def make_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.fixture
+def released(cfg):
+    """Threads that hang in a pipe's opening end when it is opened from the other side."""
+    yield
+    for path in Path(cfg.DATA.PATH_PREFIX).rglob("*"):
+        if path.is_fifo():
+            os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_read_that_hangs_is_given_up(cfg, released):
+    """To open a named pipe that nobody writes into blocks for ever."""
+    cfg.DATA.READ_TIMEOUT = 2
+    before = set(threading.enumerate())
+    training, test = Ak(cfg, "train"), Ak(cfg, "test")
+    for path in (*files(cfg, "t1")[1:-1], files(cfg, "v0")[4]):
+        make_fifo(path)
+    *_, index, _, meta = training[(0, 1)]
+    assert index != 1
+    (flaw,) = from_meta(meta)
+    for words in ("image/t1: clip t1", "within 2 seconds", "DATA.READ_TIMEOUT"):
+        assert words in flaw.reason
+    assert from_meta(training[(0, 0)][4]) == []
+    (flaw,) = from_meta(test[(0, 0)][4])
+    assert (flaw.kind, flaw.clip) == ("missing", 0)
+    assert from_meta(test[(0, 1)][4]) == []
+    assert len(set(threading.enumerate()) - before) == 4  # two that hang, two that serve
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="needs Linux")
+def test_thousands_of_videos_leave_memory_where_it_was(cfg):
+    """A single frame kept of each of the 4,000 would be 18 MiB."""
+    cfg.AK.FRAMES = "video"
+    dataset = Ak(cfg, "train")
+
+    def resident() -> float:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGESIZE") / 2**20
+
+    def read(first: int, after: int) -> None:
+        for number in range(first, after):
+            dataset[(number, number % len(dataset))]
+
+    read(0, 2000)
+    before, files_before = resident(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    read(2000, 6000)
+    assert resident() - before < 8
+    assert len(os.listdir("/proc/self/fd")) <= files_before  # noqa: PTH208
