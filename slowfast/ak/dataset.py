@@ -154,6 +154,11 @@ def read_clips(cfg, split: str) -> ClipList:
     return clips.select(held_out if split == "val" else ~held_out)
 
 
+def video_folder(cfg) -> str:
+    """Where videos lie: AK.VIDEO_PREFIX, or `video` beside the folder of the images."""
+    return cfg.AK.VIDEO_PREFIX or str(Path(cfg.DATA.PATH_PREFIX).parent / "video")
+
+
 def parts_from_cfg(cfg, split: str, frames: str, random_validation: bool) -> dict[str, Any]:
     """Arguments of `ClipDataset` for split train, val or test; its files are known to be there.
 
@@ -162,7 +167,6 @@ def parts_from_cfg(cfg, split: str, frames: str, random_validation: bool) -> dic
     """
     data, test = cfg.DATA, cfg.TEST
     clips = read_clips(cfg, split)
-    videos = cfg.AK.VIDEO_PREFIX or str(Path(data.PATH_PREFIX).parent / "video")
     window = {"num_frames": data.NUM_FRAMES, "rate": data.SAMPLING_RATE}
     if split == "test":
         sampler = EvenWindows(**window, count=test.NUM_ENSEMBLE_VIEWS)
@@ -182,7 +186,7 @@ def parts_from_cfg(cfg, split: str, frames: str, random_validation: bool) -> dic
         transform = CentreCrop(data.TEST_CROP_SIZE, data.TRAIN_CROP_SIZE)
     return {
         "clips": clips,
-        "reader": open_reader(clips, frames, data.PATH_PREFIX, videos),
+        "reader": open_reader(clips, frames, data.PATH_PREFIX, video_folder(cfg)),
         "sampler": sampler,
         "transform": transform,
         "num_classes": cfg.MODEL.NUM_CLASSES,
