@@ -72,7 +72,8 @@ def _check_images(reader: JpegFrames, clip: int, level: str) -> Iterator[tuple[s
         yield str(reader.folder), Flaw("no_frames", "it has no frame")
         return
     there, extra = _present(paths, reader.clips.name(clip))
-    absent = [path for path, present in zip(paths, there, strict=True) if not present]
+    present = [frame for frame in range(count) if there[frame]]
+    absent = [path for path, is_there in zip(paths, there, strict=True) if not is_there]
     if absent:
         some = "none of its" if len(absent) == count else f"{len(absent)} of its"
         yield absent[0], Flaw("missing", f"{some} {count} frames, this being the first, are there")
@@ -82,16 +83,27 @@ def _check_images(reader: JpegFrames, clip: int, level: str) -> Iterator[tuple[s
         yield folder, Flaw("extra_frames", text)
     if level == "names":
         return
-    looked_at = [path for path, present in zip(paths, there, strict=True) if present]
     if level == "ends":
-        looked_at = looked_at[:1] + looked_at[1:][-1:]
+        present = present[:1] + present[1:][-1:]
     flaws: dict[str, list[tuple[str, Flaw]]] = {}
-    for path in looked_at:
-        if flaw := image_flaw(_local(path), decode=level == "decode"):
-            flaws.setdefault(flaw.kind, []).append((path, flaw))
+    for frame in present:
+        flaw = image_flaw(_local(paths[frame]))
+        if not flaw and level == "decode":
+            flaw = _decoding_flaw(reader, clip, frame)
+        if flaw:
+            flaws.setdefault(flaw.kind, []).append((paths[frame], flaw))
     for (path, flaw), *others in flaws.values():
         more = f"; and so {len(others)} more frames of the clip" if others else ""
         yield path, Flaw(flaw.kind, flaw.text + more)
+
+
+def _decoding_flaw(reader: Reader, clip: int, frame: int) -> Flaw | None:
+    """What the reader itself, whose word counts in training, has against a frame."""
+    try:
+        next(iter(reader.frames(clip, [frame])))
+    except BadClip as error:
+        return Flaw("unreadable", str(error))
+    return None
 
 
 def _present(paths: list[str], name: str) -> tuple[list[bool], set[str]]:

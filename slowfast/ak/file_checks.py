@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 _UNKNOWN_LENGTH = 0xFFFFFFFF  # of an AVI that was written to a pipe
+_MATROSKA, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # and WebM
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
 
@@ -28,11 +29,8 @@ class Flaw(NamedTuple):
     text: str
 
 
-def image_flaw(path: str, decode: bool = False) -> Flaw | None:
-    """What is wrong with an image file; None where nothing is.
-
-    decode: look at all of it, not only at its ends.
-    """
+def image_flaw(path: str) -> Flaw | None:
+    """What is wrong with an image file, by its two ends; None where nothing is."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -42,14 +40,16 @@ def image_flaw(path: str, decode: bool = False) -> Flaw | None:
             os.close(descriptor)
         if size == 0:
             return Flaw("empty", "it has no bytes")
-        if start == _JPEG_START and end == _JPEG_END and not decode:
+        if start == _JPEG_START and end == _JPEG_END:
             return None
         data = Path(path).read_bytes()
     except FileNotFoundError:
         return Flaw("missing", "there is no such file")
     except OSError as error:
         return Flaw("unreadable", error.strerror or str(error))
-    if start == _JPEG_START and not _has_jpeg_end(data):
+    if start == _JPEG_START:
+        if _has_jpeg_end(data):
+            return None
         return Flaw("truncated", f"its {size} bytes break off before the end of the image")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
@@ -140,7 +140,7 @@ def _decode_all(path: str) -> tuple[int, int]:
 
 
 def _container_flaw(path: str) -> Flaw | None:
-    """What the lengths that an mp4 or AVI file states, and its beginning, tell of it."""
+    """What the lengths that an mp4, AVI or Matroska file states, and its beginning, tell of it."""
     try:
         size = os.stat(path).st_size  # noqa: PTH116 -- asked for every video
     except FileNotFoundError:
@@ -154,6 +154,8 @@ def _container_flaw(path: str) -> Flaw | None:
         elif head[:4] == b"RIFF":
             length = int.from_bytes(head[4:8], "little")
             end = 8 + length if length < _UNKNOWN_LENGTH else size
+        elif head[:4] == _MATROSKA:
+            end = _end_of_segment(head, size)
         else:
             end = size
     if end > size:
@@ -183,6 +185,18 @@ def _end_of_boxes(file, size: int) -> int:
     # Between two boxes a cut leaves no trace but that the index, or what it points to, lacks.
     whole = {b"moov", b"mdat"} <= kinds or b"moof" in kinds
     return at if whole else size + 8
+
+
+def _end_of_segment(head: bytes, size: int) -> int:
+    """Where a Matroska file's one segment ends by what it says; its size where it does not say."""
+    at = head.find(_SEGMENT) + len(_SEGMENT)
+    if at < len(_SEGMENT) or len(head) < at + 8:
+        return max(size, at + 9) if len(head) < 64 else size
+    bytes_of_length = 9 - head[at].bit_length()  # as many as zeros lead the first, and one
+    coded = int.from_bytes(head[at : at + bytes_of_length], "big")
+    length = coded & ((1 << 7 * bytes_of_length) - 1)
+    is_unknown = length == (1 << 7 * bytes_of_length) - 1
+    return size if is_unknown else at + bytes_of_length + length
 
 
 def _looks_like_text(head: bytes) -> bool:
