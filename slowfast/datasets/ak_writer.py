@@ -224,8 +224,8 @@ def run_all(jobs: Sequence[Any], work: Callable[[Any], Any], title: str) -> list
         ThreadPoolExecutor(workers) as pool,
         tqdm(total=len(jobs), desc=title, unit="clip", disable=None) as bar,
     ):
-        futures = [pool.submit(unless_stopped, job) for job in jobs]
         try:
+            futures = [pool.submit(unless_stopped, job) for job in jobs]
             for future in as_completed(futures):
                 future.result()
                 bar.update()
