@@ -71,10 +71,12 @@ def in_words(made: Annotations, shown: int) -> list[str]:
     lines += [f"{path}: put beside them" for path in made.beside]
     if made.left_out:
         whys = [f"{name} ({why})" for name, why in made.left_out.items()]
-        lines.append(f"Left out: {len(whys)} clips of the sheet: {name_some(whys, shown)}")
+        lines.append(f"Left out, of the clips of the sheet: {len(whys)}: {name_some(whys, shown)}")
     if made.not_in_sheet:
         count = len(made.not_in_sheet)
-        lines.append(f"Not in the sheet: {count} files: {name_some(made.not_in_sheet, shown)}")
+        lines.append(
+            f"Files of no clip of the sheet: {count}: {name_some(made.not_in_sheet, shown)}"
+        )
     return lines
 
 

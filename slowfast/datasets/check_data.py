@@ -15,7 +15,6 @@ from torch.utils.data import Dataset
 
 from slowfast.ak.classes import count_classes, find_sheet
 from slowfast.ak.clip_checks import (
-    LEVELS,
     Fault,
     check_clip,
     check_labels,
@@ -145,7 +144,8 @@ class DataReport:
                 f"STOPPED after {self.looked_at} of {total} clips; this is what they show."
             )
         bad = len({(one.list, one.clip) for one in self.faults})
-        lines += ["", f"{len(self.faults)} faults, in {bad} clips." if self.faults else "No fault."]
+        count = f"Faults: {len(self.faults)}; clips that have any: {bad}."
+        lines += ["", count if self.faults else "No fault."]
         lines += _by_kind(self.faults, shown)
         if self.notes:
             lines += ["", "To know, but no fault:", *_by_kind(self.notes, shown)]
@@ -249,7 +249,7 @@ def _sizes(lists: dict[str, ClipList]) -> dict[str, dict[str, int | None]]:
 def _files_in_words(readers: list[Reader], level: str) -> list[str]:
     kinds = {type(reader): reader for reader in readers}
     return [
-        f"{'images' if kind is JpegFrames else 'videos'} below {reader.folder} ({LEVELS[level]})"
+        f"{'images' if kind is JpegFrames else 'videos'} below {reader.folder}, at level {level}"
         for kind, reader in kinds.items()
     ]
 

@@ -48,7 +48,7 @@ def test_faults_of_lists_and_files_together(spoilt):
     found = {"both_splits": 1, "label": 2, "missing": 1, "empty": 1}
     assert counts(report) == found | {"extra_frames": 1, "frame_count": 1}
     text = report.as_text(shown=1)
-    assert "7 faults" in text
+    assert "Faults: 7; clips that have any: 5." in text
     assert "v1.mp4" in text
     assert "... and 1 more" in text
 

@@ -62,8 +62,8 @@ def test_what_is_left_out_is_named_and_errors_are_words(tiny_ak, tmp_path, capsy
     assert "ghost" in capsys.readouterr().err
     assert main([sheet, *videos, *out]) == 0
     said = capsys.readouterr().out
-    assert "Left out: 1 clips of the sheet: ghost (no ghost.mp4)" in said
-    assert "Not in the sheet: 1 files: t0.mp4" in said
+    assert "Left out, of the clips of the sheet: 1: ghost (no ghost.mp4)" in said
+    assert "Files of no clip of the sheet: 1: t0.mp4" in said
     assert main([sheet, *videos, *out]) == 2
     assert "there already" in capsys.readouterr().err
 
