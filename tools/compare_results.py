@@ -19,10 +19,12 @@ from slowfast.ak.classes import read_sheet
 from slowfast.ak.comparison import Difference, align, compare, largest_changes
 from slowfast.ak.errors import UserError
 from slowfast.engine.saved import SavedResults, read_results
+from slowfast.utils.terminal import tells_errors
 
 MOST_RESAMPLES = 10_000
 
 
+@tells_errors
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -34,21 +36,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the resamples (0)")
     parser.add_argument("--changes", type=int, default=10, metavar="N", help="classes shown (10)")
     args = parser.parse_args(argv)
-    try:
-        check(args)
-        first, second = read_results(args.first), read_results(args.second)
-        rows, remark = bring_together(first, second)
-        names, segments, source = name_classes(first, second, args.classes)
-        scores, labels = second.scores[rows], first.labels
-        found = compare(first.scores, scores, labels, segments, args.resamples, args.seed)
-        if not found:
-            raise UserError(
-                f"{first.path} and {second.path}: no clip carries a class, so that there is no "
-                "average precision to compare. Were they tested on the list you mean?"
-            )
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    check(args)
+    first, second = read_results(args.first), read_results(args.second)
+    rows, remark = bring_together(first, second)
+    names, segments, source = name_classes(first, second, args.classes)
+    scores, labels = second.scores[rows], first.labels
+    found = compare(first.scores, scores, labels, segments, args.resamples, args.seed)
+    if not found:
+        raise UserError(
+            f"{first.path} and {second.path}: no clip carries a class, so that there is no "
+            "average precision to compare. Were they tested on the list you mean?"
+        )
     print(f"A: {describe(first)}\nB: {describe(second)}\n{len(labels)} test clips. {remark}\n")
     print("\n".join(table(found, args.resamples)))
     print(f"Segments: {source}." if segments else f"No segments: {source}.")

@@ -12,9 +12,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from slowfast.ak.errors import UserError
 from slowfast.datasets import ak_writer
 from slowfast.datasets.cut_videos import CutOptions, CutResult, cut_videos
+from slowfast.utils.terminal import tells_errors
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -50,23 +50,20 @@ def print_summary(folder: Path, result: CutResult) -> None:
         print(f"{folder}/annot/{split}.csv: {len(clips)} clips, {frames} frames")
 
 
+@tells_errors
 def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     options = CutOptions(args.short_side, args.fps, args.max_frames, args.crf, args.jpeg_quality)
-    try:
-        result = cut_videos(
-            args.videos,
-            args.table,
-            args.folder,
-            options,
-            clip_seconds=args.clip_seconds,
-            head_min=args.head_min,
-            tail_max=args.tail_max,
-            order=args.order,
-        )
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    result = cut_videos(
+        args.videos,
+        args.table,
+        args.folder,
+        options,
+        clip_seconds=args.clip_seconds,
+        head_min=args.head_min,
+        tail_max=args.tail_max,
+        order=args.order,
+    )
     print_summary(args.folder, result)
     return 0
 

@@ -18,9 +18,10 @@ from slowfast.ak.dataset import LISTS
 from slowfast.ak.errors import UserError
 from slowfast.ak.statistics import Split, Statistics
 from slowfast.ak.statistics_text import as_text
-from slowfast.utils.terminal import print_all
+from slowfast.utils.terminal import print_all, tells_errors
 
 
+@tells_errors
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -35,12 +36,8 @@ def main(argv: list[str] | None = None) -> int:
     add("--picture", type=Path, metavar="FILE", help="draw it too (png, pdf or svg)")
     add("--json", type=Path, metavar="FILE", help="write it too, for programs")
     args = parser.parse_args(argv)
-    try:
-        check(args)
-        data = read(args)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    check(args)
+    data = read(args)
     print_all(as_text(data, args.pairs))
     status = 0
     for path, write in ((args.json, write_json), (args.picture, write_picture)):

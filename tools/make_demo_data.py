@@ -11,10 +11,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from slowfast.ak.errors import UserError
 from slowfast.datasets import demo_data
+from slowfast.utils.terminal import tells_errors
 
 
+@tells_errors
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", metavar="DIR", type=Path, help="folder to make")
@@ -26,12 +27,8 @@ def main(argv: list[str] | None = None) -> int:
         help="standard (about 112x84, 24 to 40 frames) or small (about 64x48, 12 to 20; 120 clips)",
     )
     args = parser.parse_args(argv)
-    try:
-        settings = demo_data.make_settings(args.seed, args.clips, args.size)
-        made = demo_data.make_demo_data(args.folder, settings)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    settings = demo_data.make_settings(args.seed, args.clips, args.size)
+    made = demo_data.make_demo_data(args.folder, settings)
     print(f"{args.folder}: demo data {'made' if made else 'is there already, finished'}")
     return 0
 

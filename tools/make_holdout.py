@@ -20,10 +20,12 @@ from slowfast.ak.clip_list import ClipList
 from slowfast.ak.dataset import LISTS
 from slowfast.ak.errors import UserError
 from slowfast.ak.holdout import stratified_holdout, write_holdout
+from slowfast.utils.terminal import tells_errors
 
 _NAMED = 20
 
 
+@tells_errors
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -34,30 +36,24 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="file to write (holdout.txt in the folder)")
     args = parser.parse_args(argv)
     out = args.out or args.folder / "holdout.txt"
-    try:
-        if not 0 < args.share < 1:
-            raise UserError(
-                f"--share {args.share}: expected a number between 0 and 1, such as 0.1."
-            )
-        if args.seed < 0:
-            raise UserError(f"--seed {args.seed}: expected 0 or more.")
-        clips = ClipList.read(args.folder / LISTS["train"])
-        labels = clips.multi_hot(clips.highest_label + 1) > 0
-        held_out = stratified_holdout(labels, args.share, args.seed)
-        chosen = held_out.nonzero()[0]
-        if not 0 < len(chosen) < len(clips):
-            raise UserError(
-                f"{clips.path}: --share {args.share} of {len(clips)} clips holds out "
-                f"{len(chosen)}; give another share, or more clips."
-            )
-        remarks = [
-            f"{len(chosen)} of the {len(clips)} clips of {clips.path}, held out from training;",
-            f"made by tools/make_holdout.py --share {args.share:g} --seed {args.seed}",
-        ]
-        write_holdout(out, [clips.name(clip) for clip in chosen], remarks)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    if not 0 < args.share < 1:
+        raise UserError(f"--share {args.share}: expected a number between 0 and 1, such as 0.1.")
+    if args.seed < 0:
+        raise UserError(f"--seed {args.seed}: expected 0 or more.")
+    clips = ClipList.read(args.folder / LISTS["train"])
+    labels = clips.multi_hot(clips.highest_label + 1) > 0
+    held_out = stratified_holdout(labels, args.share, args.seed)
+    chosen = held_out.nonzero()[0]
+    if not 0 < len(chosen) < len(clips):
+        raise UserError(
+            f"{clips.path}: --share {args.share} of {len(clips)} clips holds out "
+            f"{len(chosen)}; give another share, or more clips."
+        )
+    remarks = [
+        f"{len(chosen)} of the {len(clips)} clips of {clips.path}, held out from training;",
+        f"made by tools/make_holdout.py --share {args.share:g} --seed {args.seed}",
+    ]
+    write_holdout(out, [clips.name(clip) for clip in chosen], remarks)
     print(f"{out}: {len(chosen)} of {len(clips)} clips ({len(chosen) / len(clips):.1%}).")
     print("\n".join(account(labels, held_out)))
     print(f"Train with it:  AK.HOLDOUT {out}  (and TEST.WEIGHTS best, chosen on it)")

@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from slowfast.ak.errors import UserError
+from slowfast.utils.terminal import tells_errors
 from slowfast.visualization.report.page import write_page
 from slowfast.visualization.report.runs import MOST, read_runs
 
@@ -31,15 +31,12 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@tells_errors
 def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     one = len(args.runs) == 1
     usual = Path(args.runs[0], "report", "index.html") if one else Path("comparison.html")
-    try:
-        page = write_page(read_runs(args.runs), args.out or usual)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    page = write_page(read_runs(args.runs), args.out or usual)
     print(page)
     return 0
 

@@ -235,6 +235,11 @@ def has_list(cfg, split: str) -> bool:
     return find_list(_list_path(cfg, split)) is not None
 
 
+def video_folder(cfg) -> str:
+    """Where videos lie: AK.VIDEO_PREFIX, or `video` beside the folder of the images."""
+    return cfg.AK.VIDEO_PREFIX or beside(cfg.DATA.PATH_PREFIX, "video")
+
+
 def _list_path(cfg, split: str) -> str:
     name = f"{split}.csv" if _dataset(cfg, split) == "kinetics" else LISTS[split]
     return join(cfg.DATA.PATH_TO_DATA_DIR, name)
@@ -249,7 +254,7 @@ def parts_from_cfg(
     split: str,
     frames: str,
     random_validation: bool,
-    video_folder: str | None = None,
+    videos: str | None = None,
     fps: float = 0,
 ) -> dict[str, Any]:
     """Arguments of `ClipDataset` for split train, val or test; missing files are warned of.
@@ -258,13 +263,11 @@ def parts_from_cfg(
     where all do.
 
     frames: image, video or auto. random_validation: validate on random frames and a random crop, as
-    upstream's Charades does. video_folder: where videos lie; None: where AK.VIDEO_PREFIX says.
+    upstream's Charades does. videos: the folder they lie in; None: that of `video_folder`.
     fps: the rate at which a video's frames are counted; 0: its own.
     """
     data, test = cfg.DATA, cfg.TEST
     clips = read_clips(cfg, split)
-    if video_folder is None:
-        video_folder = cfg.AK.VIDEO_PREFIX or beside(data.PATH_PREFIX, "video")
     seen = (data.SAMPLING, data.NUM_FRAMES, data.SAMPLING_RATE)
     if split == "test":
         sampler = even_sampler(*seen, count=test.NUM_ENSEMBLE_VIEWS)
@@ -282,8 +285,8 @@ def parts_from_cfg(
     else:
         sampler = even_sampler(*seen)
         transform = CentreCrop(data.TEST_CROP_SIZE, data.TRAIN_CROP_SIZE)
-    decoding = Decoding.from_cfg(cfg, fps)
-    reader = open_reader(clips, frames, data.PATH_PREFIX, video_folder, decoding)
+    folders = data.PATH_PREFIX, video_folder(cfg) if videos is None else videos
+    reader = open_reader(clips, frames, *folders, Decoding.from_cfg(cfg, fps))
     reader.check(most_tolerated(len(clips), 1 if split == "test" else data.MAX_BAD_FRACTION))
     return {
         "clips": clips,

@@ -13,7 +13,7 @@ half-way is taken up again by asking `has_clip`.
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -26,16 +26,21 @@ from openpyxl import Workbook
 from tqdm import tqdm
 
 LIST_HEADER = "original_vido_id video_id frame_id path labels"  # the misspelling is the format's
+LIGHT_HEADER = "video_id;labels"
 SHEET_HEADER = ("action_category", "action", "index", "segment", "count")
 
 
 @dataclass(frozen=True)
 class ListedClip:
-    """One clip of a frame list: its name, how many frames it has, its class ids."""
+    """One clip of a frame list: its name, how many frames it has, its class ids.
+
+    files: its frames' paths below the image folder; empty: `<clip>/<clip>_000001.jpg` and so on.
+    """
 
     name: str
     num_frames: int
     labels: tuple[int, ...]
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,14 +139,37 @@ def write_clip(
 def write_frame_list(path: Path, clips: Sequence[ListedClip]) -> None:
     """Writes `clips` in Charades format: one line a frame, clips numbered from 1, frames from 0."""
     part = path.with_suffix(".part")
-    with part.open("w", encoding="utf-8") as file:
+    with part.open("w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(LIST_HEADER + "\n")
         for number, clip in enumerate(clips, start=1):
-            labels = ",".join(str(label) for label in sorted(clip.labels))
+            name, labels = _field(clip.name, " "), _labels(clip)
             for frame in range(clip.num_frames):
-                image = f"{clip.name}/{clip.name}_{frame + 1:06d}.jpg"
-                file.write(f'{clip.name} {number} {frame} {image} "{labels}"\n')
+                image = clip.files[frame] if clip.files else frame_file(clip.name, frame)
+                file.write(f'{name} {number} {frame} {_field(image, " ")} "{labels}"\n')
     part.replace(path)
+
+
+def write_light_list(path: Path, clips: Sequence[ListedClip]) -> None:
+    """Writes `clips` one line each, `video_id;labels`: frames are then found on the disk."""
+    part = path.with_suffix(".part")
+    with part.open("w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(LIGHT_HEADER + "\n")
+        file.writelines(f"{_field(clip.name, ';')};{_labels(clip)}\n" for clip in clips)
+    part.replace(path)
+
+
+def frame_file(name: str, frame: int) -> str:
+    """Path of a clip's frame, counted from 0, below the image folder."""
+    return f"{name}/{name.rpartition('/')[2]}_{frame + 1:06d}.jpg"
+
+
+def _labels(clip: ListedClip) -> str:
+    return ",".join(str(label) for label in sorted(clip.labels))
+
+
+def _field(text: str, mark: str) -> str:
+    """A field as the csv module reads it: in quotes where it holds what parts fields."""
+    return '"' + text.replace('"', '""') + '"' if mark in text or '"' in text else text
 
 
 def write_class_sheet(path: Path, classes: Sequence[ListedClass]) -> None:
@@ -200,14 +228,11 @@ def run_all(
         ThreadPoolExecutor(workers or min(cores, 16)) as pool,
         tqdm(total=len(jobs), desc=title, unit="clip", disable=None) as bar,
     ):
-        futures = [pool.submit(unless_stopped, job) for job in jobs]
-        pending = set(futures)
         try:
-            while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for future in done:
-                    future.result()
-                bar.update(len(done))
+            futures = [pool.submit(unless_stopped, job) for job in jobs]
+            for future in as_completed(futures):
+                future.result()
+                bar.update()
         except BaseException:
             stop.set()
             raise

@@ -17,6 +17,6 @@ class Kinetics(ClipDataset):
     def __init__(self, cfg, split: str):
         data = cfg.DATA
         parts = parts_from_cfg(
-            cfg, split, "video", True, video_folder=data.PATH_PREFIX, fps=data.TARGET_FPS
+            cfg, split, "video", True, videos=data.PATH_PREFIX, fps=data.TARGET_FPS
         )
         super().__init__(**parts)

@@ -19,6 +19,7 @@ from slowfast.ak.mixup import BatchMixer
 from slowfast.ak.pixels import InputTransform
 from slowfast.config import checks
 from slowfast.config.saved import save_config
+from slowfast.datasets.check_data import doubts_before_training
 from slowfast.datasets.loader import ClipLoader, construct_loader, read_class_table, shuffle_dataset
 from slowfast.engine.bottleneck import bottleneck
 from slowfast.engine.device_queue import DeviceQueue
@@ -65,6 +66,9 @@ def train(cfg: CfgNode) -> None:
 
     train_loader = construct_loader(cfg, "train")
     val_loader = construct_loader(cfg, "val")
+    if distributed.is_master_proc():
+        for doubt in doubts_before_training(train_loader.dataset, val_loader.dataset):
+            logger.warning(doubt)
     classes = read_class_table(cfg)
     holdout = fingerprint(cfg)  # of the file as it is now: it may change while the run goes on
 

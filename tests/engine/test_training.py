@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,23 @@ def test_the_run_states_itself_and_where_it_differs_from_the_recipe(small_cfg):
     assert "published with a global batch of 8 clips; this run has 4" in log
     assert "published with a norm group" not in log
     assert "starts from kinetics; this run starts from scratch" in log
+
+
+def test_a_clip_of_both_lists_is_told_before_training(small_cfg, tiny_ak, tmp_path, monkeypatch):
+    def end(*_):
+        raise UserError("that will do")
+
+    annot = tmp_path / "annot"
+    shutil.copytree(tiny_ak.annot, annot)
+    with (annot / "val.csv").open("a") as file:
+        file.writelines(f't4 9 {k} t4/t4_{k + 1:06d}.jpg "3"\n' for k in range(5))
+    monkeypatch.setattr(training, "build_model", end)
+    for folder, told in ((tiny_ak.annot, False), (annot, True)):
+        cfg = small_cfg(output=f"told-{told}", DATA__PATH_TO_DATA_DIR=str(folder))
+        with pytest.raises(UserError, match="that will do"):
+            train(cfg)
+        log = Path(cfg.OUTPUT_DIR, "stdout.log").read_text()
+        assert ("1 of the 5 clips" in log and "tools/check_data.py" in log) is told
 
 
 def test_a_finished_run_trains_nothing_again(small_cfg):

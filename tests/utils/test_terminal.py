@@ -1,7 +1,10 @@
-"""Printing to a reader that leaves early."""
+"""Printing to a reader that leaves early; how programs end."""
 
 import subprocess
 import sys
+
+from slowfast.ak.errors import UserError
+from slowfast.utils.terminal import tells_errors
 
 CODE = "from slowfast.utils.terminal import print_all; print_all({text}); print_all('more')"
 
@@ -18,3 +21,18 @@ def test_a_reader_may_leave_before_the_end():
 
 def test_names_that_are_no_text_are_shown():
     assert run("'a\\udcff'", "cat").stdout == "a\\udcff\nmore\n"
+
+
+def test_a_programs_errors_become_words_and_a_status(capsys):
+    @tells_errors
+    def main(argv: list[str] | None = None) -> int:
+        """What it does."""
+        if argv == ["wrong"]:
+            raise UserError("put it right")
+        if argv == ["stop"]:
+            raise KeyboardInterrupt
+        return 1
+
+    assert [main(), main(["wrong"]), main(["stop"])] == [1, 2, 130]
+    assert capsys.readouterr().err == "error: put it right\n\ninterrupted.\n"
+    assert main.__doc__ == "What it does."
