@@ -72,9 +72,9 @@ def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader
     clip drawn as often as DATA_LOADER.SAMPLER has it, which precise BN sees too: norms are measured
     on what they were trained on. val: each clip once over all ranks; ranks may differ by a batch.
     test: one clip with all its views at a time, dealt to the ranks in turn.
-    Training's batches come in the order of the epoch, whichever is ready first. Those of val and
-    test, whose results are put in order by their indices, come as they get ready, so that a slow
-    clip holds nothing up.
+    Batches come in the order of the list or the epoch, whichever is ready first; but those of val
+    come as they get ready, so that a slow clip holds nothing up. In a test views of several clips
+    share a batch of the network: another order would be another rounding of the scores.
     `is_precise_bn` is upstream's and changes nothing: precise BN reads the loader of training.
 
     Raises UserError for a training list that fills no batch, and for a data set that does not keep
@@ -108,7 +108,7 @@ def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader
         batch_size=None if split == "test" else batch_size,
         sampler=sampler,
         num_workers=workers,
-        in_order=split == "train",
+        in_order=split != "val",
         # A test is read once: its workers' memory is better given back.
         persistent_workers=workers > 0 and split != "test",
         # A GPU that this process has used cannot be used by its forks.

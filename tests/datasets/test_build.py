@@ -17,7 +17,9 @@ def test_names_are_capitalised(tiny_ak):
     assert type(build_dataset("charades", cfg, "val")) is Charades
 
 
-def test_own_data_sets_can_be_registered():
+def test_own_data_sets_can_be_registered(monkeypatch):
+    monkeypatch.setattr(DATASET_REGISTRY, "_obj_map", dict(DATASET_REGISTRY._obj_map))
+
     @DATASET_REGISTRY.register()
     class Zoo(Dataset):
         def __init__(self, cfg, split):

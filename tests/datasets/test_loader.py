@@ -376,17 +376,18 @@ class OneSlowClip(OwnData):
         return 6
 
 
-def test_a_slow_clip_holds_up_no_other_in_a_test(own):
+def test_a_slow_clip_holds_up_no_other_in_validation(own):
     cfg = own(__getitem__=OneSlowClip.__getitem__, __len__=OneSlowClip.__len__)
+    cfg.TRAIN.BATCH_SIZE = 1
     build.DATASET_REGISTRY._obj_map["Owndata"] = OneSlowClip
     cfg.DATA_LOADER.NUM_WORKERS = 2
     OneSlowClip.others_seen.set()  # the first item is looked at when the loader is made
-    loader = construct_loader(cfg, "test")
+    loader = construct_loader(cfg, "val")
     loader.multiprocessing_context = "fork"
     OneSlowClip.others_seen.clear()
     seen = []
     for *_, index, _, _ in loader:
-        seen.append(int(index))
+        seen += index.tolist()
         if len(seen) == 4:  # one more may be queued behind the slow one
             OneSlowClip.others_seen.set()
     assert sorted(seen) == [0, 1, 2, 3, 4, 5]
