@@ -23,8 +23,9 @@ from slowfast.ak.clip_checks import (
     shared_clips,
 )
 from slowfast.ak.clip_list import ClipList
-from slowfast.ak.dataset import LISTS, ClipDataset, video_folder
+from slowfast.ak.dataset import ClipDataset, video_folder
 from slowfast.ak.errors import UserError
+from slowfast.ak.paths import join
 from slowfast.ak.readers import JpegFrames, Reader, open_reader
 from slowfast.datasets.ak_writer import run_all
 from slowfast.datasets.metadata_sheet import (
@@ -59,30 +60,36 @@ NOTES = ("not_in_sheet", "not_listed", "sheet_pairs")
 class DataPlaces:
     """Where a data set lies. frames: auto, image, video or both; sheet: None without one.
 
-    num_classes: None where nothing tells it; labels are then not checked.
+    num_classes: None where nothing tells it; labels are then not checked. separator: what parts
+    path and label in lists of pairs, as kinetics has them; None: lists have a header.
     """
 
-    lists: Path
+    lists: str
     images: str
     videos: str
     frames: str = "auto"
     num_classes: int | None = None
     sheet: Path | None = None
+    separator: str | None = None
 
     @classmethod
     def from_cfg(cls, cfg, **given) -> DataPlaces:
         """Those of a configuration, what its run would read, but for those that are given."""
-        if cfg.TRAIN.DATASET not in ("ak", "charades"):
+        name, data = cfg.TRAIN.DATASET, cfg.DATA
+        kinds = {"ak": cfg.AK.FRAMES, "charades": "image", "kinetics": "video"}
+        if name not in kinds:
             raise UserError(
-                f"TRAIN.DATASET is {cfg.TRAIN.DATASET}; expected ak or charades, whose lists are "
+                f"TRAIN.DATASET is {name}; expected one of {', '.join(kinds)}, whose lists are "
                 "known here."
             )
+        in_pairs = name == "kinetics"
         usual = {
-            "lists": Path(cfg.DATA.PATH_TO_DATA_DIR),
-            "images": cfg.DATA.PATH_PREFIX,
-            "videos": video_folder(cfg),
-            "frames": cfg.AK.FRAMES if cfg.TRAIN.DATASET == "ak" else "image",
+            "lists": data.PATH_TO_DATA_DIR,
+            "images": data.PATH_PREFIX,
+            "videos": data.PATH_PREFIX if in_pairs else video_folder(cfg),
+            "frames": kinds[name],
             "num_classes": cfg.MODEL.NUM_CLASSES,
+            "separator": data.PATH_LABEL_SEPARATOR if in_pairs else None,
         }
         return cls._of(usual, given)
 
@@ -101,8 +108,9 @@ class DataPlaces:
     @classmethod
     def _of(cls, usual: dict, given: dict) -> DataPlaces:
         places = usual | {key: value for key, value in given.items() if value is not None}
-        beside = places["lists"] / METADATA
-        return cls(**({"sheet": beside if beside.is_file() else None} | places))
+        beside = Path(places["lists"], METADATA)
+        sheet = {"sheet": beside if beside.is_file() else None}
+        return cls(**(sheet | places | {"lists": str(places["lists"])}))
 
 
 @dataclass
@@ -176,7 +184,7 @@ def check_data(places: DataPlaces, level: str = "files") -> DataReport:
     tells of what was looked at till then. Raises UserError where neither list can be read, or the
     sheet cannot.
     """
-    lists, unread = _read_lists(places.lists)
+    lists, unread = _read_lists(places)
     sheet = read_sheet_of_clips(places.sheet) if places.sheet else None
     readers = [reader for clips in lists.values() for reader in _readers(places, clips)]
     report = DataReport(_sizes(lists), _files_in_words(readers, level), level)
@@ -188,8 +196,9 @@ def check_data(places: DataPlaces, level: str = "files") -> DataReport:
             report.add(check_labels(clips, places.num_classes))
         if not clips.highest_label + 1:
             report.remarks.append(f"{clips.path}: no clip has a label.")
-    if len(lists) == 2:
-        report.add(shared_clips(lists["train"], lists["val"]))
+    for split, clips in lists.items():
+        if split != "train" and "train" in lists:
+            report.add(shared_clips(lists["train"], clips))
     if sheet:
         report.add(compare_with_sheet(lists, sheet, places.sheet))
 
@@ -217,12 +226,16 @@ def doubts_before_training(train: Dataset, val: Dataset) -> list[str]:
     return [f"{doubt} tools/check_data.py looks at all of the data." for doubt in doubts]
 
 
-def _read_lists(folder: Path) -> tuple[dict[str, ClipList], list[Fault]]:
-    """The lists that can be read, and a fault for the other, if one cannot."""
+def _read_lists(places: DataPlaces) -> tuple[dict[str, ClipList], list[Fault]]:
+    """The lists that can be read, and a fault for each other one."""
+    in_pairs = places.separator is not None
     lists, errors = {}, []
-    for split in ("train", "val"):
+    for split in ("train", "val", "test")[: 3 if in_pairs else 2]:
+        path = join(places.lists, f"{split}.csv")
         try:
-            lists[split] = ClipList.read(folder / LISTS[split])
+            lists[split] = (
+                ClipList.read_pairs(path, places.separator) if in_pairs else ClipList.read(path)
+            )
         except UserError as error:
             errors.append(error)
     if not lists:

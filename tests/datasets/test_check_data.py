@@ -37,6 +37,19 @@ def test_a_sound_set_by_its_folders_and_by_a_configuration(tiny_ak):
     assert "No fault." in report.as_text()
 
 
+def test_lists_of_pairs_as_kinetics_has_them(tiny_ak, tmp_path):
+    lists = {"train": "t1.mp4 1\nt2.mp4 2\n", "val": "v1.mp4 7\n", "test": "t1.mp4 1\nno.mp4 0\n"}
+    for split, text in lists.items():
+        (tmp_path / f"{split}.csv").write_text(text)
+    cfg = get_cfg()
+    cfg.merge_from_list(tiny_ak.opts())
+    cfg.merge_from_list(["TRAIN.DATASET", "kinetics", "DATA.PATH_TO_DATA_DIR", str(tmp_path)])
+    cfg.merge_from_list(["DATA.PATH_PREFIX", str(tiny_ak.video)])
+    report = check_data(DataPlaces.from_cfg(cfg))
+    assert counts(report) == {"both_splits": 1, "label": 1, "missing": 1}
+    assert report.looked_at == 5
+
+
 def test_faults_of_lists_and_files_together(spoilt):
     (spoilt / "video" / "v1.mp4").unlink()
     (spoilt / "image" / "t2" / "t2_000004.jpg").write_bytes(b"")
