@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from slowfast.ak.errors import BadClip
 from slowfast.ak.file_checks import Flaw, image_flaw, video_frames, video_header
 from slowfast.ak.paths import is_file, is_remote, local_path
 from slowfast.ak.readers import JpegFrames, Reader, VideoFrames
+from slowfast.ak.time_limit import TimeIsUp, TimeLimit
 
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png")
 LEVELS = {
@@ -93,7 +95,8 @@ def _check_images(reader: JpegFrames, clip: int, level: str) -> Iterator[tuple[s
         if flaw:
             flaws.setdefault(flaw.kind, []).append((paths[frame], flaw))
     for (path, flaw), *others in flaws.values():
-        more = f"; and so {len(others)} more frames of the clip" if others else ""
+        frames = "frame" if len(others) == 1 else "frames"
+        more = f"; and so {len(others)} more {frames} of the clip" if others else ""
         yield path, Flaw(flaw.kind, flaw.text + more)
 
 
@@ -177,12 +180,14 @@ def shared_clips(train: ClipList, other: ClipList) -> list[Fault]:
     ]
 
 
-def doubts_about(train: Reader, val: Reader) -> list[str]:
+def doubts_about(train: Reader, val: Reader, seconds: float = 0) -> list[str]:
     """Warnings for a person: clips in both splits, and flaws of a sample of the clips.
 
     Takes a moment; it is what is left to look at before training once `Reader.check` has looked
-    for files, and `ClipList.read` at labels.
+    for files, and `ClipList.read` at labels. A clip whose files do not answer in so many seconds
+    ends the look at its list; 0: they may take as long as they like.
     """
+    limit = TimeLimit(seconds)
     doubts = []
     shared = shared_clips(train.clips, val.clips)
     if shared:
@@ -194,7 +199,19 @@ def doubts_about(train: Reader, val: Reader) -> list[str]:
         if not isinstance(reader, JpegFrames | VideoFrames):
             continue
         clips = np.unique(np.linspace(0, len(reader.clips) - 1, SAMPLE).astype(int)).tolist()
-        found = [fault for clip in clips for fault in check_clip(reader, clip, "ends")]
+        found, beside = [], copy(reader)  # a look that hangs may come back when clips are read
+        for looked_at, clip in enumerate(clips):
+            try:
+                found += limit.call(check_clip, beside, clip, "ends")
+            except TimeIsUp:
+                doubts.append(
+                    f"{reader.place(clip)}: clip {reader.clips.name(clip)} did not answer within "
+                    f"{seconds:g} seconds (DATA.READ_TIMEOUT); no more clips of "
+                    f"{reader.clips.path} are looked at. See whether its disk or file server "
+                    "answers."
+                )
+                clips = clips[:looked_at]
+                break
         if found:
             first = found[0]
             bad = len({fault.clip for fault in found})

@@ -8,6 +8,7 @@ What does not look like either is given to the decoder, which has the last word.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,9 +33,9 @@ class Flaw(NamedTuple):
 def image_flaw(path: str) -> Flaw | None:
     """What is wrong with an image file, by its two ends; None where nothing is."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
-            size = os.fstat(descriptor).st_size
+            size = _size(os.fstat(descriptor))
             start, end = os.pread(descriptor, 2, 0), os.pread(descriptor, 2, max(0, size - 2))
         finally:
             os.close(descriptor)
@@ -56,6 +57,13 @@ def image_flaw(path: str) -> Flaw | None:
     except cv2.error as error:
         return Flaw("unreadable", str(error))
     return None if image is not None else Flaw("unreadable", f"no image: {_describe(data)}")
+
+
+def _size(status: os.stat_result) -> int:
+    """Bytes of a file. Raises OSError for a pipe or a device: reading it might never end."""
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("it is no regular file")
+    return status.st_size
 
 
 def _has_jpeg_end(data: bytes) -> bool:
@@ -142,7 +150,7 @@ def _decode_all(path: str) -> tuple[int, int]:
 def _container_flaw(path: str) -> Flaw | None:
     """What the lengths that an mp4, AVI or Matroska file states, and its beginning, tell of it."""
     try:
-        size = os.stat(path).st_size  # noqa: PTH116 -- asked for every video
+        size = _size(os.stat(path))  # noqa: PTH116 -- asked for every video
     except FileNotFoundError:
         return Flaw("missing", "there is no such file")
     if size == 0:

@@ -217,12 +217,12 @@ def check_data(places: DataPlaces, level: str = "files") -> DataReport:
     return report
 
 
-def doubts_before_training(train: Dataset, val: Dataset) -> list[str]:
+def doubts_before_training(train: Dataset, val: Dataset, seconds: float) -> list[str]:
     """Warnings about the data of a run, as `slowfast.ak.clip_checks.doubts_about`, with what to do;
     none about data sets that are not made of a list and a reader."""
     if not (isinstance(train, ClipDataset) and isinstance(val, ClipDataset)):
         return []
-    doubts = doubts_about(train.reader, val.reader)
+    doubts = doubts_about(train.reader, val.reader, seconds)
     return [f"{doubt} tools/check_data.py looks at all of the data." for doubt in doubts]
 
 

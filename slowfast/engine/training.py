@@ -67,7 +67,8 @@ def train(cfg: CfgNode) -> None:
     train_loader = construct_loader(cfg, "train")
     val_loader = construct_loader(cfg, "val")
     if distributed.is_master_proc():
-        for doubt in doubts_before_training(train_loader.dataset, val_loader.dataset):
+        data_sets = train_loader.dataset, val_loader.dataset
+        for doubt in doubts_before_training(*data_sets, cfg.DATA.READ_TIMEOUT):
             logger.warning(doubt)
     classes = read_class_table(cfg)
     holdout = fingerprint(cfg)  # of the file as it is now: it may change while the run goes on

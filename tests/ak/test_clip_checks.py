@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import threading
 
 import pytest
 
+from slowfast.ak import clip_checks
 from slowfast.ak.clip_checks import (
     LEVELS,
     check_clip,
@@ -152,3 +154,19 @@ def test_before_training_leaks_and_rotten_samples_are_told(spoilt):
     assert "t4" in leak
     assert "t3" in rot
     assert "web page" in rot
+
+
+def test_before_training_a_file_that_does_not_answer_is_not_waited_for(tiny_ak, monkeypatch):
+    released, look = threading.Event(), clip_checks.check_clip
+
+    def hang(reader, clip, level):
+        if reader.clips.name(clip) == "t3":
+            released.wait(60)
+        return look(reader, clip, level)
+
+    monkeypatch.setattr(clip_checks, "check_clip", hang)
+    lists = (ClipList.read(tiny_ak.annot / f"{name}.csv") for name in ("train", "val"))
+    (doubt,) = doubts_about(*(JpegFrames(clips, tiny_ak.image) for clips in lists), seconds=2)
+    released.set()
+    for words in ("image/t3: clip t3", "within 2 seconds", "DATA.READ_TIMEOUT"):
+        assert words in doubt

@@ -1,5 +1,8 @@
 """A file that training could not read is told from a sound one, and what ails it is named."""
 
+import os
+import threading
+
 import av
 import cv2
 import numpy as np
@@ -72,6 +75,23 @@ def test_what_is_no_image_is_unreadable_and_says_what_it_is(flaw_of, tmp_path):
     assert flaw_of(b"\0" * 500).kind == "unreadable"
     assert image_flaw(str(tmp_path / "none.jpg")).kind == "missing"
     assert image_flaw(str(tmp_path)).kind == "unreadable"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    """To open one that nobody writes into blocks for ever."""
+    found = []
+
+    def look():
+        found.extend((image_flaw(str(pipe)), video_frames(str(pipe))[1]))
+
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    looker = threading.Thread(target=look, daemon=True)
+    looker.start()
+    looker.join(20)
+    assert [flaw.kind for flaw in found] == ["unreadable"] * 2
+    assert all("no regular file" in flaw.text for flaw in found)
 
 
 @pytest.mark.parametrize(

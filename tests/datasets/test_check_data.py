@@ -131,4 +131,4 @@ def test_a_stopped_check_tells_of_what_it_looked_at(spoilt, monkeypatch):
 
 
 def test_data_sets_of_another_make_are_not_doubted(tiny_ak):
-    assert doubts_before_training(object(), object()) == []
+    assert doubts_before_training(object(), object(), 0) == []
