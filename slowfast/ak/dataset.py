@@ -287,7 +287,10 @@ def parts_from_cfg(
         transform = CentreCrop(data.TEST_CROP_SIZE, data.TRAIN_CROP_SIZE)
     folders = data.PATH_PREFIX, video_folder(cfg) if videos is None else videos
     reader = open_reader(clips, frames, *folders, Decoding.from_cfg(cfg, fps))
-    reader.check(most_tolerated(len(clips), 1 if split == "test" else data.MAX_BAD_FRACTION))
+    if split == "test":
+        reader.check(most_tolerated(len(clips), 1), "a test")
+    else:
+        reader.check(most_tolerated(len(clips), data.MAX_BAD_FRACTION))
     return {
         "clips": clips,
         "reader": reader,

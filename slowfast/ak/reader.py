@@ -95,9 +95,12 @@ class Reader(ABC):
             found = pool.map(lambda part: [(i, self.missing(i)) for i in part.tolist()], parts)
             return [(clip, *what) for part in found for clip, what in part if what]
 
-    def check(self, tolerated: int = 0) -> None:
+    def check(self, tolerated: int = 0, rule: str = "DATA.MAX_BAD_FRACTION") -> None:
         """Raise UserError, with the list's file and line, if more clips than that lack files; warn
-        of fewer."""
+        of fewer.
+
+        rule: what tolerates them, for the message.
+        """
         if not self.absent:
             return
         clip, frame, path = self.absent[0]
@@ -108,15 +111,17 @@ class Reader(ABC):
         lacking = len(self.absent)
         if lacking > 1 or tolerated:
             text += f" {lacking} of {len(self.clips)} clips lack files in all"
-            text += f"; DATA.MAX_BAD_FRACTION lets {tolerated} pass." if tolerated else "."
+            text += f"; {rule} lets {tolerated} pass." if tolerated else "."
         if lacking > tolerated:
             raise UserError(
                 f"{text}\nPut the data there, or correct DATA.PATH_PREFIX (images), "
                 "AK.VIDEO_PREFIX (videos) or AK.FRAMES (which of the two).\n"
                 f"{HOW_TO_GET_DATA}"
             )
-        names = ", ".join(self.clips.name(clip) for clip, *_ in self.absent[:_NAMED])
-        logger.warning("%s They are %s%s.", text, names, ", ..." if lacking > _NAMED else "")
+        if lacking > 1:
+            names = ", ".join(self.clips.name(clip) for clip, *_ in self.absent[:_NAMED])
+            text += f" They are {names}{', ...' if lacking > _NAMED else ''}."
+        logger.warning(text)
 
 
 def reason(error: Exception) -> str:

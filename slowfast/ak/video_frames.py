@@ -27,8 +27,10 @@ from slowfast.ak.video_pyav import Frames
 from slowfast.ak.video_timeline import Timeline, read_timeline
 
 VIDEO_EXTENSIONS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
+# As files end: cameras write .MP4.
+VIDEO_ENDINGS = (*VIDEO_EXTENSIONS, *map(str.upper, VIDEO_EXTENSIONS))
 # What a clip's name may lack of its file's: nothing, where it names the file itself.
-_ENDINGS = ("", *VIDEO_EXTENSIONS)
+_ENDINGS = ("", *VIDEO_ENDINGS)
 _NONE, _UNKNOWN = -1, -2  # no such file; not looked for yet
 
 
@@ -54,7 +56,7 @@ class Decoding:
 
 class VideoFrames(Reader):
     """A video a clip: the file that the clip's name is, or `<clip name>.mp4` or another of
-    VIDEO_EXTENSIONS, below a folder.
+    VIDEO_ENDINGS, below a folder.
 
     One thread decodes: workers run beside each other already. A video that ends before the list
     says repeats its last frame, and `amiss` tells of it. Raises UserError where torchcodec is
@@ -97,7 +99,7 @@ class VideoFrames(Reader):
             self._ending[clip] = self._find(name, paths.is_file)
         if self._ending[clip] >= 0:
             return name + _ENDINGS[self._ending[clip]]
-        return name if name.endswith(VIDEO_EXTENSIONS) else f"{name}.mp4"
+        return name if name.endswith(VIDEO_ENDINGS) else f"{name}.mp4"
 
     def place(self, clip: int) -> str:
         """The clip's video."""

@@ -20,7 +20,7 @@ from slowfast.ak.clip_checks import is_image
 from slowfast.ak.dataset import LISTS
 from slowfast.ak.errors import UserError
 from slowfast.ak.file_checks import video_frames
-from slowfast.ak.video_frames import VIDEO_EXTENSIONS
+from slowfast.ak.video_frames import VIDEO_ENDINGS
 from slowfast.datasets import ak_writer
 from slowfast.datasets.ak_writer import ListedClass, ListedClip
 from slowfast.datasets.metadata_sheet import METADATA, SheetClip, read_sheet_of_clips
@@ -107,7 +107,7 @@ def make_annotations(
 
 def _find_video(folder: Path, clip: SheetClip, entries: set[str], light: bool) -> ListedClip | str:
     """The clip with its frames counted, or why it cannot be listed."""
-    names = [clip.name + extension for extension in VIDEO_EXTENSIONS]
+    names = [clip.name + ending for ending in VIDEO_ENDINGS]
     nested = "/" in clip.name
     file = next((n for n in names if n in entries or (nested and (folder / n).is_file())), None)
     if file is None:
@@ -149,7 +149,7 @@ def _not_in_sheet(entries: Iterable[str], clips: list[SheetClip], videos: bool) 
         for entry, stem in stems.items()
         if stem not in known
         and not entry.startswith(".")
-        and (not videos or entry.lower().endswith(VIDEO_EXTENSIONS))
+        and (not videos or entry.endswith(VIDEO_ENDINGS))
     )
 
 

@@ -242,8 +242,11 @@ def test_a_few_clips_without_files_are_warned_of(tiny_ak, tmp_path, caplog):
     (record,) = caplog.records
     for words in ("train.csv:46: clip t2: there is no file", "2 of 8 clips", "t2, t6", "2 pass"):
         assert words in record.getMessage()
-    with pytest.raises(UserError, match=r"2 of 8 clips lack files in all; .* lets 1 pass"):
+    with pytest.raises(UserError, match=r"2 of 8 .* in all; DATA.MAX_BAD_FRACTION lets 1 pass"):
         reader.check(tolerated=1)
+    caplog.clear()
+    reader.check(7, "a test")
+    assert "; a test lets 7 pass. They are t2, t6." in caplog.text
 
 
 def test_auto_takes_images_where_there_are_any(tiny_ak, tmp_path):
@@ -261,6 +264,10 @@ def test_clips_in_folders_and_with_other_endings(tmp_path, list_of, video_tools)
     (tmp_path / "day").mkdir()
     video_tools.write_video(tmp_path / "day/one.mkv", video_tools.moving_square(5, 64, 48, seed=1))
     reader = VideoFrames(list_of(5, name="day/one"), tmp_path)
+    reader.check()
+    assert reader.read(0, [4]).shape == (1, 48, 64, 3)
+    (tmp_path / "day/one.mkv").rename(tmp_path / "two.MKV")
+    reader = VideoFrames(list_of(5, name="two"), tmp_path)
     reader.check()
     assert reader.read(0, [4]).shape == (1, 48, 64, 3)
 

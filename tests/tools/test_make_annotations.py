@@ -1,6 +1,7 @@
 """From a sheet and videos alone to items of the data set: what a user does first."""
 
 import runpy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from slowfast.ak.classes import ClassTable, find_sheet
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.dataset import Ak
+from slowfast.ak.video_frames import VideoFrames
 from slowfast.config.defaults import get_cfg
 from tests.datasets.sheet_cases import ACTIONS, rows_of_tiny_ak, write_workbook
 
@@ -66,6 +68,19 @@ def test_what_is_left_out_is_named_and_errors_are_words(tiny_ak, tmp_path, capsy
     assert "Files of no clip of the sheet: 1: t0.mp4" in said
     assert main([sheet, *videos, *out]) == 2
     assert "there already" in capsys.readouterr().err
+
+
+def test_videos_as_cameras_name_them(tiny_ak, tmp_path, capsys):
+    (tmp_path / "video").mkdir()
+    for clip, file in (("t1", "t1.MP4"), ("v0", "v0.mp4")):
+        shutil.copy(tiny_ak.video / f"{clip}.mp4", tmp_path / "video" / file)
+    sheet = tmp_path / "clips.csv"
+    sheet.write_text("clip,split,labels\nt1,train,1\nv0,val,2\n")
+    out = tmp_path / "annot"
+    assert main([str(sheet), "--videos", str(tmp_path / "video"), "--out", str(out)]) == 0
+    assert "Left out" not in capsys.readouterr().out
+    reader = VideoFrames(ClipList.read(out / "train.csv"), tmp_path / "video")
+    assert len(reader.read(0, [0, 5])) == 2
 
 
 def test_a_ctrl_c_leaves_no_list(tiny_ak, tmp_path, monkeypatch, capsys):
