@@ -27,6 +27,7 @@ from pathlib import Path
 
 from slowfast.ak.clip_checks import LEVELS
 from slowfast.ak.errors import UserError
+from slowfast.ak.paths import is_folder
 from slowfast.datasets.check_data import DataPlaces, check_data
 from slowfast.utils.terminal import print_all, tells_errors
 
@@ -73,6 +74,15 @@ def main(argv: list[str] | None = None) -> int:
 
 def find_places(args: Namespace) -> DataPlaces:
     """Where the data set lies: what the command line names, else what the configuration does."""
+    for option, folder in (("--images", args.images), ("--videos", args.videos)):
+        if folder is not None and not is_folder(folder):
+            raise UserError(f"{option} {folder}: there is no such folder.")
+    if args.num_classes is not None and args.num_classes < 1:
+        raise UserError(f"--num-classes {args.num_classes}: expected 1 or more.")
+    if args.json and not args.json.parent.is_dir():
+        raise UserError(
+            f"--json {args.json}: there is no folder {args.json.parent} to write it to."
+        )
     opts = args.opts + args.overrides
     given = {
         "images": args.images,

@@ -5,16 +5,17 @@
 
 `video/<clip>.mp4` becomes `image/<clip>/<clip>_000001.jpg` and so on, one file a frame of the
 video, whatever its frame rate. A clip's folder appears once it is whole: stopped half-way, the same
-command takes the work up again. Videos that cannot be decoded are named at the end, and the exit
-status is 1.
+command takes the work up again. Videos that cannot be decoded are named at the end.
+
+Exit status: 0 all is there, 1 videos cannot be decoded, 2 it could not run, 130 it was stopped.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from slowfast.ak.errors import UserError
 from slowfast.datasets.extract_frames import Extraction, extract_frames
+from slowfast.utils.terminal import tells_errors
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -32,14 +33,11 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@tells_errors
 def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
-    try:
-        settings = Extraction(args.short_side, args.quality)
-        result = extract_frames(args.videos, args.images, settings, args.workers)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    settings = Extraction(args.short_side, args.quality)
+    result = extract_frames(args.videos, args.images, settings, args.workers)
     for words in result.failures:
         print(f"failed: {words}", file=sys.stderr)
     print(

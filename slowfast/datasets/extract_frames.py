@@ -58,6 +58,8 @@ def extract_frames(videos: Path, images: Path, settings: Extraction, workers: in
             f"--short-side {settings.short_side} --quality {settings.quality}: expected a short "
             "side of 0 (as it is) or more pixels and a quality of 1 to 100."
         )
+    if workers < 0:
+        raise UserError(f"--workers {workers}: expected 0 (one for each core) or more.")
     jobs = _find_videos(videos)
     there = {name for name in jobs if (images / name).is_dir()}
     lacking = [name for name in jobs if name not in there]
@@ -78,6 +80,8 @@ def extract_frames(videos: Path, images: Path, settings: Extraction, workers: in
 
 def _find_videos(folder: Path) -> dict[str, Path]:
     """Videos by the names of their clips, folders in `folder` included, in order."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: there is no such folder; name the one that holds the videos.")
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in VIDEO_EXTENSIONS and path.is_file():

@@ -33,6 +33,9 @@ def test_sound_faulty_and_impossible(tiny_ak, tmp_path, capsys):
         [*options, "DATA.PATH_PREFIX", "x"],
         [*options, "--sheet", str(tmp_path / "none.xlsx")],
         [*options, "--json", str(tmp_path / "no" / "folder.json")],
+        [*options, "--images", str(tmp_path / "none")],
+        [*options, "--videos", str(tmp_path / "none"), "--frames", "video"],
+        [*options, "--num-classes", "0"],
     ):
         assert main(wrong) == 2
         assert capsys.readouterr().err.startswith("error: ")

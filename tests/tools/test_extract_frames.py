@@ -86,7 +86,9 @@ def test_foreseeable_mistakes_are_words_and_status_2(videos, tmp_path, capsys):
     (tmp_path / "file").touch()
     for command, words in (
         ([str(tmp_path / "none"), image], "there is no video in it"),
+        ([str(tmp_path / "nowhere"), image], "there is no such folder"),
         ([str(videos), image, "--quality", "0"], "a quality of 1 to 100"),
+        ([str(videos), image, "--workers", "-2"], "--workers -2"),
         ([str(videos), str(tmp_path / "file")], "cannot be written"),
     ):
         assert main(command) == 2
@@ -94,3 +96,13 @@ def test_foreseeable_mistakes_are_words_and_status_2(videos, tmp_path, capsys):
     (videos / "a.mkv").write_bytes((videos / "a.mp4").read_bytes())
     assert main([str(videos), image]) == 2
     assert "would go where those of" in capsys.readouterr().err
+
+
+def test_a_ctrl_c_is_a_word_and_status_130(videos, tmp_path, monkeypatch, capsys):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("slowfast.datasets.extract_frames.every_frame", stop)
+    assert main([str(videos), str(tmp_path / "image")]) == 130
+    assert capsys.readouterr().err.strip().endswith("interrupted.")
+    assert not files(tmp_path / "image")
