@@ -24,9 +24,14 @@ def main() -> int:
     names = [part.__name__.rpartition(".")[2] for part in PARTS]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the files that are read get written")
-    parser.add_argument("parts", nargs="*", choices=[*names, []], help=f"of {', '.join(names)}")
+    help_on_parts = f"of {', '.join(names)} (all)"
+    parser.add_argument("parts", nargs="*", metavar="part", help=help_on_parts)
     parser.add_argument("--repeats", type=int, default=7, help="turns, of which the median counts")
     args = parser.parse_args()
+    if unknown := sorted(set(args.parts).difference(names)):
+        parser.error(f"{', '.join(unknown)}: expected parts {help_on_parts}")
+    if args.repeats < 1:
+        parser.error(f"--repeats {args.repeats}: expected 1 or more")
     print(f"{'':58}{'measured':>10}  {'at most':>8}")
     for name, part in zip(names, PARTS, strict=True):
         if args.parts and name not in args.parts:
