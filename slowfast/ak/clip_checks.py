@@ -66,8 +66,9 @@ def check_clip(reader: Reader, clip: int, level: str = "files") -> list[Fault]:
 def _check_images(reader: JpegFrames, clip: int, level: str) -> Iterator[tuple[str, Flaw]]:
     try:
         count = reader.num_frames(clip)  # of a list of one line a clip, what lies in its folder
-    except BadClip as error:
-        yield str(reader.folder), Flaw("missing", str(error))
+    except BadClip:
+        text = "the folder is not there, or has no frame, <name>_000001.jpg"
+        yield reader.place(clip), Flaw("missing", text)
         return
     paths = [str(reader.path(clip, frame)) for frame in range(count)]
     if not paths:

@@ -103,16 +103,16 @@ class JpegFrames(Reader):
             try:
                 files = frame_files(folder)
             except OSError as error:
-                raise self._unreadable(clip, folder, reason(error)) from None
+                raise self._unreadable(clip, folder, reason(error), "the frames") from None
             if not files:
                 found = "no file of its folder is a frame, <name>_000001.jpg"
-                raise self._unreadable(clip, folder, found)
+                raise self._unreadable(clip, folder, found, "the frames")
             self._listed = clip, files
         return files
 
-    def _unreadable(self, clip: int, path: str, found: str) -> BadClip:
+    def _unreadable(self, clip: int, path: str, found: str, what: str = "this frame") -> BadClip:
         return BadClip(
-            f"{path}: cannot read this frame of clip {self.clips.name(clip)}: {found}. Extract or "
+            f"{path}: cannot read {what} of clip {self.clips.name(clip)}: {found}. Extract or "
             f"copy the clip's frames again, or take its lines out of {self.clips.path}."
         )
 

@@ -156,6 +156,20 @@ def test_before_training_leaks_and_rotten_samples_are_told(spoilt):
     assert "web page" in rot
 
 
+def test_an_empty_folder_of_a_list_without_frames_is_named_once(spoilt):
+    light = spoilt / "light.csv"
+    light.write_text('video_id;labels\nt1;"1"\nt2;"2"\n')
+    shutil.rmtree(spoilt / "image" / "t1")
+    (spoilt / "image" / "t1").mkdir()
+    shutil.rmtree(spoilt / "image" / "t2")
+    reader = JpegFrames(ClipList.read(light), spoilt / "image")
+    for clip, name in enumerate(("t1", "t2")):
+        (fault,) = check_clip(reader, clip)
+        assert (fault.kind, fault.path) == ("missing", str(spoilt / "image" / name))
+        assert str(spoilt) not in fault.text
+        assert not fault.text.endswith(".")
+
+
 def test_before_training_a_file_that_does_not_answer_is_not_waited_for(tiny_ak, monkeypatch):
     released, look = threading.Event(), clip_checks.check_clip
 
