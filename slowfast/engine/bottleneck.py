@@ -12,7 +12,7 @@ def bottleneck(cfg: CfgNode, share: float, workers: int, cores: int | None = Non
     """A sentence or two on what held training up.
 
     Args:
-        cfg: NUM_GPUS, AK.FRAMES and the sizes of clips are read.
+        cfg: NUM_GPUS, TRAIN.DATASET, AK.FRAMES and the sizes of clips are read.
         share: part of the time in which the device had nothing to do but wait for clips, 0..1.
         workers: processes that read clips, for each training process.
         cores: that this machine has for the run; None: `available_cores`.
@@ -34,7 +34,7 @@ def bottleneck(cfg: CfgNode, share: float, workers: int, cores: int | None = Non
             f"take more workers (DATA_LOADER.NUM_WORKERS is {workers} for each process; -1 takes "
             f"what {cores} cores allow)"
         )
-    if cfg.AK.FRAMES != "image":
+    if cfg.TRAIN.DATASET == "ak" and cfg.AK.FRAMES != "image":  # the others have no choice
         remedies.append("where these are videos, read images extracted from them (AK.FRAMES image)")
     remedies.append(
         "store frames no larger than training needs them: the shorter side at "

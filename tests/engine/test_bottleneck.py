@@ -9,7 +9,7 @@ from slowfast.engine.bottleneck import bottleneck
 @pytest.fixture
 def cfg():
     cfg = get_cfg()
-    cfg.AK.FRAMES, cfg.NUM_GPUS = "image", 2
+    cfg.TRAIN.DATASET, cfg.AK.FRAMES, cfg.NUM_GPUS = "ak", "image", 2
     return cfg
 
 
@@ -35,3 +35,8 @@ def test_slow_data(cfg, frames, workers, says, says_not):
     assert text.startswith("The data were the bottleneck: 40% of the time the GPU waited")
     assert all(words in text for words in says)
     assert not any(words in text for words in says_not)
+
+
+def test_images_are_not_advised_where_they_cannot_be_read(cfg):
+    cfg.TRAIN.DATASET, cfg.AK.FRAMES = "kinetics", "auto"
+    assert "AK.FRAMES" not in bottleneck(cfg, 0.4, workers=3, cores=8)
