@@ -120,9 +120,10 @@ KEYS: dict[str, AkKey] = {
     ),
     "DATA.MAX_BAD_FRACTION": AkKey(
         0.01,
-        "Share of the training clips that may be missing or not decode: other clips take their "
-        "place in training, evaluations leave them out. With more of them the run stops. One clip "
-        "always may, unless this is 0. A test is never stopped by it: it names what it leaves out.",
+        "Share of the training clips that may be missing or not decode, and of the validation "
+        "clips that may be missing: other clips take their place in training, evaluations leave "
+        "them out. With more of them the run stops. One clip always may, unless this is 0. A test "
+        "is never stopped by it: it names what it leaves out.",
         low=0,
         high=1,
     ),

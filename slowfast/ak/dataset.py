@@ -59,7 +59,8 @@ class ClipDataset(Dataset):
     With `replace_bad` a clip that cannot be read has another in its place, never itself, which
     (seed, epoch, index, again, attempt) decides; without it, what can be read of it is used, and
     where that is nothing the item is black, its flaw `missing`. A clip that takes longer to read
-    than `read_timeout` seconds is one that cannot be; 0: it may take as long as it likes.
+    than `read_timeout` seconds is one that cannot be, from then on; 0: it may take as long as it
+    likes.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class ClipDataset(Dataset):
         # The one class of a clip holds for all of it, though some frames may carry no label.
         self.span_labels, self.seed = span_labels and multi_label, seed
         self.replace_bad, self._limit = replace_bad, TimeLimit(read_timeout)
+        self._silent: dict[int, str] = {}  # clips that did not answer: not waited for twice
         if not multi_label:
             self._check_single_labels()
 
@@ -143,16 +145,19 @@ class ClipDataset(Dataset):
         self, index: int, rng: np.random.Generator, frames: Frames, flaws: Sequence[Flaw] = ()
     ) -> Item:
         """The item of a clip, in the time there is for it; raises BadClip."""
+        if index in self._silent:
+            raise BadClip(self._silent[index])
         try:
             return self._limit.call(self._make, index, rng, frames, None, flaws)
         except TimeIsUp:
             # The call may come back to life beside later ones: it keeps the reader that it has.
             self.reader = copy(self.reader)
-            raise BadClip(
+            self._silent[index] = (
                 f"{self.reader.place(index)}: clip {self.clip_name(index)} was not read within "
                 f"{self._limit.seconds:g} seconds (DATA.READ_TIMEOUT). See whether its disk or "
                 "file server answers."
-            ) from None
+            )
+            raise BadClip(self._silent[index]) from None
 
     def _make(
         self,

@@ -356,8 +356,8 @@ def _decoding(cfg: CfgNode) -> Iterator[Finding]:
     if cfg.DATA.DECODING_DEVICE == "cuda" and cfg.DATA.DECODING_BACKEND != "torchcodec":
         yield (
             "DATA.DECODING_DEVICE",
-            f"and {shown(cfg, 'DATA.DECODING_BACKEND')}: torchcodec alone decodes on a GPU; take "
-            "that, or cpu",
+            f"torchcodec alone decodes on a GPU: set DATA.DECODING_BACKEND to it (it is "
+            f"{cfg.DATA.DECODING_BACKEND}), or take cpu",
         )
 
 

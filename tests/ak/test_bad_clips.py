@@ -372,13 +372,14 @@ def test_a_read_that_hangs_is_given_up(cfg, released):
         make_fifo(path)
     *_, index, _, meta = training[(0, 1)]
     assert index != 1
-    (flaw,) = from_meta(meta)
+    (hung,) = from_meta(meta)
     for words in ("image/t1: clip t1", "within 2 seconds", "DATA.READ_TIMEOUT"):
-        assert words in flaw.reason
+        assert words in hung.reason
     assert from_meta(training[(0, 0)][4]) == []
     (flaw,) = from_meta(test[(0, 0)][4])
     assert (flaw.kind, flaw.clip) == ("missing", 0)
     assert from_meta(test[(0, 1)][4]) == []
+    assert from_meta(training[(1, 1)][4])[0].reason == hung.reason  # not waited for again
     assert len(set(threading.enumerate()) - before) == 4  # two that hang, two that serve
 
 

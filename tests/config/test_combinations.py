@@ -296,8 +296,8 @@ CONTRADICTIONS = [
     ),
     (
         {"DATA.DECODING_DEVICE": "cuda"},
-        "DATA.DECODING_DEVICE = cuda: and DATA.DECODING_BACKEND torchvision: torchcodec alone "
-        "decodes on a GPU; take that, or cpu",
+        "DATA.DECODING_DEVICE = cuda: torchcodec alone decodes on a GPU: set "
+        "DATA.DECODING_BACKEND to it (it is torchvision), or take cpu",
     ),
     ({"AK.HEAD_MIN": 50}, "AK.HEAD_MIN = 50: expected more than AK.TAIL_MAX 100"),
 ]
