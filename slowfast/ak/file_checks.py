@@ -18,6 +18,8 @@ import av
 import cv2
 import numpy as np
 
+from slowfast.ak.video_pyav import open_container
+
 _UNKNOWN_LENGTH = 0xFFFFFFFF  # of an AVI that was written to a pipe
 _MATROSKA, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # and WebM
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
@@ -125,7 +127,7 @@ def _stream_flaw(stream: av.VideoStream | None) -> Flaw | None:
 
 @contextmanager
 def _open(path: str) -> Iterator[tuple[av.container.InputContainer, av.VideoStream | None]]:
-    with av.open(path, metadata_errors="replace") as container:
+    with open_container(path) as container:
         stream = next(iter(container.streams.video), None)
         if stream is not None and stream.codec_context is not None:
             stream.codec_context.thread_count = 1

@@ -24,10 +24,19 @@ Frames = Iterator[tuple[int, np.ndarray]]
 WORTH_A_SEEK = 12
 
 
+# Before release 19 PyAV refuses a file whose metadata are no UTF-8, unless told to let them pass.
+_LENIENT = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+
+
+def open_container(path: str) -> av.container.InputContainer:
+    """The file, to be closed again. Raises OSError or av.FFmpegError."""
+    return av.open(path, **_LENIENT)
+
+
 @contextmanager
 def open_video(path: str) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     """The file and its first video stream. Raises OSError or av.FFmpegError."""
-    with av.open(path, metadata_errors="replace") as container:
+    with open_container(path) as container:
         if not container.streams.video:
             raise OSError("it has no video stream")
         stream = container.streams.video[0]

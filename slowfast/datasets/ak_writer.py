@@ -25,6 +25,8 @@ import numpy as np
 from openpyxl import Workbook
 from tqdm import tqdm
 
+from slowfast.ak.video_pyav import open_container
+
 LIST_HEADER = "original_vido_id video_id frame_id path labels"  # the misspelling is the format's
 LIGHT_HEADER = "video_id;labels"
 SHEET_HEADER = ("action_category", "action", "index", "segment", "count")
@@ -95,7 +97,7 @@ def encode_mp4(path: Path, frames: Iterable[np.ndarray], fps: Fraction, crf: int
 
 def decode_rgb(path: Path) -> Iterator[np.ndarray]:
     """Yields the frames of a video file in order, as uint8 RGB (H, W, 3)."""
-    with av.open(str(path)) as container:
+    with open_container(str(path)) as container:
         container.streams.video[0].codec_context.thread_count = 1  # starting more takes longer
         for frame in container.decode(video=0):
             yield frame.to_ndarray(format="rgb24")

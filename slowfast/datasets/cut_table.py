@@ -23,6 +23,7 @@ import av
 import numpy as np
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.video_pyav import open_container
 
 COLUMNS = ("video", "start", "end", "split", "labels")
 SPLITS = ("train", "val")
@@ -151,7 +152,7 @@ def probe(path: Path) -> VideoFacts:
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:
-        with av.open(str(path)) as container:
+        with open_container(str(path)) as container:
             if not container.streams.video:
                 raise UserError(f"{path}: has no video stream")
             stream = container.streams.video[0]

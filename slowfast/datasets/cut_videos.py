@@ -16,6 +16,7 @@ import av
 import numpy as np
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.video_pyav import open_container
 from slowfast.datasets import ak_writer
 from slowfast.datasets.ak_writer import ListedClass, ListedClip
 from slowfast.datasets.cut_table import (
@@ -191,7 +192,7 @@ def _frames(
 def _decode_from(path: Path, start: float) -> Iterator[tuple[float, av.VideoFrame]]:
     """Yields (seconds from the beginning, frame), at the latest from `start` on."""
     for seek in (True, False):
-        with av.open(str(path)) as container:
+        with open_container(str(path)) as container:
             stream = container.streams.video[0]
             origin = stream.start_time or 0
             if seek:
