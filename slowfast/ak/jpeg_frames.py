@@ -38,6 +38,13 @@ class JpegFrames(Reader):
             return join(self.folder, self.clips.frame_path(clip, frame))
         return f"{self._clip_folder(clip)}/{self._files(clip)[frame]}"
 
+    def paths(self, clip: int) -> list[str]:
+        """Files of all frames of a clip. Raises BadClip as `num_frames`."""
+        if self.clips.tells_frames:
+            return [self.path(clip, frame) for frame in range(self.clips.num_frames(clip))]
+        folder = self._clip_folder(clip)
+        return [f"{folder}/{file}" for file in self._files(clip)]
+
     def place(self, clip: int) -> str:
         """The folder of the clip's first frame."""
         if not self.clips.tells_frames:

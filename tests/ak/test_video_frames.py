@@ -342,7 +342,8 @@ class _MemoryInUse(ctypes.Structure):
 )
 @pytest.mark.parametrize("spoilt", [False, True])
 def test_reading_a_part_of_a_video_leaves_no_memory_behind(tmp_path, pairs, spoilt):
-    """100 readings that each left a packet of PyAV's behind would leave 15,000 bytes."""
+    """200 readings that each left a packet behind would leave 30,000 bytes; what the first few
+    hundred fill for good does not count."""
     encode(tmp_path / "a.mp4", noisy(20, 64, 48), g="5")
     if spoilt:
         with av.open(str(tmp_path / "a.mp4")) as container:
@@ -362,5 +363,5 @@ def test_reading_a_part_of_a_video_leaves_no_memory_behind(tmp_path, pairs, spoi
         gc.collect()
         return mallinfo2().in_use
 
-    before = read(100)
-    assert read(100) - before < 5000
+    before = read(500)
+    assert read(200) - before < 10_000
