@@ -126,8 +126,12 @@ class JpegFrames(Reader):
 
 def _read(path: str) -> bytes:
     """A file's bytes, in a third of the time that np.fromfile takes for a small one."""
-    file = os.open(path, os.O_RDONLY)
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # which Windows alone has
     try:
-        return os.read(file, os.fstat(file).st_size)
+        size = os.fstat(file).st_size
+        data = os.read(file, size)
+        while len(data) < size and (more := os.read(file, size - len(data))):
+            data += more  # some file systems give less at a time than is asked for
+        return data
     finally:
         os.close(file)

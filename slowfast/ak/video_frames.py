@@ -82,7 +82,7 @@ class VideoFrames(Reader):
             with os.scandir(self.folder or ".") as entries:
                 present = {entry.name for entry in entries if entry.is_file()}
         except OSError:
-            present = set()
+            return  # each is looked for by itself
         for clip in range(len(self.clips)):
             name = self.clips.name(clip)
             if "/" not in name:

@@ -203,7 +203,7 @@ def test_an_empty_folder_of_a_list_without_frames_is_named_once(spoilt):
     (spoilt / "image" / "t1").mkdir()
     shutil.rmtree(spoilt / "image" / "t2")
     reader = JpegFrames(ClipList.read(light), spoilt / "image")
-    for clip, name in enumerate(("t1", "t2")):
+    for clip, (name, kind) in enumerate([("t1", "no_frames"), ("t2", "missing")]):
         (fault,) = check_clip(reader, clip)
         assert (fault.kind, fault.path) == (kind, str(spoilt / "image" / name))
         assert str(spoilt) not in fault.text
