@@ -55,25 +55,30 @@ def fault(clips: ClipList, clip: int, kind: str, text: str, path: str = "") -> F
 def check_clip(reader: Reader, clip: int, level: str = "files") -> list[Fault]:
     """What is wrong with the files of a clip, as far as a level of `LEVELS` looks."""
     if isinstance(reader, VideoFrames):
-        found = _check_video(reader, clip, level)
+        flaws = _check_video(reader, clip, level)
     elif isinstance(reader, JpegFrames):
-        found = _check_images(reader, clip, level)
+        flaws = _check_images(reader, clip, level)
     else:
         raise TypeError(f"no check for the frames of a {type(reader).__name__}")
-    return [fault(reader.clips, clip, flaw.kind, flaw.text, path) for path, flaw in found]
+    found = []
+    try:
+        for path, flaw in flaws:
+            found.append(fault(reader.clips, clip, flaw.kind, flaw.text, path))
+    except OSError as error:  # a remote file that cannot be fetched
+        found.append(fault(reader.clips, clip, "unreadable", str(error), reader.place(clip)))
+    return found
 
 
 def _check_images(reader: JpegFrames, clip: int, level: str) -> Iterator[tuple[str, Flaw]]:
     try:
-        count = reader.num_frames(clip)  # of a list of one line a clip, what lies in its folder
+        paths = reader.paths(clip)  # of a list of one line a clip, what lies in its folder
     except BadClip:
-        text = "the folder is not there, or has no frame, <name>_000001.jpg"
-        yield reader.place(clip), Flaw("missing", text)
+        if reader.missing(clip):
+            yield reader.place(clip), Flaw("missing", "there is no such folder")
+        else:
+            yield reader.place(clip), Flaw("no_frames", "it has no frame, <name>_000001.jpg")
         return
-    paths = [str(reader.path(clip, frame)) for frame in range(count)]
-    if not paths:
-        yield str(reader.folder), Flaw("no_frames", "it has no frame")
-        return
+    count = len(paths)
     there, extra = _present(paths, reader.clips.name(clip))
     present = [frame for frame in range(count) if there[frame]]
     absent = [path for path, is_there in zip(paths, there, strict=True) if not is_there]
@@ -90,7 +95,7 @@ def _check_images(reader: JpegFrames, clip: int, level: str) -> Iterator[tuple[s
         present = present[:1] + present[1:][-1:]
     flaws: dict[str, list[tuple[str, Flaw]]] = {}
     for frame in present:
-        flaw = image_flaw(_local(paths[frame]))
+        flaw = image_flaw(local_path(paths[frame]))
         if not flaw and level == "decode":
             flaw = _decoding_flaw(reader, clip, frame)
         if flaw:
@@ -142,18 +147,14 @@ def _check_video(reader: VideoFrames, clip: int, level: str) -> Iterator[tuple[s
     if level == "names":
         return
     if level == "ends":
-        frames, flaw = video_header(_local(path))
+        frames, flaw = video_header(local_path(path))
     else:
-        frames, flaw = video_frames(_local(path), decode=level == "decode")
+        frames, flaw = video_frames(local_path(path), decode=level == "decode")
     listed = reader.clips.num_frames(clip)
     if flaw:
         yield path, flaw
     elif None not in (frames, listed) and frames != listed:
         yield path, Flaw("frame_count", f"it has {frames} frames, the list says {listed}")
-
-
-def _local(path: str) -> str:
-    return local_path(path) if is_remote(path) else path
 
 
 def check_labels(clips: ClipList, num_classes: int) -> list[Fault]:
@@ -185,8 +186,9 @@ def doubts_about(train: Reader, val: Reader, seconds: float = 0) -> list[str]:
     """Warnings for a person: clips in both splits, and flaws of a sample of the clips.
 
     Takes a moment; it is what is left to look at before training once `Reader.check` has looked
-    for files, and `ClipList.read` at labels. A clip whose files do not answer in so many seconds
-    ends the look at its list; 0: they may take as long as they like.
+    for files, and `ClipList.read` at labels. What is remote is not fetched for it. A clip whose
+    files do not answer in so many seconds ends the look at its list; 0: they may take as long as
+    they like.
     """
     limit = TimeLimit(seconds)
     doubts = []
@@ -197,7 +199,7 @@ def doubts_about(train: Reader, val: Reader, seconds: float = 0) -> list[str]:
             f"so that figures on it are too good: {_some(shared)}. Take them out of one list."
         )
     for reader in (train, val):
-        if not isinstance(reader, JpegFrames | VideoFrames):
+        if not isinstance(reader, JpegFrames | VideoFrames) or is_remote(reader.place(0)):
             continue
         clips = np.unique(np.linspace(0, len(reader.clips) - 1, SAMPLE).astype(int)).tolist()
         found, beside = [], copy(reader)  # a look that hangs may come back when clips are read

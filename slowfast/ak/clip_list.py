@@ -172,8 +172,14 @@ class ClipList:
 
 
 def find_list(path: str | Path) -> str | None:
-    """The list at `path`, or the packed one beside it, its name ending in .gz; None without."""
-    return next((file for file in (str(path), f"{path}.gz") if paths.is_file(file)), None)
+    """The list at `path`, or the packed one beside it, its name ending in .gz; None without.
+
+    Raises UserError where whatever holds it does not answer.
+    """
+    try:
+        return next((file for file in (str(path), f"{path}.gz") if paths.is_file(file)), None)
+    except OSError as error:
+        raise UserError(f"{path}: this list cannot be looked for: {error}.") from None
 
 
 @lru_cache(maxsize=16)

@@ -35,12 +35,11 @@ class Flaw(NamedTuple):
 def image_flaw(path: str) -> Flaw | None:
     """What is wrong with an image file, by its two ends; None where nothing is."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            size = _size(os.fstat(descriptor))
-            start, end = os.pread(descriptor, 2, 0), os.pread(descriptor, 2, max(0, size - 2))
-        finally:
-            os.close(descriptor)
+        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+            size = _size(os.fstat(file.fileno()))
+            start = file.read(2)
+            file.seek(max(0, size - 2))
+            end = file.read(2)
         if size == 0:
             return Flaw("empty", "it has no bytes")
         if start == _JPEG_START and end == _JPEG_END:
@@ -66,6 +65,11 @@ def _size(status: os.stat_result) -> int:
     if not stat.S_ISREG(status.st_mode):
         raise OSError("it is no regular file")
     return status.st_size
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """A file's descriptor, without waiting for one who writes into it; Windows knows no waiting."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _has_jpeg_end(data: bytes) -> bool:

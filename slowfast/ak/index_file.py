@@ -100,9 +100,11 @@ def _places(file: Path) -> Iterator[Path]:
             os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), "slowfast", name
         )
     with suppress(OSError):  # a machine without a folder that takes anything
-        own = Path(tempfile.gettempdir(), f"slowfast-{os.getuid()}")
-        # Anybody may make a folder there, and what lies in theirs is not to be believed.
-        if not own.exists() or own.stat().st_uid == os.getuid():
+        # Anybody may make a folder there, and what lies in theirs is not to be believed. Windows
+        # tells no owner by number, and gives each user a folder of his own.
+        user = os.getuid() if hasattr(os, "getuid") else None
+        own = Path(tempfile.gettempdir(), "slowfast" if user is None else f"slowfast-{user}")
+        if user is None or not own.exists() or own.stat().st_uid == user:
             yield own / name
 
 

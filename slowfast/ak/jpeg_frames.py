@@ -38,6 +38,13 @@ class JpegFrames(Reader):
             return join(self.folder, self.clips.frame_path(clip, frame))
         return f"{self._clip_folder(clip)}/{self._files(clip)[frame]}"
 
+    def paths(self, clip: int) -> list[str]:
+        """Files of all frames of a clip. Raises BadClip as `num_frames`."""
+        if self.clips.tells_frames:
+            return [self.path(clip, frame) for frame in range(self.clips.num_frames(clip))]
+        folder = self._clip_folder(clip)
+        return [f"{folder}/{file}" for file in self._files(clip)]
+
     def place(self, clip: int) -> str:
         """The folder of the clip's first frame."""
         if not self.clips.tells_frames:
@@ -119,8 +126,12 @@ class JpegFrames(Reader):
 
 def _read(path: str) -> bytes:
     """A file's bytes, in a third of the time that np.fromfile takes for a small one."""
-    file = os.open(path, os.O_RDONLY)
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # which Windows alone has
     try:
-        return os.read(file, os.fstat(file).st_size)
+        size = os.fstat(file).st_size
+        data = os.read(file, size)
+        while len(data) < size and (more := os.read(file, size - len(data))):
+            data += more  # some file systems give less at a time than is asked for
+        return data
     finally:
         os.close(file)

@@ -96,13 +96,19 @@ class Reader(ABC):
             return [(clip, *what) for part in found for clip, what in part if what]
 
     def check(self, tolerated: int = 0, rule: str = "DATA.MAX_BAD_FRACTION") -> None:
-        """Raise UserError, with the list's file and line, if more clips than that lack files; warn
-        of fewer.
+        """Raise UserError, with the list's file and line, if more clips than that lack files, and
+        where whatever holds them does not answer; warn of fewer.
 
         rule: what tolerates them, for the message.
         """
-        if not self.absent:
-            return
+        try:
+            if not self.absent:
+                return
+        except OSError as error:
+            raise UserError(
+                f"{self.clips.path}: the files of its clips cannot be looked for: {error}. See "
+                f"whether {self.place(0)} can be reached."
+            ) from None
         clip, frame, path = self.absent[0]
         text = (
             f"{self.clips.path}:{self.clips.line(clip, frame)}: clip {self.clips.name(clip)}: "

@@ -82,7 +82,7 @@ class VideoFrames(Reader):
             with os.scandir(self.folder or ".") as entries:
                 present = {entry.name for entry in entries if entry.is_file()}
         except OSError:
-            present = set()
+            return  # each is looked for by itself
         for clip in range(len(self.clips)):
             name = self.clips.name(clip)
             if "/" not in name:
@@ -94,16 +94,17 @@ class VideoFrames(Reader):
 
     def path(self, clip: int) -> str:
         """The clip's video; the .mp4 that should be there if none is."""
-        name = paths.join(self.folder, self.clips.name(clip))
         if self._ending[clip] == _UNKNOWN:
+            name = paths.join(self.folder, self.clips.name(clip))
             self._ending[clip] = self._find(name, paths.is_file)
+        return self.place(clip)
+
+    def place(self, clip: int) -> str:
+        """The clip's video as far as it has been looked for, else the .mp4 that should be there."""
+        name = paths.join(self.folder, self.clips.name(clip))
         if self._ending[clip] >= 0:
             return name + _ENDINGS[self._ending[clip]]
         return name if name.endswith(VIDEO_ENDINGS) else f"{name}.mp4"
-
-    def place(self, clip: int) -> str:
-        """The clip's video."""
-        return self.path(clip)
 
     def missing(self, clip: int) -> tuple[int, Path | str] | None:
         """The first frame and the video that should be there; None where it is."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from fractions import Fraction
 
 import av
@@ -46,6 +46,19 @@ def open_video(path: str) -> Iterator[tuple[av.container.InputContainer, av.Vide
         yield container, stream
 
 
+def _decoded(
+    container: av.container.InputContainer, stream: av.VideoStream
+) -> Iterator[av.VideoFrame]:
+    """All pictures from where the container stands, as `container.decode` gives them.
+
+    That leaves 150 bytes behind wherever it is not read to its end: PyAV's generator of packets
+    frees its own only where it is closed, not where it is dropped.
+    """
+    with closing(container.demux(stream)) as packets:
+        for packet in packets:
+            yield from packet.decode()
+
+
 def by_time(
     container: av.container.InputContainer,
     stream: av.VideoStream,
@@ -67,11 +80,11 @@ def by_time(
             try:
                 if timeline.needs_first_picture and frame < 0 < key:
                     container.seek(int(timeline.key_pts[0]), stream=stream)
-                    next(container.decode(stream), None)
+                    next(_decoded(container, stream), None)
                 container.seek(key_pts, stream=stream)
             except av.FFmpegError:
                 return
-            pictures = container.decode(stream)
+            pictures = _decoded(container, stream)
         while first or frame < index:
             picture = next(pictures, None)
             shown = timeline.frame_at(picture.pts) if picture is not None else None
@@ -89,7 +102,7 @@ def by_count(path: str, indices: Sequence[int], stop_at_fault: bool = False) -> 
     to_rgbx, pending = _Converter(), deque(indices)
     frame, picture = -1, None
     with open_video(path) as (container, stream):
-        pictures = container.decode(stream)
+        pictures = _decoded(container, stream)
         for frame, picture in enumerate(_until_fault(pictures) if stop_at_fault else pictures):
             if frame == pending[0]:
                 yield pending.popleft(), to_rgbx(picture)
@@ -110,13 +123,13 @@ def every_frame(path: str) -> Iterator[np.ndarray]:
     """All frames that decode, RGBX. Raises OSError or av.FFmpegError where one does not."""
     to_rgbx = _Converter()
     with open_video(path) as (container, stream):
-        yield from map(to_rgbx, container.decode(stream))
+        yield from map(to_rgbx, _decoded(container, stream))
 
 
 def count_frames(path: str) -> int:
     """How many frames decode."""
     with open_video(path) as (container, stream):
-        return sum(1 for _ in container.decode(stream))
+        return sum(1 for _ in _decoded(container, stream))
 
 
 class _Converter:

@@ -10,7 +10,6 @@ its own name only when it is whole (it is written aside and then renamed), so th
 half-way is taken up again by asking `has_clip`.
 """
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -26,6 +25,7 @@ from openpyxl import Workbook
 from tqdm import tqdm
 
 from slowfast.ak.video_pyav import open_container
+from slowfast.utils.cores import available_cores
 
 LIST_HEADER = "original_vido_id video_id frame_id path labels"  # the misspelling is the format's
 LIGHT_HEADER = "video_id;labels"
@@ -208,7 +208,7 @@ def run_all(
 ) -> list[Any]:
     """Does `work(job)` for all jobs, `workers` at once, with a progress bar on a terminal.
 
-    0 workers are as many as there are cores, 16 at most.
+    0 workers are as many as this process has cores, 16 at most.
 
     Threads are enough, since numpy, x264 and the JPEG library all let go of the interpreter's
     lock; and nothing has to be imported anew. The first failure stops the rest. Returns the
@@ -225,9 +225,8 @@ def run_all(
             stop.set()  # here, before other threads take up the jobs that are left
             raise
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4
     with (
-        ThreadPoolExecutor(workers or min(cores, 16)) as pool,
+        ThreadPoolExecutor(workers or min(available_cores(), 16)) as pool,
         tqdm(total=len(jobs), desc=title, unit="clip", disable=None) as bar,
     ):
         try:

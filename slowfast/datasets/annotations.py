@@ -20,6 +20,7 @@ from slowfast.ak.clip_checks import is_image
 from slowfast.ak.dataset import LISTS
 from slowfast.ak.errors import UserError
 from slowfast.ak.file_checks import video_frames
+from slowfast.ak.frame_folder import frame_files
 from slowfast.ak.video_frames import VIDEO_ENDINGS
 from slowfast.datasets import ak_writer
 from slowfast.datasets.ak_writer import ListedClass, ListedClip
@@ -123,7 +124,10 @@ def _find_images(folder: Path, clip: SheetClip, entries: set[str], light: bool) 
     if clip.name not in entries and "/" not in clip.name:
         return f"no folder {clip.name}"
     try:
-        files = [file for file in os.listdir(folder / clip.name) if is_image(file)]  # noqa: PTH208
+        if light:  # what the reader will find
+            files = frame_files(str(folder / clip.name))
+        else:
+            files = [file for file in os.listdir(folder / clip.name) if is_image(file)]  # noqa: PTH208
     except OSError as error:
         return f"{clip.name}: {error.strerror}"
     if not files:

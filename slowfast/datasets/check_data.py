@@ -75,7 +75,7 @@ class DataPlaces:
     @classmethod
     def from_cfg(cls, cfg, **given) -> DataPlaces:
         """Those of a configuration, what its run would read, but for those that are given."""
-        name, data = cfg.TRAIN.DATASET, cfg.DATA
+        name, data = cfg.TRAIN.DATASET.lower(), cfg.DATA
         kinds = {"ak": cfg.AK.FRAMES, "charades": "image", "kinetics": "video"}
         if name not in kinds:
             raise UserError(

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from slowfast.ak import clip_checks
+from slowfast.ak import clip_checks, jpeg_frames, paths
 from slowfast.ak.clip_checks import (
     LEVELS,
     check_clip,
@@ -15,6 +15,7 @@ from slowfast.ak.clip_checks import (
     shared_clips,
 )
 from slowfast.ak.clip_list import ClipList
+from slowfast.ak.frame_folder import frame_files
 from slowfast.ak.readers import JpegFrames, VideoFrames
 
 
@@ -115,6 +116,45 @@ def test_frames_of_many_clips_in_one_folder_are_no_extra_frames_of_each(spoilt):
     assert kinds(reader) == {"t6": ["missing"]}
 
 
+def test_folders_of_a_light_list_are_listed_once_however_many_look(spoilt, monkeypatch):
+    (spoilt / "annot" / "light.csv").write_text("video_id;labels\nt0;0\nt1;1\nt2;1\nnone;2\n")
+    shutil.rmtree(spoilt / "image" / "t1")
+    for file in (spoilt / "image" / "t2").iterdir():
+        file.unlink()
+    reader = JpegFrames(ClipList.read(spoilt / "annot" / "light.csv"), spoilt / "image")
+    looked_at = []
+
+    def listing(folder):
+        reader._listed = (-1, [])  # as if another thread had looked at another clip
+        looked_at.append(folder)
+        return frame_files(folder)
+
+    monkeypatch.setattr(jpeg_frames, "frame_files", listing)
+    assert kinds(reader) == {"t1": ["missing"], "t2": ["no_frames"], "none": ["missing"]}
+    assert len(looked_at) == len(reader.clips)
+    (fault,) = check_clip(reader, 2)
+    assert fault.path == str(spoilt / "image" / "t2")
+
+
+def test_a_remote_file_that_cannot_be_fetched_is_unreadable(tiny_ak, monkeypatch):
+    def fetch(path):
+        raise OSError("the server is gone")
+
+    monkeypatch.setattr(clip_checks, "local_path", fetch)
+    images = JpegFrames(train_list(tiny_ak.root), tiny_ak.image)
+    videos = VideoFrames(train_list(tiny_ak.root), tiny_ak.video)
+    for reader in (images, videos):
+        (fault,) = check_clip(reader, 0)
+        assert (fault.kind, fault.text) == ("unreadable", "the server is gone")
+
+
+def test_before_training_nothing_remote_is_fetched(tiny_ak, monkeypatch):
+    monkeypatch.setattr(paths, "_ask", lambda *of: pytest.fail("asked for"))
+    train, val = (ClipList.read(tiny_ak.annot / f"{name}.csv") for name in ("train", "val"))
+    for kind in (JpegFrames, VideoFrames):
+        assert doubts_about(kind(train, "s3://bucket"), kind(val, "s3://bucket")) == []
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read all")
 def test_a_file_that_may_not_be_read_is_unreadable(spoilt):
     (spoilt / "image" / "t5" / "t5_000001.jpg").chmod(0)
@@ -163,9 +203,9 @@ def test_an_empty_folder_of_a_list_without_frames_is_named_once(spoilt):
     (spoilt / "image" / "t1").mkdir()
     shutil.rmtree(spoilt / "image" / "t2")
     reader = JpegFrames(ClipList.read(light), spoilt / "image")
-    for clip, name in enumerate(("t1", "t2")):
+    for clip, (name, kind) in enumerate([("t1", "no_frames"), ("t2", "missing")]):
         (fault,) = check_clip(reader, clip)
-        assert (fault.kind, fault.path) == ("missing", str(spoilt / "image" / name))
+        assert (fault.kind, fault.path) == (kind, str(spoilt / "image" / name))
         assert str(spoilt) not in fault.text
         assert not fault.text.endswith(".")
 

@@ -171,6 +171,15 @@ def test_neither_a_home_nor_a_temporary_folder_is_needed(folders, monkeypatch):
     assert indices(folders) == []
 
 
+def test_a_system_without_user_numbers_has_a_place_too(folders, monkeypatch):
+    monkeypatch.delattr(os, "getuid")
+    in_the_way(folders / "annot/train.csv.index")
+    (folders / "cache").write_text("no folder")
+    read_afresh(folders / "annot/train.csv")
+    (one,) = indices(folders)
+    assert one.startswith("tmp/slowfast/")
+
+
 def test_two_lists_of_one_name_have_two_places_in_the_cache(folders):
     for name in ("annot", "other"):
         path = folders / name / "train.csv"

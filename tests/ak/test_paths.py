@@ -7,7 +7,7 @@ from slowfast.ak import paths
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.dataset import Ak, has_list
 from slowfast.ak.errors import UserError
-from slowfast.ak.readers import JpegFrames
+from slowfast.ak.readers import JpegFrames, VideoFrames
 from slowfast.config.defaults import get_cfg
 from slowfast.utils.env import pathmgr
 
@@ -134,6 +134,19 @@ def test_a_list_that_cannot_be_fetched_is_said(elsewhere, monkeypatch):
     monkeypatch.setattr(paths, "is_file", lambda path: True)  # it was there a moment ago
     with pytest.raises(UserError, match=r"elsewhere://train.csv: this list cannot be fetched"):
         ClipList.read("elsewhere://train.csv")
+
+
+def test_a_server_that_does_not_answer_is_said(elsewhere, tiny_ak, monkeypatch):
+    def silent(path, **kwargs):
+        raise ConnectionError("no route to it")
+
+    monkeypatch.setattr(elsewhere, "_isfile", silent)
+    with pytest.raises(UserError, match=r"train\.csv: this list cannot be looked for: no route"):
+        ClipList.read("elsewhere://annot/train.csv")
+    clips = ClipList.read(tiny_ak.annot / "train.csv")
+    for reader in (JpegFrames(clips, "elsewhere://i"), VideoFrames(clips, "elsewhere://v")):
+        with pytest.raises(UserError, match="its clips cannot be looked for: no route"):
+            reader.check()
 
 
 def test_a_local_path_stays_as_it_is(tmp_path, elsewhere):

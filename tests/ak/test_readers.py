@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import os
 import shutil
 import tracemalloc
 from fractions import Fraction
@@ -424,3 +425,19 @@ def test_grey_images_are_read_as_colour(tmp_path, list_of):
     frame = JpegFrames(list_of(1), tmp_path).read(0, [0])
     assert frame.shape == (1, 8, 8, 3)
     assert np.abs(frame.astype(int) - 77).max() <= 2
+
+
+def test_a_file_that_comes_in_pieces_is_read_whole(tmp_path, list_of, monkeypatch):
+    """As network file systems give it."""
+    (tmp_path / "a").mkdir()
+    cv2.imwrite(str(tmp_path / "a/000001.jpg"), np.full((64, 64, 3), 77, np.uint8))
+    reader, read = JpegFrames(list_of(1), tmp_path), os.read
+    expected = reader.read(0, [0])
+    monkeypatch.setattr(os, "read", lambda file, size: read(file, min(size, 100)))
+    np.testing.assert_array_equal(reader.read(0, [0]), expected)
+
+
+def test_a_link_to_itself_hides_no_other_video(tmp_path, list_of):
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    assert VideoFrames(list_of(1), tmp_path).missing(0) is None

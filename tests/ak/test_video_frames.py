@@ -1,9 +1,12 @@
 """Frame k of a video is frame k of its images, with PyAV and with torchcodec, whatever the file."""
 
+import ctypes
+import gc
 import pickle
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from fractions import Fraction
 
 import av
@@ -322,3 +325,43 @@ def test_torchcodec_decodes_and_pyav_takes_over_where_it_cannot(tmp_path, pairs,
     assert (
         VideoFrames(pairs("a.mp4"), tmp_path, TORCHCODEC).read(0, [2, 7]) == expected[[2, 7]]
     ).all()
+
+
+class _MemoryInUse(ctypes.Structure):
+    """What <malloc.h> tells: `in_use` bytes of the heap."""
+
+    _fields_ = [
+        *((f"_{place}", ctypes.c_size_t) for place in range(7)),
+        ("in_use", ctypes.c_size_t),
+        *((f"_{place}", ctypes.c_size_t) for place in range(8, 10)),
+    ]
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="needs glibc"
+)
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_reading_a_part_of_a_video_leaves_no_memory_behind(tmp_path, pairs, spoilt):
+    """200 readings that each left a packet behind would leave 30,000 bytes; what the first few
+    hundred fill for good does not count."""
+    encode(tmp_path / "a.mp4", noisy(20, 64, 48), g="5")
+    if spoilt:
+        with av.open(str(tmp_path / "a.mp4")) as container:
+            at = [packet.pos for packet in container.demux(video=0) if packet.size][8]
+        data = bytearray((tmp_path / "a.mp4").read_bytes())
+        data[at : at + 4] = b"\x7f\xff\xff\xff"
+        (tmp_path / "a.mp4").write_bytes(data)
+    reader = VideoFrames(pairs("a.mp4"), tmp_path)
+    mallinfo2 = ctypes.CDLL(None).mallinfo2
+    mallinfo2.restype = _MemoryInUse
+
+    def read(times: int) -> int:
+        for _ in range(times):
+            with pytest.raises(BadClip) if spoilt else nullcontext():
+                for _ in reader.frames(0, [2, 11, 12]):
+                    pass
+        gc.collect()
+        return mallinfo2().in_use
+
+    before = read(500)
+    assert read(200) - before < 10_000

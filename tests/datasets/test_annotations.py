@@ -7,6 +7,7 @@ import pytest
 
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.errors import UserError
+from slowfast.ak.readers import JpegFrames
 from slowfast.datasets.annotations import make_annotations
 from tests.datasets.sheet_cases import rows_of_tiny_ak, write_workbook
 
@@ -118,3 +119,15 @@ def test_nothing_is_written_where_nothing_fits(tiny_ak, sheet, tmp_path):
     (tmp_path / "annot").write_text("a file")
     with pytest.raises(UserError, match="cannot be written"):
         make_annotations(sheet, tiny_ak.video, tmp_path / "annot", videos=True)
+
+
+def test_a_light_list_leaves_out_what_its_reader_would_not_find(tiny_ak, sheet, tmp_path):
+    images = tmp_path / "image"
+    shutil.copytree(tiny_ak.image, images)
+    for file in (images / "t1").iterdir():
+        file.rename(file.with_suffix(".png"))
+    made = make_annotations(sheet, images, tmp_path / "annot", videos=False, light=True)
+    assert made.left_out.keys() == {"t1"}
+    clips = ClipList.read(tmp_path / "annot" / "train.csv")
+    reader = JpegFrames(clips, images)
+    assert all(reader.num_frames(clip) for clip in range(len(clips)))

@@ -73,6 +73,15 @@ def test_what_fails_is_named_and_the_others_are_written(videos, tmp_path, capsys
     assert {path.name for path in (tmp_path / "image").iterdir()} == {"a", "b", "day"}
 
 
+def test_an_interrupt_is_a_word_and_status_130(videos, tmp_path, capsys, monkeypatch):
+    def stop(*of):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(main.__wrapped__.__globals__, "extract_frames", stop)
+    assert main([str(videos), str(tmp_path / "image")]) == 130
+    assert capsys.readouterr().err.strip() == "interrupted."
+
+
 def test_larger_frames_are_scaled_down(videos, tmp_path):
     assert main([str(videos), str(tmp_path / "small"), "--short-side", "32"]) == 0
     assert cv2.imread(str(tmp_path / "small/a/a_000001.jpg")).shape == (32, 48, 3)
