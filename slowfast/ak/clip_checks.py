@@ -15,7 +15,7 @@ import numpy as np
 
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.errors import BadClip
-from slowfast.ak.file_checks import Flaw, image_flaw, video_frames, video_header
+from slowfast.ak.file_checks import FileFlaw, check_video_file, image_flaw, video_header
 from slowfast.ak.paths import is_file, is_remote, local_path
 from slowfast.ak.readers import JpegFrames, Reader, VideoFrames
 from slowfast.ak.time_limit import TimeIsUp, TimeLimit
@@ -35,8 +35,8 @@ _NAMED = 5
 class Fault:
     """What is wrong with a clip.
 
-    kind: that of a `Flaw`, or extra_frames, frame_count, label, both_splits. list, line: where the
-    clip stands first. path: a file or a folder, "" where it is not about one.
+    kind: that of a `FileFlaw`, or extra_frames, frame_count, label, both_splits. list, line: where
+    the clip stands first. path: a file or a folder, "" where it is not about one.
     """
 
     kind: str
@@ -69,14 +69,14 @@ def check_clip(reader: Reader, clip: int, level: str = "files") -> list[Fault]:
     return found
 
 
-def _check_images(reader: JpegFrames, clip: int, level: str) -> Iterator[tuple[str, Flaw]]:
+def _check_images(reader: JpegFrames, clip: int, level: str) -> Iterator[tuple[str, FileFlaw]]:
     try:
         paths = reader.paths(clip)  # of a list of one line a clip, what lies in its folder
     except BadClip:
         if reader.missing(clip):
-            yield reader.place(clip), Flaw("missing", "there is no such folder")
+            yield reader.place(clip), FileFlaw("missing", "there is no such folder")
         else:
-            yield reader.place(clip), Flaw("no_frames", "it has no frame, <name>_000001.jpg")
+            yield reader.place(clip), FileFlaw("no_frames", "it has no frame, <name>_000001.jpg")
         return
     count = len(paths)
     there, extra = _present(paths, reader.clips.name(clip))
@@ -84,16 +84,19 @@ def _check_images(reader: JpegFrames, clip: int, level: str) -> Iterator[tuple[s
     absent = [path for path, is_there in zip(paths, there, strict=True) if not is_there]
     if absent:
         some = "none of its" if len(absent) == count else f"{len(absent)} of its"
-        yield absent[0], Flaw("missing", f"{some} {count} frames, this being the first, are there")
+        yield (
+            absent[0],
+            FileFlaw("missing", f"{some} {count} frames, this being the first, are there"),
+        )
     if extra:
         folder = os.path.dirname(paths[0])  # noqa: PTH120
         text = f"the folder has {len(extra)} frames that the list does not name, as {min(extra)}"
-        yield folder, Flaw("extra_frames", text)
+        yield folder, FileFlaw("extra_frames", text)
     if level == "names":
         return
     if level == "ends":
         present = present[:1] + present[1:][-1:]
-    flaws: dict[str, list[tuple[str, Flaw]]] = {}
+    flaws: dict[str, list[tuple[str, FileFlaw]]] = {}
     for frame in present:
         flaw = image_flaw(local_path(paths[frame]))
         if not flaw and level == "decode":
@@ -103,15 +106,15 @@ def _check_images(reader: JpegFrames, clip: int, level: str) -> Iterator[tuple[s
     for (path, flaw), *others in flaws.values():
         frames = "frame" if len(others) == 1 else "frames"
         more = f"; and so {len(others)} more {frames} of the clip" if others else ""
-        yield path, Flaw(flaw.kind, flaw.text + more)
+        yield path, FileFlaw(flaw.kind, flaw.text + more)
 
 
-def _decoding_flaw(reader: Reader, clip: int, frame: int) -> Flaw | None:
+def _decoding_flaw(reader: Reader, clip: int, frame: int) -> FileFlaw | None:
     """What the reader itself, whose word counts in training, has against a frame."""
     try:
         next(iter(reader.frames(clip, [frame])))
     except BadClip as error:
-        return Flaw("unreadable", str(error))
+        return FileFlaw("unreadable", str(error))
     return None
 
 
@@ -139,22 +142,22 @@ def is_image(file: str) -> bool:
     return file.lower().endswith(IMAGE_EXTENSIONS) and not file.startswith(".")
 
 
-def _check_video(reader: VideoFrames, clip: int, level: str) -> Iterator[tuple[str, Flaw]]:
+def _check_video(reader: VideoFrames, clip: int, level: str) -> Iterator[tuple[str, FileFlaw]]:
     path = str(reader.path(clip))
     if reader.missing(clip):
-        yield path, Flaw("missing", "there is no such file")
+        yield path, FileFlaw("missing", "there is no such file")
         return
     if level == "names":
         return
     if level == "ends":
         frames, flaw = video_header(local_path(path))
     else:
-        frames, flaw = video_frames(local_path(path), decode=level == "decode")
+        frames, flaw = check_video_file(local_path(path), decode=level == "decode")
     listed = reader.clips.num_frames(clip)
     if flaw:
         yield path, flaw
     elif None not in (frames, listed) and frames != listed:
-        yield path, Flaw("frame_count", f"it has {frames} frames, the list says {listed}")
+        yield path, FileFlaw("frame_count", f"it has {frames} frames, the list says {listed}")
 
 
 def check_labels(clips: ClipList, num_classes: int) -> list[Fault]:

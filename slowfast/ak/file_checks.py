@@ -25,14 +25,14 @@ _MATROSKA, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # and WebM
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
 
-class Flaw(NamedTuple):
+class FileFlaw(NamedTuple):
     """kind: missing, empty, unreadable, truncated or no_frames. text: what was found, in words."""
 
     kind: str
     text: str
 
 
-def image_flaw(path: str) -> Flaw | None:
+def image_flaw(path: str) -> FileFlaw | None:
     """What is wrong with an image file, by its two ends; None where nothing is."""
     try:
         with open(path, "rb", buffering=0, opener=_open_at_once) as file:
@@ -41,23 +41,23 @@ def image_flaw(path: str) -> Flaw | None:
             file.seek(max(0, size - 2))
             end = file.read(2)
         if size == 0:
-            return Flaw("empty", "it has no bytes")
+            return FileFlaw("empty", "it has no bytes")
         if start == _JPEG_START and end == _JPEG_END:
             return None
         data = Path(path).read_bytes()
     except FileNotFoundError:
-        return Flaw("missing", "there is no such file")
+        return FileFlaw("missing", "there is no such file")
     except OSError as error:
-        return Flaw("unreadable", error.strerror or str(error))
+        return FileFlaw("unreadable", error.strerror or str(error))
     if start == _JPEG_START:
         if _has_jpeg_end(data):
             return None
-        return Flaw("truncated", f"its {size} bytes break off before the end of the image")
+        return FileFlaw("truncated", f"its {size} bytes break off before the end of the image")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        return Flaw("unreadable", str(error))
-    return None if image is not None else Flaw("unreadable", f"no image: {_describe(data)}")
+        return FileFlaw("unreadable", str(error))
+    return None if image is not None else FileFlaw("unreadable", f"no image: {_describe(data)}")
 
 
 def _size(status: os.stat_result) -> int:
@@ -78,7 +78,7 @@ def _has_jpeg_end(data: bytes) -> bool:
     return scan >= 0 and data.find(_JPEG_END, scan) >= 0
 
 
-def video_frames(path: str, decode: bool = False) -> tuple[int, Flaw | None]:
+def check_video_file(path: str, decode: bool = False) -> tuple[int, FileFlaw | None]:
     """How many frames a video has, and what is wrong with it, None being nothing.
 
     Frames are counted by their packets, which takes one reading of the file, or, with `decode`,
@@ -99,17 +99,19 @@ def video_frames(path: str, decode: bool = False) -> tuple[int, Flaw | None]:
         if decode and not damaged and frames == promised:
             frames, damaged = _decode_all(path)
     except (OSError, av.FFmpegError) as error:
-        return frames, Flaw("unreadable", error.strerror or str(error))
+        return frames, FileFlaw("unreadable", error.strerror or str(error))
     if frames < promised:
-        return frames, Flaw("truncated", f"it has {frames} of the {promised} frames it speaks of")
+        return frames, FileFlaw(
+            "truncated", f"it has {frames} of the {promised} frames it speaks of"
+        )
     if damaged:
         kind = "unreadable" if decode else "truncated"
-        return frames, Flaw(kind, f"{damaged} of its {frames} frames are damaged")
-    return frames, None if frames else Flaw("no_frames", "its video stream has no frame")
+        return frames, FileFlaw(kind, f"{damaged} of its {frames} frames are damaged")
+    return frames, None if frames else FileFlaw("no_frames", "its video stream has no frame")
 
 
-def video_header(path: str) -> tuple[int | None, Flaw | None]:
-    """As `video_frames`, by the beginning of the file alone; None where that does not say."""
+def video_header(path: str) -> tuple[int | None, FileFlaw | None]:
+    """As `check_video_file`, by the beginning of the file alone; None where that does not say."""
     try:
         if flaw := _container_flaw(path):
             return 0, flaw
@@ -118,14 +120,14 @@ def video_header(path: str) -> tuple[int | None, Flaw | None]:
                 return 0, flaw
             return stream.frames or None, None
     except (OSError, av.FFmpegError) as error:
-        return 0, Flaw("unreadable", error.strerror or str(error))
+        return 0, FileFlaw("unreadable", error.strerror or str(error))
 
 
-def _stream_flaw(stream: av.VideoStream | None) -> Flaw | None:
+def _stream_flaw(stream: av.VideoStream | None) -> FileFlaw | None:
     if stream is None:
-        return Flaw("unreadable", "it has no video stream")
+        return FileFlaw("unreadable", "it has no video stream")
     if stream.codec_context is None:
-        return Flaw("unreadable", "there is no decoder for its video stream")
+        return FileFlaw("unreadable", "there is no decoder for its video stream")
     return None
 
 
@@ -153,14 +155,14 @@ def _decode_all(path: str) -> tuple[int, int]:
     return frames, damaged
 
 
-def _container_flaw(path: str) -> Flaw | None:
+def _container_flaw(path: str) -> FileFlaw | None:
     """What the lengths that an mp4, AVI or Matroska file states, and its beginning, tell of it."""
     try:
         size = _size(os.stat(path))  # noqa: PTH116 -- asked for every video
     except FileNotFoundError:
-        return Flaw("missing", "there is no such file")
+        return FileFlaw("missing", "there is no such file")
     if size == 0:
-        return Flaw("empty", "it has no bytes")
+        return FileFlaw("empty", "it has no bytes")
     with open(path, "rb") as file:  # noqa: PTH123
         head = file.read(64)
         if head[4:8] == b"ftyp":
@@ -173,9 +175,9 @@ def _container_flaw(path: str) -> Flaw | None:
         else:
             end = size
     if end > size:
-        return Flaw("truncated", f"it breaks off after {size} of at least {end} bytes")
+        return FileFlaw("truncated", f"it breaks off after {size} of at least {end} bytes")
     if _looks_like_text(head):
-        return Flaw("unreadable", f"no video: {_describe(head)}")
+        return FileFlaw("unreadable", f"no video: {_describe(head)}")
     return None
 
 

@@ -19,7 +19,7 @@ from slowfast.ak.classes import ANIMAL_KINGDOM, SHEETS
 from slowfast.ak.clip_checks import is_image
 from slowfast.ak.dataset import LISTS
 from slowfast.ak.errors import UserError
-from slowfast.ak.file_checks import video_frames
+from slowfast.ak.file_checks import check_video_file
 from slowfast.ak.frame_folder import frame_files
 from slowfast.ak.video_frames import VIDEO_ENDINGS
 from slowfast.datasets import ak_writer
@@ -115,7 +115,7 @@ def _find_video(folder: Path, clip: SheetClip, entries: set[str], light: bool) -
         return f"no {names[0]}"
     if light:
         return ListedClip(clip.name, 0, clip.labels)
-    frames, flaw = video_frames(str(folder / file))
+    frames, flaw = check_video_file(str(folder / file))
     return f"{file}: {flaw.text}" if flaw else ListedClip(clip.name, frames, clip.labels)
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from slowfast.ak.file_checks import image_flaw, video_frames, video_header
+from slowfast.ak.file_checks import check_video_file, image_flaw, video_header
 
 PAGE = b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
 
@@ -83,7 +83,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     found = []
 
     def look():
-        found.extend((image_flaw(str(pipe)), video_frames(str(pipe))[1]))
+        found.extend((image_flaw(str(pipe)), check_video_file(str(pipe))[1]))
 
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -108,14 +108,14 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 def test_sound_videos_are_counted_and_cut_ones_found(tmp_path, video_tools, name, options):
     path = tmp_path / name
     data = encode(path, video_tools.moving_square(15, 64, 48, seed=1), **options)
-    assert video_frames(str(path)) == (15, None)
-    assert video_frames(str(path), decode=True) == (15, None)
+    assert check_video_file(str(path)) == (15, None)
+    assert check_video_file(str(path), decode=True) == (15, None)
     assert video_header(str(path))[1] is None
 
     cuts = [0, 1, 7, 8, 30, 50, *range(100, len(data), len(data) // 60), len(data) - 1]
     for size in cuts:
         path.write_bytes(data[:size])
-        frames, flaw = video_frames(str(path))
+        frames, flaw = check_video_file(str(path))
         # Of a file in parts, a cut between two leaves one that is whole but for its length.
         assert flaw is not None or (name == "parts.mp4" and frames < 15), size
         if flaw is not None:
@@ -127,13 +127,13 @@ def test_what_is_no_video_says_so(tmp_path):
     def look(data: bytes):
         path = tmp_path / "clip.mp4"
         path.write_bytes(data)
-        return video_frames(str(path))[1]
+        return check_video_file(str(path))[1]
 
     assert look(b"").kind == "empty"
     assert "web page" in look(PAGE).text
     assert look(bytes(range(256)) * 8).kind == "unreadable"
-    assert video_frames(str(tmp_path / "none.mp4"))[1].kind == "missing"
-    assert video_frames(str(tmp_path))[1].kind == "unreadable"
+    assert check_video_file(str(tmp_path / "none.mp4"))[1].kind == "missing"
+    assert check_video_file(str(tmp_path))[1].kind == "unreadable"
 
 
 def test_sound_alone_is_no_video(tmp_path):
@@ -144,7 +144,7 @@ def test_sound_alone_is_no_video(tmp_path):
         frame.sample_rate = 44100
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    assert "no video stream" in video_frames(str(path))[1].text
+    assert "no video stream" in check_video_file(str(path))[1].text
     assert "no video stream" in video_header(str(path))[1].text
 
 
@@ -154,5 +154,5 @@ def test_a_video_damaged_inside_is_found_by_decoding(tmp_path, video_tools):
     middle = data.index(b"mdat") + 900
     data[middle : middle + 600] = b"\xff" * 600
     path.write_bytes(data)
-    assert video_frames(str(path))[1] is None
-    assert video_frames(str(path), decode=True)[1] is not None
+    assert check_video_file(str(path))[1] is None
+    assert check_video_file(str(path), decode=True)[1] is not None

@@ -87,7 +87,7 @@ def test_a_ctrl_c_leaves_no_list(tiny_ak, tmp_path, monkeypatch, capsys):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("slowfast.datasets.annotations.video_frames", stop)
+    monkeypatch.setattr("slowfast.datasets.annotations.check_video_file", stop)
     sheet = str(write_workbook(tmp_path / "AR_metadata.xlsx", rows_of_tiny_ak()))
     out = tmp_path / "annot"
     assert main([sheet, "--videos", str(tiny_ak.video), "--out", str(out)]) == 130
