@@ -23,7 +23,7 @@ from benchmarks.data_parts.measuring import Row
 from slowfast.ak.clip_list import ClipList
 
 CLIPS, LINES, CLASSES = 24_004, 4_300_000, 140
-WORKERS = 4  # all alike: with two or more the pages that they share are counted as shared
+WORKERS = 16  # all alike: with two or more the pages that they share are counted as shared
 METHODS = ("fork", "forkserver", "spawn")
 
 
@@ -45,7 +45,11 @@ def measure(folder: Path, repeats: int, clips: int = CLIPS, lines: int = LINES) 
         Row("list, memory that the first read adds, at most", added["first"], "MiB", 60),
         Row("list, memory that another process adds", added["again"], "MiB", 60),
         *(
-            Row(f"list, a worker's own memory of it, {method}", _of_a_worker(path, method), "MiB")
+            Row(
+                f"list, own memory of each of {WORKERS} workers, {method}",
+                _of_a_worker(path, method),
+                "MiB",
+            )
             for method in METHODS
         ),
     ]
