@@ -114,7 +114,7 @@ function runFacts(run) {
           ].join(", ")
         : run.data,
     ],
-    ["Not read", namedClips(run.missing_clips, ", which are in no figure")],
+    ["Not read", namedClips(run.missing_clips, ", in no figure")],
     ["Read in part", namedClips(run.incomplete_clips, "")],
     [
       "Classes",
