@@ -58,20 +58,11 @@ def _training_clip(
     # The same frames that those items have.
     chosen = [(clip, frame) for _, clip, _ in keys for frame in dataset[keys[clip]][3].int()]
     contents = [content_of(reader, clip, int(frame)) for clip, frame in chosen]
-    taken = seconds_in_turn(
-        {**decoders(contents), "clips": lambda: [dataset[key] for key in keys]}, repeats
-    )
-    clip_seconds = taken.pop("clips")
-    fastest = min(taken, key=taken.get)
+    ratio, fastest, taken = _against_decoding(dataset, keys, contents, repeats)
+    what = f"training clip of 8 frames, {name} each"
     return [
         *_decoder_rows(taken, len(contents), name),
-        Row(
-            f"training clip of 8 frames, {name} each",
-            clip_seconds / taken[fastest],
-            "x",
-            target,
-            f"{fastest} decoding its frames",
-        ),
+        Row(what, ratio, "x", target, f"{fastest} decoding its frames"),
     ]
 
 
@@ -81,18 +72,20 @@ def _test_clip(clips: ClipList, reader: JpegFrames, name: str, repeats: int) -> 
     )
     distinct = dataset[(0, 0)][3].unique().int().tolist()
     contents = [content_of(reader, 0, frame) for frame in distinct]
-    taken = seconds_in_turn({**decoders(contents), "clip": lambda: dataset[(0, 0)]}, repeats)
-    clip_seconds = taken.pop("clip")
+    ratio, fastest, _ = _against_decoding(dataset, [(0, 0)], contents, repeats)
+    what = f"test clip, 10 x 3 views, {len(distinct)} frames, {name} each"
+    return [Row(what, ratio, "x", TEST_CLIP_TARGET, f"{fastest} decoding its distinct frames")]
+
+
+def _against_decoding(
+    dataset: ClipDataset, keys: Sequence, contents: Sequence[bytes], repeats: int
+) -> tuple[float, str, dict[str, float]]:
+    """How often items take the time of the fastest decoder of their files; it; all decoders'."""
+    items = {"items": lambda: [dataset[key] for key in keys]}
+    taken = seconds_in_turn({**decoders(contents), **items}, repeats)
+    seconds = taken.pop("items")
     fastest = min(taken, key=taken.get)
-    return [
-        Row(
-            f"test clip, 10 x 3 views, {len(distinct)} frames, {name} each",
-            clip_seconds / taken[fastest],
-            "x",
-            TEST_CLIP_TARGET,
-            f"{fastest} decoding its distinct frames",
-        )
-    ]
+    return seconds / taken[fastest], fastest, taken
 
 
 def _decoder_rows(taken: dict[str, float], frames: int, name: str) -> list[Row]:

@@ -10,22 +10,17 @@ its own name only when it is whole (it is written aside and then renamed), so th
 half-way is taken up again by asking `has_clip`.
 """
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
 import numpy as np
 from openpyxl import Workbook
-from tqdm import tqdm
 
 from slowfast.ak.video_pyav import open_container
-from slowfast.utils.cores import available_cores
 
 LIST_HEADER = "original_vido_id video_id frame_id path labels"  # the misspelling is the format's
 LIGHT_HEADER = "video_id;labels"
@@ -201,40 +196,3 @@ def segment_of(count: int, head_min: int, tail_max: int) -> str:
     if count >= head_min:
         return "head"
     return "tail" if count <= tail_max else "middle"
-
-
-def run_all(
-    jobs: Sequence[Any], work: Callable[[Any], Any], title: str, workers: int = 0
-) -> list[Any]:
-    """Does `work(job)` for all jobs, `workers` at once, with a progress bar on a terminal.
-
-    0 workers are as many as this process has cores, 16 at most.
-
-    Threads are enough, since numpy, x264 and the JPEG library all let go of the interpreter's
-    lock; and nothing has to be imported anew. The first failure stops the rest. Returns the
-    results in order.
-    """
-    stop = threading.Event()
-
-    def unless_stopped(job: Any) -> Any:
-        if stop.is_set():
-            return None
-        try:
-            return work(job)
-        except BaseException:
-            stop.set()  # here, before other threads take up the jobs that are left
-            raise
-
-    with (
-        ThreadPoolExecutor(workers or min(available_cores(), 16)) as pool,
-        tqdm(total=len(jobs), desc=title, unit="clip", disable=None) as bar,
-    ):
-        try:
-            futures = [pool.submit(unless_stopped, job) for job in jobs]
-            for future in as_completed(futures):
-                future.result()
-                bar.update()
-        except BaseException:
-            stop.set()
-            raise
-    return [future.result() for future in futures]

@@ -25,6 +25,7 @@ from slowfast.ak.video_frames import VIDEO_ENDINGS
 from slowfast.datasets import ak_writer
 from slowfast.datasets.ak_writer import ListedClass, ListedClip
 from slowfast.datasets.metadata_sheet import METADATA, SheetClip, read_sheet_of_clips
+from slowfast.datasets.parallel import run_all
 
 _NAMED = 5
 
@@ -74,7 +75,7 @@ def make_annotations(
     def look(clip: SheetClip) -> ListedClip | str:
         return find(folder, clip, entries, light)
 
-    found = ak_writer.run_all(clips, look, "videos" if videos else "folders of images")
+    found = run_all(clips, look, "videos" if videos else "folders of images")
     left_out = {
         clip.name: listed
         for clip, listed in zip(clips, found, strict=True)

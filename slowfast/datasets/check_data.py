@@ -27,13 +27,13 @@ from slowfast.ak.dataset import ClipDataset, video_folder
 from slowfast.ak.errors import UserError
 from slowfast.ak.paths import join
 from slowfast.ak.readers import JpegFrames, Reader, open_reader
-from slowfast.datasets.ak_writer import run_all
 from slowfast.datasets.metadata_sheet import (
     METADATA,
     SheetClip,
     pair_differences,
     read_sheet_of_clips,
 )
+from slowfast.datasets.parallel import run_all
 
 # Kinds of faults and notes, in the order in which they are told.
 KINDS = {

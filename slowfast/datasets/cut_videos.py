@@ -28,6 +28,7 @@ from slowfast.datasets.cut_table import (
     read_table,
     split_segment,
 )
+from slowfast.datasets.parallel import run_all
 
 MARKER = "cut_videos.json"
 
@@ -112,7 +113,7 @@ def cut_videos(
             )
         return ListedClip(piece.name, num_frames, tuple(names.index(n) for n in piece.labels))
 
-    listed = ak_writer.run_all(pieces, cut, "cutting")
+    listed = run_all(pieces, cut, "cutting")
     clips = {
         split: tuple(c for c, p in zip(listed, pieces, strict=True) if p.split == split)
         for split in SPLITS

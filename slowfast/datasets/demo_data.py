@@ -25,6 +25,7 @@ from slowfast.ak.errors import UserError
 from slowfast.datasets import ak_writer, demo_scenes
 from slowfast.datasets.ak_writer import ListedClass, ListedClip
 from slowfast.datasets.demo_scenes import MOTIONS, PEBBLE, SHAPES, Actor, Scene
+from slowfast.datasets.parallel import run_all
 
 CLASSES = MOTIONS + SHAPES
 MARKER = "demo_data.json"
@@ -134,7 +135,7 @@ def make_demo_data(root: Path, settings: Settings) -> bool:
                 root, clip.name, demo_scenes.render(clip.scene), fps=Fraction(12), crf=20
             )
 
-    ak_writer.run_all(plan, make, "demo clips")
+    run_all(plan, make, "demo clips")
     listed = {
         split: [
             ListedClip(clip.name, clip.scene.num_frames, clip.labels)

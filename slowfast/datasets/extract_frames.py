@@ -22,7 +22,7 @@ from slowfast.ak.errors import BadClip, UserError
 from slowfast.ak.reader import reason
 from slowfast.ak.video_frames import VIDEO_EXTENSIONS
 from slowfast.ak.video_pyav import every_frame
-from slowfast.datasets.ak_writer import run_all
+from slowfast.datasets.parallel import run_all
 
 
 @dataclass(frozen=True)

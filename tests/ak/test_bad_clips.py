@@ -22,6 +22,7 @@ from slowfast.ak.errors import BadClip
 from slowfast.ak.flaws import from_meta
 from slowfast.ak.readers import JpegFrames, VideoFrames
 from slowfast.config.defaults import get_cfg
+from tests.media import write_sound_alone
 
 HTML = b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
 
@@ -54,12 +55,7 @@ def cut(share: float):
 
 def sound_alone(path: Path) -> None:
     path.unlink()
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=8000)
-        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-        silence.sample_rate = 8000
-        container.mux(stream.encode(silence))
-        container.mux(stream.encode())
+    write_sound_alone(path)
 
 
 SPOILERS = {

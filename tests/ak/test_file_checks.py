@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from slowfast.ak.file_checks import check_video_file, image_flaw, video_header
+from tests.media import write_sound_alone
 
 PAGE = b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
 
@@ -138,12 +139,7 @@ def test_what_is_no_video_says_so(tmp_path):
 
 def test_sound_alone_is_no_video(tmp_path):
     path = tmp_path / "song.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=44100)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-        frame.sample_rate = 44100
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+    write_sound_alone(path)
     assert "no video stream" in check_video_file(str(path))[1].text
     assert "no video stream" in video_header(str(path))[1].text
 

@@ -23,6 +23,7 @@ from slowfast.ak.sampling import EvenWindows
 from slowfast.ak.video_pyav import open_video
 from slowfast.ak.video_timeline import Timeline, read_timeline
 from slowfast.ak.views import UniformCrops
+from tests.media import write_sound_alone
 
 HEADER = "original_vido_id video_id frame_id path labels\n"
 
@@ -302,12 +303,7 @@ def test_an_unreadable_video_is_named(tmp_path, list_of):
         reader.read(0, [1])
     assert str(error.value).count(str(path)) == 1
     assert "Errno" not in str(error.value)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=8000)
-        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-        silence.sample_rate = 8000
-        container.mux(stream.encode(silence))
-        container.mux(stream.encode())
+    write_sound_alone(path)
     with pytest.raises(UserError, match="no video stream"):
         VideoFrames(list_of(5), tmp_path).read(0, [1])
 

@@ -86,20 +86,6 @@ def test_counts_are_of_clips_and_segments_close_at_both_thresholds():
     ]
 
 
-def test_run_all_keeps_order_and_stops_at_the_first_failure():
-    assert ak_writer.run_all([3, 1, 2], lambda n: n * n, "squares") == [9, 1, 4]
-    begun = []
-
-    def work(n):
-        begun.append(n)
-        if n == 0:
-            raise ValueError("zero")
-
-    with pytest.raises(ValueError, match="zero"):
-        ak_writer.run_all([0] * 1000, work, "zeros")
-    assert len(begun) < 1000
-
-
 def test_the_same_frames_always_give_the_same_file(tmp_path):
     rng = np.random.default_rng(0)
     frames = [rng.integers(0, 255, size=(48, 64, 3), dtype=np.uint8) // 4 * 3 for _ in range(12)]
