@@ -5,10 +5,13 @@ Notable: Python objects travel over gloo, so that gathering them takes no GPU me
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch.distributed as dist
+
+# Made once for each group of all processes, and gone with it.
+_cpu_groups: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
 def rank_and_size() -> tuple[int, int]:
@@ -24,11 +27,14 @@ def gather_objects(data: Any) -> list[Any]:
     if size == 1:
         return [data]
     gathered: list[Any] = [None] * size
-    dist.all_gather_object(gathered, data, group=_cpu_group(dist.group.WORLD))
+    dist.all_gather_object(gathered, data, group=_over_gloo(dist.group.WORLD))
     return gathered
 
 
-@lru_cache(maxsize=1)
-def _cpu_group(world: dist.ProcessGroup) -> dist.ProcessGroup:
+def _over_gloo(world: dist.ProcessGroup) -> dist.ProcessGroup:
     """A group of all processes over gloo: the one that there is, where it is of that kind."""
-    return world if dist.get_backend(world) == "gloo" else dist.new_group(backend="gloo")
+    if dist.get_backend(world) == "gloo":
+        return world
+    if world not in _cpu_groups:
+        _cpu_groups[world] = dist.new_group(backend="gloo")
+    return _cpu_groups[world]
