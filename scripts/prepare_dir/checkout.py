@@ -89,13 +89,9 @@ def recognise(root: Path) -> Checkout:
 def parse(path: Path) -> ast.Module:
     """The syntax tree of a file without its block. Raises Refused where it cannot be had."""
     try:
-        return ast.parse(blocks.take(read(path)))
-    except SyntaxError as error:
-        raise Refused(
-            f"line {error.lineno} is no Python that this one can read: {error.msg}"
-        ) from None
-    except ValueError as error:
-        raise Refused(f"is no Python: {error}") from None
+        return ast.parse(blocks.take(read(path)), path.name)
+    except (SyntaxError, ValueError) as error:
+        raise Refused(f"cannot be parsed by this Python: {error}") from None
 
 
 def read(path: Path) -> bytes:

@@ -121,12 +121,14 @@ def _check(root: Path, planned: plan.Plan, lines: list[str]) -> int:
 
 
 def _revert(args: argparse.Namespace, root: Path, project: Path) -> int:
-    recorded, _ = _recorded(root, project, None, {})
-    if not (root / journal.NAME).exists():
-        data = carried.data_links(args.data, os.environ)
-        recorded, _ = _recorded(root, project, None, data)
+    lost = not (root / journal.NAME).exists()
+    data = carried.data_links(args.data, os.environ) if lost else {}
+    recorded, _ = _recorded(root, project, None, data)
     planned = plan.to_revert(root, project, recorded)
-    lines = _table(planned.told)
+    told = planned.told
+    if lost and (root / carried.DATA).exists() and not data:
+        told = [*told, (carried.DATA, "keep: without --data its links are not known to be ours")]
+    lines = _table(told)
     if args.dry_run:
         _print(*lines, "A dry run: nothing was changed.")
     elif not planned.steps:

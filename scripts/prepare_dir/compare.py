@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from prepare_dir import carried, journal
 from prepare_dir.carried import PACKAGE, RECIPES, ROOTS, Carried
-from prepare_dir.disk import Link, MakeFolder, Remove, RemoveFolder, Step, Write
+from prepare_dir.disk import Link, MakeFolder, Remove, RemoveFolder, Step, Write, half_written
 from prepare_dir.journal import Journal
 
 
@@ -21,45 +21,45 @@ class Comparison:
     """Of a checkout with what is wanted; with nothing, all that was written is taken out.
 
     Attributes:
-        additions, removals: the steps, in their order.
+        sweepings: the steps that remove what a stopped run left half-written.
+        additions, removals: the other steps, in their order.
         after: the journal that holds then.
-        told: for each thing that deserves a line, words on it.
+        kept: what is somebody else's, and why it stays.
         problems: what must be settled before anything is done.
     """
 
     def __init__(self, root: Path, recorded: Journal, mode: str, wanted: Carried):
         self.root, self.recorded, self.wanted = root, recorded, wanted
+        paths = sorted({*wanted, *recorded.written})
+        self.sweepings = half_written(root / p for p in paths if not self._link_above(p))
         self.additions: list[Step] = []
         self.removals: list[Step] = []
-        self.told: dict[str, str] = {}
+        self.kept: dict[str, str] = {}
+        self._links: dict[str, str] = {}  # words on each that is ours
         self.problems: list[str] = []
         self._written: dict[str, list[str]] = {}
         self._folders = {folder for folder in recorded.folders if (root / folder).is_dir()}
-        self._gone: set[Path] = set()
         self._counts: dict[str, Counter[str]] = {name: Counter() for name in ROOTS}
-        for path in sorted({*wanted, *recorded.written}):
+        self._gone = {step.path for step in self.sweepings}
+        for path in paths:
             self._compare(path)
         self._remove_folders()
         self._find_own_package()
         self.after = Journal(mode, self._written, sorted(self._folders))
 
     def lines(self) -> list[tuple[str, str]]:
-        """Paths and words on them: sums of what is done, then what deserves a line of its own."""
+        """Paths and words on them: sums of files, then what deserves a line of its own."""
         sums = [
-            (name, ", ".join(f"{verb} {count}" for verb, count in counts.items()))
+            (name, ", ".join(f"{verb}: {count} files" for verb, count in counts.items()))
             for name, counts in self._counts.items()
             if counts
         ]
-        return [*sums, *sorted(self.told.items())]
-
-    def places(self) -> list[Path]:
-        """Where something is wanted or was written, but for what lies behind links."""
-        paths = sorted({*self.wanted, *self.recorded.written})
-        return [self.root / path for path in paths if not self._link_above(path)]
+        kept = [(path, f"keep: {words}") for path, words in sorted(self.kept.items())]
+        return [*sums, *sorted(self._links.items()), *kept]
 
     def _compare(self, path: str) -> None:
         if link := self._link_above(path):
-            self.told[link] = "keep: a link of yours, behind which nothing is done"
+            self.kept[link] = "a link of yours, behind which nothing is done"
             return
         full, item = self.root / path, self.wanted.get(path)
         now, known = journal.fingerprint_at(full), self.recorded.written.get(path, [])
@@ -67,7 +67,7 @@ class Comparison:
             if now is None or now in known:
                 self._remove(path, now)
             else:
-                self.told[path] = "keep: changed since it was written"
+                self.kept[path] = "changed since it was written"
             return
         wanted = journal.fingerprint(item)
         if known:
@@ -77,14 +77,14 @@ class Comparison:
         elif now is None or now in known:
             self._add(path, item, now)
         else:
-            self.told[path] = f"keep: {'changed since it was written' if known else 'yours'}"
+            self.kept[path] = "changed since it was written" if known else "yours"
 
     def _add(self, path: str, item: bytes | str, now: str | None) -> None:
         full = self.root / path
         for folder in list(reversed(PurePosixPath(path).parents))[1:]:
             place = self.root / folder
             if os.path.lexists(place) and not place.is_dir():
-                self.told[str(folder)] = "keep: no folder, so that nothing can be put into it"
+                self.kept[str(folder)] = "no folder, so that nothing can be put into it"
                 return
             if not place.is_dir() and str(folder) not in self._folders:
                 self._folders.add(str(folder))
@@ -99,7 +99,9 @@ class Comparison:
     def _remove(self, path: str, now: str | None) -> None:
         """A file or link of ours that is no longer wanted, and first what Python made of it."""
         full = self.root / path
-        caches = sorted(full.parent.glob(f"__pycache__/{full.stem}.*.pyc"))
+        caches = []
+        if full.suffix == ".py":
+            caches = sorted(full.parent.glob(f"__pycache__/{full.stem}.*.pyc"))
         self.removals += map(Remove, caches)
         self._gone.update(caches)
         if now is not None:
@@ -112,22 +114,22 @@ class Comparison:
         needed = {str(folder) for path in self.wanted for folder in PurePosixPath(path).parents}
         made = {self.root / folder for folder in self._folders - needed}
         caches = {path.parent for path in self._gone if path.parent.name == "__pycache__"}
+        caches |= {folder / "__pycache__" for folder in made if (folder / "__pycache__").is_dir()}
         for folder in sorted(made | caches, key=lambda folder: (-len(folder.parts), folder)):
             name = folder.relative_to(self.root).as_posix()
-            if left := sorted({*folder.iterdir()} - self._gone - made):
-                for path in left:
-                    self.told.setdefault(path.relative_to(self.root).as_posix(), "keep: yours")
-            if left or made & {*folder.iterdir()} - self._gone:
-                continue
-            self.removals.append(RemoveFolder(folder))
-            self._gone.add(folder)
-            self._folders.discard(name)
+            left = {*folder.iterdir()} - self._gone
+            if not left:
+                self.removals.append(RemoveFolder(folder))
+                self._gone.add(folder)
+                self._folders.discard(name)
+            for path in left - made - caches:
+                self.kept.setdefault(path.relative_to(self.root).as_posix(), "yours")
 
     def _find_own_package(self) -> None:
         """Somebody's own `slowfast/ak`, in place of which ours cannot be."""
         below = f"{PACKAGE}/"
         recorded = any(f"{path}/".startswith(below) for path in self.recorded.written)
-        theirs = {path for path in self.told if f"{path}/".startswith(below)}
+        theirs = {path for path in self.kept if f"{path}/".startswith(below)}
         if not recorded and not (self.root / PACKAGE).is_symlink():
             there = carried.files_below(self.root, PACKAGE)
             theirs |= {path for path in there if path not in self.wanted}
@@ -149,6 +151,6 @@ class Comparison:
         """Files and links to recipes are summed up; a link of the package or of data is named."""
         name = next(name for name in ROOTS if f"{path}/".startswith(f"{name}/"))
         if isinstance(item, str) and name != RECIPES:
-            self.told[path] = f"{verb}: a link to {item}"
+            self._links[path] = f"{verb}: a link to {item}"
         else:
             self._counts[name][verb] += 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,6 +107,11 @@ class RemoveFolder(Step):
 
     def do(self) -> None:
         self.path.rmdir()
+
+
+def half_written(paths: Iterable[Path]) -> list[Step]:
+    """Steps that remove what a run left beside these files when it was stopped."""
+    return [Remove(path) for path in map(beside, paths) if os.path.lexists(path)]
 
 
 def _copy_attributes(old: Path, new: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from prepare_dir import Refused, blocks, checkout, journal, names
 from prepare_dir.carried import Carried
 from prepare_dir.compare import Comparison
-from prepare_dir.disk import Remove, Step, Write, beside
+from prepare_dir.disk import Remove, Step, Write, half_written
 from prepare_dir.journal import Journal
 
 EDITED = (*blocks.FILES, names.FILE)
@@ -55,7 +55,8 @@ def to_revert(root: Path, project: Path, recorded: Journal) -> Plan:
 def _plan(root: Path, project: Path, compared: Comparison, with_time: bool | None) -> Plan:
     """`with_time` is None where all is taken out."""
     edits, told, problems = _edits(root, with_time)
-    swept: list[Step] = [Remove(path) for path in _half_written(root, compared)]
+    others = [root / journal.NAME, *((root / file).resolve() for file in EDITED)]
+    swept = [*compared.sweepings, *half_written(others)]
     steps = [*compared.additions, *edits, *compared.removals]
     steps = swept + _with_journal(root / journal.NAME, steps, compared)
     problems += compared.problems
@@ -92,13 +93,14 @@ def _edits(
                 )
             continue
         new, remarks = _edited(file, old, with_time)
+        what = "names that pip knows, and a block on them" if file == names.FILE else "the block"
         leads = f", in {path.resolve()}, where this link leads" if path.is_symlink() else ""
         if new != old:
             steps.append(Write(path, new, old))
             verb = "take out" if with_time is None else "update" if found else "add"
-            told.append((file, f"{verb}: the block{leads}"))
+            told.append((file, f"{verb}: {what}{leads}"))
         elif found:
-            told.append((file, f"in place: the block{leads}"))
+            told.append((file, f"in place: {what}{leads}"))
         told += [(file, remark) for remark in remarks]
     return steps, told, problems
 
@@ -110,13 +112,6 @@ def _edited(file: str, old: bytes, with_time: bool | None) -> tuple[bytes, list[
     if with_time is None:
         return blocks.take(old), []
     return blocks.put(old, blocks.block_of(file, with_time)), []
-
-
-def _half_written(root: Path, compared: Comparison) -> list[Path]:
-    """What a run that was stopped while it wrote a file left beside that."""
-    places = [root / journal.NAME, *compared.places()]
-    places += [(root / file).resolve() for file in EDITED]
-    return [path for path in map(beside, places) if os.path.lexists(path)]
 
 
 def _with_journal(path: Path, steps: list[Step], compared: Comparison) -> list[Step]:

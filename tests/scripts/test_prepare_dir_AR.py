@@ -47,7 +47,11 @@ def test_there_and_back(upstream, data):
 
 def test_the_published_call_by_environment_alone(tmp_path, upstream):
     data = trees.make_data(tmp_path / "root/Animal_Kingdom/action_recognition")
-    environment = {"DIR_ROOT": str(tmp_path / "root"), "DIR_AK_AR": "", "DIR_SLOWFAST": str(upstream)}
+    environment = {
+        "DIR_ROOT": str(tmp_path / "root"),
+        "DIR_AK_AR": "",
+        "DIR_SLOWFAST": str(upstream),
+    }
     assert start(**environment)[0] == 0
     assert (upstream / "data/ak/annot").resolve() == data / "annotation"
 
@@ -83,7 +87,9 @@ def test_this_project_is_refused_whatever_is_asked():
 
 def test_without_a_python_it_says_so(tmp_path, upstream):
     for name in ("bash", "readlink", "dirname"):
-        place = next(Path(folder, name) for folder in ("/usr/bin", "/bin") if Path(folder, name).exists())
+        place = next(
+            Path(folder, name) for folder in ("/usr/bin", "/bin") if Path(folder, name).exists()
+        )
         (tmp_path / name).symlink_to(place)
     status, _, errors = start("--slowfast", upstream, PATH=str(tmp_path))
     assert status == 2

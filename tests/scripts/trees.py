@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
-_METERS = '''\
+_METERS = """\
 class TestMeter:
     def update_stats(self, preds, labels, clip_ids): ...
     def finalize_metrics(self, ks=(1, 5)): ...
@@ -25,20 +25,20 @@ class ValMeter:
 
 def get_map(preds, labels):
     return 0.0
-'''
-_LOADER = '''\
+"""
+_LOADER = """\
 def construct_loader(cfg, split, is_precise_bn=False):
     return []
 
 
 def shuffle_dataset(loader, cur_epoch):
     pass
-'''
-_TRAIN = '''\
+"""
+_TRAIN = """\
 def train_epoch({parameters}):
     for cur_iter, ({fields}) in enumerate(train_loader):
         pass
-'''
+"""
 _FILES = {
     "slowfast/__init__.py": "made = True\n",
     "slowfast/config/custom_config.py": "def add_custom_config(_C):\n    pass\n",
@@ -51,7 +51,9 @@ _FILES = {
     "slowfast/models/build.py": "MODEL_REGISTRY = {}\n\n\ndef build_model(cfg, gpu_id=None): ...\n",
     "slowfast/models/losses.py": "_LOSSES = {}\n\n\ndef get_loss_func(name):\n    return name\n",
     "slowfast/datasets/__init__.py": "from .build import DATASET_REGISTRY\n",
-    "slowfast/datasets/build.py": "DATASET_REGISTRY = {}\n\n\ndef build_dataset(name, cfg, split): ...\n",
+    "slowfast/datasets/build.py": (
+        "DATASET_REGISTRY = {}\n\n\ndef build_dataset(name, cfg, split):\n    pass\n"
+    ),
     "slowfast/datasets/loader.py": _LOADER,
     "slowfast/utils/meters.py": _METERS,
     "tools/run_net.py": "import slowfast\n\nprint(slowfast.__file__)\n",
