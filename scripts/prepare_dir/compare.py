@@ -50,7 +50,7 @@ class Comparison:
     def lines(self) -> list[tuple[str, str]]:
         """Paths and words on them: sums of files, then what deserves a line of its own."""
         sums = [
-            (name, ", ".join(f"{verb}: {count} files" for verb, count in counts.items()))
+            (name, ", ".join(f"{verb}: {n} file{'s' * (n > 1)}" for verb, n in counts.items()))
             for name, counts in self._counts.items()
             if counts
         ]

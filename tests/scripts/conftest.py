@@ -25,7 +25,7 @@ def data(tmp_path) -> Path:
 
 
 @pytest.fixture
-def run(project, monkeypatch, capsys):
+def run(project, monkeypatch, capfd):
     """Starts the command in this process: `run(folder, "--revert") -> status, output, errors`."""
     from prepare_dir.command import main
 
@@ -35,6 +35,6 @@ def run(project, monkeypatch, capsys):
     def start(folder: Path | None, *options: str) -> tuple[int, str, str]:
         named = () if folder is None else ("--slowfast", str(folder))
         status = main([*named, *map(str, options)], project)
-        return status, *capsys.readouterr()
+        return status, *capfd.readouterr()
 
     return start

@@ -16,20 +16,17 @@ def checked(project):
     return project
 
 
-def test_passes_on_the_status_of_the_extensions_own_check(run, checked, upstream, capfd):
+def test_passes_on_the_status_of_the_extensions_own_check(run, checked, upstream):
     run(upstream)
     assert run(upstream, "--check")[0] == 0
     (upstream / "broken").touch()
     assert run(upstream, "--check")[0] == 1
 
 
-def test_runs_in_the_checkout_and_with_its_package(run, checked, upstream, capfd):
+def test_runs_in_the_checkout_and_with_its_package(run, checked, upstream):
     run(upstream)
-    capfd.readouterr()
-    from prepare_dir import check
-
-    assert check.run(upstream) == 0
-    assert capfd.readouterr().out == f"checked {upstream / 'slowfast/__init__.py'}\n"
+    _, output, _ = run(upstream, "--check")
+    assert output.endswith(f"checked {upstream / 'slowfast/__init__.py'}\n")
 
 
 def test_tells_what_is_missing_or_older_and_fails(run, checked, upstream):
@@ -40,7 +37,7 @@ def test_tells_what_is_missing_or_older_and_fails(run, checked, upstream):
     (upstream / "slowfast/ak/classes.csv").unlink()
     status, output, _ = run(upstream, "--check")
     assert status == 1
-    assert "add: 1 files" in output
+    assert "add: 1 file" in output
     assert "run this without --check" in output
     assert not (upstream / "slowfast/ak/classes.csv").exists()
 
@@ -60,8 +57,6 @@ def test_tells_which_slowfast_a_run_would_import(
     run(upstream)
     (tmp_path / "other/slowfast").mkdir(parents=True)
     (tmp_path / "other/slowfast/__init__.py").touch()
-    # PYTHONPATH cannot hide one that is installed, so the interpreter is asked to see none.
-    monkeypatch.setenv("PYTHONNOUSERSITE", "1")
     paths = {None: "", "other": str(tmp_path / "other"), "checkout": str(upstream)}
     monkeypatch.setenv("PYTHONPATH", paths[elsewhere])
     _, output, _ = run(upstream, "--check")
