@@ -7,25 +7,26 @@ path. So without PYTHONPATH it takes whichever `slowfast` is installed, perhaps 
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 _FIND = """
-import importlib.util, sys
-sys.path[0] = sys.argv[1]
-found = importlib.util.find_spec("slowfast")
-print("" if found is None else found.origin or list(found.submodule_search_locations)[0])
+import importlib.util, os, sys
+sys.path[:] = [sys.argv[1], *filter(None, sys.path)]
+if found := importlib.util.find_spec("slowfast"):
+    path = found.origin or list(found.submodule_search_locations)[0]
+    sys.stdout.buffer.write(os.fsencode(path))
 """
 
 
 def imported(root: Path) -> str:
     """Words on the package that `python tools/run_net.py` would import in this environment."""
     command = [sys.executable, "-c", _FIND, str(root / "tools")]
-    run = subprocess.run(command, cwd=root, capture_output=True, text=True)
-    found = run.stdout.strip()
-    remedy = f"export PYTHONPATH={root}"
-    if run.returncode or not found:
+    found = os.fsdecode(subprocess.run(command, cwd=root, stdout=subprocess.PIPE).stdout)
+    remedy = f"export PYTHONPATH={shlex.quote(str(root))}"
+    if not found:
         return f"`python tools/run_net.py` finds no slowfast as things are: {remedy}"
     if os.path.realpath(found).startswith(os.path.realpath(root / "slowfast") + os.sep):
         return "`python tools/run_net.py` imports the slowfast of this checkout."

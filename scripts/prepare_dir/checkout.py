@@ -8,6 +8,7 @@ training loop takes from a batch is read there as well: it is what parts the two
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,9 @@ def recognise(root: Path) -> Checkout:
 def parse(path: Path) -> ast.Module:
     """The syntax tree of a file without its block. Raises Refused where it cannot be had."""
     try:
-        return ast.parse(blocks.take(read(path)), path.name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes in strings, which are not ours to mend
+            return ast.parse(blocks.take(read(path)), path.name)
     except (SyntaxError, ValueError) as error:
         raise Refused(f"cannot be parsed by this Python: {error}") from None
 

@@ -88,7 +88,8 @@ def _apply(args: argparse.Namespace, root: Path, project: Path) -> int:
     wanted = {**carried.of_project(project, mode), **_data_before(root, recorded), **data}
     planned = plan.to_apply(root, project, recorded, mode, wanted, found.with_time)
     told = planned.told
-    if not any(path.startswith(f"{carried.DATA}/") for path in wanted):
+    named = any(path.startswith(f"{carried.DATA}/") for path in wanted)
+    if not named and not (root / carried.DATA).exists():
         told = [*told, (carried.DATA, "no data were named; --data DIR links them")]
     lines = [f"{root} resembles upstream's {found.likeness}.", *_table(told)]
     if args.check:

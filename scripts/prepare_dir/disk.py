@@ -55,7 +55,8 @@ class Write(Step):
             raise
 
     def _write(self, new: Path) -> None:
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
+        mode = 0o666 if self.old is None else 0o600  # until it gets that of the old file
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
         try:
             left = memoryview(self.content)
             while left:
