@@ -114,7 +114,8 @@ def read(path: Path) -> bytes:
 def _not_upstream(root: Path, missed: list[str]) -> str:
     words = [f"{root} is not taken for a checkout of upstream SlowFast; what was missed:"]
     words += [f"  {line}" for line in missed]
-    if any((folder / "slowfast/__init__.py").is_file() for folder in root.parents[:1]):
+    inside = "slowfast/__init__.py"
+    if (root.parent / inside).is_file() and not (root / inside).is_file():
         words.append(f"Perhaps the folder above was meant: --slowfast {root.parent}")
     return "\n".join(words)
 

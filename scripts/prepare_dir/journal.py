@@ -101,6 +101,8 @@ def fingerprint_at(path: Path) -> str | None:
 
 
 def _check(journal: Journal) -> None:
+    if not all(journal.written.values()):
+        raise ValueError("it holds a path without a fingerprint")
     for texts in (*journal.written.values(), journal.folders):
         if not all(isinstance(text, str) for text in texts):
             raise ValueError("it holds something else than texts")

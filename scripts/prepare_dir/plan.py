@@ -27,7 +27,7 @@ class Plan:
     """What `do` will do.
 
     Attributes:
-        steps: in their order; those that write the journal are the first and the last.
+        steps: in their order, with those that write the journal before and after all changes.
         told: for each thing that deserves a line its path and words on it.
     """
 
@@ -133,7 +133,8 @@ def _obstacles(step: Step, project: Path) -> Iterator[str]:
     path = step.path.resolve() if rewritten else step.path.parent.resolve() / step.path.name
     if any(project / name in path.parents for name in ("slowfast", "configs", "tools")):
         yield f"{step.path} lies in this project, by way of a link; remove that link"
-    if rewritten and not path.stat().st_mode & 0o222:
+    # Root may write to all, but a file without any such bit is meant to stay as it is.
+    if rewritten and not (path.stat().st_mode & 0o222 and os.access(path, os.W_OK)):
         yield f"{step.path} is read-only; `chmod u+w` it if it may be changed"
     folder = next(folder for folder in path.parents if folder.is_dir())
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -1,10 +1,12 @@
 """Blocks: put in and taken out, every byte around them stays."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prepare_dir import Refused, blocks
 
+# No test fails on a time.
+in_its_own_time = settings(deadline=None)
 LINES = ["from slowfast.ak import upstream as _ak", "_ak.prepare()"]
 OTHER = ["something_else()"]
 # Any bytes, with more newlines of both kinds among them than chance would have.
@@ -14,6 +16,7 @@ TEXTS = st.lists(
 ).map(b"".join)
 
 
+@in_its_own_time
 @given(TEXTS)
 def test_taking_out_what_was_put_gives_back_every_byte(before):
     put = blocks.put(before, LINES)
@@ -22,6 +25,7 @@ def test_taking_out_what_was_put_gives_back_every_byte(before):
     assert blocks.take(before) == before
 
 
+@in_its_own_time
 @given(TEXTS)
 def test_putting_twice_is_putting_once(before):
     once = blocks.put(before, LINES)
@@ -30,6 +34,7 @@ def test_putting_twice_is_putting_once(before):
     assert not blocks.find(once).changed
 
 
+@in_its_own_time
 @given(TEXTS, TEXTS, TEXTS)
 def test_what_somebody_writes_around_it_stays(before, earlier, later):
     put = blocks.put(before, LINES)
@@ -40,6 +45,7 @@ def test_what_somebody_writes_around_it_stays(before, earlier, later):
     assert blocks.take(earlier + put + later) == earlier + before + later
 
 
+@in_its_own_time
 @given(TEXTS, TEXTS)
 def test_another_text_is_put_in_the_same_place(before, later):
     put = blocks.put(before + b"\n", LINES)

@@ -364,6 +364,7 @@ def test_without_journal_and_blocks_nothing_is_taken_for_ours(run, upstream, pro
         "{",
         "[]",
         '{"mode": "copy", "written": 3, "folders": []}',
+        '{"mode": "copy", "written": {"data/ak/annot": []}, "folders": []}',
         '{"mode": "copy", "written": {"../outside": ["x"]}, "folders": []}',
         '{"mode": "copy", "written": {}, "folders": ["/tmp"]}',
     ],

@@ -1,7 +1,7 @@
 """Stopped at any point, a run can be done again or reverted, and nothing of it is left.
 
 A stop is made by letting every call that changes the disk fail from a certain one on, so that no
-clean-up after it gets through either: as after SIGKILL, or when the power goes.
+clean-up after it gets through either: as after SIGKILL.
 """
 
 import contextlib
