@@ -43,7 +43,7 @@ def explain(name: str = "") -> str:
     """Default and comment of each key of this name or in the group of this name; empty: of all."""
     cfg = get_cfg()
     comments = {key: spec.help for key, spec in UPSTREAM_KEYS.items()}
-    comments |= {key: spec.comment for key, spec in AK_KEYS.items()}
+    comments |= {key: spec.help for key, spec in AK_KEYS.items()}
     wanted = name.upper().strip(".")
     keys = [key for key in dotted_keys(cfg) if f"{key.upper()}.".startswith(f"{wanted}.")]
     if not wanted:
