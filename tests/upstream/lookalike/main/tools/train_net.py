@@ -22,11 +22,7 @@ def train_epoch(train_loader, model, optimizer, scaler, train_meter, cur_epoch, 
     loss_fun = losses.get_loss_func(cfg.MODEL.LOSS_FUNC)(reduction="mean")
     train_meter.iter_tic()
     for cur_iter, (inputs, labels, index, time, meta) in enumerate(train_loader):
-        if cfg.NUM_GPUS:
-            inputs = [pathway.cuda(non_blocking=True) for pathway in inputs]
-            labels, index, time = labels.cuda(), index.cuda(), time.cuda()
-            for key in meta:
-                meta[key] = meta[key].cuda(non_blocking=True)
+        inputs, labels, index, time = misc.to_gpu(cfg, inputs, meta, labels, index, time)
         lr = optim.get_epoch_lr(cur_epoch + cur_iter / len(train_loader), cfg)
         optim.set_lr(optimizer, lr)
         train_meter.data_toc()
@@ -44,8 +40,8 @@ def train_epoch(train_loader, model, optimizer, scaler, train_meter, cur_epoch, 
         size = len(inputs[0])
         train_meter.update_stats(None, None, loss.item(), lr, grad_norm.item(), size)
         train_meter.iter_toc()
-        train_meter.log_iter_stats(cur_epoch, cur_iter)
         torch.cuda.synchronize()
+        train_meter.log_iter_stats(cur_epoch, cur_iter)
         train_meter.iter_tic()
     train_meter.log_epoch_stats(cur_epoch)
     train_meter.reset()
@@ -55,14 +51,10 @@ def train_epoch(train_loader, model, optimizer, scaler, train_meter, cur_epoch, 
 def eval_epoch(val_loader, model, val_meter, cur_epoch, cfg, train_loader, writer):
     model.eval()
     val_meter.iter_tic()
-    for cur_iter, (inputs, labels, index, time, meta) in enumerate(val_loader):
-        if cfg.NUM_GPUS:
-            inputs = [pathway.cuda(non_blocking=True) for pathway in inputs]
-            labels, index, time = labels.cuda(), index.cuda(), time.cuda()
-            for key in meta:
-                meta[key] = meta[key].cuda(non_blocking=True)
+    for step, (clips, labels, _, _, meta) in enumerate(val_loader):
+        clips, labels = misc.to_gpu(cfg, clips, meta, labels)
         val_meter.data_toc()
-        preds = model(inputs)
+        preds = model(clips)
         if cfg.NUM_GPUS > 1:
             preds, labels = du.all_gather([preds, labels])
         if cfg.DATA.MULTI_LABEL:
@@ -71,7 +63,7 @@ def eval_epoch(val_loader, model, val_meter, cur_epoch, cfg, train_loader, write
             errors = metrics.topk_errors(preds, labels, (1, 5))
             val_meter.update_stats(*(error.item() for error in errors), len(preds))
         val_meter.update_predictions(preds, labels)
-        val_meter.log_iter_stats(cur_epoch, cur_iter)
+        val_meter.log_iter_stats(cur_epoch, step)
         val_meter.iter_tic()
     val_meter.log_epoch_stats(cur_epoch)
     val_meter.reset()
@@ -87,9 +79,9 @@ def calculate_and_update_precise_bn(loader, model, num_iters=200, use_gpu=True):
 
 def train(cfg):
     du.init_distributed_training(cfg)
-    np.random.seed(cfg.RNG_SEED)
-    torch.manual_seed(cfg.RNG_SEED)
     logging.setup_logging(cfg.OUTPUT_DIR)
+    for seed in (torch.manual_seed, np.random.seed):
+        seed(cfg.RNG_SEED)
     model = build_model(cfg)
     if du.is_master_proc() and cfg.LOG_MODEL_INFO:
         misc.log_model_info(model, cfg, use_train_input=True)

@@ -9,7 +9,7 @@ from slowfast.datasets import loader
 from slowfast.models import build_model
 from slowfast.utils import checkpoint as cu
 from slowfast.utils import distributed as du
-from slowfast.utils import logging
+from slowfast.utils import logging, misc
 from slowfast.utils.env import pathmgr
 from slowfast.utils.meters import TestMeter
 
@@ -20,21 +20,15 @@ logger = logging.get_logger(__name__)
 def perform_test(test_loader, model, test_meter, cfg, writer=None):
     model.eval()
     test_meter.iter_tic()
-    for cur_iter, (inputs, labels, video_idx, meta) in enumerate(test_loader):
-        if cfg.NUM_GPUS:
-            inputs = [pathway.cuda(non_blocking=True) for pathway in inputs]
-            labels, video_idx = labels.cuda(), video_idx.cuda()
-            for key in meta:
-                meta[key] = meta[key].cuda(non_blocking=True)
+    for step, (clips, labels, views, meta) in enumerate(test_loader):
+        clips, labels, views = misc.to_gpu(cfg, clips, meta, labels, views)
         test_meter.data_toc()
-        preds = model(inputs)
+        preds = model(clips)
         if cfg.NUM_GPUS > 1:
-            preds, labels, video_idx = du.all_gather([preds, labels, video_idx])
-        if cfg.NUM_GPUS:
-            preds, labels, video_idx = preds.cpu(), labels.cpu(), video_idx.cpu()
+            preds, labels, views = du.all_gather([preds, labels, views])
         test_meter.iter_toc()
-        test_meter.update_stats(preds.detach(), labels.detach(), video_idx.detach())
-        test_meter.log_iter_stats(cur_iter)
+        test_meter.update_stats(preds.cpu(), labels.cpu(), views.cpu())
+        test_meter.log_iter_stats(step)
         test_meter.iter_tic()
     all_preds, all_labels = test_meter.video_preds.clone(), test_meter.video_labels
     if cfg.TEST.SAVE_RESULTS_PATH != "" and du.is_root_proc():
@@ -46,9 +40,9 @@ def perform_test(test_loader, model, test_meter, cfg, writer=None):
 
 def test(cfg):
     du.init_distributed_training(cfg)
-    np.random.seed(cfg.RNG_SEED)
-    torch.manual_seed(cfg.RNG_SEED)
     logging.setup_logging(cfg.OUTPUT_DIR)
+    for seed in (torch.manual_seed, np.random.seed):
+        seed(cfg.RNG_SEED)
     model = build_model(cfg)
     cu.load_test_checkpoint(cfg, model)
     test_loader = loader.construct_loader(cfg, "test")
@@ -59,7 +53,7 @@ def test(cfg):
         views,
         cfg.MODEL.NUM_CLASSES,
         len(test_loader),
-        cfg.DATA.MULTI_LABEL,
-        cfg.DATA.ENSEMBLE_METHOD,
+        ensemble_method=cfg.DATA.ENSEMBLE_METHOD,
+        multi_label=cfg.DATA.MULTI_LABEL,
     )
     perform_test(test_loader, model, test_meter, cfg)

@@ -19,11 +19,7 @@ def train_epoch(train_loader, model, optimizer, train_meter, cur_epoch, cfg, wri
     model.train()
     train_meter.iter_tic()
     for cur_iter, (inputs, labels, _, meta) in enumerate(train_loader):
-        if cfg.NUM_GPUS:
-            inputs = [pathway.cuda(non_blocking=True) for pathway in inputs]
-            labels = labels.cuda()
-            for key in meta:
-                meta[key] = meta[key].cuda(non_blocking=True)
+        inputs, labels = misc.to_gpu(cfg, inputs, meta, labels)
         lr = optim.get_epoch_lr(cur_epoch + cur_iter / len(train_loader), cfg)
         optim.set_lr(optimizer, lr)
         train_meter.data_toc()
@@ -31,9 +27,9 @@ def train_epoch(train_loader, model, optimizer, train_meter, cur_epoch, cfg, wri
         loss_fun = losses.get_loss_func(cfg.MODEL.LOSS_FUNC)(reduction="mean")
         loss = loss_fun(preds, labels)
         misc.check_nan_losses(loss)
-        optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        optimizer.zero_grad()
         if cfg.NUM_GPUS > 1:
             (loss,) = du.all_reduce([loss.detach()])
         train_meter.update_stats(None, None, loss.item(), lr, len(inputs[0]))
@@ -48,14 +44,10 @@ def train_epoch(train_loader, model, optimizer, train_meter, cur_epoch, cfg, wri
 def eval_epoch(val_loader, model, val_meter, cur_epoch, cfg, writer=None):
     model.eval()
     val_meter.iter_tic()
-    for cur_iter, (inputs, labels, _, meta) in enumerate(val_loader):
-        if cfg.NUM_GPUS:
-            inputs = [pathway.cuda(non_blocking=True) for pathway in inputs]
-            labels = labels.cuda()
-            for key in meta:
-                meta[key] = meta[key].cuda(non_blocking=True)
+    for step, (clips, labels, _, meta) in enumerate(val_loader):
+        clips, labels = misc.to_gpu(cfg, clips, meta, labels)
         val_meter.data_toc()
-        preds = model(inputs)
+        preds = model(clips)
         if cfg.NUM_GPUS > 1:
             preds, labels = du.all_gather([preds, labels])
         if cfg.DATA.MULTI_LABEL:
@@ -64,7 +56,7 @@ def eval_epoch(val_loader, model, val_meter, cur_epoch, cfg, writer=None):
             errors = metrics.topk_errors(preds, labels, (1, 5))
             val_meter.update_stats(*(error.item() for error in errors), len(preds))
         val_meter.update_predictions(preds, labels)
-        val_meter.log_iter_stats(cur_epoch, cur_iter)
+        val_meter.log_iter_stats(cur_epoch, step)
         val_meter.iter_tic()
     val_meter.log_epoch_stats(cur_epoch)
     val_meter.reset()
@@ -80,9 +72,9 @@ def calculate_and_update_precise_bn(loader, model, num_iters=200, use_gpu=True):
 
 def train(cfg):
     du.init_distributed_training(cfg)
-    np.random.seed(cfg.RNG_SEED)
-    torch.manual_seed(cfg.RNG_SEED)
     logging.setup_logging(cfg.OUTPUT_DIR)
+    for seed in (torch.manual_seed, np.random.seed):
+        seed(cfg.RNG_SEED)
     model = build_model(cfg)
     if du.is_master_proc() and cfg.LOG_MODEL_INFO:
         misc.log_model_info(model, cfg, use_train_input=True)

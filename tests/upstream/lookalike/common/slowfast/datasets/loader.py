@@ -14,12 +14,12 @@ def construct_loader(cfg, split, is_precise_bn=False):
     sampler = utils.create_sampler(dataset, shuffle, cfg)
     return DataLoader(
         dataset,
-        batch_size=part.BATCH_SIZE // max(1, cfg.NUM_GPUS),
-        shuffle=shuffle and sampler is None,
-        sampler=sampler,
-        num_workers=cfg.DATA_LOADER.NUM_WORKERS,
-        pin_memory=cfg.DATA_LOADER.PIN_MEMORY,
+        part.BATCH_SIZE // max(1, cfg.NUM_GPUS),
         drop_last=shuffle,
+        sampler=sampler,
+        shuffle=shuffle and sampler is None,
+        pin_memory=cfg.DATA_LOADER.PIN_MEMORY,
+        num_workers=cfg.DATA_LOADER.NUM_WORKERS,
     )
 
 

@@ -2,6 +2,7 @@
 
 import torch
 from fvcore.common.registry import Registry
+from slowfast import flavour
 from torch.nn.parallel import DistributedDataParallel
 
 MODEL_REGISTRY = Registry("MODEL")
@@ -19,4 +20,5 @@ def build_model(cfg, gpu_id=None):
     network = network.cuda(device=device)
     if cfg.NUM_GPUS == 1:
         return network
-    return DistributedDataParallel(network, device_ids=[device], output_device=device)
+    unused = flavour.DETACHES_FINAL_FC and cfg.MODEL.DETACH_FINAL_FC
+    return DistributedDataParallel(network, device_ids=[device], find_unused_parameters=unused)

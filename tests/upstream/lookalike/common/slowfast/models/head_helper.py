@@ -11,12 +11,8 @@ class ResNetRoIHead(nn.Module):
 
     def __init__(self, dim_in, num_classes, resolution, scale_factor, aligned=True):
         super().__init__()
-        self.roi = ROIAlign(
-            [resolution, resolution],
-            spatial_scale=1.0 / scale_factor,
-            sampling_ratio=0,
-            aligned=aligned,
-        )
+        scale, square = 1.0 / scale_factor, [resolution, resolution]
+        self.roi = ROIAlign(square, spatial_scale=scale, sampling_ratio=0, aligned=aligned)
         self.projection = nn.Linear(dim_in, num_classes)
 
     def forward(self, features, bboxes):

@@ -68,18 +68,10 @@ def save_checkpoint(path_to_job, model, optimizer, epoch, cfg, scaler=None):
 
 
 def load_checkpoint(
-    path_to_checkpoint,
-    model,
-    data_parallel=True,
-    optimizer=None,
-    scaler=None,
-    inflation=False,
-    convert_from_caffe2=False,
-    epoch_reset=False,
-    clear_name_pattern=(),
+    path_to_checkpoint, model, data_parallel=True, optimizer=None, scaler=None, **settings
 ):
     assert pathmgr.exists(path_to_checkpoint), f"{path_to_checkpoint} is not there"
-    assert not convert_from_caffe2, "the look-alike reads no Caffe2 pickles"
+    assert not settings.get("convert_from_caffe2"), "the look-alike reads no Caffe2 pickles"
     logger.info(f"Weights of {path_to_checkpoint}")
     with pathmgr.open(path_to_checkpoint, "rb") as file:
         content = torch.load(file, map_location="cpu")
@@ -93,7 +85,7 @@ def load_checkpoint(
     for name in wanted.keys() - fitting.keys():
         logger.info(f"{name} is not loaded")
     network.load_state_dict(fitting, strict=False)
-    if epoch_reset or "epoch" not in content:
+    if settings.get("epoch_reset") or "epoch" not in content:
         return -1
     if optimizer is not None:
         optimizer.load_state_dict(content["optimizer_state"])

@@ -15,21 +15,20 @@ logger = logging.get_logger(__name__)
 def launch_job(cfg, init_method, func, daemon=False):
     if cfg.NUM_GPUS <= 1:
         return func(cfg=cfg)
-    torch.multiprocessing.spawn(
-        mpu.run,
-        (
-            cfg.NUM_GPUS,
-            func,
-            init_method,
-            cfg.SHARD_ID,
-            cfg.NUM_SHARDS,
-            cfg.DIST_BACKEND,
-            cfg,
-        ),
-        nprocs=cfg.NUM_GPUS,
-        daemon=daemon,
-    )
+    count, machine = cfg.NUM_GPUS, (cfg.SHARD_ID, cfg.NUM_SHARDS)
+    arguments = (count, func, init_method, *machine, cfg.DIST_BACKEND, cfg)
+    torch.multiprocessing.spawn(mpu.run, arguments, nprocs=count, daemon=daemon)
     return None
+
+
+def to_gpu(cfg, inputs, meta, *tensors):
+    """A batch where the network is; `meta` is changed, the rest returned."""
+    if not cfg.NUM_GPUS:
+        return [inputs, *tensors]
+    for key, value in meta.items():
+        is_list = isinstance(value, list)
+        meta[key] = [x.cuda(non_blocking=True) for x in value] if is_list else value.cuda()
+    return [[pathway.cuda(non_blocking=True) for pathway in inputs], *(x.cuda() for x in tensors)]
 
 
 def check_nan_losses(loss):

@@ -1,33 +1,15 @@
 """Processes of a run, by way of a later pytorchvideo than any released."""
 
 import torch.distributed as dist
-from pytorchvideo.layers import distributed as theirs
-from pytorchvideo.layers.distributed import (
-    cat_all_gather,
-    get_local_process_group,
-    get_local_rank,
-    get_local_size,
-    get_world_size,
-)
-
-__all__ = [
-    "all_gather",
-    "all_reduce",
-    "cat_all_gather",
-    "get_local_process_group",
-    "get_local_rank",
-    "get_local_size",
-    "get_rank",
-    "get_world_size",
-    "init_distributed_training",
-    "is_master_proc",
-    "is_root_proc",
-    "synchronize",
-]
+from pytorchvideo.layers.distributed import cat_all_gather, get_world_size
+from pytorchvideo.layers.distributed import get_local_process_group as get_local_process_group
+from pytorchvideo.layers.distributed import get_local_rank as get_local_rank
+from pytorchvideo.layers.distributed import get_local_size as get_local_size
+from pytorchvideo.layers.distributed import init_distributed_training as _join_this_machine
 
 
 def init_distributed_training(cfg):
-    return theirs.init_distributed_training(cfg.NUM_GPUS, cfg.SHARD_ID)
+    return _join_this_machine(cfg.NUM_GPUS, cfg.SHARD_ID)
 
 
 def get_rank():
@@ -35,7 +17,7 @@ def get_rank():
 
 
 def is_master_proc(num_gpus=8):
-    return get_rank() % num_gpus == 0
+    return not dist.is_initialized() or dist.get_rank() % num_gpus == 0
 
 
 def is_root_proc():

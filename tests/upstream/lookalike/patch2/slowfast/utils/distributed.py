@@ -33,7 +33,7 @@ def get_local_rank():
 
 
 def is_master_proc(num_gpus=8):
-    return get_rank() % num_gpus == 0
+    return not dist.is_initialized() or dist.get_rank() % num_gpus == 0
 
 
 def is_root_proc():

@@ -7,14 +7,10 @@ setup(
     version="1.0",
     packages=find_packages(exclude=("configs", "tools")),
     install_requires=[
-        "yacs>=0.1.6",
-        "av",
-        "psutil",
-        "tqdm",
-        "simplejson",
-        "PIL",
+        "fvcore>=0.1.5",
         "sklearn",
-        "tensorboard",
-        "fvcore",
+        "PIL",
+        "psutil",
+        "opencv-python",
     ],
 )
