@@ -7,6 +7,7 @@ of LOSS.<NAME> are the arguments of the loss of that name, which has the same de
 
 from __future__ import annotations
 
+import copy
 from typing import Any, NamedTuple
 
 from fvcore.common.config import CfgNode
@@ -227,13 +228,13 @@ KEYS: dict[str, AkKey] = {
 
 
 def add_key(cfg: CfgNode, name: str, default: Any) -> None:
-    """Add a dotted key to a configuration, making groups where they lack."""
+    """Add a dotted key to a configuration, with a copy of its default, in groups made as needed."""
     *groups, leaf = name.split(".")
     for group in groups:
         if group not in cfg:
             cfg[group] = CfgNode()
         cfg = cfg[group]
-    cfg[leaf] = default
+    cfg[leaf] = copy.deepcopy(default)
 
 
 def add_ak_config(_C: CfgNode) -> None:

@@ -7,7 +7,6 @@ mistakes at once, with file, key and nearest valid name.
 
 from __future__ import annotations
 
-import copy
 import functools
 import logging
 import textwrap
@@ -29,7 +28,7 @@ logger = logging.getLogger(__name__)
 def _defaults() -> Config:
     cfg = Config()
     for name, key in UPSTREAM_KEYS.items():
-        add_key(cfg, name, copy.deepcopy(key.default))
+        add_key(cfg, name, key.default)
     add_custom_config(cfg)
     return cfg
 

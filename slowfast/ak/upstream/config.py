@@ -75,9 +75,9 @@ def _clash(cfg: CfgNode, name: str, key: AkKey) -> str:
             return ""
         node, path, is_leaf = node[part], ".".join(groups[:depth]), depth == len(groups)
         if is_leaf and isinstance(node, CfgNode):
-            return f"{path} is a group of keys there; here it is a value, such as {key.default!r}"
+            return f"{path} is a group of keys there; here it is {_typed(key.default)}"
         if not is_leaf and not isinstance(node, CfgNode):
-            return f"{path} is {node!r} there; here it is a group of keys, such as {name}"
+            return f"{path} is {node!r} there; here it is a group of keys"
     if type(node) is not type(key.default):
         return f"{name} is {_typed(node)} there; here it is {_typed(key.default)}"
     return ""
