@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from slowfast.ak.errors import UserError
-from slowfast.config.batch import sync_group
+from slowfast.ak.frozen import FrozenNorm
+from slowfast.ak.norm_group import sync_group
 from slowfast.models.settings import look_up
 
 
@@ -61,21 +62,14 @@ def _sync_norm(cfg: CfgNode) -> Callable[..., nn.Module]:
     return partial(nn.SyncBatchNorm if on_gpu else SyncBatchNorm3d, process_group=group)
 
 
-class FrozenBatchNorm3d(nn.BatchNorm3d):
-    """Normalises by its running statistics, and changes nothing in training.
-
-    For fine-tuning on batches too small for statistics of their own. Statistics, weight and bias
-    stay as they were loaded; gradients pass through to what comes before.
-    """
+class FrozenBatchNorm3d(FrozenNorm, nn.BatchNorm3d):
+    """A batch norm that training leaves as it is: for fine-tuning on batches too small for
+    statistics of their own."""
 
     def __init__(self, num_features: int, **kwargs: Any) -> None:
         super().__init__(num_features, **kwargs)
         self.requires_grad_(False)
         self.eval()
-
-    def train(self, mode: bool = True) -> "FrozenBatchNorm3d":
-        """Stay in evaluation mode, whatever is asked."""
-        return super().train(False)
 
 
 class SubBatchNorm3d(_BatchNorm):

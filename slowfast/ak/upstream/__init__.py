@@ -1,0 +1,1 @@
+"""What ties slowfast.ak to an upstream SlowFast checkout."""
