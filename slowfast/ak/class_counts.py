@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast.ak.classes import class_rows, named_sheet
+from slowfast.ak.classes import ClassTable, class_rows, named_sheet
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.dataset import has_list, read_clips
 from slowfast.ak.errors import UserError
@@ -94,6 +94,19 @@ def set_loss_context(cfg, rank: int = 0, class_counts: Sequence[float] | None = 
         return LossState(counts, num_clips, cfg.RNG_SEED, rank)
 
     context.set(state, functools.partial(arguments_from_cfg, cfg))
+
+
+def read_class_table(cfg) -> ClassTable | None:
+    """Names and segments of the classes of TRAIN.DATASET; None where nothing tells segments.
+
+    Training clips are counted in the training list, where there is one, and in the part of it that
+    AK.HOLDOUT keeps from training.
+    """
+    if not has_list(cfg, "train"):
+        return ClassTable.from_cfg(cfg, None)
+    splits = ("train", "val") if cfg.AK.HOLDOUT else ("train",)
+    counts = [read_clips(cfg, split).class_counts(cfg.MODEL.NUM_CLASSES) for split in splits]
+    return ClassTable.from_cfg(cfg, *counts)
 
 
 def read_counts(path: Path, num_classes: int) -> tuple[np.ndarray, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from slowfast.utils.cores import available_cores
+from slowfast.ak.cores import available_cores
 
 
 def run_all(

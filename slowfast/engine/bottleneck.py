@@ -2,7 +2,7 @@
 
 from fvcore.common.config import CfgNode
 
-from slowfast.utils.cores import available_cores
+from slowfast.ak.cores import available_cores
 
 # Share of the time spent waiting for clips from which on waiting for them is worth a remedy.
 _NOTABLE = 0.1

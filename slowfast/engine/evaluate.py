@@ -12,8 +12,9 @@ from torch import nn
 
 from slowfast.ak.classes import ClassTable
 from slowfast.ak.errors import UserError
+from slowfast.ak.loader import ClipLoader
 from slowfast.ak.pixels import InputTransform
-from slowfast.datasets.loader import ClipLoader, shuffle_dataset
+from slowfast.datasets.loader import shuffle_dataset
 from slowfast.engine.device_queue import DeviceQueue
 from slowfast.engine.progress import progress_bar
 from slowfast.engine.runtime import autocast, get_device

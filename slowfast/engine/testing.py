@@ -11,9 +11,11 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 
+from slowfast.ak.class_counts import read_class_table
 from slowfast.ak.classes import ClassTable
+from slowfast.ak.loader import ClipLoader
 from slowfast.ak.pixels import InputTransform
-from slowfast.datasets.loader import ClipLoader, construct_loader, read_class_table
+from slowfast.datasets.loader import construct_loader
 from slowfast.engine.closing import report
 from slowfast.engine.evaluate import gather_clips
 from slowfast.engine.figures import intervals, more_figures

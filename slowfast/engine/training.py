@@ -12,8 +12,10 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 
+from slowfast.ak.class_counts import read_class_table
 from slowfast.ak.flaws import most_tolerated
 from slowfast.ak.holdout import fingerprint
+from slowfast.ak.loader import ClipLoader
 from slowfast.ak.losses import check_targets
 from slowfast.ak.mixup import BatchMixer
 from slowfast.ak.pixels import InputTransform
@@ -21,7 +23,7 @@ from slowfast.ak.recipe import describe_run
 from slowfast.config import checks
 from slowfast.config.saved import save_config
 from slowfast.datasets.check_data import doubts_before_training
-from slowfast.datasets.loader import ClipLoader, construct_loader, read_class_table, shuffle_dataset
+from slowfast.datasets.loader import construct_loader, shuffle_dataset
 from slowfast.engine.bottleneck import bottleneck
 from slowfast.engine.device_queue import DeviceQueue
 from slowfast.engine.evaluate import evaluate

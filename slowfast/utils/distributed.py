@@ -1,16 +1,16 @@
 """Processes that train together: a thin layer over ``torch.distributed``.
 
 Notable: everything works, and costs nothing, where there is one process and no process group.
-Python objects travel over gloo, so that gathering predictions takes no GPU memory.
 """
 
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 import torch
 import torch.distributed as dist
+
+from slowfast.ak.processes import gather_objects, rank_and_size
 
 _local_rank, _local_size = 0, 1
 
@@ -53,7 +53,6 @@ def destroy_process_group() -> None:
     """Leaves the group; does nothing where there is none."""
     global _local_rank, _local_size
     if is_initialised():
-        _cpu_group.cache_clear()
         dist.destroy_process_group()
         _local_rank, _local_size = 0, 1
 
@@ -64,12 +63,12 @@ def is_initialised() -> bool:
 
 def get_world_size() -> int:
     """Number of processes, on all machines."""
-    return dist.get_world_size() if is_initialised() else 1
+    return rank_and_size()[1]
 
 
 def get_rank() -> int:
     """This process's number among all."""
-    return dist.get_rank() if is_initialised() else 0
+    return rank_and_size()[0]
 
 
 def get_local_size() -> int:
@@ -133,13 +132,4 @@ def all_gather(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 
 def all_gather_unaligned(data: Any) -> list[Any]:
     """Objects of all processes in order of rank; they may differ in size (arrays, lists, ...)."""
-    if get_world_size() == 1:
-        return [data]
-    gathered: list[Any] = [None] * get_world_size()
-    dist.all_gather_object(gathered, data, group=_cpu_group())
-    return gathered
-
-
-@cache
-def _cpu_group() -> dist.ProcessGroup | None:
-    return None if dist.get_backend() == "gloo" else dist.new_group(backend="gloo")
+    return gather_objects(data)

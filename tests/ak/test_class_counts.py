@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from slowfast.ak.class_counts import class_counts_from_cfg, read_counts
+from slowfast.ak.class_counts import class_counts_from_cfg, read_class_table, read_counts
 from slowfast.ak.classes import read_sheet
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.errors import UserError
@@ -114,3 +114,10 @@ def test_the_key_to_correct_is_named(cfg, sheet):
     cfg.LOSS.CLASS_COUNTS, cfg.DATA.PATH_TO_DATA_DIR = "", "nowhere"
     with pytest.raises(UserError, match=r"nowhere/train.csv: there is no such frame list"):
         class_counts_from_cfg(cfg)
+
+
+def test_class_table_counts_the_training_list(cfg):
+    cfg.AK.HEAD_MIN, cfg.AK.TAIL_MAX = 4, 1
+    assert read_class_table(cfg).segments == ["head", "middle", "middle", "middle", "tail"]
+    cfg.DATA.PATH_TO_DATA_DIR = "nowhere"
+    assert read_class_table(cfg) is None

@@ -5,11 +5,11 @@ import shutil
 import numpy as np
 import pytest
 
+from slowfast.ak.class_counts import read_class_table
 from slowfast.ak.dataset import read_clips
 from slowfast.ak.errors import UserError
 from slowfast.ak.holdout import chosen_on, read_holdout, stratified_holdout, write_holdout
 from slowfast.config.defaults import get_cfg
-from slowfast.datasets.loader import read_class_table
 
 
 def long_tail(clips=3000, classes=40, seed=0):

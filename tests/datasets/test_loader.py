@@ -1,23 +1,18 @@
 """Loaders: the same batches whatever makes them, each clip as often as it should, plain errors."""
 
-import os
 import shutil
-import signal
-import threading
-from time import sleep
 
 import numpy as np
 import pytest
 import torch
 from fvcore.common.registry import Registry
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.views import ClipViews, UniformCrops
 from slowfast.config.defaults import get_cfg
 from slowfast.datasets import build
-from slowfast.datasets import loader as loaders
-from slowfast.datasets.loader import construct_loader, read_class_table, shuffle_dataset
+from slowfast.datasets.loader import construct_loader, shuffle_dataset
 
 
 @pytest.fixture
@@ -195,11 +190,11 @@ def test_gpus_share_a_batch(cfg):
 
 
 def test_ranks_share_the_clips(cfg, monkeypatch):
-    monkeypatch.setattr(loaders.dist, "is_initialized", lambda: True)
-    monkeypatch.setattr(loaders.dist, "get_world_size", lambda: 3)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 3)
     seen = {"val": [], "test": []}
     for rank in range(3):
-        monkeypatch.setattr(loaders.dist, "get_rank", lambda rank=rank: rank)
+        monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
         for split, indices in seen.items():
             for _, _, index, _, _ in construct_loader(cfg, split):
                 indices += torch.as_tensor(index).flatten().tolist()
@@ -292,74 +287,6 @@ def test_a_sampler_needs_a_data_set_that_tells_its_labels(own):
     cfg = own(__getitem__=getitem, label_matrix=lambda self: matrix)
     cfg.TRAIN.BATCH_SIZE = 1
     assert len(list(construct_loader(cfg, "train"))) == 3
-
-
-def test_class_table_counts_the_training_list(cfg):
-    cfg.AK.HEAD_MIN, cfg.AK.TAIL_MAX = 4, 1
-    assert read_class_table(cfg).segments == ["head", "middle", "middle", "middle", "tail"]
-    cfg.DATA.PATH_TO_DATA_DIR = "nowhere"
-    assert read_class_table(cfg) is None
-
-
-def test_a_worker_is_silent_where_the_run_was_stopped_and_nowhere_else(capsys):
-    loaders._unless_deserted(BrokenPipeError, BrokenPipeError("gone"), None)
-    assert capsys.readouterr().err == ""
-    loaders._unless_deserted(KeyError, KeyError("a fault"), None)
-    assert "a fault" in capsys.readouterr().err
-
-
-@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs POSIX signals")
-@pytest.mark.parametrize("beside", [False, True], ids=["alone", "another thread"])
-def test_ctrl_c_while_workers_start_reaches_the_run_and_not_the_workers(
-    tiny_ak, monkeypatch, beside
-):
-    done = threading.Event()
-    if beside:  # which does not block the signal, and so is sent it
-        threading.Thread(target=done.wait, daemon=True).start()
-    cfg = get_cfg()
-    cfg.merge_from_list([*tiny_ak.opts(), "DATA_LOADER.NUM_WORKERS", 2])
-    loader = construct_loader(cfg, "train")
-    start = DataLoader.__iter__
-    # A shell that starts the tests in the background hands on an ignored interrupt.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def interrupted(self):
-        batches = start(self)
-        os.kill(os.getpid(), signal.SIGINT)
-        sleep(0.2)  # for another thread to wake up and take it
-        self.started = True  # which a KeyboardInterrupt in the midst of it would have prevented
-        return batches
-
-    monkeypatch.setattr(DataLoader, "__iter__", interrupted)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            next(iter(loader))
-    finally:
-        signal.signal(signal.SIGINT, before)
-        done.set()
-    assert loader.started
-    monkeypatch.undo()
-    for worker in loader._iterator._workers:
-        os.kill(worker.pid, signal.SIGINT)
-    assert len(list(loader)) == len(loader)
-
-
-@pytest.mark.parametrize(
-    ("gpus", "split", "workers", "says"),
-    [
-        (0, "train", 1, "Workers that read train clips: 1 a process, by 16 cores."),
-        (1, "train", 4, "clips: 4 a process"),  # as many as there are batches
-        (1, "test", 4, "clips: 4 a process"),
-        (4, "train", 3, "clips: 3 a process, by 16 cores shared by 4 processes."),
-    ],
-)
-def test_workers_by_the_cores_there_are(cfg, monkeypatch, caplog, gpus, split, workers, says):
-    monkeypatch.setattr(loaders, "available_cores", lambda: 16)
-    cfg.DATA_LOADER.NUM_WORKERS, cfg.NUM_GPUS = -1, gpus
-    cfg.TRAIN.BATCH_SIZE = 2 * max(1, gpus) if gpus < 2 else gpus
-    with caplog.at_level("INFO"):
-        assert construct_loader(cfg, split).num_workers == workers
-    assert says in caplog.text
 
 
 class OneSlowClip(OwnData):

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from slowfast.ak import clip_list, index_file
+from slowfast.ak.class_counts import read_class_table
 from slowfast.config.defaults import get_cfg
-from slowfast.datasets.loader import construct_loader, read_class_table
+from slowfast.datasets.loader import construct_loader
 
 
 @pytest.fixture

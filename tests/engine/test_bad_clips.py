@@ -11,7 +11,7 @@ import torch
 import torch.multiprocessing as mp
 
 from slowfast.ak.errors import UserError
-from slowfast.datasets.ledger import TooManyBadClips
+from slowfast.ak.ledger import TooManyBadClips
 from slowfast.engine import test as run_test
 from slowfast.engine import train
 from slowfast.engine.saved import read_results

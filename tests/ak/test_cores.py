@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from slowfast.utils import cores
-from slowfast.utils.cores import available_cores, cpu_quota, reading_workers
+from slowfast.ak import cores
+from slowfast.ak.cores import available_cores, cpu_quota, reading_workers
 
 
 def write(root, files):

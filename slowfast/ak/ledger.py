@@ -7,15 +7,16 @@ processes share their entries where they meet anyway.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.flaws import Flaw, from_meta
-from slowfast.utils import distributed, logging
+from slowfast.ak.processes import gather_objects
 
-logger = logging.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 _NAMED = 5
 _CONSEQUENCES = {
@@ -54,7 +55,7 @@ class Ledger:
         """Brings the entries of all processes together; each calls it. The log names a clip once a
         run."""
         own, self._own = self._own, []
-        for kind, clip, reason in chain.from_iterable(distributed.all_gather_unaligned(own)):
+        for kind, clip, reason in chain.from_iterable(gather_objects(own)):
             self._shared.setdefault((kind, clip), reason)
             if (kind, clip) not in self._named:
                 self._named.add((kind, clip))

@@ -7,7 +7,7 @@ import torch
 import torch.multiprocessing as mp
 
 from slowfast.ak.flaws import Flaw, to_meta
-from slowfast.datasets.ledger import Ledger, TooManyBadClips
+from slowfast.ak.ledger import Ledger, TooManyBadClips
 
 
 def bad(*clips: int) -> dict:

@@ -1,0 +1,81 @@
+"""What every loader does: workers by the cores there are, interrupts and errors in their place."""
+
+import os
+import signal
+import threading
+from time import sleep
+
+import pytest
+from torch.utils.data import DataLoader
+
+from slowfast.ak import loader as loaders
+from slowfast.config.defaults import get_cfg
+from slowfast.datasets.loader import construct_loader
+
+
+@pytest.fixture
+def cfg(tiny_ak):
+    cfg = get_cfg()
+    cfg.merge_from_list(tiny_ak.opts())
+    return cfg
+
+
+def test_a_worker_is_silent_where_the_run_was_stopped_and_nowhere_else(capsys):
+    loaders._unless_deserted(BrokenPipeError, BrokenPipeError("gone"), None)
+    assert capsys.readouterr().err == ""
+    loaders._unless_deserted(KeyError, KeyError("a fault"), None)
+    assert "a fault" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs POSIX signals")
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "another thread"])
+def test_ctrl_c_while_workers_start_reaches_the_run_and_not_the_workers(
+    tiny_ak, monkeypatch, beside
+):
+    done = threading.Event()
+    if beside:  # which does not block the signal, and so is sent it
+        threading.Thread(target=done.wait, daemon=True).start()
+    cfg = get_cfg()
+    cfg.merge_from_list([*tiny_ak.opts(), "DATA_LOADER.NUM_WORKERS", 2])
+    loader = construct_loader(cfg, "train")
+    start = DataLoader.__iter__
+    # A shell that starts the tests in the background hands on an ignored interrupt.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def interrupted(self):
+        batches = start(self)
+        os.kill(os.getpid(), signal.SIGINT)
+        sleep(0.2)  # for another thread to wake up and take it
+        self.started = True  # which a KeyboardInterrupt in the midst of it would have prevented
+        return batches
+
+    monkeypatch.setattr(DataLoader, "__iter__", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(iter(loader))
+    finally:
+        signal.signal(signal.SIGINT, before)
+        done.set()
+    assert loader.started
+    monkeypatch.undo()
+    for worker in loader._iterator._workers:
+        os.kill(worker.pid, signal.SIGINT)
+    assert len(list(loader)) == len(loader)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "split", "workers", "says"),
+    [
+        (0, "train", 1, "Workers that read train clips: 1 a process, by 16 cores."),
+        (1, "train", 4, "clips: 4 a process"),  # as many as there are batches
+        (1, "test", 4, "clips: 4 a process"),
+        (4, "train", 3, "clips: 3 a process, by 16 cores shared by 4 processes."),
+    ],
+)
+def test_workers_by_the_cores_there_are(cfg, monkeypatch, caplog, gpus, split, workers, says):
+    monkeypatch.setattr(loaders, "available_cores", lambda: 16)
+    cfg.DATA_LOADER.NUM_WORKERS, cfg.NUM_GPUS = -1, gpus
+    cfg.TRAIN.BATCH_SIZE = 2 * max(1, gpus) if gpus < 2 else gpus
+    with caplog.at_level("INFO"):
+        assert construct_loader(cfg, split).num_workers == workers
+    assert says in caplog.text
