@@ -225,7 +225,7 @@ def imports(script: Path, found: list[ModuleType]) -> str:
 def stand_ins() -> str:
     from slowfast.ak import upstream
 
-    return ", ".join(upstream.in_use()) or "none is needed"
+    return "\n".join(upstream.in_use()) or "none is needed"
 
 
 def _no_recipes() -> str:

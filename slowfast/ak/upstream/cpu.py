@@ -28,14 +28,19 @@ def do_without_cuda() -> None:
     """
     if torch.cuda.device_count():
         return
-    torch.cuda.synchronize = _nothing
+    torch.cuda.synchronize = _wait_for_nothing
     if os.environ.get(_SIGN):
-        torch.cuda.set_device = _nothing
+        torch.cuda.set_device = _stay_here
         torch.Tensor.cuda = _here
 
 
-def _nothing(device: Any = None) -> None:
-    """In place of what concerns a device."""
+# A function for each name: torch.compile's tables refuse one that has several.
+def _wait_for_nothing(device: Any = None) -> None:
+    """In place of `torch.cuda.synchronize`."""
+
+
+def _stay_here(device: Any) -> None:
+    """In place of `torch.cuda.set_device`."""
 
 
 def _here(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
