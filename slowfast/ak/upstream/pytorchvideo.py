@@ -6,7 +6,6 @@ upstream calls them with.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.processes import group_made_once
 from slowfast.ak.sync_norm import SyncBatchNorm1d, SyncBatchNorm3d
 
 DISTRIBUTED = (
@@ -130,14 +130,9 @@ def _group(num_sync_devices: int | None, global_sync: bool) -> tuple[int, Any]:
             f"BN.NUM_SYNC_DEVICES: found {size}, which does not divide the {world_size} devices of "
             "this run; take a divisor, or BN.GLOBAL_SYNC True for all devices together."
         )
-    return size, (_groups_of(size, dist.group.WORLD) if size > 1 else None)
-
-
-@lru_cache(maxsize=8)
-def _groups_of(size: int, world: dist.ProcessGroup) -> dist.ProcessGroup:
-    """This process's group of so many neighbours; made once, by all processes together."""
-    group, _ = dist.new_subgroups(size)
-    return group
+    if size == 1:
+        return 1, None
+    return size, group_made_once(size, lambda: dist.new_subgroups(size)[0])
 
 
 class _NaiveSync:
