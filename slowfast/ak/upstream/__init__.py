@@ -10,6 +10,9 @@ from __future__ import annotations
 
 def prepare() -> None:
     """Make the checkout importable, and able to run, on current packages and without CUDA."""
+    from slowfast.ak import startup
+
+    startup.settle()  # before the next line imports torch
     from slowfast.ak.upstream import cpu, last_words, standins
 
     standins.install()
