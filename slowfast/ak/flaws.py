@@ -10,6 +10,11 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 _KEY = "flaws"
+_CONSEQUENCES = {
+    "bad": "Another clip takes its place.",
+    "missing": "It is left out of all figures.",
+    "incomplete": "What lacks is filled up from the rest.",
+}
 
 
 class Flaw(NamedTuple):
@@ -22,6 +27,10 @@ class Flaw(NamedTuple):
     kind: str
     clip: int
     reason: str
+
+    def in_words(self) -> str:
+        """For the log."""
+        return f"{self.reason} {_CONSEQUENCES[self.kind]}"
 
 
 def to_meta(flaws: Iterable[Flaw]) -> dict[str, str]:

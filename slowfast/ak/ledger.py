@@ -19,11 +19,6 @@ from slowfast.ak.processes import gather_objects
 logger = logging.getLogger(__name__)
 
 _NAMED = 5
-_CONSEQUENCES = {
-    "bad": "Another clip takes its place.",
-    "missing": "It is left out of all figures.",
-    "incomplete": "What lacks is filled up from the rest.",
-}
 
 
 class TooManyBadClips(UserError):
@@ -55,11 +50,12 @@ class Ledger:
         """Brings the entries of all processes together; each calls it. The log names a clip once a
         run."""
         own, self._own = self._own, []
-        for kind, clip, reason in chain.from_iterable(gather_objects(own)):
-            self._shared.setdefault((kind, clip), reason)
-            if (kind, clip) not in self._named:
-                self._named.add((kind, clip))
-                logger.warning(f"{reason} {_CONSEQUENCES[kind]}")
+        for flaw in chain.from_iterable(gather_objects(own)):
+            key = flaw.kind, flaw.clip
+            self._shared.setdefault(key, flaw.reason)
+            if key not in self._named:
+                self._named.add(key)
+                logger.warning(flaw.in_words())
 
     def clips(self, kind: str) -> dict[int, str]:
         """The clips of a kind that this pass has met, as far as shared, and what is wrong."""
@@ -72,6 +68,14 @@ class Ledger:
     def names(self, kind: str) -> dict[str, str]:
         """The same by the clips' names, in their order."""
         return {self._clip_name(clip): told for clip, told in sorted(self.clips(kind).items())}
+
+    def stop_if_none_read(self, clips: int) -> None:
+        """Raises UserError, in all processes, where each of so many clips is missing."""
+        if len(self.clips("missing")) == clips:
+            raise UserError(
+                f"none of the {clips} clips could be read; the log has the reasons. Mend the data "
+                "and start the same command again: training goes on from the last checkpoint."
+            )
 
     def stop_above(self, tolerated: int, where: str) -> None:
         """Raises TooManyBadClips, in all processes, where more clips than that have been bad.

@@ -7,7 +7,7 @@ to, on whatever device they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -96,3 +96,28 @@ class UniformCrops:
             corners=torch.from_numpy(crop_corners(*size, self.side, self.count)),
             size=self.side,
         )
+
+
+def view_batches(clips: Iterable[ClipViews], size: int) -> Iterator[tuple[Tensor, list[int]]]:
+    """Cuts a stream of clips' views into batches of ``size`` views, the last one smaller.
+
+    Yields:
+        uint8 (n, 3, T, H, W), and for each clip whose last view is in it, the number of its views.
+    """
+    parts: list[Tensor] = []
+    ends: list[int] = []
+    held = 0
+    for views in clips:
+        start = 0
+        while start < len(views):
+            stop = min(len(views), start + size - held)
+            parts.append(views.batch(start, stop))
+            held += stop - start
+            if stop == len(views):
+                ends.append(len(views))
+            if held == size:
+                yield torch.cat(parts), ends
+                parts, ends, held = [], [], 0
+            start = stop
+    if parts:
+        yield torch.cat(parts), ends

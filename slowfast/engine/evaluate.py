@@ -11,7 +11,6 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.ak.classes import ClassTable
-from slowfast.ak.errors import UserError
 from slowfast.ak.loader import ClipLoader
 from slowfast.ak.pixels import InputTransform
 from slowfast.datasets.loader import shuffle_dataset
@@ -54,6 +53,7 @@ def evaluate(
         meter.iter_tic()
     bar.close()
     loader.ledger.share()
+    loader.ledger.stop_if_none_read(len(loader.dataset))
     scores, targets, _ = gather_clips(scores, targets, indices, loader.ledger.clips("missing"))
     meter.counts = loader.ledger.counts("missing", "incomplete")
     meter.update_predictions(scores, targets)
@@ -76,9 +76,6 @@ def gather_clips(
 
     Returns:
         CPU tensors of all clips' scores and targets, and of their indices.
-
-    Raises:
-        UserError: no clip is left.
     """
     own = [torch.cat(part).cpu() if part else None for part in (scores, targets, indices)]
     shards = [shard for shard in distributed.all_gather_unaligned(own) if shard[2] is not None]
@@ -86,9 +83,4 @@ def gather_clips(
     clips, where = indices.unique(return_inverse=True)
     first = torch.empty_like(clips).scatter_(0, where.flip(0), torch.arange(len(where)).flip(0))
     read = ~torch.isin(clips, torch.tensor(sorted(missing), dtype=clips.dtype))
-    if not read.any():
-        raise UserError(
-            f"none of the {len(clips)} clips could be read; the log has the reasons. Mend the data "
-            "and start the same command again: training goes on from the last checkpoint."
-        )
     return scores[first][read], targets[first][read], clips[read]

@@ -15,6 +15,7 @@ from slowfast.ak.class_counts import read_class_table
 from slowfast.ak.classes import ClassTable
 from slowfast.ak.loader import ClipLoader
 from slowfast.ak.pixels import InputTransform
+from slowfast.ak.views import view_batches
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine.closing import report
 from slowfast.engine.evaluate import gather_clips
@@ -177,29 +178,5 @@ def score_clips(
             bar.update()
     bar.close()
     loader.ledger.share()
+    loader.ledger.stop_if_none_read(len(loader.dataset))
     return Scored(*gather_clips(scores, targets, indices, loader.ledger.clips("missing")))
-
-
-def view_batches(clips: Iterator, size: int) -> Iterator[tuple[torch.Tensor, list[int]]]:
-    """Cuts a stream of clips' views into batches of ``size`` views, the last one smaller.
-
-    Yields:
-        uint8 (n, 3, T, H, W), and for each clip whose last view is in it, the number of its views.
-    """
-    parts: list[torch.Tensor] = []
-    ends: list[int] = []
-    held = 0
-    for views in clips:
-        start = 0
-        while start < len(views):
-            stop = min(len(views), start + size - held)
-            parts.append(views.batch(start, stop))
-            held += stop - start
-            if stop == len(views):
-                ends.append(len(views))
-            if held == size:
-                yield torch.cat(parts), ends
-                parts, ends, held = [], [], 0
-            start = stop
-    if parts:
-        yield torch.cat(parts), ends

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
+from slowfast.ak.errors import UserError
 from slowfast.ak.flaws import Flaw, to_meta
 from slowfast.ak.ledger import Ledger, TooManyBadClips
 
@@ -48,6 +49,16 @@ def test_too_many_stop_the_run_and_the_first_are_named():
     ):
         assert words in str(error.value)
     assert "/data/5.jpg" not in str(error.value)
+
+
+def test_that_nothing_could_be_read_is_an_error():
+    ledger = Ledger(str)
+    for clip in range(3):
+        ledger.enter(to_meta([Flaw("missing", clip, "gone.")]))
+    ledger.share()
+    ledger.stop_if_none_read(4)
+    with pytest.raises(UserError, match="none of the 3 clips could be read"):
+        ledger.stop_if_none_read(3)
 
 
 def _stop_on_both(rank: int, init: str, folder: str) -> None:

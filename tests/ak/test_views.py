@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from slowfast.ak.transforms import crop_corners, scale
-from slowfast.ak.views import UniformCrops
+from slowfast.ak.views import UniformCrops, view_batches
 
 ROWS = np.array([[0, 1, 2, 2], [1, 2, 3, 4], [2, 3, 4, 5]])
 
@@ -71,3 +71,32 @@ def test_frames_are_let_go_of_once_they_are_scaled():
 
     views = UniformCrops(32, 3)(frames(), np.arange(20)[None], np.random.default_rng(0))
     assert len(views.frames) == 20
+
+
+class Views:
+    """Stands in for a clip: view v of clip c is the number 100 c + v."""
+
+    def __init__(self, clip: int, count: int) -> None:
+        self.clip, self.count = clip, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def batch(self, start: int, stop: int) -> torch.Tensor:
+        return 100 * self.clip + torch.arange(start, stop)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 6, 7, 100])
+def test_batches_of_views_span_clips_and_lose_none(size):
+    clips = [Views(0, 3), Views(1, 1), Views(2, 6), Views(3, 2)]
+    batches = list(view_batches(iter(clips), size))
+    seen = torch.cat([batch for batch, _ in batches]).tolist()
+    assert seen == [100 * c.clip + v for c in clips for v in range(c.count)]
+    assert all(len(batch) == size for batch, _ in batches[:-1])
+    assert [n for _, ends in batches for n in ends] == [3, 1, 6, 2]
+    done = 0
+    scored = 0
+    for batch, ends in batches:  # a clip is ended by the batch that holds its last view
+        scored += len(batch)
+        done += sum(ends)
+        assert done <= scored

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from slowfast.ak.errors import UserError
 from slowfast.engine.evaluate import gather_clips
 from slowfast.utils import distributed
 
@@ -31,5 +30,3 @@ def test_missing_clips_are_left_out():
     scores, targets, found = gather_clips(scores, batches, batches, {1: "gone", 2: "gone"})
     assert found.tolist() == targets.tolist() == [0, 3]
     assert scores.tolist() == [[0.0], [30.0]]
-    with pytest.raises(UserError, match="none of the 4 clips could be read"):
-        gather_clips([torch.zeros(4, 1)], [torch.zeros(4)], [torch.arange(4)], range(4))

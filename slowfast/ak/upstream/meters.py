@@ -1,0 +1,165 @@
+"""What upstream's meters measure: mAP as scikit-learn has it, by segment, of what could be read.
+
+Upstream's meters tell mAP in a line json_stats. That line gets the figures of the segments beside
+it, in its unit, where the data set is `Ak`; `measures` says so when a loader is made. Rows whose
+labels are negative are black ones (`slowfast.ak.upstream.loader`), and count nowhere.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from slowfast.ak.class_counts import read_class_table
+from slowfast.ak.metrics import mean_figures, per_cent
+
+logger = logging.getLogger(__name__)
+
+_BY_CLIP = ("video_preds", "video_labels", "clip_count")
+
+
+@dataclass
+class _Measured:
+    """Whether the data set is Ak, its segments, and the figures of the last mAP."""
+
+    is_ak: bool = False
+    segments: Sequence[str] | None = None
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+_measured = _Measured()
+
+
+def measures(cfg) -> None:
+    """From here on the data set is Ak, configured so; None: another one."""
+    table = read_class_table(cfg) if cfg else None
+    _measured.is_ak, _measured.segments = cfg is not None, table.segments if table else None
+    _measured.figures = {}
+
+
+def get_map(preds: np.ndarray, labels: np.ndarray) -> float:
+    """Mean average precision, a fraction; classes without a positive clip are left out, and where
+    none has one it is 0.
+
+    Args:
+        preds, labels: (clips, classes).
+
+    Raises UserError as `slowfast.ak.metrics.average_precision` does.
+    """
+    figures = mean_figures(preds, labels, _measured.segments)
+    figures["map"] = 0.0 if math.isnan(figures["map"]) else figures["map"]
+    _measured.figures = figures if _measured.is_ak else {}
+    return figures["map"]
+
+
+def prepare(test_meter: type, val_meter: type) -> None:
+    """Let upstream's meters leave out what does not count, and tell segments in the log."""
+    from slowfast.utils import logging as upstream_logging
+
+    test_meter.reset = _sums_from_zero(test_meter.reset)
+    test_meter.update_stats = _drops_views(test_meter.update_stats)
+    test_meter.finalize_metrics = _of_seen_clips(test_meter.finalize_metrics)
+    val_meter.update_predictions = _drops_clips(val_meter.update_predictions)
+    upstream_logging.log_json_stats = _tells_segments(upstream_logging.log_json_stats)
+
+
+def _sums_from_zero(reset: Callable[..., Any]) -> Callable[..., Any]:
+    """Upstream starts sums of many labels so far below 0 that nothing adds to them in float32."""
+
+    @functools.wraps(reset)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = reset(self, *args, **kwargs)
+        if self.ensemble_method == "sum":
+            self.video_preds.zero_()
+        return result
+
+    return wrapped
+
+
+def _drops_views(update_stats: Callable[..., Any]) -> Callable[..., Any]:
+    """A clip that could not be read is left with labels of -1, by which saved results tell it."""
+    signature = inspect.signature(update_stats)
+
+    @functools.wraps(update_stats)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(self, *args, **kwargs)
+        counts, views = _counts(given.arguments["labels"]), given.arguments["clip_ids"]
+        missing = views[~counts & (views >= 0)]  # a row that fills up is of no clip
+        self.video_labels[missing // self.num_clips] = -1
+        for name in ("preds", "labels", "clip_ids"):
+            given.arguments[name] = given.arguments[name][counts]
+        return update_stats(*given.args, **given.kwargs)
+
+    return wrapped
+
+
+def _drops_clips(update_predictions: Callable[..., Any]) -> Callable[..., Any]:
+    signature = inspect.signature(update_predictions)
+
+    @functools.wraps(update_predictions)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(*args, **kwargs)
+        counts = _counts(given.arguments["labels"])
+        for name in ("preds", "labels"):
+            given.arguments[name] = given.arguments[name][counts]
+        return update_predictions(*given.args, **given.kwargs)
+
+    return wrapped
+
+
+def _counts(labels: Tensor) -> Tensor:
+    """(n,) bool: which rows of labels (n, C) or (n,) are those of a clip that was read."""
+    return (labels if labels.ndim == 1 else labels.amin(dim=1)) >= 0
+
+
+def _of_seen_clips(finalize_metrics: Callable[..., Any]) -> Callable[..., Any]:
+    """Without clips of which no view came; the meter keeps them."""
+
+    @functools.wraps(finalize_metrics)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        seen = self.clip_count > 0
+        if seen.all() or not seen.any():
+            return finalize_metrics(self, *args, **kwargs)
+        logger.warning(f"{int((~seen).sum())} of {len(seen)} clips are left out of all figures.")
+        whole = {name: getattr(self, name) for name in _BY_CLIP}
+        vars(self).update({name: rows[seen] for name, rows in whole.items()})
+        try:
+            return finalize_metrics(self, *args, **kwargs)
+        finally:
+            vars(self).update(whole)
+
+    return wrapped
+
+
+def _tells_segments(log_json_stats: Callable[..., Any]) -> Callable[..., Any]:
+    """`log_json_stats`, which adds the figures that were found with the `map` of a line."""
+    signature = inspect.signature(log_json_stats)
+
+    @functools.wraps(log_json_stats)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(*args, **kwargs)
+        stats = given.arguments["stats"]
+        given.arguments["stats"] = {**_beside(stats.get("map")), **stats}
+        return log_json_stats(*given.args, **given.kwargs)
+
+    return wrapped
+
+
+def _beside(told: float | str | None) -> dict[str, float | str | None]:
+    """Figures for the line that tells the last mAP so: a fraction, or a text in per cent; None for
+    a segment without a positive clip."""
+    figures = {key: value for key, value in _measured.figures.items() if key != "map"}
+    whole = _measured.figures.get("map")
+    if isinstance(told, str) and whole is not None and told == per_cent(whole):
+        return {key: per_cent(value) for key, value in figures.items()}
+    if isinstance(told, float) and told == whole:
+        return {key: None if math.isnan(value) else value for key, value in figures.items()}
+    return {}
