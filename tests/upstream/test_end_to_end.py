@@ -199,8 +199,8 @@ def bed(applied) -> Bed:
             "i3d": ("I3D_8x8_R50",),
             "x3d": ("X3D_L",),
             **{name: ("I3D_8x8_R50", "MODEL.LOSS_FUNC", name, *TRAIN_ALONE) for name in LOSSES},
-            "drw": ("I3D_8x8_R50", *ldam, 1, *TRAIN_ALONE),
-            "no drw": ("I3D_8x8_R50", *ldam, 9, *TRAIN_ALONE),
+            "drw": ("I3D_8x8_R50", *ldam, [1], *TRAIN_ALONE),
+            "no drw": ("I3D_8x8_R50", *ldam, [9], *TRAIN_ALONE),
             "two iterations": ("I3D_8x8_R50", *eql, 4),
             "eight iterations": ("I3D_8x8_R50", *eql, 1),
             "still": applied.resumed(
