@@ -5,7 +5,7 @@ Notable: all tensors are drawn by formula, so that no weights need to be kept.
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import zlib
 from typing import Any
 
@@ -96,10 +96,10 @@ def loss_and_gradient_norm(model: nn.Module, inputs: list[torch.Tensor]) -> tupl
 
 def caffe2_names(existing: Any, name: str) -> Made:
     """The parameter that each blob of a Caffe2 file loads into."""
-    try:
+    if importlib.util.find_spec("slowfast.utils.c2_model_loading"):  # upstream's
         converter = importlib.import_module("slowfast.utils.c2_model_loading")
         named = converter.get_name_convert_func()
-    except ModuleNotFoundError:
+    else:
         named = importlib.import_module("slowfast.utils.caffe2").parameter_name
     return Made({blob: named(blob) for blob in existing})
 
