@@ -24,7 +24,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["slowfast", "slowfast.*"]),
     package_data={
-        "slowfast.ak": ["*.csv"],
+        "slowfast.ak": ["*.csv", "requirements.txt"],
         "slowfast.visualization.report": ["*.html", "*.css", "*.js"],
     },
     install_requires=requirements(),

@@ -7,7 +7,10 @@ reproduce what was trained with it. Its rows are attached by class name (`slowfa
 
 from __future__ import annotations
 
+import functools
+import logging
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +20,12 @@ from slowfast.ak.classes import ClassTable, class_rows, named_sheet
 from slowfast.ak.clip_list import ClipList
 from slowfast.ak.dataset import has_list, read_clips
 from slowfast.ak.errors import UserError
+from slowfast.ak.losses import LossState, arguments_from_cfg, context
+
+logger = logging.getLogger(__name__)
 
 _KEY = "LOSS.CLASS_COUNTS"
+_LISTED = ("ak", "charades", "kinetics")  # data sets whose training lists are read here
 
 
 class ClassCounts(NamedTuple):
@@ -37,13 +44,56 @@ def class_counts_from_cfg(cfg, clips: ClipList | None = None) -> ClassCounts:
     Raises UserError for a sheet or a list that cannot be read, or that does not fit.
     """
     num_classes, sheet = cfg.MODEL.NUM_CLASSES, cfg.LOSS.CLASS_COUNTS
-    if clips is None and (has_list(cfg, "train") or not sheet):
-        clips = read_clips(cfg, "train")
+    if clips is None:
+        clips = _training_clips(cfg, is_needed=not sheet)
     num_clips = None if clips is None else len(clips)
     if sheet:
         counts, source = read_counts(named_sheet(sheet, _KEY), num_classes)
         return ClassCounts(counts, num_clips, source)
     return ClassCounts(clips.class_counts(num_classes), num_clips, f"by the clips of {clips.path}")
+
+
+def _training_clips(cfg, is_needed: bool) -> ClipList | None:
+    """The clips of the training list; None where they are not needed and there is no such list."""
+    is_ours = cfg.TRAIN.DATASET.lower() in _LISTED
+    if not is_needed and not (is_ours and has_list(cfg, "train")):
+        return None
+    try:
+        return read_clips(cfg, "train")
+    except UserError as error:
+        if is_ours:
+            raise
+        raise UserError(
+            f"TRAIN.DATASET {cfg.TRAIN.DATASET}: the clips of each class cannot be counted. "
+            f"{str(error).splitlines()[0]}\nName a sheet that has their numbers (xlsx or csv, "
+            f"columns action, index, count) as {_KEY}."
+        ) from None
+
+
+def set_loss_context(cfg, rank: int = 0, class_counts: Sequence[float] | None = None) -> None:
+    """Make class counts, seed, rank and arguments the context of ``slowfast.ak.losses``.
+
+    Any loss that is built afterwards without them has them too, such as one that wraps another, or
+    one that is built anew in each iteration. Counts are worked out when a loss first asks for them.
+
+    rank: of this process, so that each draws for itself. class_counts: clips of each class; None:
+    as LOSS.CLASS_COUNTS says.
+    """
+
+    def state() -> LossState:
+        if class_counts is None:
+            counts, num_clips, source = class_counts_from_cfg(cfg)
+            logger.info(f"Classes are counted {source}.")
+        else:
+            counts, num_clips = class_counts, None
+        if len(counts) != cfg.MODEL.NUM_CLASSES:
+            raise UserError(
+                f"class_counts: {len(counts)} numbers; MODEL.NUM_CLASSES is "
+                f"{cfg.MODEL.NUM_CLASSES}, and each class has one."
+            )
+        return LossState(counts, num_clips, cfg.RNG_SEED, rank)
+
+    context.set(state, functools.partial(arguments_from_cfg, cfg))
 
 
 def read_class_table(cfg) -> ClassTable | None:

@@ -7,6 +7,7 @@ of LOSS.<NAME> are the arguments of the loss of that name, which has the same de
 
 from __future__ import annotations
 
+import copy
 from typing import Any, NamedTuple
 
 from fvcore.common.config import CfgNode
@@ -14,13 +15,20 @@ from fvcore.common.config import CfgNode
 
 class AkKey(NamedTuple):
     """Default and comment of a key; the values it takes, where they are counted; the limits of a
-    number, or of each in a list, themselves allowed."""
+    number, or of each in a list, themselves allowed. tree_only: served by this tree and not by
+    another SlowFast with slowfast.ak in it, which does not get the key."""
 
     default: Any
     comment: str
     choices: tuple[Any, ...] = ()
     low: float | None = None
     high: float | None = None
+    tree_only: bool = False
+
+    @property
+    def help(self) -> str:
+        """The comment, and whether the key is this tree's alone."""
+        return self.comment + " In this tree alone." * self.tree_only
 
 
 KEYS: dict[str, AkKey] = {
@@ -151,6 +159,7 @@ KEYS: dict[str, AkKey] = {
         0.0,
         "Share e of a target that is spread over all C classes in training: y (1 - e) + e / C, for "
         "one label a clip and for many. With MIXUP.ENABLE it is MIXUP.LABEL_SMOOTH_VALUE.",
+        tree_only=True,
     ),
     "TRAIN.CHECKPOINT_SKIP_HEAD": AkKey(
         False,
@@ -162,28 +171,33 @@ KEYS: dict[str, AkKey] = {
         "Half precision of TRAIN.MIXED_PRECISION: fp16 with loss scaling, or bf16, which needs "
         "none but a GPU of 2020 or later (or a CPU).",
         ("fp16", "bf16"),
+        tree_only=True,
     ),
     "TRAIN.KEEP_BEST": AkKey(
         True,
         "Keep the weights of the evaluation with the highest mAP (one label a clip: the lowest "
         "top-1 error) as checkpoints/best.pyth.",
+        tree_only=True,
     ),
     "TEST.WEIGHTS": AkKey(
         "last",
         "Which checkpoint of OUTPUT_DIR is tested: last, or best, which is chosen on AK.HOLDOUT; "
         "without one it is chosen on the test set itself, and its figures are optimistic.",
         ("last", "best"),
+        tree_only=True,
     ),
     "TEST.BOOTSTRAP": AkKey(
         1000,
         "Resamples of the test clips from which the 95 % interval of each mAP is taken "
         "(`interval_map` and so on in json_stats and in the results). 0: none.",
         low=0,
+        tree_only=True,
     ),
     "TEST.MORE_METRICS": AkKey(
         False,
         "Also measure F1 (macro and micro, at threshold 0.5 and at the best), area under the ROC "
         "curve, coverage and calibration error at a test of many labels.",
+        tree_only=True,
     ),
     "RECIPE.GLOBAL_BATCH": AkKey(
         0,
@@ -208,18 +222,19 @@ KEYS: dict[str, AkKey] = {
         True,
         "Whether a multi-label test ends with OUTPUT_DIR/report/index.html, a page that shows the "
         "run: figures, curves, classes, and clips that it fails on.",
+        tree_only=True,
     ),
 }
 
 
 def add_key(cfg: CfgNode, name: str, default: Any) -> None:
-    """Add a dotted key to a configuration, making groups where they lack."""
+    """Add a dotted key to a configuration, with a copy of its default, in groups made as needed."""
     *groups, leaf = name.split(".")
     for group in groups:
         if group not in cfg:
             cfg[group] = CfgNode()
         cfg = cfg[group]
-    cfg[leaf] = default
+    cfg[leaf] = copy.deepcopy(default)
 
 
 def add_ak_config(_C: CfgNode) -> None:

@@ -5,13 +5,11 @@ Notable: Python objects travel over gloo, so that gathering them takes no GPU me
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch.distributed as dist
-
-# Made once for each group of all processes, and gone with it.
-_cpu_groups: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
 def rank_and_size() -> tuple[int, int]:
@@ -27,14 +25,20 @@ def gather_objects(data: Any) -> list[Any]:
     if size == 1:
         return [data]
     gathered: list[Any] = [None] * size
-    dist.all_gather_object(gathered, data, group=_over_gloo(dist.group.WORLD))
+    group = None
+    if dist.get_backend() != "gloo":
+        group = group_made_once("over gloo", lambda: dist.new_group(backend="gloo"))
+    dist.all_gather_object(gathered, data, group=group)
     return gathered
 
 
-def _over_gloo(world: dist.ProcessGroup) -> dist.ProcessGroup:
-    """A group of all processes over gloo: the one that there is, where it is of that kind."""
-    if dist.get_backend(world) == "gloo":
-        return world
-    if world not in _cpu_groups:
-        _cpu_groups[world] = dist.new_group(backend="gloo")
-    return _cpu_groups[world]
+def group_made_once(key: Any, make: Callable[[], dist.ProcessGroup]) -> dist.ProcessGroup:
+    """A group that all processes make together the first time that they ask for the key."""
+    made = _made.setdefault(dist.group.WORLD, {})
+    if key not in made:
+        made[key] = make()
+    return made[key]
+
+
+# By the group of all processes, with which they go: what outlives it may crash a process that ends.
+_made: WeakKeyDictionary[dist.ProcessGroup, dict[Any, dist.ProcessGroup]] = WeakKeyDictionary()

@@ -25,7 +25,10 @@ from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.config.provenance import describe, get, show
 from slowfast.config.schema import Key, WrongType, coerce, expected, numbers_in
 
-_CHECKED_KEYS = UPSTREAM_KEYS | {name: Key(**key._asdict()) for name, key in AK_KEYS.items()}
+_CHECKED_KEYS = UPSTREAM_KEYS | {
+    name: Key(key.default, key.comment, choices=key.choices, low=key.low, high=key.high)
+    for name, key in AK_KEYS.items()
+}
 
 _NETWORKS_NOT_BUILT = {
     "MViT": "vision transformers are not built here yet",

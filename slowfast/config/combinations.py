@@ -16,7 +16,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast.ak.augment_policy import parse_policy
 from slowfast.ak.errors import UserError
-from slowfast.config.batch import sync_group
+from slowfast.ak.norm_group import sync_group
 from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.config.provenance import get, show
 from slowfast.config.schema import numbers_in

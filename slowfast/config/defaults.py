@@ -7,7 +7,6 @@ mistakes at once, with file, key and nearest valid name.
 
 from __future__ import annotations
 
-import copy
 import functools
 import logging
 import textwrap
@@ -29,7 +28,7 @@ logger = logging.getLogger(__name__)
 def _defaults() -> Config:
     cfg = Config()
     for name, key in UPSTREAM_KEYS.items():
-        add_key(cfg, name, copy.deepcopy(key.default))
+        add_key(cfg, name, key.default)
     add_custom_config(cfg)
     return cfg
 
@@ -43,7 +42,7 @@ def explain(name: str = "") -> str:
     """Default and comment of each key of this name or in the group of this name; empty: of all."""
     cfg = get_cfg()
     comments = {key: spec.help for key, spec in UPSTREAM_KEYS.items()}
-    comments |= {key: spec.comment for key, spec in AK_KEYS.items()}
+    comments |= {key: spec.help for key, spec in AK_KEYS.items()}
     wanted = name.upper().strip(".")
     keys = [key for key in dotted_keys(cfg) if f"{key.upper()}.".startswith(f"{wanted}.")]
     if not wanted:

@@ -1,9 +1,4 @@
-"""What both loops need of the machine and the run: device, precision, seeds, and the run in words.
-
-Notable: :func:`describe_run` states what decides a result besides the data (global batch, clips a
-norm group, learning rate, initialisation) and warns where these differ from the recipe's. Nothing
-is rescaled silently.
-"""
+"""What both loops need of the machine: device, precision, seeds, and norms that are shared."""
 
 import random
 from contextlib import AbstractContextManager
@@ -13,11 +8,8 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 
-from slowfast.config.batch import norm_group
-from slowfast.models.batchnorm_helper import FrozenBatchNorm3d
-from slowfast.utils import distributed, logging
-
-logger = logging.get_logger(__name__)
+from slowfast.ak.frozen import FrozenNorm
+from slowfast.utils import distributed
 
 _PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -54,46 +46,6 @@ def seed_everything(seed: int, epoch: int = 0) -> None:
     random.seed(python_seed)
 
 
-def describe_run(cfg: CfgNode, initialisation: str) -> None:
-    """Logs what decides the result, and a warning for each thing in which the recipe differs.
-
-    Args:
-        cfg: the resolved configuration; its RECIPE node holds what the recipe was published with.
-        initialisation: "from scratch", or where the first weights came from.
-    """
-    global_batch = cfg.TRAIN.BATCH_SIZE * cfg.NUM_SHARDS
-    started = "scratch" if initialisation == "from scratch" else "kinetics"
-    facts = [
-        ("global batch", global_batch, cfg.RECIPE.GLOBAL_BATCH, "clips"),
-        ("learning rate", cfg.SOLVER.BASE_LR, cfg.RECIPE.BASE_LR, ""),
-    ]
-    if not cfg.MODEL.FROZEN_BN:
-        group = norm_group(cfg, distributed.get_world_size())
-        facts.insert(1, ("norm group", group, cfg.RECIPE.NORM_GROUP, "clips"))
-    logger.info(
-        "This run: "
-        + ", ".join(f"{name} {value:g} {unit}".rstrip() for name, value, _, unit in facts)
-        + f"; weights {initialisation}; on {_device_name(cfg)}."
-    )
-    for name, value, published, unit in facts:
-        if published and value != published:
-            logger.warning(
-                f"The recipe was published with a {name} of {published:g} {unit}".rstrip()
-                + f"; this run has {value:g}. Nothing is rescaled: results may differ from its."
-            )
-    if cfg.RECIPE.INIT and started != cfg.RECIPE.INIT:
-        logger.warning(
-            f"The recipe starts from {cfg.RECIPE.INIT}; this run starts {initialisation}."
-        )
-
-
-def _device_name(cfg: CfgNode) -> str:
-    processes = distributed.get_world_size()
-    device = get_device(cfg)
-    name = "the CPU" if device.type == "cpu" else torch.cuda.get_device_name(device)
-    return name if processes == 1 else f"{name}, {processes} processes"
-
-
 @torch.no_grad()
 def share_norm_statistics(model: nn.Module) -> None:
     """Joins the running statistics that norm layers have on each process, in place; frozen ones,
@@ -105,7 +57,7 @@ def share_norm_statistics(model: nn.Module) -> None:
     layers = [
         m
         for m in model.modules()
-        if getattr(m, "running_mean", None) is not None and not isinstance(m, FrozenBatchNorm3d)
+        if getattr(m, "running_mean", None) is not None and not isinstance(m, FrozenNorm)
     ]
     if distributed.get_world_size() == 1 or not layers:
         return

@@ -19,6 +19,7 @@ from slowfast.ak.loader import ClipLoader
 from slowfast.ak.losses import check_targets
 from slowfast.ak.mixup import BatchMixer
 from slowfast.ak.pixels import InputTransform
+from slowfast.ak.recipe import describe_run
 from slowfast.config import checks
 from slowfast.config.saved import save_config
 from slowfast.datasets.check_data import doubts_before_training
@@ -32,7 +33,6 @@ from slowfast.engine.progress import progress_bar
 from slowfast.engine.results import check_results_path
 from slowfast.engine.runtime import (
     autocast,
-    describe_run,
     get_device,
     make_scaler,
     seed_everything,
@@ -85,7 +85,7 @@ def train(cfg: CfgNode) -> None:
     loss_function = build_loss(cfg).to(device)
     start_epoch = checkpoint.load_train_checkpoint(cfg, model, optimizer, scaler)
     initialisation = checkpoint.initialisation(cfg)
-    describe_run(cfg, initialisation)
+    describe_run(cfg, initialisation, distributed.get_world_size(), device)
 
     train_meter = TrainMeter(len(train_loader), cfg)
     taken_up = checkpoint.evaluations_so_far(cfg)

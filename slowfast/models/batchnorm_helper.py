@@ -20,7 +20,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from slowfast.ak.errors import UserError
-from slowfast.config.batch import sync_group
+from slowfast.ak.frozen import FrozenNorm
+from slowfast.ak.norm_group import sync_group
+from slowfast.ak.sync_norm import SyncBatchNorm3d
 from slowfast.models.settings import look_up
 
 
@@ -61,21 +63,14 @@ def _sync_norm(cfg: CfgNode) -> Callable[..., nn.Module]:
     return partial(nn.SyncBatchNorm if on_gpu else SyncBatchNorm3d, process_group=group)
 
 
-class FrozenBatchNorm3d(nn.BatchNorm3d):
-    """Normalises by its running statistics, and changes nothing in training.
-
-    For fine-tuning on batches too small for statistics of their own. Statistics, weight and bias
-    stay as they were loaded; gradients pass through to what comes before.
-    """
+class FrozenBatchNorm3d(FrozenNorm, nn.BatchNorm3d):
+    """A batch norm that training leaves as it is: for fine-tuning on batches too small for
+    statistics of their own."""
 
     def __init__(self, num_features: int, **kwargs: Any) -> None:
         super().__init__(num_features, **kwargs)
         self.requires_grad_(False)
         self.eval()
-
-    def train(self, mode: bool = True) -> "FrozenBatchNorm3d":
-        """Stay in evaluation mode, whatever is asked."""
-        return super().train(False)
 
 
 class SubBatchNorm3d(_BatchNorm):
@@ -143,84 +138,3 @@ class SubBatchNorm3d(_BatchNorm):
         variances = self.split_bn.running_var.view(self.num_splits, -1)
         self.bn.running_mean.copy_(means.mean(dim=0))
         self.bn.running_var.copy_(variances.mean(dim=0) + means.var(dim=0, correction=0))
-
-
-class SyncBatchNorm3d(nn.BatchNorm3d):
-    """Normalises by the statistics of all processes of a group, on any device.
-
-    `torch.nn.SyncBatchNorm` does the same on CUDA alone. The processes may have batches of
-    different sizes. Evaluation is that of `torch.nn.BatchNorm3d`.
-
-    Args:
-        num_features: channels.
-        process_group: whose batches are normalised together; None for all processes.
-        **kwargs: as in `torch.nn.BatchNorm3d`.
-    """
-
-    def __init__(
-        self, num_features: int, process_group: dist.ProcessGroup | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(num_features, **kwargs)
-        self.process_group = process_group
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
-            return super().forward(x)
-        self._check_input_dim(x)
-        count, mean, var = self._group_statistics(x)
-        self._track(count, mean.detach(), var.detach())
-        shape = (1, -1, 1, 1, 1)
-        y = (x - mean.view(shape)) * torch.rsqrt(var + self.eps).view(shape)
-        if self.affine:
-            y = y * self.weight.view(shape) + self.bias.view(shape)
-        return y.to(x.dtype)
-
-    def _group_statistics(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Values a channel, mean and biased variance of the group, in one all-reduce.
-
-        Each process fills its own row of a table that is zero elsewhere, so that the sum over
-        processes is the table of all. The rows are combined by Chan et al. (1979), which, unlike a
-        difference of sums of squares, does not cancel where a mean is large.
-        """
-        x = x.to(torch.promote_types(x.dtype, torch.float32))
-        own_var, own_mean = torch.var_mean(x, dim=(0, 2, 3, 4), correction=0)
-        own_count = own_mean.new_full((1,), x.numel() / x.shape[1])
-        table = own_mean.new_zeros(dist.get_world_size(self.process_group), 2 * x.shape[1] + 1)
-        table[dist.get_rank(self.process_group)] = torch.cat([own_count, own_mean, own_var])
-        counts, means, variances = _AllReduce.apply(table, self.process_group).split(
-            [1, x.shape[1], x.shape[1]], dim=1
-        )
-        count = counts.sum()
-        share = counts / count
-        mean = (share * means).sum(dim=0)
-        var = (share * (variances + (means - mean).square())).sum(dim=0)
-        return count, mean, var
-
-    @torch.no_grad()
-    def _track(self, count: Tensor, mean: Tensor, var: Tensor) -> None:
-        """Move the running statistics towards a batch's, as `torch.nn.BatchNorm3d` does."""
-        if not self.track_running_stats:
-            return
-        self.num_batches_tracked += 1
-        momentum = self.momentum
-        if momentum is None:
-            momentum = 1.0 / float(self.num_batches_tracked)
-        self.running_mean.lerp_(mean, momentum)
-        self.running_var.lerp_(var * count / (count - 1), momentum)
-
-
-class _AllReduce(torch.autograd.Function):
-    """Sum over the processes of a group; so is the gradient, since each result feeds them all."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, group: dist.ProcessGroup | None) -> Tensor:
-        ctx.group = group
-        x = x.clone()
-        dist.all_reduce(x, group=group)
-        return x
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        gradient = gradient.contiguous().clone()
-        dist.all_reduce(gradient, group=ctx.group)
-        return gradient, None

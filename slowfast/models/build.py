@@ -15,9 +15,8 @@ from torch import nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compress_hook
 from torch.nn.parallel import DistributedDataParallel
 
-from slowfast.ak.errors import UserError
+from slowfast.ak.frozen import freeze_below_projection
 from slowfast.models.settings import look_up
-from slowfast.utils.weights import HEAD
 
 MODEL_REGISTRY = Registry("MODEL")
 
@@ -51,22 +50,3 @@ def build_model(cfg: CfgNode, gpu_id: int | None = None) -> nn.Module:
         if cfg.MODEL.FP16_ALLREDUCE:
             model.register_comm_hook(state=None, hook=fp16_compress_hook)
     return model
-
-
-def freeze_below_projection(network: nn.Module) -> None:
-    """Let the head's projection alone be trained.
-
-    The parameters below need no gradient: no graph is kept of them, and optimizer, weight decay
-    and DistributedDataParallel pass them by. Norm statistics stay too with MODEL.FROZEN_BN.
-
-    Raises:
-        UserError: the network has no ``head.projection``.
-    """
-    parameters = dict(network.named_parameters())
-    if not any(name.startswith(HEAD) for name in parameters):
-        raise UserError(
-            f"MODEL.DETACH_FINAL_FC: trains {HEAD}* alone, and {type(network).__name__} has no "
-            "such parameters; set it False, or name its last layer so."
-        )
-    for name, parameter in parameters.items():
-        parameter.requires_grad_(name.startswith(HEAD))

@@ -5,7 +5,6 @@
 LOSS.<NAME>, where there are any, as arguments. Those for many labels stand in ``slowfast.ak``.
 """
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
@@ -14,12 +13,10 @@ from fvcore.common.config import CfgNode
 from torch import nn
 from torch.nn import functional as F
 
-from slowfast.ak.class_counts import class_counts_from_cfg
+from slowfast.ak.class_counts import set_loss_context
 from slowfast.ak.errors import UserError
-from slowfast.ak.losses import LOSSES, LossState, arguments_from_cfg, context
-from slowfast.utils import distributed, logging
-
-logger = logging.get_logger(__name__)
+from slowfast.ak.losses import LOSSES, arguments_from_cfg, context
+from slowfast.utils import distributed
 
 
 class ContrastiveLoss(nn.Module):
@@ -87,9 +84,8 @@ def get_loss_func(loss_name: str) -> Callable[..., nn.Module]:
 def build_loss(cfg: CfgNode, class_counts: Sequence[float] | None = None) -> nn.Module:
     """The loss MODEL.LOSS_FUNC, mean over elements, with the arguments that LOSS gives it.
 
-    Class counts, seed, rank and arguments become the context of ``slowfast.ak.losses``: any loss
-    that is built afterwards without them has them too, such as one that wraps another, or one that
-    is built anew in each iteration. Counts are worked out when a loss first asks for them.
+    Class counts and arguments become the context of ``slowfast.ak.losses``, too, for losses that
+    are built afterwards without them.
 
     Args:
         class_counts: clips of each class; None: as LOSS.CLASS_COUNTS says.
@@ -98,21 +94,7 @@ def build_loss(cfg: CfgNode, class_counts: Sequence[float] | None = None) -> nn.
         UserError: there is no such loss, or it needs counts and there are none that fit.
     """
     name = cfg.MODEL.LOSS_FUNC
-
-    def state() -> LossState:
-        if class_counts is None:
-            counts, num_clips, source = class_counts_from_cfg(cfg)
-            logger.info(f"Classes are counted {source}.")
-        else:
-            counts, num_clips = class_counts, None
-        if len(counts) != cfg.MODEL.NUM_CLASSES:
-            raise UserError(
-                f"class_counts: {len(counts)} numbers; MODEL.NUM_CLASSES is "
-                f"{cfg.MODEL.NUM_CLASSES}, and each class has one."
-            )
-        return LossState(counts, num_clips, cfg.RNG_SEED, distributed.get_rank())
-
-    context.set(state, functools.partial(arguments_from_cfg, cfg))
+    set_loss_context(cfg, distributed.get_rank(), class_counts)
     return get_loss_func(name)(reduction="mean", **arguments_from_cfg(cfg, name))
 
 

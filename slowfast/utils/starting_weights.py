@@ -9,6 +9,7 @@ from torch import nn
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.holdout import fingerprint
+from slowfast.ak.recipe import configured_initialisation
 from slowfast.utils import logging
 from slowfast.utils.checkpoint_file import (
     file_exists,
@@ -37,18 +38,7 @@ def initialisation(cfg: CfgNode) -> str:
         text = read_checkpoint(last, lazily=True).get("initialisation")
         if text:
             return text
-    return _configured_initialisation(cfg)
-
-
-def _configured_initialisation(cfg: CfgNode) -> str:
-    train = cfg.TRAIN
-    if not train.CHECKPOINT_FILE_PATH:
-        return "from scratch"
-    how = [train.CHECKPOINT_TYPE]
-    how += ["2D kernels spread over time"] * train.CHECKPOINT_INFLATE
-    how += ["epoch reset"] * train.CHECKPOINT_EPOCH_RESET
-    how += ["head anew"] * train.CHECKPOINT_SKIP_HEAD
-    return f"from {train.CHECKPOINT_FILE_PATH} ({', '.join(how)})"
+    return configured_initialisation(cfg)
 
 
 def load_train_checkpoint(

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-HEAD = "head.projection."
+from slowfast.ak.frozen import HEAD
+
 _WRAPPERS = ("module.", "_orig_mod.")
 _COUNTER = "num_batches_tracked"
 _LISTED = 5

@@ -6,12 +6,12 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
+from slowfast.ak.frozen import HEAD
 from slowfast.config.defaults import assert_and_infer_cfg
 from slowfast.engine import train, training
 from slowfast.engine.pending import PendingSteps
 from slowfast.models import build_model
 from slowfast.utils import distributed
-from slowfast.utils.weights import HEAD
 
 SECOND_STAGE = {
     "TRAIN.CHECKPOINT_SKIP_HEAD": True,

@@ -1,11 +1,6 @@
-"""What the tests of the networks share: small configurations, and tensors made by formula."""
+"""Small configurations, which the tests of the networks share."""
 
-import zlib
-
-import numpy as np
-import torch
 from fvcore.common.config import CfgNode
-from torch import nn
 
 from slowfast.config.defaults import get_cfg
 
@@ -35,29 +30,3 @@ def network_cfg(*overrides: dict) -> CfgNode:
     for settings in ({"NUM_GPUS": 0}, *overrides):
         cfg.merge_from_list([part for item in settings.items() for part in item])
     return cfg
-
-
-def normal(seed: int, shape) -> torch.Tensor:
-    """Normal numbers that depend on seed and shape alone."""
-    values = np.random.Generator(np.random.PCG64(seed)).standard_normal(tuple(shape))
-    return torch.from_numpy(np.asarray(values, dtype=np.float32))
-
-
-def fill_by_name(model: nn.Module) -> None:
-    """Give every parameter and buffer the value that its name stands for in the reference files."""
-    model.load_state_dict({name: _by_name(name, x) for name, x in model.state_dict().items()})
-
-
-def _by_name(name: str, like: torch.Tensor) -> torch.Tensor:
-    if name.endswith("num_batches_tracked"):
-        return torch.zeros_like(like)
-    n = normal(zlib.crc32(name.encode()), like.shape)
-    if name.endswith("running_mean"):
-        return 0.1 * n
-    if name.endswith("running_var"):
-        return 1 + 0.1 * n.abs()
-    if n.ndim == 1:
-        return 1 + 0.1 * n if name.endswith("weight") else 0.1 * n
-    if name == "head.projection.weight":
-        return 0.02 * n
-    return n * (0.5 / n[0].numel()) ** 0.5

@@ -6,6 +6,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
 
+from reference_parts.networks import normal
 from slowfast.ak.errors import UserError
 from slowfast.models import build_model
 from slowfast.models.batchnorm_helper import (
@@ -14,7 +15,7 @@ from slowfast.models.batchnorm_helper import (
     SyncBatchNorm3d,
     get_norm,
 )
-from tests.models.network_cases import SLOW, TINY, network_cfg, normal
+from tests.models.network_cases import SLOW, TINY, network_cfg
 
 SYNC = {"BN.NORM_TYPE": "sync_batchnorm"}
 # Off zero, so that statistics made by cancelling sums would show.

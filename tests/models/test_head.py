@@ -1,10 +1,11 @@
 import pytest
 import torch
 
+from reference_parts.networks import normal
 from slowfast.ak.errors import UserError
 from slowfast.models import build_model
 from slowfast.models.head import HeadSpec, PoolHead
-from tests.models.network_cases import SLOWFAST, TINY, X3D, network_cfg, normal
+from tests.models.network_cases import SLOWFAST, TINY, X3D, network_cfg
 
 
 def make_head(activation="sigmoid", **kwargs) -> PoolHead:

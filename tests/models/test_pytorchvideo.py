@@ -6,17 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from reference_parts.networks import fill_by_name, normal
 from slowfast.models import build_model
-from tests.models.network_cases import (
-    C2D,
-    I3D,
-    SLOW,
-    SLOWFAST,
-    X3D,
-    fill_by_name,
-    network_cfg,
-    normal,
-)
+from tests.models.network_cases import C2D, I3D, SLOW, SLOWFAST, X3D, network_cfg
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -1,11 +1,12 @@
 import pytest
 import torch
 
+from reference_parts.networks import normal
 from slowfast.ak.errors import UserError
 from slowfast.models import build_model
 from slowfast.models.blocks import ResidualBlock
 from slowfast.models.nonlocal_block import NonLocal
-from tests.models.network_cases import C2D, I3D, SLOW, SLOWFAST, TINY, X3D, network_cfg, normal
+from tests.models.network_cases import C2D, I3D, SLOW, SLOWFAST, TINY, X3D, network_cfg
 
 CLIP = normal(0, (2, 3, 4, 64, 64))
 

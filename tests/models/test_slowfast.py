@@ -1,10 +1,11 @@
 import pytest
 import torch
 
+from reference_parts.networks import normal
 from slowfast.ak.errors import UserError
 from slowfast.models import build_model
 from slowfast.models.slowfast import LateralConnection
-from tests.models.network_cases import SLOWFAST, TINY, network_cfg, normal
+from tests.models.network_cases import SLOWFAST, TINY, network_cfg
 
 CLIPS = [normal(0, (2, 3, 2, 64, 64)), normal(1, (2, 3, 4, 64, 64))]
 

@@ -1,10 +1,11 @@
 import pytest
 from torch import nn
 
+from reference_parts.networks import normal
 from slowfast.models import build_model
 from slowfast.models.blocks import ResidualBlock
 from slowfast.models.x3d import stage_widths
-from tests.models.network_cases import TINY, X3D, network_cfg, normal
+from tests.models.network_cases import TINY, X3D, network_cfg
 
 
 @pytest.mark.parametrize(

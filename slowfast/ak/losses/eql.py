@@ -26,7 +26,8 @@ class EQL(CountedLoss):
     is 1 for a share gamma of all elements, drawn anew in each step of training. Some clips so stop
     pushing the tail's logits down. With the published gamma that is about one element in 1000.
 
-    In evaluation mode the step stands still, and the same elements are drawn again.
+    In evaluation mode and without gradients the step stands still, and the same elements are drawn
+    again.
     """
 
     def __init__(self, max_tail_num: float = 100, gamma: float = 1.76e-3, **shared: Any) -> None:
@@ -39,11 +40,14 @@ class EQL(CountedLoss):
         return bce * (1 - ignored * (1 - targets))
 
     def draw(self, like: Tensor) -> Tensor:
-        """R: booleans of the shape of a tensor, and on its device. Counts a step in training."""
+        """R: booleans of the shape of a tensor, and on its device.
+
+        Counts a step in training, that is with gradients.
+        """
         state = self.state
         key = mix(mix(mix(state.seed) ^ state.rank) ^ state.epoch)
         key = mix(key ^ state.step)
-        if self.training:
+        if self.training and torch.is_grad_enabled():
             state.step.add_(1)
         place = torch.arange(like.numel(), device=like.device).view(like.shape)
         return mix(key ^ mix(place)) < round(self.gamma * 2**32)

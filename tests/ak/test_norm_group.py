@@ -2,7 +2,8 @@
 
 import pytest
 
-from slowfast.config.batch import norm_group, sync_group
+from slowfast.ak.norm_group import norm_group, sync_group
+from slowfast.config.defaults import get_cfg
 
 
 @pytest.mark.parametrize(
@@ -18,9 +19,17 @@ from slowfast.config.batch import norm_group, sync_group
         ({"NUM_GPUS": 0, "NUM_SHARDS": 1}, 1, 16),
     ],
 )
-def test_norm_group(settings, processes, clips, load_runnable):
+def test_norm_group(settings, processes, clips):
     base = {"TRAIN.BATCH_SIZE": 16, "NUM_GPUS": 2, "NUM_SHARDS": 2}
-    cfg = load_runnable(base | settings)
+    cfg = get_cfg()
+    cfg.merge_from_list([part for pair in (base | settings).items() for part in pair])
     world_size = max(1, cfg.NUM_GPUS) * cfg.NUM_SHARDS
     assert sync_group(cfg, world_size) == processes
     assert norm_group(cfg, world_size) == clips
+
+
+def test_a_branch_without_global_sync_synchronises_by_its_number_of_devices():
+    cfg = get_cfg()
+    cfg.merge_from_list(["BN.NORM_TYPE", "sync_batchnorm", "BN.NUM_SYNC_DEVICES", 2])
+    del cfg.BN["GLOBAL_SYNC"]
+    assert sync_group(cfg, 4) == 2

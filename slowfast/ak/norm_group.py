@@ -6,17 +6,16 @@ knows how many there will be before any of them runs.
 
 from __future__ import annotations
 
-from fvcore.common.config import CfgNode
 
-
-def sync_group(cfg: CfgNode, world_size: int) -> int:
+def sync_group(cfg, world_size: int) -> int:
     """Processes, of ``world_size``, whose clips are normalised together; 1 without BN sync."""
     if cfg.BN.NORM_TYPE != "sync_batchnorm":
         return 1
-    return world_size if cfg.BN.GLOBAL_SYNC else min(cfg.BN.NUM_SYNC_DEVICES, world_size)
+    is_global = cfg.BN.get("GLOBAL_SYNC", False)  # a key of upstream's main alone
+    return world_size if is_global else min(cfg.BN.NUM_SYNC_DEVICES, world_size)
 
 
-def norm_group(cfg: CfgNode, world_size: int) -> int:
+def norm_group(cfg, world_size: int) -> int:
     """Clips whose statistics are taken together in training: a process's, or part, or more."""
     clips = cfg.TRAIN.BATCH_SIZE // max(1, cfg.NUM_GPUS)
     if cfg.BN.NORM_TYPE == "sub_batchnorm":

@@ -1,0 +1,11 @@
+"""`python scripts/prepare_dir --slowfast DIR`: what scripts/prepare_dir_AR.sh starts."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where this package lies
+
+from prepare_dir.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())

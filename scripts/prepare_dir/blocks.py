@@ -1,0 +1,153 @@
+"""Marked blocks at the end of upstream's files: found, put in, taken out. Bytes in, bytes out.
+
+Notable:
+  - A block describes itself. Its first line carries a checksum of what stands in it, so that it
+    can be told whether anybody has changed it, and no record elsewhere is needed to take it out.
+  - It has the newlines of the file, and ends without one where the file did. So `take` gives back
+    every byte, whatever has been written before or after the block since.
+  - Empty lines in a block do not count: formatters put some there.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+
+from prepare_dir import Refused
+
+_BEGIN = re.compile(rb"^# >>> slowfast\.ak ([0-9a-f]{8}): .* >>>[ \t]*\r?$", re.MULTILINE)
+_END = re.compile(rb"^# <<< slowfast\.ak <<<[ \t]*(?=\r?$)", re.MULTILINE)
+_FIRST = "# >>> slowfast.ak {}: by scripts/prepare_dir_AR.sh, whose --revert takes it out >>>"
+_LAST = "# <<< slowfast.ak <<<"
+
+# What is appended, file by file, for batches of so many fields.
+_BLOCKS = {
+    "slowfast/__init__.py": """
+        from slowfast.ak import upstream as _ak
+        _ak.prepare()
+    """,
+    "slowfast/config/custom_config.py": """
+        from slowfast.ak.upstream.config import with_ak_keys
+        add_custom_config = with_ak_keys(add_custom_config)
+    """,
+    "slowfast/config/defaults.py": """
+        from slowfast.ak.upstream.machine import checks_machine
+        assert_and_infer_cfg = checks_machine(assert_and_infer_cfg)
+    """,
+    "slowfast/utils/parser.py": """
+        from slowfast.ak.upstream.machine import loads_for_machine
+        load_config = loads_for_machine(load_config)
+    """,
+    "slowfast/models/build.py": """
+        from slowfast.ak.upstream.building import builds_anywhere
+        build_model = builds_anywhere(build_model)
+    """,
+    "slowfast/models/losses.py": """
+        from slowfast.ak.upstream.losses import add_losses
+        add_losses(_LOSSES)
+    """,
+    "slowfast/datasets/__init__.py": """
+        from slowfast.ak.upstream.data import register_ak
+        register_ak(with_time={with_time})
+    """,
+    "slowfast/datasets/loader.py": """
+        from slowfast.ak.upstream.loader import loads_clips, shuffles_clips
+        construct_loader = loads_clips(construct_loader)
+        shuffle_dataset = shuffles_clips(shuffle_dataset)
+    """,
+    "slowfast/utils/meters.py": """
+        from slowfast.ak.upstream import meters as _ak
+        get_map = _ak.get_map
+        _ak.prepare(TestMeter, ValMeter)
+    """,
+    "tools/train_net.py": """
+        from slowfast.ak.upstream.training import tells_losses
+        train_epoch = tells_losses(train_epoch)
+    """,
+}
+FILES = tuple(_BLOCKS)
+
+
+def block_of(file: str, with_time: bool) -> list[str]:
+    """The lines of a file's block, markers apart; `with_time` where a batch has five fields."""
+    lines = _BLOCKS[file].strip().splitlines()
+    return [line.strip().format(with_time=with_time) for line in lines]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block as it stands in a file.
+
+    Attributes:
+        start: where its first line begins.
+        end: where its last line ends, before the newline.
+        newline: of its first line.
+        lines: those between the markers, empty ones left out.
+        changed: whether they are not those that were written, but somebody's own.
+        place: the numbers of its first and last line, for messages.
+    """
+
+    start: int
+    end: int
+    newline: bytes
+    lines: list[str]
+    changed: bool
+    place: str
+
+
+def find(data: bytes) -> Block | None:
+    """The block in a file. Raises Refused where its markers are not one pair."""
+    begins, ends = list(_BEGIN.finditer(data)), list(_END.finditer(data))
+    if not begins and not ends:
+        return None
+    numbers = [_line(data, marker.start()) for marker in (*begins, *ends)]
+    if len(begins) != 1 or len(ends) != 1 or begins[0].start() > ends[0].start():
+        raise Refused(
+            f"lines {', '.join(map(str, numbers))}: markers of slowfast.ak that are not one pair, "
+            f"`{_FIRST[:16]}...` and `{_LAST}`; delete all but one whole block"
+        )
+    (begin,), (end,) = begins, ends
+    inside = data[begin.end() : end.start()].decode("utf-8", "replace").splitlines()
+    lines = [line.rstrip() for line in inside if line.strip()]
+    newline = b"\r\n" if begin[0].endswith(b"\r") else b"\n"
+    changed = _checksum(lines).encode() != begin[1]
+    place = f"lines {numbers[0]}-{numbers[1]}"
+    return Block(begin.start(), end.end(), newline, lines, changed, place)
+
+
+def put(data: bytes, lines: list[str]) -> bytes:
+    """The file with a block of these lines: in place of the one it has, or else at its end."""
+    found = find(data)
+    if found is None:
+        newline = b"\r\n" if re.search(rb"\r\n[^\n]*\Z", data) else b"\n"
+        block = _render(lines, newline)
+        ended = not data or data.endswith(b"\n")
+        return data + block + newline if ended else data + newline + block
+    if found.lines == lines:
+        return data
+    return data[: found.start] + _render(lines, found.newline) + data[found.end :]
+
+
+def take(data: bytes) -> bytes:
+    """The file without its block, whatever stands in that."""
+    found = find(data)
+    if found is None:
+        return data
+    before, (_, newline, after) = data[: found.start], data[found.end :].partition(b"\n")
+    if newline or not before.endswith(found.newline):
+        return before + after
+    return before[: -len(found.newline)]
+
+
+def _render(lines: list[str], newline: bytes) -> bytes:
+    whole = [_FIRST.format(_checksum(lines)), *lines, _LAST]
+    return newline.join(line.encode() for line in whole)
+
+
+def _checksum(lines: list[str]) -> str:
+    return f"{zlib.crc32(chr(10).join(lines).encode()):08x}"
+
+
+def _line(data: bytes, place: int) -> int:
+    return data.count(b"\n", 0, place) + 1

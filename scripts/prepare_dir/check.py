@@ -1,0 +1,41 @@
+"""What --check adds to the comparison: which `slowfast` is imported, and whether it works.
+
+Notable: a program in `tools/` is started with that folder, not the checkout, at the head of its
+path. So without PYTHONPATH it takes whichever `slowfast` is installed, perhaps another one.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+_FIND = """
+import importlib.util, os, sys
+sys.path[:] = [sys.argv[1], *filter(None, sys.path)]
+if found := importlib.util.find_spec("slowfast"):
+    path = found.origin or list(found.submodule_search_locations)[0]
+    sys.stdout.buffer.write(os.fsencode(path))
+"""
+
+
+def imported(root: Path) -> str:
+    """Words on the package that `python tools/run_net.py` would import in this environment."""
+    command = [sys.executable, "-c", _FIND, str(root / "tools")]
+    found = os.fsdecode(subprocess.run(command, cwd=root, stdout=subprocess.PIPE).stdout)
+    remedy = f"export PYTHONPATH={shlex.quote(str(root))}"
+    if not found:
+        return f"`python tools/run_net.py` finds no slowfast as things are: {remedy}"
+    if os.path.realpath(found).startswith(os.path.realpath(root / "slowfast") + os.sep):
+        return "`python tools/run_net.py` imports the slowfast of this checkout."
+    return f"`python tools/run_net.py` imports {found}, not this checkout: {remedy}"
+
+
+def run(root: Path) -> int:
+    """Let the extension check itself in the checkout; 0, or 1 where it found a fault."""
+    paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    command = [sys.executable, "-m", "slowfast.ak.upstream.check"]
+    return int(subprocess.run(command, cwd=root, env=environment).returncode != 0)

@@ -1,0 +1,44 @@
+"""Networks where there is no CUDA, in one process or in several, and with parts frozen."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from slowfast.ak.upstream import standins
+from slowfast.ak.upstream.depths import lend_depths
+from slowfast.ak.upstream.frozen import freeze_as_configured
+
+
+def builds_anywhere(build_model: Callable[..., Any]) -> Callable[..., Any]:
+    """`build_model`, which on a machine without CUDA builds for its CPU.
+
+    It is also the first that a training and a test do once they have a log, in which it tells what
+    stands in for what.
+    """
+    signature = inspect.signature(build_model)
+
+    @functools.wraps(build_model)
+    def build(*args: Any, **kwargs: Any) -> Any:
+        standins.tell()
+        lend_depths()
+        given = signature.bind(*args, **kwargs)
+        cfg = given.arguments["cfg"]
+        if not cfg.NUM_GPUS or torch.cuda.device_count():
+            return freeze_as_configured(build_model(*args, **kwargs), cfg)
+        given.arguments["cfg"] = cfg.clone()
+        given.arguments["cfg"].NUM_GPUS = 0
+        model = build_model(*given.args, **given.kwargs)
+        if dist.is_available() and dist.is_initialized():
+            # A head that is detached leaves the gradients below it unmade.
+            is_detached = cfg.MODEL.DETACH_FINAL_FC
+            model = DistributedDataParallel(model, find_unused_parameters=is_detached)
+        return freeze_as_configured(model, cfg)
+
+    return build

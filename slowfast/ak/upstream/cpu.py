@@ -1,0 +1,48 @@
+"""Upstream without CUDA: in one process, and in several.
+
+Upstream knows processes by NUM_GPUS alone, and hands each batch of such a process to its GPU.
+Several processes on a CPU, which NUM_GPUS and DIST_BACKEND gloo ask for together, are therefore
+processes in which `.cuda()` leaves things where they are: then all else that upstream does for
+several (its samplers, gathers and reductions) holds as it is written.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+
+_SIGN = "SLOWFAST_AK_PROCESSES_ON_CPU"  # in the environment, which processes inherit
+
+
+def start_processes_here() -> None:
+    """Let processes that this one starts do their work on the CPU."""
+    os.environ[_SIGN] = "1"
+
+
+def do_without_cuda() -> None:
+    """Where there is no CUDA: nothing is waited for, and, in a process of several, nothing moved.
+
+    Does nothing where there is.
+    """
+    if torch.cuda.device_count():
+        return
+    torch.cuda.synchronize = _wait_for_nothing
+    if os.environ.get(_SIGN):
+        torch.cuda.set_device = _stay_here
+        torch.Tensor.cuda = _here
+
+
+# A function for each name: torch.compile's tables refuse one that has several.
+def _wait_for_nothing(device: Any = None) -> None:
+    """In place of `torch.cuda.synchronize`."""
+
+
+def _stay_here(device: Any) -> None:
+    """In place of `torch.cuda.set_device`."""
+
+
+def _here(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+    """In place of `Tensor.cuda`."""
+    return tensor

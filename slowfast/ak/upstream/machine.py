@@ -1,0 +1,73 @@
+"""A configuration made to fit the machine: NUM_GPUS is lowered to the GPUs that there are."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from slowfast.ak.upstream import cpu
+from slowfast.ak.upstream.config import settle_ak_keys
+
+logger = logging.getLogger(__name__)
+
+
+def loads_for_machine(load_config: Callable[..., Any]) -> Callable[..., Any]:
+    """`load_config`, whose configuration asks for no more than there is."""
+
+    @functools.wraps(load_config)
+    def load(*args: Any, **kwargs: Any) -> Any:
+        cfg = load_config(*args, **kwargs)
+        fit(cfg)
+        return cfg
+
+    return load
+
+
+def checks_machine(assert_and_infer_cfg: Callable[..., Any]) -> Callable[..., Any]:
+    """`assert_and_infer_cfg`, which first asks for no more than there is, and checks our keys.
+
+    Raises:
+        UserError: a key of slowfast.ak has a value that it does not take.
+    """
+    signature = inspect.signature(assert_and_infer_cfg)
+
+    @functools.wraps(assert_and_infer_cfg)
+    def check(*args: Any, **kwargs: Any) -> Any:
+        cfg = signature.bind(*args, **kwargs).arguments["cfg"]
+        fit(cfg)
+        settle_ak_keys(cfg)
+        on_cpu = cfg.NUM_GPUS == 0
+        if on_cpu:  # patch-2 divides by it; a CPU has one process, as one GPU has
+            cfg.NUM_GPUS = 1
+        try:
+            return assert_and_infer_cfg(*args, **kwargs)
+        finally:
+            if on_cpu:
+                cfg.NUM_GPUS = 0
+
+    return check
+
+
+def fit(cfg) -> None:
+    """Lower NUM_GPUS to what there is, with a warning; without CUDA to 0, which is the CPU.
+
+    There NUM_GPUS 2 and more stays with DIST_BACKEND gloo, and says how many processes the CPU has.
+    """
+    present = torch.cuda.device_count()
+    if present >= cfg.NUM_GPUS:
+        return
+    if present:
+        instead = f"the {present} there are"
+    elif cfg.NUM_GPUS > 1 and cfg.DIST_BACKEND == "gloo":
+        cpu.start_processes_here()
+        return
+    else:
+        instead = "the CPU, in one process; DIST_BACKEND gloo takes as many processes there"
+        instead = instead if cfg.NUM_GPUS > 1 else "the CPU"
+    logger.warning(f"NUM_GPUS is {cfg.NUM_GPUS}, and this machine has {present}: using {instead}.")
+    cfg.NUM_GPUS = present

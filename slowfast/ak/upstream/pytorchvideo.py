@@ -1,0 +1,169 @@
+"""What upstream's main imports of pytorchvideo and no released version has.
+
+Loss, functions of several processes, and synchronised batch norms, by the names and arguments that
+upstream calls them with.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from slowfast.ak.errors import UserError
+from slowfast.ak.processes import group_made_once
+from slowfast.ak.sync_norm import SyncBatchNorm1d, SyncBatchNorm3d
+
+DISTRIBUTED = (
+    "cat_all_gather",
+    "get_local_process_group",
+    "get_local_rank",
+    "get_local_size",
+    "get_world_size",
+    "init_distributed_training",
+)
+
+_local_group: dist.ProcessGroup | None = None
+
+
+def get_world_size() -> int:
+    """Processes of the run."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def init_distributed_training(num_gpus: Any, shard_id: int = 0) -> None:
+    """Make the groups of the processes that share a machine; each process calls it once.
+
+    Args:
+        num_gpus: processes a machine, or a configuration that has NUM_GPUS and SHARD_ID.
+        shard_id: this machine's number.
+    """
+    global _local_group
+    if not isinstance(num_gpus, int):
+        num_gpus, shard_id = num_gpus.NUM_GPUS, num_gpus.SHARD_ID
+    if num_gpus <= 1 or get_world_size() == 1:
+        return
+    for machine in range(get_world_size() // num_gpus):
+        first = machine * num_gpus
+        group = dist.new_group(range(first, first + num_gpus))
+        if machine == shard_id:
+            _local_group = group
+
+
+def get_local_process_group() -> dist.ProcessGroup | None:
+    """The processes of this machine; None before they were told, where there is one."""
+    return _local_group
+
+
+def get_local_size() -> int:
+    """Processes of this machine."""
+    return 1 if _local_group is None else dist.get_world_size(_local_group)
+
+
+def get_local_rank() -> int:
+    """This process's number on its machine."""
+    return 0 if _local_group is None else dist.get_rank(_local_group)
+
+
+@torch.no_grad()
+def cat_all_gather(tensors: Tensor, local: bool = False) -> Tensor:
+    """A tensor (n, ...) of each process, one after the other; no gradient passes.
+
+    Args:
+        local: of this machine's processes alone.
+    """
+    group = _local_group if local else None
+    size = get_local_size() if local else get_world_size()
+    if size == 1:
+        return tensors
+    parts = [torch.empty_like(tensors) for _ in range(size)]
+    dist.all_gather(parts, tensors.contiguous(), group=group)
+    return torch.cat(parts)
+
+
+class SoftTargetCrossEntropyLoss(nn.Module):
+    """Cross entropy with a distribution over classes, or a class.
+
+    Args:
+        ignore_index: clips of this class count nothing, where classes are given.
+        reduction: mean over clips, or none.
+        normalize_targets: whether a clip's targets are scaled to sum to 1.
+
+    Raises:
+        UserError: for another reduction.
+    """
+
+    def __init__(
+        self, ignore_index: int = -100, reduction: str = "mean", normalize_targets: bool = True
+    ) -> None:
+        super().__init__()
+        if reduction not in ("mean", "none"):
+            raise UserError(f"reduction: expected mean or none; found {reduction!r}.")
+        self.ignore_index, self.reduction = ignore_index, reduction
+        self.normalize_targets = normalize_targets
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Logits (N, C) and targets (N, C), or classes (N,): the mean, or (N,)."""
+        counts = torch.ones(len(input), dtype=torch.bool, device=input.device)
+        if target.ndim == 1:
+            counts = target != self.ignore_index
+            target = F.one_hot(target.where(counts, 0), input.shape[1])
+        target = target.to(input.dtype)
+        if self.normalize_targets:
+            # A clip without any target has no share to give, and loses nothing.
+            target = target / target.sum(dim=1, keepdim=True).clamp(min=1e-8)
+        losses = -(target * F.log_softmax(input, dim=1)).sum(dim=1) * counts
+        return losses.sum() / counts.sum() if self.reduction == "mean" else losses
+
+
+def _group(num_sync_devices: int | None, global_sync: bool) -> tuple[int, Any]:
+    """How many processes are normalised together, and their group."""
+    world_size = get_world_size()
+    if world_size == 1 or global_sync:
+        return world_size, None
+    size = min(num_sync_devices or get_local_size(), world_size)
+    if world_size % size:
+        raise UserError(
+            f"BN.NUM_SYNC_DEVICES: found {size}, which does not divide the {world_size} devices of "
+            "this run; take a divisor, or BN.GLOBAL_SYNC True for all devices together."
+        )
+    if size == 1:
+        return 1, None
+    return size, group_made_once(size, lambda: dist.new_subgroups(size)[0])
+
+
+class _NaiveSync:
+    """Mixed into a synchronised norm: the processes are told by number, as upstream does.
+
+    Args:
+        num_features: channels.
+        num_sync_devices: processes that are normalised together, neighbours in rank; None or 0:
+            those of a machine. Not read with `global_sync`.
+        global_sync: all processes are.
+        eps, momentum, affine, track_running_stats: as in `torch.nn.BatchNorm3d`.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        *args: Any,
+        num_sync_devices: int | None = None,
+        global_sync: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        size, group = _group(num_sync_devices, global_sync)
+        names = ("eps", "momentum", "affine", "track_running_stats")
+        kwargs |= dict(zip(names, args, strict=False))
+        super().__init__(num_features, process_group=group, **kwargs)
+        self.is_alone = size == 1
+
+
+class NaiveSyncBatchNorm1d(_NaiveSync, SyncBatchNorm1d):
+    """Normalises (N, C) or (N, C, L) over processes."""
+
+
+class NaiveSyncBatchNorm3d(_NaiveSync, SyncBatchNorm3d):
+    """Normalises (N, C, T, H, W) over processes."""

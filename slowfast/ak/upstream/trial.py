@@ -1,0 +1,171 @@
+"""What `slowfast.ak.upstream.check` tries of upstream's code: each recipe, a step of training.
+
+Notable: the step is made by the checkout's own loader, network, optimizer and train_epoch, on four
+clips of noise that are written to a temporary folder. All of it is one process, with one GPU where
+there is one, so that a recipe for several GPUs is built as each of their processes would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from slowfast.ak.errors import UserError
+
+CLASSES = 5
+# What makes a recipe so small that a step of it takes seconds on a CPU.
+SMALL = {
+    "TRAIN.BATCH_SIZE": 2,
+    "TRAIN.CHECKPOINT_FILE_PATH": "",
+    "TEST.BATCH_SIZE": 2,
+    "DATA.TRAIN_JITTER_SCALES": [64, 72],
+    "DATA.TRAIN_CROP_SIZE": 64,
+    "DATA.TEST_CROP_SIZE": 64,
+    "DATA_LOADER.NUM_WORKERS": 1,
+    "MODEL.NUM_CLASSES": CLASSES,
+    "MODEL.LOSS_FUNC": "EQL",  # which counts classes, and steps
+    "RESNET.WIDTH_PER_GROUP": 16,
+}
+
+
+def load(file: Path, settings: dict[str, Any] | None = None):
+    """A recipe as the checkout loads and checks it, for one process.
+
+    Raises UserError where the checkout does not know the keys of slowfast.ak.
+    """
+    import torch
+
+    from slowfast.config.defaults import assert_and_infer_cfg, get_cfg
+
+    cfg = get_cfg()
+    if "RECIPE" not in cfg:
+        raise UserError(
+            "slowfast/config/custom_config.py does not add the keys of slowfast.ak: put in once "
+            "more what belongs at its end (scripts/prepare_dir_AR.sh does)"
+        )
+    cfg.merge_from_file(str(file))
+    cfg.merge_from_list([part for pair in (settings or {}).items() for part in pair])
+    cfg.NUM_GPUS = min(cfg.NUM_GPUS, torch.cuda.device_count(), 1)
+    return assert_and_infer_cfg(cfg)
+
+
+def build(file: Path) -> str:
+    """Builds the network of a recipe; in words, what was built."""
+    cfg = load(file)
+    from slowfast.models import build_model
+
+    model = build_model(cfg)
+    size = sum(parameter.numel() for parameter in model.parameters())
+    return f"{cfg.MODEL.MODEL_NAME}, {size:,} parameters, {cfg.BN.NORM_TYPE}"
+
+
+def train_a_step(run_net: ModuleType) -> str:
+    """Trains an epoch of two steps; in words, what was trained.
+
+    run_net: the checkout's tools/run_net.py, imported.
+    """
+    train_epoch = sys.modules[run_net.train.__module__].train_epoch
+    with tempfile.TemporaryDirectory() as folder:
+        write_noise(Path(folder))
+        where = {
+            "DATA.PATH_TO_DATA_DIR": f"{folder}/annot",
+            "DATA.PATH_PREFIX": f"{folder}/image",
+            "OUTPUT_DIR": folder,
+        }
+        cfg = load(Path("configs/AK/SLOWFAST_8x8_R50.yaml"), SMALL | where)
+        start = time.perf_counter()
+        _train_epoch(cfg, train_epoch)
+    return (
+        f"2 steps of a small {cfg.MODEL.MODEL_NAME} with {cfg.MODEL.LOSS_FUNC} on made-up clips, "
+        f"{time.perf_counter() - start:.1f} s"
+    )
+
+
+def _train_epoch(cfg, train_epoch) -> None:
+    """Raises RuntimeError unless it changes the network, all in finite numbers."""
+    import torch
+
+    from slowfast.datasets.loader import construct_loader, shuffle_dataset
+    from slowfast.models import build_model
+    from slowfast.models.optimizer import construct_optimizer
+    from slowfast.utils.meters import TrainMeter
+
+    torch.manual_seed(cfg.RNG_SEED)
+    model, loader = build_model(cfg), construct_loader(cfg, "train")
+    shuffle_dataset(loader, 0)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    there_is = {
+        "train_loader": loader,
+        "model": model,
+        "optimizer": construct_optimizer(model, cfg),
+        "scaler": torch.amp.GradScaler("cuda", enabled=False),
+        "train_meter": TrainMeter(len(loader), cfg),
+        "cur_epoch": 0,
+        "cfg": cfg,
+        "writer": None,
+    }
+    wanted = inspect.signature(train_epoch).parameters
+    own = [p for p in wanted.values() if p.name not in there_is and p.default is p.empty]
+    if own := [p.name for p in own if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]:
+        raise RuntimeError(
+            f"train_epoch asks for {', '.join(own)} besides what upstream's does; give defaults to "
+            "have it tried here"
+        )
+    train_epoch(**{name: value for name, value in there_is.items() if name in wanted})
+    after = list(model.parameters())
+    if not all(bool(parameter.isfinite().all()) for parameter in after):
+        raise RuntimeError("weights are no longer finite after it")
+    if all(torch.equal(*pair) for pair in zip(before, after, strict=True)):
+        raise RuntimeError("no weight has changed by it")
+
+
+def write_noise(root: Path, clips: int = 4, frames: int = 20) -> None:
+    """Writes a data set in the layout of data/ak: JPEGs of noise, 96 x 72, each class once."""
+    import cv2
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    lines = ["original_vido_id video_id frame_id path labels"]
+    for clip in range(clips):
+        name, labels = f"c{clip}", f"{clip % CLASSES},{CLASSES - 1}"
+        (root / "image" / name).mkdir(parents=True)
+        for frame in range(frames):
+            path = f"{name}/{name}_{frame + 1:06d}.jpg"
+            picture = rng.integers(0, 256, (72, 96, 3), dtype=np.uint8)
+            cv2.imwrite(str(root / "image" / path), picture)
+            lines.append(f'{name} {clip + 1} {frame} {path} "{labels}"')
+    (root / "annot").mkdir()
+    for split in ("train", "val"):
+        (root / "annot" / f"{split}.csv").write_text("\n".join(lines) + "\n")
+
+
+def missing(files: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    """Data and weights that recipes name and that are not there: what, and, in words, which."""
+    wanted: dict[tuple[str, str], list[str]] = {}
+    for file in files:
+        with contextlib.suppress(Exception):  # it does not load: that has been said
+            for what in _missing(load(file)):
+                wanted.setdefault(what, []).append(file.stem)
+    for (kind, words), names in wanted.items():
+        yield kind, f"{words}\nfor {', '.join(names)}"
+
+
+def _missing(cfg) -> Iterator[tuple[str, str]]:
+    from slowfast.ak.dataset import has_list, video_folder
+
+    frames = [cfg.DATA.PATH_PREFIX, video_folder(cfg)]
+    there = [has_list(cfg, "train"), has_list(cfg, "test"), any(map(os.path.isdir, frames))]
+    if not all(there):
+        lists = f"{cfg.DATA.PATH_TO_DATA_DIR}/train.csv, val.csv"
+        yield "data", f"not all there: {lists}, and {' or '.join(frames)}"
+    weights = cfg.TRAIN.CHECKPOINT_FILE_PATH
+    if weights and not Path(weights).is_file():
+        yield "weights", f"there is no {weights}; the recipe's first lines say where to get it"

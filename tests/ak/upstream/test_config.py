@@ -1,0 +1,159 @@
+"""AK's keys in an upstream configuration, and that the recipes mean there what they mean here."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+from fvcore.common.config import CfgNode
+
+from slowfast.ak.config import KEYS
+from slowfast.ak.errors import UserError
+from slowfast.ak.upstream import config
+from slowfast.ak.upstream.config import LENT_KEYS, add_ak_keys, settle_ak_keys, with_ak_keys
+from slowfast.config.defaults import get_cfg
+from slowfast.config.merge import dotted_keys
+from slowfast.config.provenance import get
+from tests.ak.upstream.conftest import defaults
+
+RECIPES = sorted((Path(__file__).parents[3] / "configs/AK").glob("*.yaml"))
+# Where our defaults are main's.
+OTHER_DEFAULTS_ON_PATCH_2 = {
+    "OUTPUT_DIR",
+    "DATA.DECODING_BACKEND",
+    "MODEL.SINGLE_PATHWAY_ARCH",
+    "MVIT.POOL_KV_STRIDE",
+    "MVIT.POOL_Q_STRIDE",
+}
+
+
+def nothing(_C):
+    """A user who has added no key."""
+
+
+def with_keys(branch, add_custom_config=nothing):
+    cfg = defaults(branch)
+    with_ak_keys(add_custom_config)(cfg)
+    return cfg
+
+
+def test_recipes_are_eight():
+    assert len(RECIPES) == 8
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_means_the_same_as_here(branch, path):
+    there, here, untouched = with_keys(branch), get_cfg(), with_keys(branch)
+    there.merge_from_file(str(path))
+    here.merge_from_file(str(path))
+    for key in dotted_keys(there):
+        if key in OTHER_DEFAULTS_ON_PATCH_2 and get(there, key) == get(untouched, key):
+            continue
+        assert get(there, key) == get(here, key), key
+        assert type(get(there, key)) is type(get(here, key)), key
+
+
+def test_every_key_is_there_but_those_of_our_tree(branch):
+    assert {key for key in KEYS if key not in dotted_keys(with_keys(branch))} == {
+        "LOSS.LABEL_SMOOTHING",
+        "TEST.BOOTSTRAP",
+        "TEST.MORE_METRICS",
+        "TEST.REPORT",
+        "TEST.WEIGHTS",
+        "TRAIN.KEEP_BEST",
+        "TRAIN.MIXED_PRECISION_TYPE",
+    }
+
+
+def test_keys_of_main_are_lent_where_they_lack(branch):
+    assert set(LENT_KEYS) <= set(dotted_keys(with_keys(branch)))
+    assert config.lent == (set() if branch == "main" else set(LENT_KEYS))
+
+
+def test_a_users_keys_come_first_and_stay(branch):
+    seen = []
+
+    def add_custom_config(_C, size=3):
+        """Mine."""
+        seen.append("AK" in _C)
+        _C.MINE = CfgNode({"SIZE": size})
+        return "done"
+
+    both = with_ak_keys(add_custom_config)
+    cfg = defaults(branch)
+    assert both(_C=cfg, size=4) == "done"
+    assert seen == [False]
+    assert cfg.MINE.SIZE == 4
+    assert cfg.AK.FRAMES == "auto"
+    assert (both.__name__, both.__doc__) == ("add_custom_config", "Mine.")
+    assert list(inspect.signature(both).parameters) == ["_C", "size"]
+
+
+def test_adding_them_twice_changes_nothing(branch, caplog):
+    cfg = with_keys(branch)
+    once = cfg.clone()
+    add_ak_keys(cfg)
+    assert cfg == once
+    assert not caplog.records
+
+
+def test_a_configuration_does_not_share_lists_with_the_next(branch):
+    with_keys(branch).LOSS.LDAM.STEP_EPOCH.append(90)
+    assert with_keys(branch).LOSS.LDAM.STEP_EPOCH == [80]
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ({"AK": {"FRAMES": 8}}, "AK.FRAMES is 8 (int) there; here it is 'auto' (str)"),
+        ({"AK": "x"}, "AK is 'x' there; here it is a group of keys"),
+        ({"LOSS": {"EQL": 0.1}}, "LOSS.EQL is 0.1 there; here it is a group of keys"),
+        ({"LOSS": {"CLASS_COUNTS": {}}}, "LOSS.CLASS_COUNTS is a group of keys there; here"),
+        ({"LOSS": {"LDAM": {"S": None}}}, "LOSS.LDAM.S is None (NoneType) there; here it is 30.0"),
+    ],
+)
+def test_a_users_key_that_means_something_else_is_reported(branch, own, words):
+    def add_custom_config(_C):
+        _C.update(CfgNode(own))
+
+    with pytest.raises(UserError) as error:
+        with_keys(branch, add_custom_config)
+    assert words in str(error.value)
+    assert str(error.value).count(" there; ") == 1
+    assert "Rename the checkout's own" in str(error.value)
+
+
+def test_all_clashes_are_reported_at_once(branch):
+    def add_custom_config(_C):
+        _C.AK = CfgNode({"FRAMES": 8, "HEAD_MIN": "many"})
+
+    with pytest.raises(UserError, match=r"(?s)AK\.FRAMES.*AK\.HEAD_MIN"):
+        with_keys(branch, add_custom_config)
+
+
+def test_a_users_default_is_kept_and_said(branch, caplog):
+    def add_custom_config(_C):
+        _C.AK = CfgNode({"TAIL_MAX": 50})
+
+    assert with_keys(branch, add_custom_config).AK.TAIL_MAX == 50
+    assert "AK.TAIL_MAX: the default of this checkout, 50, is kept in place of 100" in caplog.text
+
+
+def test_a_head_that_starts_anew_counts_epochs_anew(branch):
+    cfg = with_keys(branch)
+    settle_ak_keys(cfg)
+    assert not cfg.TRAIN.CHECKPOINT_EPOCH_RESET
+    cfg.TRAIN.CHECKPOINT_SKIP_HEAD = True
+    settle_ak_keys(cfg)
+    assert cfg.TRAIN.CHECKPOINT_EPOCH_RESET
+
+
+def test_values_that_a_key_does_not_take_are_all_said(branch):
+    cfg = with_keys(branch)
+    cfg.AK.FRAMES, cfg.LOSS.EQL.GAMMA, cfg.LOSS.LDAM.BETA = "jpg", 1.5, [0.9, -1.0]
+    with pytest.raises(UserError) as error:
+        settle_ak_keys(cfg)
+    assert str(error.value).splitlines() == [
+        "AK.FRAMES: found 'jpg', expected one of auto, image, video.",
+        "LOSS.LDAM.BETA: found [0.9, -1.0], expected at least 0.",
+        "LOSS.EQL.GAMMA: found 1.5, expected at most 1.",
+    ]

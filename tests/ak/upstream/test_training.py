@@ -1,0 +1,289 @@
+"""What the losses know in a loop that tells them nothing."""
+
+import inspect
+
+import pytest
+import torch
+from torch import nn
+
+from slowfast.ak.errors import UserError
+from slowfast.ak.losses import context
+from slowfast.ak.upstream.config import with_ak_keys
+from slowfast.ak.upstream.training import start_head_anew, tells_losses
+from slowfast.models.losses import _LOSSES, get_loss_func
+from tests.ak.upstream.conftest import defaults
+
+TARGETS = torch.zeros(64, 5)
+
+
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(3, 4), nn.Module()
+        self.head.projection = nn.Linear(4, 5)
+
+
+@pytest.fixture
+def cfg(branch, tiny_ak):
+    cfg = defaults(branch)
+    with_ak_keys(lambda _C: None)(cfg)
+    cfg.merge_from_list(tiny_ak.opts())
+    cfg.MODEL.LOSS_FUNC, cfg.LOSS.EQL.GAMMA = "EQL", 0.5
+    return cfg
+
+
+@pytest.fixture
+def losses(cfg):
+    """(N, C) of each of three steps, as the branch builds its loss: once, or for each."""
+    once = "TASK" in cfg  # main
+
+    def train(model, cfg):
+        made = []
+        for _ in range(3):
+            if not made or not once:
+                loss = get_loss_func(cfg.MODEL.LOSS_FUNC)(reduction="none")
+            made.append(loss(torch.zeros_like(TARGETS), TARGETS))
+        return torch.stack(made)
+
+    if once:
+
+        @tells_losses
+        def train_epoch(loader, model, optimizer, scaler, meter, cur_epoch, cfg, writer=None):
+            return train(model, cfg)
+
+    else:
+
+        @tells_losses
+        def train_epoch(loader, model, optimizer, meter, cur_epoch, cfg, writer=None):
+            return train(model, cfg)
+
+    model = Network()
+
+    def call(cur_epoch=0, cfg=cfg, model=model):
+        rest = dict.fromkeys(("loader", "optimizer", "scaler", "meter"))
+        if not once:
+            del rest["scaler"]
+        return train_epoch(**rest, model=model, cur_epoch=cur_epoch, cfg=cfg)
+
+    return call
+
+
+def test_signature_and_name_stay():
+    def train_epoch(train_loader, model, optimizer, cur_epoch, cfg, mine, *rest, more=1):
+        """Upstream's."""
+        return mine, rest, more
+
+    told = tells_losses(train_epoch)
+    assert inspect.signature(told) == inspect.signature(train_epoch)
+    assert (told.__name__, told.__doc__) == ("train_epoch", "Upstream's.")
+
+
+def test_arguments_are_found_by_name_wherever_they_stand(cfg):
+    @tells_losses
+    def train_epoch(cfg, mine, cur_epoch, model, *rest, more=1):
+        state = get_loss_func("EQL")(reduction="mean").state
+        return int(state.epoch), mine, rest, more
+
+    model = Network()
+    assert train_epoch(cfg, "a", 3, model, "b", more=2) == (3, "a", ("b",), 2)
+    assert train_epoch(mine="a", model=model, cur_epoch=4, cfg=cfg) == (4, "a", (), 1)
+    with pytest.raises(TypeError, match="cfg"):
+        train_epoch(mine="a", model=model, cur_epoch=4)
+
+
+def test_a_train_epoch_of_other_names_is_refused_in_words():
+    with pytest.raises(
+        UserError, match=r"train_epoch\(model, epoch, cfg\): .*cur_epoch is missing"
+    ):
+        tells_losses(lambda model, epoch, cfg: None)
+
+
+def test_consecutive_steps_draw_other_masks_and_a_resumed_epoch_the_same(losses):
+    first = losses(7)
+    assert not torch.equal(first[0], first[1])
+    assert not torch.equal(first[1], first[2])
+    assert not torch.equal(losses(8), first)
+    context.clear()
+    assert torch.equal(losses(7, model=Network()), first)  # taken up again in the midst
+
+
+def test_counts_are_read_once_a_run(losses, monkeypatch):
+    losses(0)
+    assert context.state_for("EQL").counts.tolist() == [4, 3, 2, 2, 1]
+    for name in ("read_clips", "class_counts_from_cfg"):
+        monkeypatch.setattr(f"slowfast.ak.class_counts.{name}", lambda *of: pytest.fail("read"))
+    losses(1)
+    losses(2)
+
+
+def test_nothing_is_read_for_a_loss_that_counts_nothing(losses, cfg, monkeypatch):
+    monkeypatch.setattr("slowfast.ak.class_counts.read_clips", lambda *of: pytest.fail("read"))
+    cfg.MODEL.LOSS_FUNC = "bce_loss"
+    losses(0)
+
+
+def test_a_loss_of_the_users_own_is_left_alone(losses, cfg, monkeypatch):
+    class Mine(nn.Module):
+        def __init__(self, reduction):
+            super().__init__()
+
+        def forward(self, logits, targets):
+            return logits - 1
+
+    monkeypatch.setitem(_LOSSES, "mine", Mine)
+    monkeypatch.setattr("slowfast.ak.class_counts.read_clips", lambda *of: pytest.fail("read"))
+    cfg.MODEL.LOSS_FUNC = "mine"
+    assert (losses(0) == -1).all()
+
+
+def test_deferred_weights_begin_at_their_epoch(losses, cfg):
+    cfg.MODEL.LOSS_FUNC, cfg.LOSS.LDAM.STEP_EPOCH, cfg.LOSS.LDAM.BETA = "LDAM", [2], [0.9]
+    before, last, after = losses(0), losses(1), losses(2)
+    assert torch.equal(before, last)
+    assert not torch.equal(last, after)
+    assert torch.equal(losses(5), after)
+
+
+def test_arguments_are_those_of_the_configuration(losses, cfg):
+    cfg.LOSS.EQL.GAMMA = 0.0
+    assert losses(0).unique().numel() == 1
+
+
+def test_another_run_of_the_process_counts_anew(losses, cfg, tmp_path):
+    losses(0)
+    sheet = tmp_path / "counts.csv"
+    rows = "".join(f"n{i},{i},{10 + i}\n" for i in range(5))
+    sheet.write_text("action,index,count\n" + rows)
+    other = cfg.clone()
+    other.LOSS.CLASS_COUNTS = str(sheet)
+    losses(0, cfg=other, model=Network())
+    assert context.state_for("EQL").counts.tolist() == [10, 11, 12, 13, 14]
+
+
+def test_processes_draw_for_themselves(losses, monkeypatch):
+    first = losses(0)
+    monkeypatch.setattr("slowfast.ak.upstream.training._rank", lambda: 1)
+    assert not torch.equal(losses(0, model=Network()), first)
+
+
+def test_an_evaluation_that_asks_for_the_loss_counts_no_step(cfg):
+    def masks(evaluate):
+        @tells_losses
+        def train_epoch(model, cfg, cur_epoch):
+            made = []
+            for _ in range(3):
+                made.append(get_loss_func("EQL")(reduction="none")(torch.zeros(64, 5), TARGETS))
+                if evaluate:
+                    with torch.no_grad():
+                        get_loss_func("EQL")(reduction="mean")(torch.zeros(64, 5), TARGETS)
+            return torch.stack(made)
+
+        return train_epoch(Network(), cfg, 0)
+
+    assert torch.equal(masks(evaluate=True), masks(evaluate=False))
+
+
+def test_an_epoch_trained_in_two_calls_is_begun_once(losses):
+    model = Network()
+    first = losses(3, model=model)
+    assert not torch.equal(losses(3, model=model), first)
+
+
+def test_under_autocast_a_loss_is_of_full_precision(losses, cfg):
+    with torch.autocast("cpu", torch.bfloat16):
+        assert losses(0).dtype == torch.float32
+
+
+@pytest.mark.parametrize("data_set", ["ssv2", "Mine"])
+def test_a_list_that_cannot_be_counted_is_said_with_the_way_out(losses, cfg, data_set, tmp_path):
+    cfg.TRAIN.DATASET, cfg.DATA.PATH_TO_DATA_DIR = data_set, str(tmp_path)
+    with pytest.raises(UserError, match=rf"(?s)TRAIN.DATASET {data_set}: .*LOSS.CLASS_COUNTS"):
+        losses(0)
+    sheet = tmp_path / "counts.csv"
+    sheet.write_text("action,index,count\n" + "".join(f"n{i},{i},9\n" for i in range(5)))
+    (tmp_path / "train.csv").write_text("in a form of its own\n")
+    cfg.LOSS.CLASS_COUNTS = str(sheet)
+    losses(0)
+
+
+def test_a_charades_list_is_counted(losses, cfg):
+    cfg.TRAIN.DATASET = "Charades"
+    losses(0)
+    assert context.state_for("EQL").counts.tolist() == [4, 3, 2, 2, 1]
+
+
+def test_what_the_recipe_had_is_said_once_a_run(losses, cfg, caplog):
+    caplog.set_level("INFO")
+    cfg.RECIPE.GLOBAL_BATCH, cfg.RECIPE.INIT = 8, "kinetics"
+    losses(0)
+    losses(1)
+    assert [r.getMessage() for r in caplog.records if r.name == "slowfast.ak.recipe"] == [
+        "This run: global batch 2 clips, norm group 2 clips, learning rate 0.1; weights from "
+        "scratch; on the CPU.",
+        "The recipe was published with a global batch of 8 clips; this run has 2. Nothing is "
+        "rescaled: results may differ from its.",
+        "The recipe starts from kinetics; this run starts from scratch.",
+    ]
+    caplog.clear()
+    losses(0, model=Network())
+    assert caplog.text.count("This run:") == 1
+
+
+def test_only_the_master_says_it(losses, cfg, caplog, monkeypatch):
+    caplog.set_level("INFO")
+    monkeypatch.setattr("slowfast.ak.upstream.training._rank", lambda: 1)
+    cfg.NUM_GPUS = 2
+    losses(0)
+    assert "This run:" not in caplog.text
+
+
+def test_a_name_that_the_checkout_had_before_is_said(losses, cfg, caplog, monkeypatch):
+    monkeypatch.setitem(_LOSSES, "LDAM", nn.BCEWithLogitsLoss)
+    cfg.MODEL.LOSS_FUNC = "LDAM"
+    losses(0)
+    assert "MODEL.LOSS_FUNC LDAM: is a loss of this checkout's own" in caplog.text
+
+
+@pytest.fixture
+def fine_tuning(cfg):
+    cfg.TRAIN.CHECKPOINT_SKIP_HEAD, cfg.TRAIN.CHECKPOINT_FILE_PATH = True, "weights.pyth"
+    return cfg
+
+
+def test_a_fresh_fine_tuning_starts_the_head_anew(losses, fine_tuning):
+    models = [Network(), nn.DataParallel(Network())]
+    for model in models:
+        network = getattr(model, "module", model)
+        body = network.body.weight.clone()
+        torch.rand(1)  # heads are a function of the seed, not of what was drawn before
+        losses(0, model=model)
+        assert torch.equal(network.body.weight, body)
+        assert network.head.projection.bias.abs().sum() == 0
+        std = network.head.projection.weight.std().item()
+        assert std == pytest.approx(fine_tuning.MODEL.FC_INIT_STD, rel=0.5)
+    one, other = (getattr(model, "module", model).head.projection.weight for model in models)
+    assert torch.equal(one, other)
+
+
+def test_it_is_done_once(losses, fine_tuning):
+    model = Network()
+    losses(0, model=model)
+    model.head.projection.bias.data.fill_(1)  # trained
+    for epoch in (0, 1, 2):  # the first in a second call
+        losses(epoch, model=model)
+    assert (model.head.projection.bias == 1).all()
+
+
+@pytest.mark.parametrize("setting", ["resumed", "no file", "not asked for"])
+def test_else_the_head_stays(losses, fine_tuning, setting):
+    model = Network()
+    bias = model.head.projection.bias.clone()
+    fine_tuning.TRAIN.CHECKPOINT_SKIP_HEAD = setting != "not asked for"
+    fine_tuning.TRAIN.CHECKPOINT_FILE_PATH = "" if setting == "no file" else "weights.pyth"
+    losses(4 if setting == "resumed" else 0, model=model)
+    assert torch.equal(model.head.projection.bias, bias)
+
+
+def test_a_network_without_such_a_head_is_refused_in_words():
+    with pytest.raises(UserError, match=r"starts head.projection.\* anew, and Linear has no such"):
+        start_head_anew(nn.Linear(2, 3), 0.01, 0)

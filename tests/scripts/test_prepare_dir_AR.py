@@ -1,0 +1,103 @@
+"""The script as it is started: bash in front, this very project carried, a bare Python."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.scripts import trees
+
+PROJECT = Path(__file__).parents[2]
+SCRIPT = PROJECT / "scripts/prepare_dir_AR.sh"
+
+
+def start(*options, cwd=None, script=SCRIPT, **environment):
+    names = ("DIR_ROOT", "DIR_AK_AR", "DIR_SLOWFAST", "PYTHON", "PYTHONPATH")
+    kept = {name: value for name, value in os.environ.items() if name not in names}
+    command = ["bash", str(script), *map(str, options)]
+    run = subprocess.run(
+        command, cwd=cwd, env=kept | environment, capture_output=True, text=True, timeout=120
+    )
+    return run.returncode, run.stdout, run.stderr
+
+
+def test_there_and_back(upstream, data):
+    before = trees.snapshot(upstream)
+    status, output, errors = start("--slowfast", upstream, "--data", data)
+    assert (status, errors) == (0, "")
+    assert "resembles upstream's main" in output
+    carried = {path.relative_to(PROJECT) for path in (PROJECT / "slowfast/ak").rglob("*.py")}
+    carried |= {path.relative_to(PROJECT) for path in (PROJECT / "configs/AK").iterdir()}
+    assert len(carried) > 60
+    for path in carried:
+        assert (upstream / path).read_bytes() == (PROJECT / path).read_bytes()
+    assert not list(upstream.rglob("__pycache__"))
+    assert (upstream / "data/ak/image").resolve() == data / "dataset/image"
+
+    applied = trees.snapshot(upstream)
+    status, output, _ = start("--slowfast", upstream, "--data", data)
+    assert status == 0
+    assert "nothing was changed" in output
+    assert trees.snapshot(upstream) == applied
+
+    assert start("--slowfast", upstream, "--revert")[0] == 0
+    assert trees.snapshot(upstream) == before
+
+
+def test_the_published_call_by_environment_alone(tmp_path, upstream):
+    data = trees.make_data(tmp_path / "root/Animal_Kingdom/action_recognition")
+    environment = {
+        "DIR_ROOT": str(tmp_path / "root"),
+        "DIR_AK_AR": "",
+        "DIR_SLOWFAST": str(upstream),
+    }
+    assert start(**environment)[0] == 0
+    assert (upstream / "data/ak/annot").resolve() == data / "annotation"
+
+
+def test_relative_folders_spaces_and_other_letters(tmp_path):
+    upstream = trees.make_upstream(tmp_path / "über uns/Slow Fast")
+    data = trees.make_data(tmp_path / "über uns/données")
+    before = trees.snapshot(upstream)
+    environment = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    options = ("--slowfast", "Slow Fast/", "--data", "données")
+    status, output, errors = start(*options, cwd=tmp_path / "über uns", **environment)
+    assert (status, errors) == (0, "")
+    assert "bash " in output
+    assert (upstream / "data/ak/video").resolve() == data / "dataset/video"
+    assert start("--slowfast", ".", "--revert", cwd=upstream, **environment)[0] == 0
+    assert trees.snapshot(upstream) == before
+
+
+def test_started_through_a_link_and_from_anywhere(tmp_path, upstream):
+    (tmp_path / "prepare").symlink_to(SCRIPT)
+    assert start("--slowfast", upstream, "--dry-run", script=tmp_path / "prepare", cwd="/")[0] == 0
+
+
+def test_this_project_is_refused_whatever_is_asked():
+    before = trees.snapshot(PROJECT / "scripts")
+    for options in ([], ["--revert"], ["--check"], ["--link"]):
+        status, _, errors = start("--slowfast", PROJECT, *options)
+        assert status == 2
+        assert "holds this project" in errors
+    assert trees.snapshot(PROJECT / "scripts") == before
+    assert (PROJECT / "slowfast/ak/__init__.py").exists()
+
+
+def test_without_a_python_it_says_so(tmp_path, upstream):
+    for name in ("bash", "readlink", "dirname"):
+        place = next(
+            Path(folder, name) for folder in ("/usr/bin", "/bin") if Path(folder, name).exists()
+        )
+        (tmp_path / name).symlink_to(place)
+    status, _, errors = start("--slowfast", upstream, PATH=str(tmp_path))
+    assert status == 2
+    assert "no Python" in errors
+
+
+@pytest.mark.parametrize("options", [["--copy", "--link"], ["--revert", "--check"], ["--nonsense"]])
+def test_options_that_make_no_sense(upstream, options):
+    status, _, errors = start("--slowfast", upstream, *options)
+    assert status == 2
+    assert "usage" in errors

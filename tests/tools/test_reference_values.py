@@ -1,0 +1,173 @@
+"""The tool makes the reference again from this tree, and tells what differs or was not made."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from reference_parts.comparison import compare
+from reference_parts.files import REFERENCE, Made, names_in, read, write
+from reference_parts.windows import charades_test_sampling
+
+ROOT = Path(__file__).parents[2]
+main = runpy.run_path(str(ROOT / "tools" / "reference_values.py"))["main"]
+PATCH_2 = "config_defaults_haooooooqi-patch-2.json"
+
+
+def written(folder: Path) -> set[str]:
+    return set(names_in(folder))
+
+
+def test_this_tree_gives_the_reference_again(tmp_path, capsys):
+    small = [name for name in names_in(REFERENCE) if not name.startswith("models/")]
+    asked = [*small, "models/Kinetics__X3D_XS.json"]
+    command = ["--upstream", str(ROOT), "--compare", "--out", str(tmp_path), "--only", *asked]
+    code, out = main(command), capsys.readouterr().out
+    assert code == 0, out
+    assert written(tmp_path) == set(asked) - {PATCH_2}
+    assert f"{PATCH_2}: passed over, of branch haooooooqi-patch-2, and" in out
+    assert "no such file below configs: AVA/" in out
+    assert read(tmp_path, "caffe2_names.json") == read(REFERENCE, "caffe2_names.json")
+
+
+@pytest.mark.slow
+def test_this_tree_gives_the_whole_reference_again(capsys):
+    code, out = main(["--upstream", str(ROOT), "--compare"]), capsys.readouterr().out
+    assert code == 0, out
+    made = [line for line in out.splitlines() if ": made in " in line]
+    assert len(made) == len(names_in(REFERENCE)) - 1
+
+
+def test_what_differs_and_what_cannot_be_made_is_told(tmp_path, capsys):
+    rates, blobs = (read(REFERENCE, f"{name}.json") for name in ("lr_schedules", "caffe2_names"))
+    rates[1]["lr"][3] *= 1 + 1e-6
+    blobs["pred_w"] = "head.weight"
+    network = {"overrides": {"MODEL.MODEL_NAME": "MViT"}, "input_sizes": []}
+    write(tmp_path, "lr_schedules.json", rates)
+    write(tmp_path, "caffe2_names.json", blobs)
+    write(tmp_path, "models/MVIT.json", network)
+    code = main(["--upstream", str(ROOT), "--compare", "--reference", str(tmp_path)])
+    differing, other_name, impossible = capsys.readouterr().out.splitlines()
+    assert code == 1
+    assert differing.startswith("lr_schedules.json: made in ")
+    assert "; DIFFERS, 1 times, first [1].lr[3]: 0.037" in differing
+    assert "pred_w: 'head.weight' there, 'head.projection.weight' new" in other_name
+    assert impossible.startswith("models/MVIT.json: NOT MADE, ")
+    assert "MViT" in impossible
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    """Of patch-2, as far as can be seen; whoever asks it for mAP has his process ended."""
+    lines = {
+        "__init__.py": "",
+        "config/__init__.py": "",
+        "config/defaults.py": "def get_cfg(): return Node(TRAIN=Node(GPU='no'))\n"
+        "class Node(dict): __getattr__ = dict.__getitem__\n",
+        "utils/__init__.py": "",
+        "utils/lr_policy.py": "def get_lr_at_epoch(cfg, cur_epoch): return 0.0\n",
+        "utils/meters.py": "import os\ndef get_map(preds, labels): os._exit(3)\n",
+    }
+    for name, text in lines.items():
+        path = tmp_path / "checkout" / "slowfast" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "checkout"
+
+
+def test_a_process_that_dies_costs_one_file(checkout, tmp_path, capsys):
+    wanted = ["map.json", "losses.json", "config_defaults_*"]
+    command = ["--upstream", str(checkout), "--out", str(tmp_path / "new"), "--only", *wanted]
+    assert main(command) == 1
+    own, of_main, died, after = capsys.readouterr().out.splitlines()
+    assert own.startswith(f"{PATCH_2}: made")
+    assert "config_defaults_main.json: passed over" in of_main
+    assert died.startswith("map.json: NOT MADE, its process ended with status 3")
+    assert after.startswith("losses.json: made")
+    assert read(tmp_path / "new", PATCH_2) == {"TRAIN.GPU": "no"}
+    assert written(tmp_path / "new") == {PATCH_2, "losses.json"}
+    assert not list(checkout.rglob("__pycache__"))
+
+
+def test_yaml_files_that_do_not_load_are_named(tmp_path, capsys):
+    checkout, new = tmp_path / "checkout", tmp_path / "new"
+    files = {
+        "AK/MINE": "TRAIN: {ENABLE: false}",
+        "ImageNet/BROKEN": "TRAIN: [",
+        "SSv2/UNKNOWN": "SUCH_A_KEY: true",
+        "Kinetics/I3D_8x8_R50": (ROOT / "configs/Kinetics/I3D_8x8_R50.yaml").read_text(),
+    }
+    for name, text in files.items():
+        path = checkout / "configs" / f"{name}.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    (checkout / "slowfast").symlink_to(ROOT / "slowfast")
+    assert main(["--upstream", str(checkout), "--out", str(new), "--only", "zoo_*"]) == 0
+    out = capsys.readouterr().out
+    assert "SUCH_A_KEY" in out
+    assert "): ImageNet/BROKEN\n" in out
+    assert "): SSv2/UNKNOWN\n" in out
+    expected = read(REFERENCE, "zoo_configs.json")["Kinetics/I3D_8x8_R50"]
+    assert read(new, "zoo_configs.json") == {"Kinetics/I3D_8x8_R50": expected}
+
+
+def test_slips_are_told_before_anything_is_made(tmp_path, checkout, capsys):
+    upstream = ["--upstream", str(checkout)]
+    assert main(upstream) == 2
+    assert "give --out FOLDER, or --compare" in capsys.readouterr().err
+    assert main([*upstream, "--out", str(REFERENCE)]) == 2
+    assert "give another folder" in capsys.readouterr().err
+    assert main([*upstream, "--compare", "--only", "nothing"]) == 2
+    assert "no reference file like nothing" in capsys.readouterr().err
+    assert main(["--upstream", str(tmp_path), "--compare"]) == 2
+    assert "no SlowFast checkout" in capsys.readouterr().err
+    (checkout / "slowfast/__init__.py").write_text("import a_library_long_gone")
+    assert main([*upstream, "--compare"]) == 2
+    error = capsys.readouterr().err
+    assert "cannot be imported (ModuleNotFoundError: No module named 'a_library_long" in error
+    assert "prepare_dir_AR.sh" in error
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wrong"),
+    [
+        ({"a": [1.0, 100.0]}, {"a": [1.009, 100.0]}, []),
+        ({"a": [1.0, 100.0]}, {"a": [1.02, 100.0]}, ["a[0]: 1.0 there, 1.02 new"]),
+        ({"a": 1.0}, {"a": 1.0 + 2e-4}, ["a: 1.0 there, 1.0002 new"]),
+        ({"a": 1.0}, {"a": float("nan")}, ["a: 1.0 there, nan new"]),
+        ({"a": [0.0]}, {"a": [1e-9]}, ["a[0]: 0.0 there, 1e-09 new"]),
+        ({"a": [10**9, "w"]}, {"a": [10**9 + 1, "w"]}, ["a[0]: 1000000000 there, 1000000001 new"]),
+        ({"a": [1, 0.5]}, {"a": [1.0, 0.5]}, []),
+        ({"a": 1}, {"a": 1.0}, ["a: 1 there, 1.0 new"]),
+        ({"a": 1}, {"a": True}, ["a: 1 there, True new"]),
+        ([["w", [3, 2]]], [["w", [3]]], ["[0][1]: 2 items there, 1 new"]),
+        ({"a": {"b": 1}}, {"a": {"c": 1}}, ["a.b: there, and not in", "a.c: not there, and in"]),
+        ({"a": 1, "left": 2}, {"a": 1, "more": 3}, []),
+        ({"a": 1, "gone": 2}, {"a": 1}, ["gone: there, and not in the new file"]),
+        ([{"error": "refused"}], [{"value": 3}], []),
+    ],
+)
+def test_differences(old, new, wrong):
+    found = compare(old, Made(new, left_out={"for a reason": ["left"]}), 1e-4)
+    assert len(found.wrong) == len(wrong)
+    assert all(words.startswith(start) for words, start in zip(found.wrong, wrong, strict=True))
+    assert found.summary().startswith("DIFFERS" if wrong else ("agrees", "equal"))
+
+
+def test_numbers_that_rounding_moves_may_move_ten_times_as_far_and_two_hundredths_at_most():
+    for new, rounding, wrong in [(1.009, 1e-3, 0), (1.011, 1e-3, 1), (1.03, 1.0, 1)]:
+        found = compare({"norm": 1.0}, Made({"norm": new}, rounding={"norm": rounding}), 1e-4)
+        assert len(found.wrong) == wrong, new
+        assert f"rounding alone moves norm by {rounding:.1e}" in found.remarks()
+
+
+@pytest.mark.parametrize("name", names_in(REFERENCE))
+def test_files_are_written_in_the_form_they_have(name, tmp_path):
+    write(tmp_path, name, read(REFERENCE, name))
+    assert (tmp_path / name).read_bytes() == (REFERENCE / name).read_bytes()
+
+
+def test_every_frame_number_can_be_read_off_its_pixels():
+    case = {"video_length": 1024, "num_frames": 1024, "sampling_rate": 1, "num_ensemble_views": 2}
+    (made,) = charades_test_sampling([case], "").content
+    assert made["frames_per_temporal_view"] == [list(range(1024))] * 2

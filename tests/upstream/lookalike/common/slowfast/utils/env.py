@@ -1,0 +1,12 @@
+"""Files wherever they are: the path manager that everything else opens files with."""
+
+import os
+
+from iopath.common.file_io import PathManager, PathManagerFactory
+
+pathmgr: PathManager = PathManagerFactory.get(key="pyslowfast")
+checkpoint_pathmgr: PathManager = pathmgr
+
+
+def setup_environment() -> None:
+    os.environ["LOOKALIKE_IS_SET_UP"] = "yes"

@@ -1,0 +1,45 @@
+"""The program that runs with a checkout's `slowfast`: a line of JSON for each file it makes.
+
+    PYTHONPATH=<checkout>:<this project>/tools python -m reference_parts.measure FOLDER FILE ...
+
+First it says which `slowfast` it has and of which branch that is. FOLDER holds the files that give
+the cases. Notable: whatever else is printed here, upstream's words included, goes to stderr.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from .files import OtherBranchError, kind_of, read
+
+
+def main(folder: str, *names: str) -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def answer(**words: Any) -> None:
+        print(json.dumps(words), file=answers, flush=True)
+
+    import slowfast
+
+    from .settings import branch
+
+    answer(package=str(Path(slowfast.__file__).parent), branch=branch())
+    for name in names:
+        try:
+            module, function = kind_of(name).maker.split(".")
+            maker = getattr(importlib.import_module(f"{__package__}.{module}"), function)
+            answer(made=maker(read(Path(folder), name), name))
+        except OtherBranchError as error:
+            answer(skipped=str(error))
+        except Exception as error:  # of code that is not ours, and must not stop the other files
+            answer(failed=f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,139 @@
+"""What a checkout's networks compute, with weights that are a function of their names.
+
+Notable: all tensors are drawn by formula, so that no weights need to be kept.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import zlib
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .files import Made, kind_of
+
+FIRST = 32  # as many values of an output are kept
+TRAIN_SEED = 10  # of the first pathway in training
+# No chance, one device, no statistics across devices.
+PLAIN = {
+    "NUM_GPUS": 0,
+    "BN.NORM_TYPE": "batchnorm",
+    "MODEL.DROPOUT_RATE": 0.0,
+    "MODEL.DROPCONNECT_RATE": 0.0,
+    "MVIT.DROPOUT_RATE": 0.0,
+    "MVIT.DROPPATH_RATE": 0.0,
+}
+
+
+def values(existing: Any, name: str) -> Made:
+    """Names, shapes, outputs, a loss and a gradient norm of one network.
+
+    Batch norm over two clips amplifies rounding, so that on another processor, or through
+    attention, float32 may not give the norm again. Where it does not, how far the norm moves when
+    the clips change in their last bit tells how much float32 says.
+    """
+    from slowfast.models import build_model
+
+    from .settings import configured
+
+    torch.set_num_threads(2)  # as the values there were made: it decides the order of sums
+    model = build_model(configured(existing["overrides"] | PLAIN))
+    made = measured(model, existing["input_sizes"], existing["train_input_sizes"])
+    norm, rounding = made["train_grad_norm"], {}
+    if abs(norm / existing["train_grad_norm"] - 1) > kind_of(name).agreement:
+        inputs = clips(existing["train_input_sizes"], TRAIN_SEED)
+        changed = [
+            loss_and_gradient_norm(model, [x * (1 + sign * 2**-23) for x in inputs])[1]
+            for sign in (-1, 1)
+        ]
+        rounding["train_grad_norm"] = max(abs(other / norm - 1) for other in changed)
+    return Made(existing | made, rounding=rounding)
+
+
+def measured(model: nn.Module, sizes: list, train_sizes: list) -> dict[str, Any]:
+    """All results for a network, whose weights are filled in.
+
+    Args:
+        sizes, train_sizes: shapes (N, C, T, H, W) of the pathways in evaluation and in training.
+    """
+    shapes = [[name, list(x.shape)] for name, x in model.state_dict().items()]
+    fill_by_name(model)
+    heads: list[torch.Tensor] = []
+    hook = model.head.projection.register_forward_hook(lambda *call: heads.append(call[-1]))
+    with torch.no_grad():
+        scores = model.eval()(clips(sizes))
+    hook.remove()
+    # (N, positions, classes), or (N, classes) where the head has pooled before it projects.
+    logits = heads[0].reshape(len(scores), -1, heads[0].shape[-1]).mean(dim=1)
+    loss, norm = loss_and_gradient_norm(model.train(), clips(train_sizes, TRAIN_SEED))
+    return {
+        "num_params": sum(parameter.numel() for parameter in model.parameters()),
+        "state_dict": shapes,
+        "eval_output": _first(scores, decimals=7),
+        "eval_output_shape": list(scores.shape),
+        "eval_output_sum": scores.double().sum().item(),
+        "eval_logits_mean_over_positions": _first(logits, decimals=6),
+        "train_bce_loss": loss,
+        "train_grad_norm": norm,
+    }
+
+
+def loss_and_gradient_norm(model: nn.Module, inputs: list[torch.Tensor]) -> tuple[float, float]:
+    """Binary cross entropy of two clips with three labels, and the L2 norm of all gradients."""
+    model.zero_grad()
+    logits = model(inputs)
+    targets = torch.zeros_like(logits)
+    targets[[0, 0, 1], [1, 5, 2]] = 1
+    loss = F.binary_cross_entropy_with_logits(logits, targets)
+    loss.backward()
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    return loss.item(), torch.stack([g.double().norm() for g in gradients]).norm().item()
+
+
+def caffe2_names(existing: Any, name: str) -> Made:
+    """The parameter that each blob of a Caffe2 file loads into."""
+    if importlib.util.find_spec("slowfast.utils.c2_model_loading"):  # upstream's
+        converter = importlib.import_module("slowfast.utils.c2_model_loading")
+        named = converter.get_name_convert_func()
+    else:
+        named = importlib.import_module("slowfast.utils.caffe2").parameter_name
+    return Made({blob: named(blob) for blob in existing})
+
+
+def normal(seed: int, shape: Any) -> torch.Tensor:
+    """Normal numbers, float32, that depend on seed and shape alone."""
+    drawn = np.random.Generator(np.random.PCG64(seed)).standard_normal(tuple(shape))
+    return torch.from_numpy(np.asarray(drawn, dtype=np.float32))
+
+
+def clips(shapes: list, first_seed: int = 0) -> list[torch.Tensor]:
+    """The input of each pathway."""
+    return [normal(first_seed + pathway, shape) for pathway, shape in enumerate(shapes)]
+
+
+def fill_by_name(model: nn.Module) -> None:
+    """Give every parameter and buffer the value that its name stands for."""
+    model.load_state_dict({name: _by_name(name, x) for name, x in model.state_dict().items()})
+
+
+def _by_name(name: str, like: torch.Tensor) -> torch.Tensor:
+    if name.endswith("num_batches_tracked"):
+        return torch.zeros_like(like)
+    n = normal(zlib.crc32(name.encode()), like.shape)
+    if name.endswith("running_mean"):
+        return 0.1 * n
+    if name.endswith("running_var"):
+        return 1 + 0.1 * n.abs()
+    if n.ndim == 1:
+        return 1 + 0.1 * n if name.endswith("weight") else 0.1 * n
+    if name == "head.projection.weight":
+        return 0.02 * n
+    return n * (0.5 / n[0].numel()) ** 0.5
+
+
+def _first(x: torch.Tensor, decimals: int) -> list[float]:
+    return [round(value, decimals) for value in x.flatten()[:FIRST].double().tolist()]

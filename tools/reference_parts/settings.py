@@ -1,0 +1,107 @@
+"""What a checkout's configuration says: its defaults, its YAML files, its learning rates.
+
+Notable: keys that slowfast.ak brings are no keys of upstream and are left out. A key that a
+checkout lacks may be set to the default it has on main: that is how it behaves.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from slowfast.config.defaults import get_cfg
+from slowfast.utils.lr_policy import get_lr_at_epoch
+
+from .files import PATCH_2, REFERENCE, Made, OtherBranchError, read
+
+
+def configured(settings: dict[str, Any]) -> Any:
+    """The defaults of the checkout, changed by dotted keys.
+
+    Raises:
+        KeyError: the checkout has no such key, and it is to be other than main's default.
+    """
+    cfg, main = get_cfg(), read(REFERENCE, "config_defaults_main.json")
+    for key, value in settings.items():
+        *groups, name = key.split(".")
+        node = cfg
+        for group in groups:
+            node = node.get(group, {})
+        if name in node:
+            node[name] = value
+        elif key not in main or main[key] != value:
+            raise KeyError(f"the checkout has no key {key}, which a case sets to {value!r}")
+    return cfg
+
+
+def branch() -> str:
+    """Which of upstream's two branches the checkout is of, by a key that only main has."""
+    return "main" if "MIXED_PRECISION" in get_cfg().TRAIN else PATCH_2
+
+
+def config_defaults(existing: Any, name: str) -> Made:
+    """Every key of upstream's with its default, as JSON has it."""
+    _only_on(name.removeprefix("config_defaults_").removesuffix(".json"))
+    return Made(_upstream_keys(get_cfg()))
+
+
+def zoo_configs(existing: Any, name: str) -> Made:
+    """For each YAML file of upstream's, the keys that differ from the defaults of main."""
+    _only_on("main")
+    defaults, found, left_out = _upstream_keys(get_cfg()), {}, {}
+    for path in sorted(Path("configs").rglob("*.yaml")):
+        recipe = path.relative_to("configs").with_suffix("").as_posix()
+        if recipe.startswith("AK/"):  # slowfast.ak's
+            continue
+        cfg = get_cfg()
+        try:
+            cfg.merge_from_file(str(path))
+        except Exception as error:  # a YAML error, an unknown key, another type: all are told
+            reason = f"does not load ({type(error).__name__}: {' '.join(str(error).split())})"
+            left_out.setdefault(reason, []).append(recipe)
+            continue
+        values = _upstream_keys(cfg)
+        found[recipe] = {key: v for key, v in values.items() if v != defaults[key]}
+    unloadable = {recipe for recipes in left_out.values() for recipe in recipes}
+    if lacking := [recipe for recipe in existing if recipe not in {*found, *unloadable}]:
+        left_out["no such file below configs"] = lacking
+    return Made(found, left_out)
+
+
+def lr_schedules(existing: Any, name: str) -> Made:
+    """The learning rate at each epoch of each case."""
+    return Made([case | {"lr": _rates(case)} for case in existing])
+
+
+def _rates(case: dict) -> list[float]:
+    cfg = configured({f"SOLVER.{key}": value for key, value in case["solver"].items()})
+    return [get_lr_at_epoch(cfg, epoch) for epoch in case["epochs"]]
+
+
+def _only_on(wanted: str) -> None:
+    if (found := branch()) != wanted:
+        raise OtherBranchError(f"of branch {wanted}, and the checkout is of {found}")
+
+
+def _upstream_keys(cfg: Any) -> dict[str, Any]:
+    return {key: v for key, v in sorted(_leaves(cfg)) if key not in _extension_keys()}
+
+
+def _leaves(node: dict, path: str = "") -> Any:
+    for name, value in node.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{path}{name}.")
+        else:
+            yield path + name, value
+
+
+def _extension_keys() -> set[str]:
+    """Keys of slowfast.ak, and those of main that it lends to a branch without them."""
+    names: set[str] = set()
+    for module, holder in (("slowfast.ak.config", "KEYS"), ("slowfast.ak.upstream.config", "lent")):
+        try:
+            names.update(getattr(importlib.import_module(module), holder))
+        except ModuleNotFoundError:
+            continue
+    return names

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Makes the values of tests/reference anew, with the code of an upstream SlowFast checkout.
+
+    python tools/reference_values.py --upstream ../SlowFast --out /tmp/reference --compare
+
+The checkout is one that runs: on current libraries, one that scripts/prepare_dir_AR.sh was applied
+to. With --compare each file is held against the one there is; the exit status is 1 where one
+differs by more than float32 does, or could not be made. See docs/REFERENCE_VALUES.md.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from reference_parts.comparison import compare
+from reference_parts.files import REFERENCE, kind_of, names_in, read, write
+from reference_parts.making import Result, make
+from slowfast.ak.errors import UserError
+from slowfast.utils.terminal import tells_errors
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--upstream", type=Path, required=True, metavar="DIR", help="the checkout")
+    add("--out", type=Path, metavar="FOLDER", help="where to write what is made")
+    add("--compare", action="store_true", help="tell how far it is from what there is")
+    add(
+        "--reference",
+        type=Path,
+        default=REFERENCE,
+        metavar="FOLDER",
+        help="what there is; its inputs are the cases (tests/reference)",
+    )
+    add(
+        "--only",
+        nargs="+",
+        default=["*"],
+        metavar="FILE",
+        help="files to make, as 'models/*X3D*' (all)",
+    )
+    return parser
+
+
+@tells_errors
+def main(argv: list[str] | None = None) -> int:
+    args = make_parser().parse_args(argv)
+    names = _names(args)
+    good = True
+    for result in make(args.upstream, args.reference, names):
+        good &= _tell(result, args)
+    return 0 if good else 1
+
+
+def _names(args: argparse.Namespace) -> list[str]:
+    if not (args.out or args.compare):
+        raise UserError("Nothing would come of it: give --out FOLDER, or --compare, or both.")
+    if args.out and args.out.resolve() == args.reference.resolve():
+        raise UserError(
+            f"--out {args.out}: the cases and the values to compare with lie there; give another "
+            "folder, and copy the files over once you have seen how they differ."
+        )
+    names = names_in(args.reference, args.only)
+    if not names:
+        raise UserError(f"{args.reference}: has no reference file like {' '.join(args.only)}.")
+    return names
+
+
+def _tell(result: Result, args: argparse.Namespace) -> bool:
+    """Print what became of a file, and keep it; whether all is well."""
+    if result.skipped:
+        print(f"{result.name}: passed over, {result.skipped}", flush=True)
+        return True
+    if result.failed:
+        print(f"{result.name}: NOT MADE, {result.failed}", flush=True)
+        return False
+    made, verdict, good, details = result.made, "", True, []
+    if args.out:
+        write(args.out, result.name, made.content)
+    if args.compare:
+        found = compare(read(args.reference, result.name), made, kind_of(result.name).agreement)
+        verdict, good, details = f"; {found.summary()}", not found.wrong, found.remarks()
+    details += [
+        f"left out, {reason}: {', '.join(names)}" for reason, names in made.left_out.items()
+    ]
+    print(f"{result.name}: made in {result.seconds:.0f} s{verdict}")
+    print(*(f"    {words}\n" for words in details), sep="", end="", flush=True)
+    return good
+
+
+if __name__ == "__main__":
+    sys.exit(main())
