@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 _NOT_SERVED = {
     "MULTIGRID.SHORT_CYCLE": False,
     "AUG.NUM_SAMPLE": 1,
+    "AUG.GEN_MASK_LOADER": False,
     "DATA.TRAIN_CROP_NUM_TEMPORAL": 1,
     "DATA.TRAIN_CROP_NUM_SPATIAL": 1,
 }
@@ -125,10 +126,9 @@ class Ak(Dataset):
 def _check_served(cfg, split: str) -> None:
     for key, served in _NOT_SERVED.items():
         group, name = key.split(".")
-        if cfg[group].get(name, served) != served:
-            raise UserError(
-                f"{key}: found {cfg[group][name]}; the data set ak takes {served} alone. Set it so."
-            )
+        found = cfg.get(group, {}).get(name, served)
+        if found != served:
+            raise UserError(f"{key}: found {found}; the data set ak takes {served} alone.")
     views, crops = cfg.TEST.NUM_ENSEMBLE_VIEWS, cfg.TEST.NUM_SPATIAL_CROPS
     if split == "test" and min(views, crops) < 1:
         raise UserError(

@@ -91,11 +91,9 @@ def _drops_views(update_stats: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(update_stats)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
         given = signature.bind(self, *args, **kwargs)
-        counts, views = _counts(given.arguments["labels"]), given.arguments["clip_ids"]
-        missing = views[~counts & (views >= 0)]  # a row that fills up is of no clip
-        self.video_labels[missing // self.num_clips] = -1
-        for name in ("preds", "labels", "clip_ids"):
-            given.arguments[name] = given.arguments[name][counts]
+        lost = _drop(given.arguments, "clip_ids")["clip_ids"]
+        of_clips = lost[lost >= 0]  # a row that fills up is of none
+        self.video_labels[of_clips.to(self.video_labels.device) // self.num_clips] = -1
         return update_stats(*given.args, **given.kwargs)
 
     return wrapped
@@ -107,17 +105,22 @@ def _drops_clips(update_predictions: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(update_predictions)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         given = signature.bind(*args, **kwargs)
-        counts = _counts(given.arguments["labels"])
-        for name in ("preds", "labels"):
-            given.arguments[name] = given.arguments[name][counts]
+        _drop(given.arguments)
         return update_predictions(*given.args, **given.kwargs)
 
     return wrapped
 
 
-def _counts(labels: Tensor) -> Tensor:
-    """(n,) bool: which rows of labels (n, C) or (n,) are those of a clip that was read."""
-    return (labels if labels.ndim == 1 else labels.amin(dim=1)) >= 0
+def _drop(arguments: dict[str, Any], *others: str) -> dict[str, Tensor]:
+    """Take the rows that count nowhere out of `preds`, `labels` (n, C) or (n,), and others; these
+    rows of each are returned."""
+    labels = arguments["labels"]
+    counts = (labels if labels.ndim == 1 else labels.amin(dim=1)) >= 0
+    dropped = {}
+    for name in ("preds", "labels", *others):
+        rows, kept = arguments[name], counts.to(arguments[name].device)
+        arguments[name], dropped[name] = rows[kept], rows[~kept]
+    return dropped
 
 
 def _of_seen_clips(finalize_metrics: Callable[..., Any]) -> Callable[..., Any]:

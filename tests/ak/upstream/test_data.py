@@ -1,5 +1,6 @@
 """Upstream's form of the data set: one view an item, the very values of the whole clips."""
 
+import pickle
 import shutil
 from collections import Counter
 
@@ -81,6 +82,15 @@ def test_a_validation_item_is_a_clip_and_without_time_it_has_four_parts(cfg, reg
         assert torch.equal(inputs[1], to_input(clip[None])[1][0])
         assert torch.equal(labels, expected)
         assert (found, meta) == (index, {})
+
+
+def test_a_worker_that_is_spawned_makes_the_same_items(cfg, registry):
+    register_ak(with_time=False)
+    sent = pickle.dumps(Ak(cfg, "test"))
+    Ak.with_time = True  # as where nobody has registered it
+    item = pickle.loads(sent)[7]
+    assert len(item) == 4
+    assert torch.equal(item[0][1], Ak(cfg, "test")[7][0][1])
 
 
 def test_training_items_differ_from_epoch_to_epoch(cfg):
