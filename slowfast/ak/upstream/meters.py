@@ -131,7 +131,7 @@ def _of_seen_clips(finalize_metrics: Callable[..., Any]) -> Callable[..., Any]:
         seen = self.clip_count > 0
         if seen.all() or not seen.any():
             return finalize_metrics(self, *args, **kwargs)
-        logger.warning(f"{int((~seen).sum())} of {len(seen)} clips are left out of all figures.")
+        logger.warning(f"Clips left out of all figures: {int((~seen).sum())} of {len(seen)}.")
         whole = {name: getattr(self, name) for name in _BY_CLIP}
         vars(self).update({name: rows[seen] for name, rows in whole.items()})
         try:
