@@ -8,7 +8,9 @@ several (its samplers, gathers and reductions) holds as it is written.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -21,6 +23,16 @@ def start_processes_here() -> None:
     os.environ[_SIGN] = "1"
 
 
+@contextlib.contextmanager
+def saying_num_gpus(cfg, count: int) -> Iterator[None]:
+    """Within, NUM_GPUS is `count`: to upstream's code the CPU is 0, and 0 cannot be divided by."""
+    before, cfg.NUM_GPUS = cfg.NUM_GPUS, count
+    try:
+        yield
+    finally:
+        cfg.NUM_GPUS = before
+
+
 def do_without_cuda() -> None:
     """Where there is no CUDA: nothing is waited for, and, in a process of several, nothing moved.
 
@@ -28,14 +40,19 @@ def do_without_cuda() -> None:
     """
     if torch.cuda.device_count():
         return
-    torch.cuda.synchronize = _nothing
+    torch.cuda.synchronize = _synchronize
     if os.environ.get(_SIGN):
-        torch.cuda.set_device = _nothing
+        torch.cuda.set_device = _set_device
         torch.Tensor.cuda = _here
 
 
-def _nothing(device: Any = None) -> None:
-    """In place of what concerns a device."""
+# A function each: torch.compile keeps a table by function, and finds one twice in it a fault.
+def _synchronize(device: Any = None) -> None:
+    """In place of `torch.cuda.synchronize`."""
+
+
+def _set_device(device: Any) -> None:
+    """In place of `torch.cuda.set_device`."""
 
 
 def _here(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:

@@ -75,6 +75,21 @@ def test_other_checks_hold_on_the_cpu():
     assert cfg.NUM_GPUS == 0
 
 
+def test_batches_that_the_gpus_cannot_share_are_refused_in_words(machine):
+    machine(3)
+    cfg = configured(NUM_GPUS=8)
+    cfg.TRAIN.BATCH_SIZE = 32
+    with pytest.raises(UserError, match=r"TRAIN.BATCH_SIZE: found 32, .* multiple of NUM_GPUS, 3"):
+        checks_machine(divides)(cfg)
+
+
+def test_a_checkout_that_takes_uneven_batches_may(machine):
+    machine(3)
+    cfg = configured(NUM_GPUS=3)
+    cfg.TRAIN.BATCH_SIZE = 32
+    assert checks_machine(lambda cfg: cfg)(cfg) is cfg
+
+
 def test_values_that_a_key_does_not_take_are_refused():
     cfg = configured()
     cfg.AK.FRAMES = "films"
@@ -103,6 +118,8 @@ def test_in_a_process_on_the_cpu_things_stay_where_they_are(cuda_functions):
     cpu.start_processes_here()
     cpu.do_without_cuda()
     torch.cuda.set_device(1)
+    # DistributedDataParallel imports torch.compile's table, which refuses a function twice in it.
+    assert torch.cuda.set_device is not torch.cuda.synchronize
     x = torch.ones(2)
     assert x.cuda(non_blocking=True) is x
     layer = torch.nn.Linear(2, 2)
