@@ -10,11 +10,13 @@ from __future__ import annotations
 
 def prepare() -> None:
     """Make the checkout importable, and able to run, on current packages and without CUDA."""
-    from slowfast.ak.upstream import cpu, last_words, standins
+    from slowfast.ak.upstream import last_words
+
+    last_words.begin()  # first: what follows may find that a package is not installed
+    from slowfast.ak.upstream import cpu, standins
 
     standins.install()
     cpu.do_without_cuda()
-    last_words.begin()
 
 
 def in_use() -> list[str]:
