@@ -44,7 +44,8 @@ class FrozenNorm(nn.Module):
 def freeze_norms(network: nn.Module) -> None:
     """Turn each batch norm of a network, of any kind, into one that is a `FrozenNorm` too."""
     for layer in list(network.modules()):
-        if isinstance(layer, _NormBase) and not isinstance(layer, FrozenNorm):
+        is_norm = isinstance(layer, _NormBase) or hasattr(layer, "split_bn")  # sub-batch norm
+        if is_norm and not isinstance(layer, FrozenNorm):
             kind = type(layer)
             layer.__class__ = type(f"Frozen{kind.__name__}", (FrozenNorm, kind), {})
             layer.requires_grad_(False)

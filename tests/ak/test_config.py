@@ -29,3 +29,16 @@ def test_it_needs_nothing_of_the_tree():
 
     with open(module.__file__) as source:  # noqa: PTH123
         assert "slowfast" not in "".join(line for line in source if "import" in line)
+
+
+def test_a_key_of_this_tree_alone_says_so():
+    assert KEYS["TEST.REPORT"].help.endswith("clips that it fails on. In this tree alone.")
+    assert KEYS["AK.FRAMES"].help == KEYS["AK.FRAMES"].comment
+
+
+def test_defaults_are_not_shared():
+    one, other = CfgNode(), CfgNode()
+    add_ak_config(one)
+    add_ak_config(other)
+    one.LOSS.LDAM.STEP_EPOCH.append(90)
+    assert other.LOSS.LDAM.STEP_EPOCH == KEYS["LOSS.LDAM.STEP_EPOCH"].default == [80]

@@ -122,9 +122,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         report.step("a step of training", functools.partial(trial.train_a_step, run_net[0]))
     else:
         report.tell("a step of training", "not tried, as tools/run_net.py cannot be imported")
-    for file in files:
-        for name, words in trial.missing(file):
-            report.tell(f"{file.name}: {name}", words)
+    with _quiet():
+        missing = list(trial.missing(files))
+    for name, words in missing:
+        report.tell(name, words)
     print("Some of it failed." if report.has_failed else "All of it is in order.")
     return int(report.has_failed)
 
@@ -224,7 +225,7 @@ def imports(script: Path, found: list[ModuleType]) -> str:
 def stand_ins() -> str:
     from slowfast.ak import upstream
 
-    return ", ".join(upstream.in_use()) or "none is needed"
+    return "\n".join(upstream.in_use()) or "none is needed"
 
 
 def _no_recipes() -> str:

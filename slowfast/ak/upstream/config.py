@@ -26,8 +26,8 @@ LENT_KEYS = {
     ),
 }
 
+# Those of LENT_KEYS that this checkout did not have.
 lent: set[str] = set()
-"""Those of LENT_KEYS that this checkout did not have."""
 
 
 def with_ak_keys(add_custom_config: Callable[..., Any]) -> Callable[..., Any]:

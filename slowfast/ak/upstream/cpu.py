@@ -40,18 +40,18 @@ def do_without_cuda() -> None:
     """
     if torch.cuda.device_count():
         return
-    torch.cuda.synchronize = _synchronize
+    torch.cuda.synchronize = _wait_for_nothing
     if os.environ.get(_SIGN):
-        torch.cuda.set_device = _set_device
+        torch.cuda.set_device = _stay_here
         torch.Tensor.cuda = _here
 
 
-# A function each: torch.compile keeps a table by function, and finds one twice in it a fault.
-def _synchronize(device: Any = None) -> None:
+# A function for each name: torch.compile's tables refuse one that has several.
+def _wait_for_nothing(device: Any = None) -> None:
     """In place of `torch.cuda.synchronize`."""
 
 
-def _set_device(device: Any) -> None:
+def _stay_here(device: Any) -> None:
     """In place of `torch.cuda.set_device`."""
 
 

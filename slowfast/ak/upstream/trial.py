@@ -7,15 +7,18 @@ there is one, so that a recipe for several GPUs is built as each of their proces
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from slowfast.ak.errors import UserError
 
 CLASSES = 5
 # What makes a recipe so small that a step of it takes seconds on a CPU.
@@ -34,12 +37,20 @@ SMALL = {
 
 
 def load(file: Path, settings: dict[str, Any] | None = None):
-    """A recipe as the checkout loads and checks it, for one process."""
+    """A recipe as the checkout loads and checks it, for one process.
+
+    Raises UserError where the checkout does not know the keys of slowfast.ak.
+    """
     import torch
 
     from slowfast.config.defaults import assert_and_infer_cfg, get_cfg
 
     cfg = get_cfg()
+    if "RECIPE" not in cfg:
+        raise UserError(
+            "slowfast/config/custom_config.py does not add the keys of slowfast.ak: put in once "
+            "more what belongs at its end (scripts/prepare_dir_AR.sh does)"
+        )
     cfg.merge_from_file(str(file))
     cfg.merge_from_list([part for pair in (settings or {}).items() for part in pair])
     cfg.NUM_GPUS = min(cfg.NUM_GPUS, torch.cuda.device_count(), 1)
@@ -53,7 +64,7 @@ def build(file: Path) -> str:
 
     model = build_model(cfg)
     size = sum(parameter.numel() for parameter in model.parameters())
-    return f"{cfg.MODEL.MODEL_NAME}, {size / 1e6:.1f} M parameters, {cfg.BN.NORM_TYPE}"
+    return f"{cfg.MODEL.MODEL_NAME}, {size:,} parameters, {cfg.BN.NORM_TYPE}"
 
 
 def train_a_step(run_net: ModuleType) -> str:
@@ -136,18 +147,25 @@ def write_noise(root: Path, clips: int = 4, frames: int = 20) -> None:
         (root / "annot" / f"{split}.csv").write_text("\n".join(lines) + "\n")
 
 
-def missing(file: Path) -> Iterator[tuple[str, str]]:
-    """Of the data and weights that a recipe names, those that are not there: (what, in words)."""
-    try:
-        cfg = load(file)
-        from slowfast.ak.dataset import has_list, video_folder
+def missing(files: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    """Data and weights that recipes name and that are not there: what, and, in words, which."""
+    wanted: dict[tuple[str, str], list[str]] = {}
+    for file in files:
+        with contextlib.suppress(Exception):  # it does not load: that has been said
+            for what in _missing(load(file)):
+                wanted.setdefault(what, []).append(file.stem)
+    for (kind, words), names in wanted.items():
+        yield kind, f"{words}\nfor {', '.join(names)}"
 
-        lists = [split for split in ("train", "test") if not has_list(cfg, split)]
-        frames = [cfg.DATA.PATH_PREFIX, video_folder(cfg)]
-    except Exception:  # it does not load: that has been said
-        return
-    if lists or not any(map(os.path.isdir, frames)):
-        yield "data", f"not all there: {cfg.DATA.PATH_TO_DATA_DIR}, {' or '.join(frames)}"
+
+def _missing(cfg) -> Iterator[tuple[str, str]]:
+    from slowfast.ak.dataset import has_list, video_folder
+
+    frames = [cfg.DATA.PATH_PREFIX, video_folder(cfg)]
+    there = [has_list(cfg, "train"), has_list(cfg, "test"), any(map(os.path.isdir, frames))]
+    if not all(there):
+        lists = f"{cfg.DATA.PATH_TO_DATA_DIR}/train.csv, val.csv"
+        yield "data", f"not all there: {lists}, and {' or '.join(frames)}"
     weights = cfg.TRAIN.CHECKPOINT_FILE_PATH
     if weights and not Path(weights).is_file():
-        yield "weights", f"there is no {weights}; the file's first lines say where to get it"
+        yield "weights", f"there is no {weights}; the recipe's first lines say where to get it"

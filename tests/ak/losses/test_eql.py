@@ -89,3 +89,10 @@ def test_numbers_and_tensors_mix_alike_and_nothing_collides():
     assert 0 <= mixed.min() < mixed.max() < 2**32
     assert mix(0) != 0
     assert mix(2**32 - 1) < 2**32
+
+
+def test_a_look_at_the_loss_without_gradients_counts_no_step():
+    loss, looked_at = eql(), eql()
+    with torch.no_grad():
+        draws(looked_at, 2)
+    assert torch.equal(draws(loss, 3), draws(looked_at, 3))

@@ -211,7 +211,7 @@ def test_a_train_epoch_that_asks_for_more_says_what():
 def test_a_recipe_is_built_as_configured():
     words = trial.build(ROOT / "configs/AK/X3D_L.yaml")
     assert words.startswith("X3D, ")
-    assert words.endswith(" M parameters, sync_batchnorm")
+    assert words.endswith(" parameters, sync_batchnorm")
 
 
 def test_data_and_weights_that_are_missing_are_told(tmp_path, monkeypatch):
@@ -220,10 +220,15 @@ def test_data_and_weights_that_are_missing_are_told(tmp_path, monkeypatch):
         f"DATA: {{PATH_TO_DATA_DIR: {tmp_path}/annot, PATH_PREFIX: {tmp_path}/image}}\n"
         "TRAIN: {DATASET: ak, CHECKPOINT_FILE_PATH: no/weights.pyth}\nTEST: {DATASET: ak}\n"
     )
-    monkeypatch.setattr(trial, "load", lambda file: _merged(file))
-    assert [name for name, _ in trial.missing(recipe)] == ["data", "weights"]
+    twin = recipe.with_stem("twin")
+    twin.write_text(recipe.read_text())
+    monkeypatch.setattr(trial, "load", _merged)
+    assert [name for name, _ in trial.missing([recipe, twin])] == ["data", "weights"]
     trial.write_noise(tmp_path)
-    assert [name for name, _ in trial.missing(recipe)] == ["weights"]
+    ((name, words),) = trial.missing([recipe, twin])
+    assert name == "weights"
+    assert words.startswith("there is no no/weights.pyth; ")
+    assert words.endswith("\nfor a, twin")
 
 
 def _merged(file):
@@ -249,5 +254,6 @@ def test_in_a_checkout_where_all_is_broken_each_step_is_tried(branch, tmp_path):
     assert state["imports of tools/run_net.py"] == "FAILED"
     for recipe in (ROOT / "configs/AK").glob("*.yaml"):
         assert state[recipe.name] == "FAILED"
+    assert done.stdout.count("does not add the keys of slowfast.ak") == 8
     assert state["a step of training"] == "-"
     assert done.stdout.endswith("Some of it failed.\n")

@@ -70,10 +70,28 @@ def test_without_the_keys_nothing_is_frozen():
     assert not any(torch.equal(before[name], after[name]) for name in before)
 
 
+class OtherSubNorm(nn.Module):
+    """A sub-batch norm that is no batch norm itself, as upstream's; its parts have statistics."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.weight, self.bias = (nn.Parameter(torch.ones(size)) for _ in range(2))
+        self.bn, self.split_bn = (nn.BatchNorm3d(n * size, affine=False) for n in (1, 2))
+
+    def forward(self, x):
+        assert not self.training, "the statistics of the parts move"
+        return self.bn(x) * self.weight.view(-1, 1, 1, 1) + self.bias.view(-1, 1, 1, 1)
+
+
 @pytest.mark.parametrize(
     "norm",
-    [nn.BatchNorm3d, nn.SyncBatchNorm, lambda size: SubBatchNorm3d(size, num_splits=2)],
-    ids=["plain", "sync", "sub"],
+    [
+        nn.BatchNorm3d,
+        nn.SyncBatchNorm,
+        lambda size: SubBatchNorm3d(size, num_splits=2),
+        OtherSubNorm,
+    ],
+    ids=["plain", "sync", "sub", "upstream's sub"],
 )
 def test_the_projection_alone_is_trained(norm):
     model = freeze_as_configured(Network(norm), configured("haooooooqi-patch-2", **BOTH))
@@ -83,6 +101,13 @@ def test_the_projection_alone_is_trained(norm):
         f"{HEAD}weight",
         f"{HEAD}bias",
     }
+
+
+def test_all_parameters_of_a_norm_are_frozen_and_no_others():
+    cfg = configured("haooooooqi-patch-2", FROZEN_BN=True)
+    model = freeze_as_configured(Network(OtherSubNorm), cfg)
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    assert frozen == {"body.1.weight", "body.1.bias"}
 
 
 def test_norms_alone_are_frozen_and_gradients_pass_through_them():
