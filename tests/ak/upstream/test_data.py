@@ -1,0 +1,176 @@
+"""Upstream's form of the data set: one view an item, the very values of the whole clips."""
+
+import shutil
+from collections import Counter
+
+import pytest
+import torch
+from fvcore.common.registry import Registry
+from torch.utils.data import DataLoader
+
+from slowfast.ak import dataset, jpeg_frames
+from slowfast.ak.errors import UserError
+from slowfast.ak.pixels import InputTransform
+from slowfast.ak.upstream.data import Ak, is_ak, register_ak
+from slowfast.config.defaults import get_cfg
+from slowfast.datasets import build
+
+
+@pytest.fixture
+def cfg(tiny_ak):
+    cfg = get_cfg()
+    cfg.merge_from_list(tiny_ak.opts())
+    return cfg
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    """An empty one, and the class as it is before anybody registers it."""
+    monkeypatch.setattr(build, "DATASET_REGISTRY", Registry("DATASET"))
+    monkeypatch.setattr(Ak, "with_time", Ak.with_time)
+    return build.DATASET_REGISTRY
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Counts how often the file of each image is read, in this process."""
+    seen, read = Counter(), jpeg_frames._read
+    monkeypatch.setattr(jpeg_frames, "_read", lambda path: seen.update([path]) or read(path))
+    return seen
+
+
+@pytest.fixture
+def without_v2(cfg, tiny_ak, tmp_path):
+    """The same set, of which no frame of the clip v2 can be decoded."""
+    shutil.copytree(tiny_ak.image, tmp_path / "image")
+    for path in tmp_path.glob("image/v2/*"):
+        path.write_bytes(b"")
+    cfg.DATA.PATH_PREFIX = str(tmp_path / "image")
+    return cfg
+
+
+def whole_clips(cfg, split):
+    clips = dataset.Ak(cfg, split)
+    return [clips[clip] for clip in range(len(clips))]
+
+
+@pytest.mark.parametrize("arch", ["slowfast", "slow"])
+@pytest.mark.parametrize("rgb", [True, False])
+def test_a_test_item_is_one_view_of_the_clip(cfg, arch, rgb):
+    cfg.MODEL.ARCH, cfg.DATA.REVERSE_INPUT_CHANNEL = arch, rgb
+    to_input, items = InputTransform.from_cfg(cfg), Ak(cfg, "test")
+    assert len(items) == items.num_videos == 4 * 6
+    for clip, ((views,), labels, _, times, _) in enumerate(whole_clips(cfg, "test")):
+        whole = to_input(views.batch(0, 6))
+        assert len(whole) == (2 if arch == "slowfast" else 1)
+        for view in range(6):
+            inputs, found, index, time, meta = items[6 * clip + view]
+            for pathway, expected in zip(inputs, whole, strict=True):
+                assert pathway.dtype == torch.float32
+                assert torch.equal(pathway, expected[view])
+            assert torch.equal(found, labels)
+            assert torch.equal(time, times[view // 3])
+            assert (index, meta) == (6 * clip + view, {})
+
+
+def test_a_validation_item_is_a_clip_and_without_time_it_has_four_parts(cfg, registry):
+    to_input, whole = InputTransform.from_cfg(cfg), whole_clips(cfg, "val")
+    register_ak(with_time=False)
+    for index, (inputs, labels, found, meta) in enumerate(Ak(cfg, "val")):
+        (clip,), expected, *_ = whole[index]
+        assert torch.equal(inputs[1], to_input(clip[None])[1][0])
+        assert torch.equal(labels, expected)
+        assert (found, meta) == (index, {})
+
+
+def test_training_items_differ_from_epoch_to_epoch(cfg):
+    items = Ak(cfg, "train")
+    assert len(items) == items.num_videos == 8
+    (_, one), *_ = items[6]
+    (_, other), *_ = items[6]
+    assert one.shape == other.shape == (3, 4, 32, 32)
+    assert not torch.equal(one, other)
+
+
+def test_views_asked_for_in_a_row_decode_once(cfg, opened):
+    whole_clips(cfg, "test")
+    once = opened.copy()
+    opened.clear()
+    assert len(list(Ak(cfg, "test"))) == 24
+    assert opened == once
+    assert set(once.values()) == {1}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("with_time", [True, False])
+def test_torchs_own_loader_batches_it(cfg, registry, workers, with_time):
+    register_ak(with_time)
+    items = build.build_dataset("ak", cfg, "test")
+    loader = DataLoader(items, batch_size=4, num_workers=workers)
+    for number, ((_, fast), labels, index, *time, meta) in enumerate(loader):
+        assert fast.shape == (4, 3, 4, 36, 36)
+        assert torch.equal(fast[1], items[4 * number + 1][0][1])
+        assert labels.shape == (4, 5)
+        assert index.tolist() == list(range(4 * number, 4 * number + 4))
+        assert index.dtype == torch.int64
+        assert [part.shape for part in time] == ([(4, 4)] if with_time else [])
+        assert meta == {}
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_clip_that_cannot_be_read_carries_no_label_and_is_named_once(without_v2, split, caplog):
+    items = Ak(without_v2, split)
+    views = items.num_views
+    gone = [bool((labels == -1).all()) for _, labels, *_ in items]
+    assert gone == [index // views == 2 for index in range(4 * views)]
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "v2" in told
+    assert told.endswith("It is left out of all figures.")
+
+
+def test_there_is_no_item_beyond_the_last(cfg):
+    for index in (-1, 8):
+        with pytest.raises(IndexError, match="of 8"):
+            Ak(cfg, "train")[index]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("MULTIGRID.SHORT_CYCLE", True), ("AUG.NUM_SAMPLE", 2), ("DATA.TRAIN_CROP_NUM_TEMPORAL", 2)],
+)
+def test_what_is_not_served_is_refused_in_words(cfg, key, value):
+    cfg.merge_from_list([key, value])
+    with pytest.raises(UserError, match=f"{key}: found {value}; .* alone"):
+        Ak(cfg, "train")
+
+
+def test_keys_that_the_older_branch_lacks_are_not_asked_for(cfg):
+    del cfg.DATA["TRAIN_CROP_NUM_TEMPORAL"]
+    assert len(Ak(cfg, "train")) == 8
+
+
+def test_a_number_of_views_is_asked_for(cfg):
+    cfg.TEST.NUM_ENSEMBLE_VIEWS = -1
+    assert len(Ak(cfg, "val")) == 4
+    with pytest.raises(UserError, match="found -1 and 3"):
+        Ak(cfg, "test")
+
+
+def test_a_checkouts_own_data_set_of_that_name_stays(cfg, registry, caplog):
+    own = type("Ak", (), {})
+    registry.register(own)
+    register_ak(with_time=True)
+    assert registry.get("Ak") is own
+    assert not is_ak("ak")
+    assert "a data set Ak of its own" in caplog.text
+
+
+def test_it_is_known_under_its_name_and_under_those_of_classes_made_from_it(registry):
+    register_ak(with_time=True)
+    register_ak(with_time=True)
+    registry.register(type("Birds", (Ak,), {}))
+    registry._obj_map["Function"] = lambda cfg, split: None
+    assert is_ak("ak")
+    assert is_ak("birds")
+    assert not is_ak("function")
+    assert not is_ak("charades")

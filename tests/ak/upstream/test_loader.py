@@ -1,0 +1,349 @@
+"""Upstream's loops get whole clips cut to their batches: each decoded once, on one rank, and every
+rank as many rows as the others."""
+
+import os
+import shutil
+from collections import Counter
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+from fvcore.common.registry import Registry
+from torch.utils.data import DataLoader, RandomSampler
+
+from slowfast.ak import dataset, jpeg_frames
+from slowfast.ak.errors import UserError
+from slowfast.ak.ledger import TooManyBadClips
+from slowfast.ak.pixels import InputTransform
+from slowfast.ak.upstream import meters
+from slowfast.ak.upstream.data import Ak, register_ak
+from slowfast.ak.upstream.loader import BatchLoader, loads_clips, shuffles_clips
+from slowfast.config.defaults import get_cfg
+from slowfast.datasets import build
+
+
+def register(with_time=True):
+    """In place of this tree's own data set, as in a checkout."""
+    build.DATASET_REGISTRY = Registry("DATASET")
+    register_ak(with_time)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_checkout(monkeypatch):
+    monkeypatch.setattr(build, "DATASET_REGISTRY", None)
+    monkeypatch.setattr(Ak, "with_time", Ak.with_time)
+    monkeypatch.setattr(meters, "_measured", meters._Measured())
+    register()
+
+
+@pytest.fixture
+def cfg(tiny_ak):
+    cfg = get_cfg()
+    cfg.merge_from_list(tiny_ak.opts())
+    return cfg
+
+
+@pytest.fixture
+def spoil(cfg, tiny_ak, tmp_path):
+    """Makes clips of the set unreadable."""
+
+    def spoil(*clips):
+        shutil.copytree(tiny_ak.image, tmp_path / "image")
+        for clip in clips:
+            for path in tmp_path.glob(f"image/{clip}/*"):
+                path.write_bytes(b"")
+        cfg.DATA.PATH_PREFIX = str(tmp_path / "image")
+        return cfg
+
+    return spoil
+
+
+@pytest.fixture
+def single_label(cfg, tiny_ak, tmp_path):
+    """The validation clips with one class each, 0 to 3."""
+    text = (tiny_ak.annot / "val.csv").read_text()
+    for number, labels in enumerate(("0,3", "1", "2", "4")):
+        text = text.replace(f'jpg "{labels}"', f'jpg "{number}"')
+    (tmp_path / "val.csv").write_text(text)
+    cfg.DATA.PATH_TO_DATA_DIR, cfg.DATA.MULTI_LABEL = str(tmp_path), False
+    return cfg
+
+
+def count_images(notes, monkeypatch=None):
+    """Notes each image that this process, or a fork of it, reads."""
+    read = jpeg_frames._read
+
+    def noted(path):
+        file = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.write(file, f"{path}\n".encode())
+        os.close(file)
+        return read(path)
+
+    if monkeypatch:
+        monkeypatch.setattr(jpeg_frames, "_read", noted)
+    else:
+        jpeg_frames._read = noted
+
+
+def images_of(cfg, split, notes, monkeypatch):
+    """Images that a split needs, each once."""
+    with monkeypatch.context() as context:
+        count_images(notes, context)
+        list(map(dataset.Ak(cfg, split).__getitem__, range(4)))
+    needed = Counter(Path(notes).read_text().splitlines())
+    Path(notes).unlink()
+    assert set(needed.values()) == {1}
+    return needed
+
+
+def ranks(monkeypatch, count):
+    """Lets this process be each of several ranks in turn."""
+    for rank in range(count):
+        with monkeypatch.context() as context:
+            context.setattr(dist, "is_initialized", lambda: count > 1)
+            context.setattr(dist, "get_world_size", lambda: count)
+            context.setattr(dist, "get_rank", lambda rank=rank: rank)
+            context.setattr("slowfast.ak.ledger.gather_objects", lambda own: [own])
+            yield rank
+
+
+def shapes(batches):
+    return [[part.shape for part in (*inputs, *rest[:-1])] for inputs, *rest in batches]
+
+
+def assert_are_items(batches, items, order=None):
+    """Whether batches, rows that fill up left out, are the items of the data set in their order."""
+    seen = []
+    for inputs, labels, index, time, meta in batches:
+        assert meta == {}
+        assert index.dtype == torch.int64
+        for row, number in enumerate(index.tolist()):
+            if number < 0:
+                assert (labels[row] == -1).all()
+                continue
+            pathways, *rest, _ = items[number]
+            for found, expected in zip(inputs, pathways, strict=True):
+                torch.testing.assert_close(found[row], expected, rtol=0, atol=0)
+            assert torch.equal(labels[row], rest[0])
+            assert torch.equal(time[row], rest[2])
+            seen.append(number)
+    assert seen == list(range(len(items)) if order is None else order)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("arch", ["slowfast", "slow"])
+@pytest.mark.parametrize(("split", "size"), [("val", 3), ("test", 4), ("test", 7)])
+def test_batches_are_the_items_of_the_data_set(cfg, split, size, arch, workers):
+    cfg.TRAIN.BATCH_SIZE = cfg.TEST.BATCH_SIZE = size
+    cfg.MODEL.ARCH, cfg.DATA_LOADER.NUM_WORKERS = arch, workers
+    loader = BatchLoader.from_cfg(cfg, split)
+    batches = list(loader)
+    assert len(batches) == len(loader)
+    assert [len(index) for _, _, index, *_ in batches[:-1]] == [size] * (len(batches) - 1)
+    assert_are_items(batches, Ak(cfg, split))
+
+
+def test_without_time_a_batch_has_four_parts(cfg):
+    register(with_time=False)
+    for split in ("train", "val", "test"):
+        assert {len(batch) for batch in BatchLoader.from_cfg(cfg, split)} == {4}
+
+
+def test_training_batches_are_those_of_the_epoch_in_floats(cfg):
+    to_input = InputTransform.from_cfg(cfg)
+    cfg.DATA_LOADER.NUM_WORKERS = 2
+    loader = BatchLoader.from_cfg(cfg, "train")
+    shuffle = shuffles_clips(lambda loader, cur_epoch: pytest.fail("this is not upstream's loader"))
+    orders = []
+    for epoch in range(2):
+        shuffle(loader, cur_epoch=epoch)
+        order = []
+        for inputs, labels, index, _, _ in loader:
+            assert len(index) == 2
+            for row, clip in enumerate(index.tolist()):
+                (pixels,), expected, *_ = loader.dataset.clips[epoch, clip]
+                assert torch.equal(inputs[1][row], to_input(pixels[None])[1][0])
+                assert torch.equal(labels[row], expected)
+            order += index.tolist()
+        orders.append(order)
+        assert sorted(order) == list(range(8))
+    assert orders[0] != orders[1]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("processes", [1, 2, 3, 5])
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_ranks_have_equal_batches_and_decode_each_clip_once(
+    cfg, monkeypatch, tmp_path, split, processes, workers
+):
+    cfg.TRAIN.BATCH_SIZE = cfg.TEST.BATCH_SIZE = 2 * processes
+    cfg.NUM_GPUS, cfg.DATA_LOADER.NUM_WORKERS = processes, workers
+    notes = tmp_path / "opened"
+    needed = images_of(cfg, split, notes, monkeypatch)
+    count_images(notes, monkeypatch)
+    of_ranks = []
+    for _ in ranks(monkeypatch, processes):
+        loader = BatchLoader.from_cfg(cfg, split)
+        of_ranks.append(list(loader))
+        assert len(of_ranks[-1]) == len(loader)
+    assert Counter(notes.read_text().splitlines()) == needed
+    assert all(shapes(batches) == shapes(of_ranks[0]) for batches in of_ranks)
+    views = 6 if split == "test" else 1
+    dealt = [clip for rank in range(processes) for clip in range(rank, 4, processes)]
+    order = [clip * views + view for clip in dealt for view in range(views)]
+    assert_are_items(chain.from_iterable(of_ranks), Ak(cfg, split), order)
+    rows = torch.cat([index for batches in of_ranks for _, _, index, *_ in batches])
+    no_more_than_it_takes = -4 % processes * views
+    assert (rows < 0).sum() == no_more_than_it_takes
+
+
+def _rank_of_two(rank, folder, opts):
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    # Its workers would be spawned, as it is itself, and know nothing of what is noted.
+    torch.multiprocessing.set_start_method("fork", force=True)
+    count_images(f"{folder}/opened")
+    register()
+    cfg = get_cfg()
+    cfg.merge_from_list([*opts, "NUM_GPUS", 2, "DATA_LOADER.NUM_WORKERS", 2])
+    cfg.TRAIN.BATCH_SIZE = cfg.TEST.BATCH_SIZE = 8
+    found = {split: list(BatchLoader.from_cfg(cfg, split)) for split in ("val", "test")}
+    torch.save(found, f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_decode_each_clip_once_between_them(
+    cfg, tiny_ak, spoil, tmp_path, monkeypatch
+):
+    spoil()
+    shutil.rmtree(tmp_path / "image/v3")
+    (tmp_path / "val.csv").write_text(
+        "".join(line for line in (tiny_ak.annot / "val.csv").open() if not line.startswith("v3"))
+    )
+    shutil.copy(tiny_ak.annot / "train.csv", tmp_path)
+    where = ["DATA.PATH_TO_DATA_DIR", str(tmp_path), "DATA.PATH_PREFIX", str(tmp_path / "image")]
+    torch.multiprocessing.spawn(
+        _rank_of_two, args=(str(tmp_path), [*tiny_ak.opts(), *where]), nprocs=2
+    )
+    opened = Counter((tmp_path / "opened").read_text().splitlines())
+    assert {Path(path).parent.name for path in opened} == {"v0", "v1", "v2"}
+    cfg.merge_from_list(where)
+    one, other = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    for split, views in (("val", 1), ("test", 6)):
+        assert shapes(one[split]) == shapes(other[split])
+        order = [clip * views + view for clip in (0, 2, 1) for view in range(views)]
+        assert_are_items(one[split] + other[split], Ak(cfg, split), order)
+    count_images(tmp_path / "needed", monkeypatch)
+    for split in ("val", "test"):
+        list(map(dataset.Ak(cfg, split).__getitem__, range(3)))
+    assert opened == Counter((tmp_path / "needed").read_text().splitlines())
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_clip_that_cannot_be_read_carries_no_label(spoil, split, caplog):
+    cfg = spoil("v1")
+    loader = BatchLoader.from_cfg(cfg, split)
+    batches = list(loader)
+    views = 6 if split == "test" else 1
+    for _, labels, index, *_ in batches:
+        assert ((labels == -1).all(dim=1) == (index // views == 1)).all()
+    assert_are_items(batches, Ak(cfg, split))
+    assert list(loader.ledger.names("missing")) == ["v1"]
+    assert "It is left out of all figures." in caplog.text
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_where_no_clip_can_be_read_it_says_so(spoil, split):
+    loader = BatchLoader.from_cfg(spoil("v0", "v1", "v2", "v3"), split)
+    with pytest.raises(UserError, match="none of the 4 clips could be read"):
+        list(loader)
+
+
+def test_training_ends_where_too_many_clips_are_bad(spoil):
+    cfg = spoil("t0", "t1", "t2")
+    cfg.LOG_PERIOD = 1
+    loader = BatchLoader.from_cfg(cfg, "train")
+    loader.sampler.set_epoch(4)
+    with pytest.raises(TooManyBadClips, match="epoch 5: clips that could not be read so far"):
+        list(loader)
+    cfg.DATA.MAX_BAD_FRACTION = 0.5
+    assert len(list(BatchLoader.from_cfg(cfg, "train"))) == 4
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_validation_of_one_label_a_clip_repeats_clips(single_label, monkeypatch, processes):
+    """Upstream takes top-k errors batch by batch, with no meter between."""
+    cfg = single_label
+    cfg.NUM_GPUS, cfg.TRAIN.BATCH_SIZE = processes, 2 * processes
+    seen, of_ranks = [], []
+    for _ in ranks(monkeypatch, processes):
+        of_ranks.append(list(BatchLoader.from_cfg(cfg, "val")))
+        for inputs, labels, index, *_ in of_ranks[-1]:
+            assert torch.equal(labels, index)
+            items = [Ak(cfg, "val")[number] for number in index.tolist()]
+            assert torch.equal(inputs[1], torch.stack([item[0][1] for item in items]))
+            seen += labels.tolist()
+    assert all(shapes(batches) == shapes(of_ranks[0]) for batches in of_ranks)
+    assert sorted(seen) == ([0, 1, 2, 3] if processes == 1 else [0, 1, 1, 2, 2, 3])
+
+
+def test_a_missing_clip_of_one_label_is_another_once_more(single_label, tiny_ak, tmp_path):
+    shutil.copytree(tiny_ak.image, tmp_path / "image")
+    for path in [*tmp_path.glob("image/v0/*"), *tmp_path.glob("image/v2/*")]:
+        path.write_bytes(b"")
+    single_label.DATA.PATH_PREFIX = str(tmp_path / "image")
+    single_label.TRAIN.BATCH_SIZE = 2
+    labels = [labels.tolist() for _, labels, *_ in BatchLoader.from_cfg(single_label, "val")]
+    assert labels == [[1, 1], [3, 3]]
+    single_label.TRAIN.BATCH_SIZE = 1
+    labels = [labels.item() for _, labels, *_ in BatchLoader.from_cfg(single_label, "val")]
+    assert labels == [-1, 1, 1, 3], "before the first that is read there is none to repeat"
+
+
+def test_it_offers_what_a_dataloader_does(cfg):
+    cfg.DATA_LOADER.NUM_WORKERS, cfg.TEST.BATCH_SIZE = 1, 5
+    loader = BatchLoader.from_cfg(cfg, "test")
+    assert (loader.batch_size, loader.num_workers, len(loader.sampler)) == (5, 1, 4)
+    assert loader.dataset.num_videos == 24
+    assert not loader.drop_last
+    assert not hasattr(loader, "no_such_thing")
+
+
+def test_workers_of_precise_bn_end_and_those_of_training_stay(cfg):
+    cfg.DATA_LOADER.NUM_WORKERS = 1
+    assert BatchLoader.from_cfg(cfg, "train").persistent_workers
+    precise = BatchLoader.from_cfg(cfg, "train", is_precise_bn=True)
+    assert not precise.persistent_workers
+    for _ in range(2):
+        for number, (inputs, *_) in enumerate(precise):
+            assert inputs[0].shape == (2, 3, 1, 32, 32)
+            if number == 1:
+                break
+
+
+def construct_loader(cfg, split, is_precise_bn=False, workers=None):
+    """A checkout's own, with a parameter more than upstream's."""
+    return DataLoader([1, 2], shuffle=True)
+
+
+def shuffle_dataset(loader, cur_epoch):
+    assert isinstance(loader.sampler, RandomSampler)
+
+
+def test_the_hooks_take_what_is_ours_and_leave_the_rest(cfg):
+    load, shuffle = loads_clips(construct_loader), shuffles_clips(shuffle_dataset)
+    assert (load.__name__, shuffle.__name__) == ("construct_loader", "shuffle_dataset")
+    ours = load(split="test", cfg=cfg, workers=3)
+    assert isinstance(ours, BatchLoader)
+    assert meters._measured.segments
+    shuffle(ours, 3)
+    assert ours.sampler.epoch == 3
+    cfg.TRAIN.DATASET = "charades"
+    theirs = load(cfg, "train")
+    assert type(theirs) is DataLoader
+    assert not meters._measured.is_ak
+    shuffle(theirs, 3)
+    assert isinstance(load(cfg, "test"), BatchLoader), "TEST.DATASET is another key"

@@ -1,0 +1,185 @@
+"""mAP as it is, by segment, in the unit of its line; rows that carry no label count nowhere."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import average_precision_score
+
+from slowfast.ak.upstream import meters
+from slowfast.config.defaults import get_cfg
+from slowfast.utils import logging as log
+
+CASES = json.loads((Path(__file__).parents[2] / "reference/map.json").read_text())["cases"]
+SEGMENTS = {"map_head", "map_middle", "map_tail", "map_micro"}
+
+
+class ViewMeter:
+    """Ensembles views as upstream's does, the start of a sum included."""
+
+    def __init__(self, clips, num_clips, classes, ensemble_method="sum", multi_label=True):
+        self.num_clips, self.ensemble_method = num_clips, ensemble_method
+        self.video_preds = torch.zeros(clips, classes)
+        self.video_labels = torch.zeros((clips, classes) if multi_label else clips).long()
+        self.clip_count = torch.zeros(clips).long()
+        self.reset()
+
+    def reset(self):
+        self.video_preds.fill_(-1e10)
+
+    def update_stats(self, preds, labels, clip_ids):
+        for row, view in enumerate(clip_ids.tolist()):
+            clip = view // self.num_clips
+            self.video_labels[clip] = labels[row]
+            best = torch.maximum(self.video_preds[clip], preds[row])
+            total = self.video_preds[clip] + preds[row]
+            self.video_preds[clip] = best if self.ensemble_method == "max" else total
+            self.clip_count[clip] += 1
+
+    def finalize_metrics(self, ks=(1, 5)):
+        self.scored = self.video_preds.clone(), self.video_labels.clone()
+
+
+class ClipMeter:
+    def __init__(self):
+        self.taken = []
+
+    def update_predictions(self, preds, labels):
+        self.taken.append((preds, labels))
+
+
+@pytest.fixture
+def lines(monkeypatch):
+    """The lines that are logged after meters and log were prepared."""
+    told = []
+    monkeypatch.setattr(log, "log_json_stats", lambda stats, output_dir=None: told.append(stats))
+    kinds = SimpleNamespace(
+        View=type("View", (ViewMeter,), {}), Clip=type("Clip", (ClipMeter,), {})
+    )
+    monkeypatch.setattr(meters, "_measured", meters._Measured())
+    meters.prepare(kinds.View, kinds.Clip)
+    return SimpleNamespace(told=told, **vars(kinds))
+
+
+@pytest.fixture
+def ak(tiny_ak, lines):
+    """Measures the tiny set, classes 0 head, 4 tail."""
+    cfg = get_cfg()
+    cfg.merge_from_list([*tiny_ak.opts(), "AK.HEAD_MIN", 4, "AK.TAIL_MAX", 1])
+    meters.measures(cfg)
+    return cfg
+
+
+def scored(seed=0, clips=30, classes=5):
+    rng = np.random.default_rng(seed)
+    return rng.random((clips, classes)), (rng.random((clips, classes)) < 0.3).astype(np.float32)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["seed"]))
+def test_map_is_the_reference_value(case):
+    rng = np.random.Generator(np.random.PCG64(case["seed"]))
+    shape = case["n"], case["k"]
+    preds = rng.random(shape).astype(np.float32)
+    labels = (rng.random(shape) < case["p"]).astype(np.float32)
+    if case["rounded_to_1_decimal"]:
+        preds = preds.round(1)
+    found = meters.get_map(preds, labels)
+    assert isinstance(found, float)
+    assert found == pytest.approx(case["map"], abs=1e-9)
+
+
+def test_map_is_scikit_learns_over_classes_that_have_a_clip():
+    preds, labels = scored()
+    labels[:, 2] = 0
+    expected = average_precision_score(labels[:, [0, 1, 3, 4]], preds[:, [0, 1, 3, 4]])
+    assert meters.get_map(preds, labels) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("in_per_cent", [True, False])
+def test_segments_stand_beside_map_in_its_unit(ak, lines, in_per_cent):
+    preds, labels = scored()
+    labels[:, 4] = 0
+    value = meters.get_map(preds, labels)
+    log.log_json_stats({"map": f"{100 * value:.2f}" if in_per_cent else value, "split": "x"})
+    (line,) = lines.told
+    assert set(line) == {"map", "split", *SEGMENTS}
+    head = average_precision_score(labels[:, 0], preds[:, 0])
+    micro = average_precision_score(labels, preds, average="micro")
+    if in_per_cent:
+        assert (line["map_head"], line["map_micro"]) == (f"{100 * head:.2f}", f"{100 * micro:.2f}")
+    else:
+        assert line["map_head"] == pytest.approx(head)
+        assert line["map_micro"] == pytest.approx(micro)
+    assert line["map_tail"] is None, "the class has no clip"
+
+
+def test_lines_without_map_or_with_another_get_nothing(ak, lines):
+    value = meters.get_map(*scored())
+    for line in ({"loss": 1.0}, {"map": value / 2}, {"map": "12.34"}):
+        log.log_json_stats(line, output_dir="somewhere")
+    assert lines.told == [{"loss": 1.0}, {"map": value / 2}, {"map": "12.34"}]
+
+
+def test_other_data_sets_have_no_segments(ak, lines):
+    meters.measures(None)
+    log.log_json_stats({"map": meters.get_map(*scored())})
+    assert set(lines.told[0]) == {"map"}
+
+
+def test_where_nothing_tells_segments_the_line_has_micro_alone(ak, lines):
+    ak.DATA.PATH_TO_DATA_DIR = "nowhere"
+    meters.measures(ak)
+    log.log_json_stats({"map": meters.get_map(*scored())})
+    assert set(lines.told[0]) == {"map", "map_micro"}
+
+
+def test_nothing_that_is_positive_has_a_map_of_0(ak, lines):
+    preds, labels = scored()
+    assert meters.get_map(preds, 0 * labels) == 0.0
+    log.log_json_stats({"map": 0.0})
+    assert lines.told == [{"map": 0.0, **dict.fromkeys(SEGMENTS)}]
+
+
+def test_sums_start_at_0_and_maxima_where_they_did(lines):
+    for method, expected in (("sum", 0.75), ("max", 0.5)):
+        meter = lines.View(1, 2, 1, method)
+        views = torch.tensor([[0.25], [0.5]])
+        meter.update_stats(views, torch.ones(2, 1), torch.arange(2))
+        assert meter.video_preds.tolist() == [[expected]]
+
+
+@pytest.mark.parametrize("multi_label", [True, False])
+def test_rows_without_label_count_nowhere(lines, multi_label, caplog):
+    """Two views of each of three clips, of which 1 is missing; the last row fills up a batch."""
+    meter = lines.View(3, 2, 4, multi_label=multi_label)
+    labels = torch.tensor([0, 0, -1, -1, 3, 3, -1])
+    if multi_label:
+        labels = torch.where(labels[:, None] < 0, -1, torch.eye(4).long()[labels.clamp(min=0)])
+    views = torch.tensor([0, 1, 2, 3, 4, 5, -1])
+    meter.update_stats(torch.arange(28.0).reshape(7, 4), labels, views)
+    assert meter.clip_count.tolist() == [2, 0, 2]
+    assert (meter.video_labels[1] == -1).all()
+    meter.finalize_metrics()
+    preds, found = meter.scored
+    assert preds.tolist() == [[4.0, 6.0, 8.0, 10.0], [36.0, 38.0, 40.0, 42.0]]
+    assert found.tolist() == labels[[0, 4]].tolist()
+    assert len(meter.video_preds) == 3
+    assert "1 of 3 clips are left out" in caplog.text
+
+
+@pytest.mark.parametrize("multi_label", [True, False])
+def test_validation_takes_what_has_labels(lines, multi_label):
+    meter = lines.Clip()
+    labels = torch.tensor([[1, 0], [-1, -1], [0, 0]]) if multi_label else torch.tensor([1, -1, 0])
+    meter.update_predictions(labels=labels, preds=torch.arange(6.0).reshape(3, 2))
+    ((preds, found),) = meter.taken
+    assert preds.tolist() == [[0, 1], [4, 5]]
+    assert torch.equal(found, labels[[0, 2]])
+
+
+def test_methods_keep_their_names(lines):
+    names = ("reset", "update_stats", "finalize_metrics")
+    assert [getattr(lines.View, name).__name__ for name in names] == list(names)
