@@ -11,13 +11,14 @@ from __future__ import annotations
 def prepare() -> None:
     """Make the checkout importable, and able to run, on current packages and without CUDA."""
     from slowfast.ak import startup
+    from slowfast.ak.upstream import last_words
 
-    startup.settle()  # before the next line imports torch
-    from slowfast.ak.upstream import cpu, last_words, standins
+    startup.settle()  # before anything imports torch
+    last_words.begin()  # before what may find that a package is not installed
+    from slowfast.ak.upstream import cpu, standins
 
     standins.install()
     cpu.do_without_cuda()
-    last_words.begin()
 
 
 def in_use() -> list[str]:

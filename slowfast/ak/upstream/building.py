@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from slowfast.ak.upstream import standins
+from slowfast.ak.upstream import cpu, standins
 from slowfast.ak.upstream.depths import lend_depths
 from slowfast.ak.upstream.frozen import freeze_as_configured
 
@@ -28,13 +28,11 @@ def builds_anywhere(build_model: Callable[..., Any]) -> Callable[..., Any]:
     def build(*args: Any, **kwargs: Any) -> Any:
         standins.tell()
         lend_depths()
-        given = signature.bind(*args, **kwargs)
-        cfg = given.arguments["cfg"]
+        cfg = signature.bind(*args, **kwargs).arguments["cfg"]
         if not cfg.NUM_GPUS or torch.cuda.device_count():
             return freeze_as_configured(build_model(*args, **kwargs), cfg)
-        given.arguments["cfg"] = cfg.clone()
-        given.arguments["cfg"].NUM_GPUS = 0
-        model = build_model(*given.args, **given.kwargs)
+        with cpu.saying_num_gpus(cfg, 0):
+            model = build_model(*args, **kwargs)
         if dist.is_available() and dist.is_initialized():
             # A head that is detached leaves the gradients below it unmade.
             is_detached = cfg.MODEL.DETACH_FINAL_FC

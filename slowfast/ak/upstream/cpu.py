@@ -8,7 +8,9 @@ several (its samplers, gathers and reductions) holds as it is written.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -19,6 +21,16 @@ _SIGN = "SLOWFAST_AK_PROCESSES_ON_CPU"  # in the environment, which processes in
 def start_processes_here() -> None:
     """Let processes that this one starts do their work on the CPU."""
     os.environ[_SIGN] = "1"
+
+
+@contextlib.contextmanager
+def saying_num_gpus(cfg, count: int) -> Iterator[None]:
+    """Within, NUM_GPUS is `count`: to upstream's code the CPU is 0, and 0 cannot be divided by."""
+    before, cfg.NUM_GPUS = cfg.NUM_GPUS, count
+    try:
+        yield
+    finally:
+        cfg.NUM_GPUS = before
 
 
 def do_without_cuda() -> None:

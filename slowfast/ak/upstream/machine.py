@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import logging
@@ -10,6 +11,7 @@ from typing import Any
 
 import torch
 
+from slowfast.ak.errors import UserError
 from slowfast.ak.upstream import cpu
 from slowfast.ak.upstream.config import settle_ak_keys
 
@@ -32,7 +34,8 @@ def checks_machine(assert_and_infer_cfg: Callable[..., Any]) -> Callable[..., An
     """`assert_and_infer_cfg`, which first asks for no more than there is, and checks our keys.
 
     Raises:
-        UserError: a key of slowfast.ak has a value that it does not take.
+        UserError: a key of slowfast.ak has a value that it does not take, or the checkout asserts
+            that GPUs share a batch evenly and they do not.
     """
     signature = inspect.signature(assert_and_infer_cfg)
 
@@ -41,16 +44,27 @@ def checks_machine(assert_and_infer_cfg: Callable[..., Any]) -> Callable[..., An
         cfg = signature.bind(*args, **kwargs).arguments["cfg"]
         fit(cfg)
         settle_ak_keys(cfg)
+        # patch-2 divides by NUM_GPUS; the CPU is one process, as one GPU is.
         on_cpu = cfg.NUM_GPUS == 0
-        if on_cpu:  # patch-2 divides by it; a CPU has one process, as one GPU has
-            cfg.NUM_GPUS = 1
         try:
-            return assert_and_infer_cfg(*args, **kwargs)
-        finally:
-            if on_cpu:
-                cfg.NUM_GPUS = 0
+            with cpu.saying_num_gpus(cfg, 1) if on_cpu else contextlib.nullcontext():
+                return assert_and_infer_cfg(*args, **kwargs)
+        except AssertionError:
+            refuse_uneven_batches(cfg)
+            raise
 
     return check
+
+
+def refuse_uneven_batches(cfg) -> None:
+    """Raises UserError where NUM_GPUS, which may have been lowered, does not divide a batch."""
+    for name in ("TRAIN", "TEST"):
+        size = cfg[name].BATCH_SIZE
+        if cfg.NUM_GPUS and size % cfg.NUM_GPUS:
+            raise UserError(
+                f"{name}.BATCH_SIZE: found {size}, expected a multiple of NUM_GPUS, "
+                f"{cfg.NUM_GPUS}; set one or the other."
+            )
 
 
 def fit(cfg) -> None:

@@ -88,8 +88,8 @@ class SoftTargetCrossEntropyLoss(nn.Module):
     """Cross entropy with a distribution over classes, or a class.
 
     Args:
-        ignore_index: clips of this class count nothing, where classes are given.
-        reduction: mean over clips, or none.
+        ignore_index: clips of this class, or with any share of it, count nothing.
+        reduction: mean over the clips that count, 0 if none does; or none.
         normalize_targets: whether a clip's targets are scaled to sum to 1.
 
     Raises:
@@ -107,16 +107,20 @@ class SoftTargetCrossEntropyLoss(nn.Module):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Logits (N, C) and targets (N, C), or classes (N,): the mean, or (N,)."""
-        counts = torch.ones(len(input), dtype=torch.bool, device=input.device)
+        num_classes = input.shape[1]
         if target.ndim == 1:
             counts = target != self.ignore_index
-            target = F.one_hot(target.where(counts, 0), input.shape[1])
-        target = target.to(input.dtype)
+            target = F.one_hot(target.where(counts, 0), num_classes)
+        elif 0 <= self.ignore_index < num_classes:
+            counts = target[:, self.ignore_index] <= 0
+        else:
+            counts = target.new_ones(len(target), dtype=torch.bool)
+        target = target.float()
         if self.normalize_targets:
             # A clip without any target has no share to give, and loses nothing.
             target = target / target.sum(dim=1, keepdim=True).clamp(min=1e-8)
         losses = -(target * F.log_softmax(input, dim=1)).sum(dim=1) * counts
-        return losses.sum() / counts.sum() if self.reduction == "mean" else losses
+        return losses.sum() / counts.sum().clamp(min=1) if self.reduction == "mean" else losses
 
 
 def _group(num_sync_devices: int | None, global_sync: bool) -> tuple[int, Any]:

@@ -4,7 +4,8 @@ Each is taken only where the real thing is missing, and from memory alone: no in
 touched, and a newer one that has the thing again is used at once. Two kinds:
 
 - whole modules (detectron2, `torchvision.transforms.functional_tensor`, `pytorchvideo.losses`,
-  `vision.fair.slowfast`) are made by a finder that Python asks last, when all others have failed;
+  `torch._six`, `vision.fair.slowfast`) are made by a finder that Python asks last, when all others
+  have failed;
 - names that a module lacks (numpy's aliases, `pytorchvideo.layers`) are added to it by `install`.
 
 `tell` says in the log, once a process, what was taken. docs/DROP_IN.md says when each can go.
@@ -19,6 +20,7 @@ import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from importlib.abc import Loader, MetaPathFinder
@@ -80,6 +82,11 @@ def _empty(module: ModuleType) -> None:
 
 # detectron2, which is not on PyPI
 
+_DETECTRON2 = (
+    "detectron2, which is not installed; classification does without. Install it with: "
+    "python -m pip install 'git+https://github.com/facebookresearch/detectron2.git'"
+)
+
 
 class Lacking:
     """Something of detectron2's that may be imported and derived from, and fails when it is used.
@@ -91,27 +98,27 @@ class Lacking:
     name = "this"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise UserError(
-            f"{self.name} needs detectron2, which is not installed; classification does without. "
-            "Install it with: python -m pip install "
-            "'git+https://github.com/facebookresearch/detectron2.git'"
-        )
+        raise UserError(f"{self.name} needs {_DETECTRON2}")
 
 
 def _lacking(*names: str) -> Callable[[ModuleType], None]:
     def fill(module: ModuleType) -> None:
         for name in names:
-            path = f"{module.__name__}.{name}"
-            setattr(module, name, type(name, (Lacking,), {"name": path, "__module__": __name__}))
+            setattr(module, name, _lacking_one(module, name))
 
     return fill
+
+
+def _lacking_one(module: ModuleType, name: str) -> type[Lacking]:
+    path = f"{module.__name__}.{name}"
+    return type(name, (Lacking,), {"name": path, "__module__": module.__name__})
 
 
 def _model_zoo(module: ModuleType) -> None:
     def __getattr__(name: str) -> Any:
         if name.startswith("__"):  # Python's own questions
             raise AttributeError(name)
-        return type(name, (Lacking,), {"name": f"{module.__name__}.{name}"})
+        return _lacking_one(module, name)
 
     module.__getattr__ = __getattr__
 
@@ -121,10 +128,11 @@ def _detectron2(module: ModuleType) -> None:
 
 
 def _detectron2_layers(module: ModuleType) -> None:
+    from torch import Tensor
     from torchvision.ops import RoIAlign
 
     class ROIAlign(RoIAlign):
-        """detectron2's, whose `aligned` is True unless it is given.
+        """detectron2's: `aligned` is True unless it is given, and boxes may be of any float type.
 
         Args:
             output_size: (height, width) of a region.
@@ -142,11 +150,21 @@ def _detectron2_layers(module: ModuleType) -> None:
         ) -> None:
             super().__init__(output_size, spatial_scale, sampling_ratio, aligned)
 
+        def forward(self, input: Tensor, rois: Tensor) -> Tensor:
+            """(N, C, H, W) and boxes (K, 5), each with its image's number first: (K, C, h, w)."""
+            return super().forward(input, rois.to(input.dtype))
+
     ROIAlign.__module__, ROIAlign.__qualname__ = module.__name__, "ROIAlign"
     module.ROIAlign = ROIAlign
 
 
-# torchvision and pytorchvideo
+# torch, torchvision and pytorchvideo
+
+
+def _torch_six(module: ModuleType) -> None:
+    module.int_classes, module.string_classes = int, (str, bytes)
+    module.inf, module.nan = float("inf"), float("nan")
+    _take("torch has no _six any more: its names are Python's own types")
 
 
 def _functional_tensor(module: ModuleType) -> None:
@@ -205,20 +223,27 @@ _ALIASES = {
     "str": str,
     "long": int,
     "unicode": str,
+    "bool8": bool,
 }
 
 
 def _add_numpy_aliases() -> None:
     import numpy as np
 
-    if missing := [name for name in _ALIASES if name not in vars(np)]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that are to go, or to come
+        missing = [name for name in _ALIASES if not hasattr(np, name)]
+    if missing:
         for name in missing:
             setattr(np, name, _ALIASES[name])
         _take(f"numpy has no {', '.join(missing)} any more: they are Python's types again")
 
 
 def _reconcile_protobuf() -> None:
-    """TensorBoard before 2.12 was generated for protobuf 3; later ones read it in Python alone."""
+    """TensorBoard before 2.12 was generated for protobuf 3; later ones read it in Python alone.
+
+    protobuf reads the variable when it is imported, which TensorBoard does.
+    """
     key = "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"
     is_old = (0,) < _version("tensorboard") < (2, 12)
     if is_old and _version("protobuf") >= (4,) and key not in os.environ:
@@ -245,6 +270,22 @@ def _vision_fair_slowfast(module: ModuleType) -> None:
     _take(f"vision.fair.slowfast exists nowhere public: it is {root}")
 
 
+def how_to_install(module: str) -> str:
+    """In words, for a module that was not found; empty where its package is there after all."""
+    package = module.partition(".")[0]
+    try:
+        spec = importlib.util.find_spec(package)
+    except ValueError:  # it was ruled out
+        spec = None
+    if spec is None:
+        return (
+            f"{package} is not installed. Unless it is of your own: "
+            "python -m pip install -r slowfast/ak/requirements.txt"
+        )
+    is_ours = package == "detectron2" and isinstance(spec.loader, _LastFinder)
+    return f"{module} is of {_DETECTRON2}" if is_ours else ""
+
+
 _MODULES: dict[str, Callable[[ModuleType], None]] = {
     "detectron2": _detectron2,
     "detectron2.layers": _detectron2_layers,
@@ -253,7 +294,10 @@ _MODULES: dict[str, Callable[[ModuleType], None]] = {
     "detectron2.engine": _lacking("DefaultPredictor"),
     "detectron2.utils": _empty,
     "detectron2.utils.visualizer": _lacking("Visualizer"),
+    "torch._six": _torch_six,
     "torchvision.transforms.functional_tensor": _functional_tensor,
+    "pytorchvideo.layers.batch_norm": _empty,  # to which `install` adds, as to the next
+    "pytorchvideo.layers.distributed": _empty,
     "pytorchvideo.losses": _pytorchvideo_losses,
     "pytorchvideo.losses.soft_target_cross_entropy": _soft_target_cross_entropy,
     "vision": _empty,

@@ -75,6 +75,21 @@ def test_other_checks_hold_on_the_cpu():
     assert cfg.NUM_GPUS == 0
 
 
+def test_batches_that_the_gpus_cannot_share_are_refused_in_words(machine):
+    machine(3)
+    cfg = configured(NUM_GPUS=8)
+    cfg.TRAIN.BATCH_SIZE = 32
+    with pytest.raises(UserError, match=r"TRAIN.BATCH_SIZE: found 32, .* multiple of NUM_GPUS, 3"):
+        checks_machine(divides)(cfg)
+
+
+def test_a_checkout_that_takes_uneven_batches_may(machine):
+    machine(3)
+    cfg = configured(NUM_GPUS=3)
+    cfg.TRAIN.BATCH_SIZE = 32
+    assert checks_machine(lambda cfg: cfg)(cfg) is cfg
+
+
 def test_values_that_a_key_does_not_take_are_refused():
     cfg = configured()
     cfg.AK.FRAMES = "films"

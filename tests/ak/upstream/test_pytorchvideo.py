@@ -148,6 +148,15 @@ def test_classes_are_taken_too_and_ignored_ones_left_out():
     )
 
 
+def test_clips_with_a_share_of_the_ignored_class_count_nothing():
+    targets = torch.tensor([[0.5, 0.5, 0.0], [0.9, 0.0, 0.1]])
+    loss = ours.SoftTargetCrossEntropyLoss(ignore_index=2)
+    expected = F.cross_entropy(LOGITS[:1], targets[:1])
+    torch.testing.assert_close(loss(LOGITS, targets), expected)
+    loss = ours.SoftTargetCrossEntropyLoss(ignore_index=0)
+    assert loss(LOGITS, targets) == 0
+
+
 def test_another_reduction_is_refused():
     with pytest.raises(UserError, match="expected mean or none; found 'sum'"):
         ours.SoftTargetCrossEntropyLoss(reduction="sum")

@@ -60,6 +60,24 @@ for use in (get_cfg, DefaultPredictor, Mine, lambda: model_zoo.get_config_file("
     except UserError as error: assert "detectron2.git" in str(error), error
     else: raise SystemExit("it can be used")
 assert "detectron2" in str(standins.in_use())
+import pickle
+assert pickle.loads(pickle.dumps(DefaultPredictor)) is DefaultPredictor  # processes are sent it
+"""
+    )
+
+
+def test_what_is_not_installed_is_named_with_how_to_install_it():
+    assert_holds(
+        """
+import sys
+sys.modules["pytorchvideo"] = None
+for module, words in {
+    "pytorchvideo.models": "pip install -r slowfast/ak/requirements.txt",
+    "detectron2.structures": "detectron2.git",
+    "numpy.nothing": "",
+}.items():
+    found = standins.how_to_install(module)
+    assert words in found and bool(words) == bool(found), (module, found)
 """
     )
 
@@ -81,6 +99,7 @@ torch.testing.assert_close(
     torchvision.ops.roi_align(x, boxes, (2, 2), 0.5, 0, aligned=False),
 )
 assert pickle.loads(pickle.dumps(layer)).aligned
+torch.testing.assert_close(layer(x.double(), boxes), expected.double())  # boxes stay single
 """
     )
 
@@ -145,6 +164,30 @@ for name in ("functional_tensor", "cat_all_gather", "NaiveSyncBatchNorm1d", "los
     )
 
 
+def test_an_early_pytorchvideo_gets_the_modules_that_it_lacks(tmp_path):
+    early = package(
+        tmp_path, {"pytorchvideo/__init__.py": "", "pytorchvideo/layers/__init__.py": ""}
+    )
+    assert_holds(
+        """
+from pytorchvideo.layers.distributed import cat_all_gather, get_world_size
+from pytorchvideo.layers.batch_norm import NaiveSyncBatchNorm3d
+NaiveSyncBatchNorm3d(num_sync_devices=2, global_sync=False, num_features=3)
+""",
+        early,
+    )
+
+
+def test_torch_six_is_what_it_was():
+    assert_holds(
+        """
+from torch._six import inf, int_classes, string_classes
+assert isinstance(3, int_classes) and isinstance("a", string_classes) and inf > 1e300
+assert "_six" in str(standins.in_use())
+"""
+    )
+
+
 def test_without_pytorchvideo_nothing_is_made_up(tmp_path):
     done = run("import sys; sys.modules['pytorchvideo'] = None\nimport pytorchvideo.losses")
     assert "ModuleNotFoundError" in done.stderr
@@ -158,6 +201,7 @@ import numpy as np
 assert (np.float, np.int, np.object) == (float, int, object)
 assert np.zeros(2, np.float).dtype == np.float64
 assert np.bool in (bool, np.bool_)
+assert np.bool8 in (bool, np.bool_)  # TensorBoard of 2022 names it
 assert "numpy" in str(standins.in_use())
 """
     )
@@ -183,6 +227,11 @@ def test_an_old_tensorboard_gets_protobuf_in_python(tmp_path, tensorboard, proto
     folder = installed(tmp_path, tensorboard=tensorboard, protobuf=protobuf)
     key = "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"
     assert_holds(f"import os; assert os.environ.get({key!r}) == {expected!r}", folder)
+
+
+def test_protobuf_stays_as_the_environment_has_it(tmp_path):
+    folder = installed(tmp_path, tensorboard="2.9.1", protobuf="4.25.3")
+    key = "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"
     assert_holds(f"import os; assert os.environ[{key!r}] == 'upb'", folder, **{key: "upb"})
 
 
