@@ -71,6 +71,24 @@ def prepare(test_meter: type, val_meter: type) -> None:
     upstream_logging.log_json_stats = _tells_segments(upstream_logging.log_json_stats)
 
 
+def _for_ak_alone(
+    wrap: Callable[[Callable[..., Any]], Callable[..., Any]],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Wrapped methods do as before with other data sets: there -1 may be a class that is not known,
+    of clips whose scores are wanted."""
+
+    def wrap_for_ak(method: Callable[..., Any]) -> Callable[..., Any]:
+        changed = wrap(method)
+
+        @functools.wraps(method)
+        def chosen(*args: Any, **kwargs: Any) -> Any:
+            return (changed if _measured.is_ak else method)(*args, **kwargs)
+
+        return chosen
+
+    return wrap_for_ak
+
+
 def _sums_from_zero(reset: Callable[..., Any]) -> Callable[..., Any]:
     """Upstream starts sums of many labels so far below 0 that nothing adds to them in float32."""
 
@@ -84,11 +102,11 @@ def _sums_from_zero(reset: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+@_for_ak_alone
 def _drops_views(update_stats: Callable[..., Any]) -> Callable[..., Any]:
     """A clip that could not be read is left with labels of -1, by which saved results tell it."""
     signature = inspect.signature(update_stats)
 
-    @functools.wraps(update_stats)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
         given = signature.bind(self, *args, **kwargs)
         lost = _drop(given.arguments, "clip_ids")["clip_ids"]
@@ -99,10 +117,10 @@ def _drops_views(update_stats: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+@_for_ak_alone
 def _drops_clips(update_predictions: Callable[..., Any]) -> Callable[..., Any]:
     signature = inspect.signature(update_predictions)
 
-    @functools.wraps(update_predictions)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         given = signature.bind(*args, **kwargs)
         _drop(given.arguments)
@@ -123,10 +141,10 @@ def _drop(arguments: dict[str, Any], *others: str) -> dict[str, Tensor]:
     return dropped
 
 
+@_for_ak_alone
 def _of_seen_clips(finalize_metrics: Callable[..., Any]) -> Callable[..., Any]:
     """Without clips of which no view came; the meter keeps them."""
 
-    @functools.wraps(finalize_metrics)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
         seen = self.clip_count > 0
         if seen.all() or not seen.any():

@@ -152,7 +152,7 @@ def test_sums_start_at_0_and_maxima_where_they_did(lines):
 
 
 @pytest.mark.parametrize("multi_label", [True, False])
-def test_rows_without_label_count_nowhere(lines, multi_label, caplog):
+def test_rows_without_label_count_nowhere(ak, lines, multi_label, caplog):
     """Two views of each of three clips, of which 1 is missing; the last row fills up a batch."""
     meter = lines.View(3, 2, 4, multi_label=multi_label)
     labels = torch.tensor([0, 0, -1, -1, 3, 3, -1])
@@ -171,13 +171,24 @@ def test_rows_without_label_count_nowhere(lines, multi_label, caplog):
 
 
 @pytest.mark.parametrize("multi_label", [True, False])
-def test_validation_takes_what_has_labels(lines, multi_label):
+def test_validation_takes_what_has_labels(ak, lines, multi_label):
     meter = lines.Clip()
     labels = torch.tensor([[1, 0], [-1, -1], [0, 0]]) if multi_label else torch.tensor([1, -1, 0])
     meter.update_predictions(labels=labels, preds=torch.arange(6.0).reshape(3, 2))
     ((preds, found),) = meter.taken
     assert preds.tolist() == [[0, 1], [4, 5]]
     assert torch.equal(found, labels[[0, 2]])
+
+
+def test_clips_of_unknown_class_of_another_data_set_keep_their_scores(ak, lines):
+    meters.measures(None)
+    unknown = torch.full((2,), -1)
+    views, clips = lines.View(2, 1, 3, multi_label=False), lines.Clip()
+    views.update_stats(torch.ones(2, 3), unknown, torch.arange(2))
+    clips.update_predictions(torch.ones(2, 3), unknown)
+    assert views.video_preds.tolist() == [[1, 1, 1]] * 2
+    assert views.clip_count.tolist() == [1, 1]
+    assert len(clips.taken[0][0]) == 2
 
 
 def test_methods_keep_their_names(lines):
