@@ -308,6 +308,12 @@ def test_workers_change_no_score(bed):
     assert torch.equal(alone, with_workers)
 
 
+def test_sums_over_views_start_at_nought(bed):
+    scores, _ = bed.scores("test")
+    assert ((scores > 0) & (scores < 6)).all(), "of 2 x 3 views, each between 0 and 1"
+    assert len(scores.unique()) > scores.numel() / 2, "float32 keeps what was added"
+
+
 def test_a_run_is_taken_up_again(bed):
     epochs = [line["epoch"] for line in bed.stats("begun", _type="train_epoch")]
     assert epochs == ["1/1", "2/2"]
