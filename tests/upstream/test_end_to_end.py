@@ -208,6 +208,16 @@ def bed(applied) -> Bed:
             ),
             "test": applied.tested(*TEST_ALONE),
             "test with workers": applied.tested(*TEST_ALONE, "DATA_LOADER.NUM_WORKERS", 2),
+            "begun": ("I3D_8x8_R50", *TRAIN_ALONE),
+            "resumed": (
+                *("I3D_8x8_R50", *TRAIN_ALONE, "SOLVER.MAX_EPOCH", 2),
+                *("OUTPUT_DIR", applied.output("begun")),
+            ),
+            **(
+                {"view counts": applied.tested(*TEST_ALONE, "TEST.NUM_TEMPORAL_CLIPS", [1, 2])}
+                if applied.on_main
+                else {}
+            ),
         }
     )
     return applied
@@ -296,6 +306,29 @@ def test_each_clip_is_decoded_once_in_a_test(bed, name):
 def test_workers_change_no_score(bed):
     alone, with_workers = bed.scores("test")[0], bed.scores("test with workers")[0]
     assert torch.equal(alone, with_workers)
+
+
+def test_sums_over_views_start_at_nought(bed):
+    scores, _ = bed.scores("test")
+    assert ((scores > 0) & (scores < 6)).all(), "of 2 x 3 views, each between 0 and 1"
+    assert len(scores.unique()) > scores.numel() / 2, "float32 keeps what was added"
+
+
+def test_a_run_is_taken_up_again(bed):
+    epochs = [line["epoch"] for line in bed.stats("begun", _type="train_epoch")]
+    assert epochs == ["1/1", "2/2"]
+    saved = bed.output("begun") / "checkpoints"
+    assert [path.name for path in sorted(saved.iterdir())] == [
+        f"checkpoint_epoch_0000{number}.pyth" for number in (1, 2)
+    ]
+
+
+def test_a_list_of_view_counts_is_a_test_of_each(bed):
+    if not bed.on_main:
+        pytest.skip("TEST.NUM_TEMPORAL_CLIPS is of main")
+    first, second = bed.stats("view counts", split="test_final")
+    assert second == bed.final("test")
+    assert set(first) == set(second)
 
 
 def test_two_processes_score_each_clip_once_and_as_one_does(in_two):
