@@ -21,7 +21,7 @@ from slowfast.ak.list_blocks import Block, read_blocks
 from slowfast.ak.list_lines import MAX_DIGITS, Run, read_runs
 
 HOW_TO_GET_DATA = """\
-For a try-out without any data run `make demo`, which makes a small set and trains on it.
+For a try-out without any data run `make demo` in this project's folder: it makes a small set.
 Animal Kingdom is asked for by the form that https://sutdcv.github.io/Animal-Kingdom/ links to.
 Lay it out as
   data/ak/annot/train.csv   data/ak/annot/val.csv

@@ -8,12 +8,14 @@ several (its samplers, gathers and reductions) holds as it is written.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 from collections.abc import Iterator
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
 _SIGN = "SLOWFAST_AK_PROCESSES_ON_CPU"  # in the environment, which processes inherit
 
@@ -44,6 +46,7 @@ def do_without_cuda() -> None:
     if os.environ.get(_SIGN):
         torch.cuda.set_device = _stay_here
         torch.Tensor.cuda = _here
+        atexit.register(_leave)
 
 
 # A function for each name: torch.compile's tables refuse one that has several.
@@ -53,6 +56,12 @@ def _wait_for_nothing(device: Any = None) -> None:
 
 def _stay_here(device: Any) -> None:
     """In place of `torch.cuda.set_device`."""
+
+
+def _leave() -> None:
+    """Upstream never leaves the group, whose threads over gloo can abort a process that ends."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def _here(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
