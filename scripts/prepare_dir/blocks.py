@@ -37,7 +37,9 @@ _BLOCKS = {
     """,
     "slowfast/utils/parser.py": """
         from slowfast.ak.upstream.machine import loads_for_machine
+        from slowfast.ak.upstream.command_line import takes_both_forms
         load_config = loads_for_machine(load_config)
+        parse_args = takes_both_forms(parse_args)
     """,
     "slowfast/models/build.py": """
         from slowfast.ak.upstream.building import builds_anywhere

@@ -6,12 +6,15 @@ path. So without PYTHONPATH it takes whichever `slowfast` is installed, perhaps 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+# What upstream and the extension import before anything can be checked.
+_NEEDED_TO_BEGIN = ("torch", "numpy", "iopath", "fvcore")
 _FIND = """
 import importlib.util, os, sys
 sys.path[:] = [sys.argv[1], *filter(None, sys.path)]
@@ -35,6 +38,13 @@ def imported(root: Path) -> str:
 
 def run(root: Path) -> int:
     """Let the extension check itself in the checkout; 0, or 1 where it found a fault."""
+    missing = [name for name in _NEEDED_TO_BEGIN if importlib.util.find_spec(name) is None]
+    if missing:
+        print(
+            f"{sys.executable} has no {', '.join(missing)}, without which nothing can be tried: "
+            f"{shlex.quote(sys.executable)} -m pip install -r slowfast/ak/requirements.txt"
+        )
+        return 1
     paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-m", "slowfast.ak.upstream.check"]

@@ -17,7 +17,8 @@ from prepare_dir import Refused, blocks
 
 _LOOP_FILE = "tools/train_net.py"
 # In each file the names that must be there: functions with the parameters, classes with the
-# methods that the blocks rely on. Names alone where somebody's own may be made in another way.
+# methods, and their parameters, that the blocks rely on. Names alone where somebody's own may be
+# made in another way. A class may have the methods from another one.
 _NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
     "slowfast/__init__.py": {},
     "slowfast/config/custom_config.py": {"add_custom_config": ()},
@@ -31,13 +32,14 @@ _NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
         "construct_loader": ("cfg", "split"),
         "shuffle_dataset": ("loader", "cur_epoch"),
     },
+    "slowfast/utils/logging.py": {"log_json_stats": ("stats",)},
     "slowfast/utils/meters.py": {
         "get_map": (),
-        "TestMeter": ("update_stats", "finalize_metrics"),
-        "ValMeter": ("update_predictions", "log_epoch_stats"),
+        "TestMeter": ("reset", "update_stats(preds, labels, clip_ids)", "finalize_metrics"),
+        "ValMeter": ("update_predictions(preds, labels)", "log_epoch_stats"),
     },
     "tools/run_net.py": {},
-    _LOOP_FILE: {"train_epoch": ("cfg", "cur_epoch")},
+    _LOOP_FILE: {"train_epoch": ("cfg", "model", "cur_epoch")},
 }
 
 
@@ -126,9 +128,7 @@ def _missed(tree: ast.Module, needed: dict[str, tuple[str, ...]]) -> Iterator[st
         if name not in bound:
             yield f"no {name}"
             continue
-        lacking = set(parts) - _parts(bound[name], parts)
-        if lacking:
-            yield f"{name} without {', '.join(sorted(lacking))}"
+        yield from _lacking(name, bound[name], parts)
 
 
 def _bindings(body: list[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
@@ -150,14 +150,27 @@ def _bindings(body: list[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
                 yield from _bindings(handler.body)
 
 
-def _parts(statement: ast.stmt, wanted: tuple[str, ...]) -> set[str]:
-    """Parameters of a function, methods of a class; `wanted` where they cannot be seen here."""
-    if isinstance(statement, ast.FunctionDef) and not statement.args.kwarg:
+def _lacking(name: str, statement: ast.stmt, parts: tuple[str, ...]) -> Iterator[str]:
+    """What a function or a class is without; nothing where that cannot be seen here."""
+    if isinstance(statement, ast.FunctionDef):
         arguments = statement.args
-        return {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
-    if isinstance(statement, ast.ClassDef) and not statement.bases:
-        return {name for name, _ in _bindings(statement.body)}
-    return set(wanted)
+        named = {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+        lacking = sorted(set(parts) - named)
+        if lacking:
+            yield f"{name} without {', '.join(lacking)}"
+    elif isinstance(statement, ast.ClassDef):
+        methods = dict(_bindings(statement.body))
+        for part in parts:
+            method, _, parameters = part.rstrip(")").partition("(")
+            if method in methods:
+                wanted = tuple(filter(None, parameters.split(", ")))
+                yield from _lacking(f"{name}.{method}", methods[method], wanted)
+            elif (
+                not statement.bases
+                or isinstance(statement.bases[0], ast.Name)
+                and (statement.bases[0].id == "object")
+            ):
+                yield f"{name} without {method}"
 
 
 def _fields_of_a_batch(tree: ast.Module) -> set[int]:

@@ -20,7 +20,8 @@ from prepare_dir.journal import Journal
 PROJECT = Path(__file__).resolve().parents[2]
 _EXAMPLES = """\
 The data may also be named by DIR_AK_AR, or by DIR_ROOT if they lie in its
-Animal_Kingdom/action_recognition, and the checkout by DIR_SLOWFAST.
+Animal_Kingdom/action_recognition, and the checkout by DIR_SLOWFAST, or by DIR_ROOT
+if it is its SlowFast.
 
   bash scripts/prepare_dir_AR.sh --slowfast ~/SlowFast --data ~/Animal_Kingdom/action_recognition
   bash scripts/prepare_dir_AR.sh --slowfast ~/SlowFast --check
@@ -70,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(args: argparse.Namespace, project: Path) -> int:
     named = args.slowfast or os.environ.get("DIR_SLOWFAST")
+    if not named and os.environ.get("DIR_ROOT"):
+        named = os.path.join(os.environ["DIR_ROOT"], "SlowFast")
     if not named:
         raise Refused("which checkout? Name it with --slowfast DIR, or in DIR_SLOWFAST")
     root = Path(named).expanduser().resolve()

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 _METERS = """\
 class TestMeter:
+    def reset(self): ...
     def update_stats(self, preds, labels, clip_ids): ...
     def finalize_metrics(self, ks=(1, 5)): ...
 
@@ -55,6 +56,7 @@ _FILES = {
         "DATASET_REGISTRY = {}\n\n\ndef build_dataset(name, cfg, split):\n    pass\n"
     ),
     "slowfast/datasets/loader.py": _LOADER,
+    "slowfast/utils/logging.py": "def log_json_stats(stats, output_dir=None): ...\n",
     "slowfast/utils/meters.py": _METERS,
     "tools/run_net.py": "import slowfast\n\nprint(slowfast.__file__)\n",
     "setup.py": 'NEEDED = ["numpy", "PIL", "sklearn"]\n',

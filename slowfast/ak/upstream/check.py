@@ -131,6 +131,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def python() -> str:
+    if sys.version_info < (3, 10):
+        raise Failed(f"{platform.python_version()}, expected 3.10 or newer; {sys.executable}")
     return f"{platform.python_version()}, {sys.executable}"
 
 

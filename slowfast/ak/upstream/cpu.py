@@ -11,11 +11,14 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 import torch.distributed as dist
+
+from slowfast.ak.upstream import pytorchvideo
 
 _SIGN = "SLOWFAST_AK_PROCESSES_ON_CPU"  # in the environment, which processes inherit
 
@@ -59,9 +62,14 @@ def _stay_here(device: Any) -> None:
 
 
 def _leave() -> None:
-    """Upstream never leaves the group, whose threads over gloo can abort a process that ends."""
-    if dist.is_initialized():
-        dist.destroy_process_group()
+    """Upstream never leaves its groups, whose threads over gloo can abort a process that ends."""
+    if not dist.is_initialized():
+        return
+    pytorchvideo.forget_machine()
+    functions = sys.modules.get("slowfast.utils.distributed")
+    if hasattr(functions, "_LOCAL_PROCESS_GROUP"):  # patch-2's own
+        functions._LOCAL_PROCESS_GROUP = None
+    dist.destroy_process_group()
 
 
 def _here(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:

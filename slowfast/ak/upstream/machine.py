@@ -48,10 +48,13 @@ def checks_machine(assert_and_infer_cfg: Callable[..., Any]) -> Callable[..., An
         on_cpu = cfg.NUM_GPUS == 0
         try:
             with cpu.saying_num_gpus(cfg, 1) if on_cpu else contextlib.nullcontext():
-                return assert_and_infer_cfg(*args, **kwargs)
+                result = assert_and_infer_cfg(*args, **kwargs)
         except AssertionError:
             refuse_uneven_batches(cfg)
             raise
+        if on_cpu and result is not None:  # it may be a copy
+            result.NUM_GPUS = 0
+        return result
 
     return check
 

@@ -53,6 +53,12 @@ def init_distributed_training(num_gpus: Any, shard_id: int = 0) -> None:
             _local_group = group
 
 
+def forget_machine() -> None:
+    """Undo `init_distributed_training`, before the groups are left."""
+    global _local_group
+    _local_group = None
+
+
 def get_local_process_group() -> dist.ProcessGroup | None:
     """The processes of this machine; None before they were told, where there is one."""
     return _local_group
