@@ -165,11 +165,7 @@ def _lacking(name: str, statement: ast.stmt, parts: tuple[str, ...]) -> Iterator
             if method in methods:
                 wanted = tuple(filter(None, parameters.split(", ")))
                 yield from _lacking(f"{name}.{method}", methods[method], wanted)
-            elif (
-                not statement.bases
-                or isinstance(statement.bases[0], ast.Name)
-                and (statement.bases[0].id == "object")
-            ):
+            elif not any(getattr(base, "id", "") != "object" for base in statement.bases):
                 yield f"{name} without {method}"
 
 

@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(args: argparse.Namespace, project: Path) -> int:
     named = args.slowfast or os.environ.get("DIR_SLOWFAST")
     if not named and os.environ.get("DIR_ROOT"):
-        named = os.path.join(os.environ["DIR_ROOT"], "SlowFast")
+        named = Path(os.environ["DIR_ROOT"], "SlowFast")
     if not named:
         raise Refused("which checkout? Name it with --slowfast DIR, or in DIR_SLOWFAST")
     root = Path(named).expanduser().resolve()

@@ -28,7 +28,7 @@ def test_a_fork_is_recognised_wherever_its_lines_stand(upstream):
     )
     loop = upstream / LOOP
     loop.write_text(
-        "def train_epoch(batches, cfg, cur_epoch):\n"
+        "def train_epoch(batches, model, cfg, cur_epoch):\n"
         "    with open('mine') as file:\n"
         "        for n, (x, y, i, t, m) in enumerate(watched(batches), start=1): ...\n"
         "        for a, (b, c) in pairs: ...\n"
@@ -88,4 +88,32 @@ def test_a_folder_within_is_told_from_the_checkout(upstream):
 def test_encodings_and_newlines_are_as_python_takes_them(upstream):
     file = upstream / "slowfast/config/custom_config.py"
     file.write_bytes(b"# coding: latin-1\r\nname = '\xe9'\r\ndef add_custom_config(_C): ...\r\n")
+    assert checkout.recognise(upstream)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "words"),
+    [
+        ("meters.py", "clip_ids", "video_ids", "TestMeter.update_stats without clip_ids"),
+        ("meters.py", "def reset", "def clear", "TestMeter without reset"),
+        ("logging.py", "stats, ", "line, ", "log_json_stats without stats"),
+    ],
+)
+def test_a_fork_whose_hooks_would_fail_later_is_refused(upstream, file, old, new, words):
+    path = upstream / "slowfast/utils" / file
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(Refused, match=words):
+        checkout.recognise(upstream)
+
+
+def test_arguments_that_have_no_names_are_refused(upstream):
+    loader = upstream / "slowfast/datasets/loader.py"
+    loader.write_text(loader.read_text().replace("cfg, split, is_precise_bn=False", "*a, **k"))
+    with pytest.raises(Refused, match="construct_loader without cfg, split"):
+        checkout.recognise(upstream)
+
+
+def test_methods_may_come_from_another_class(upstream):
+    meters = upstream / "slowfast/utils/meters.py"
+    meters.write_text("class ValMeter(Mine): ...\nclass TestMeter(Mine): ...\nget_map = max\n")
     assert checkout.recognise(upstream)

@@ -131,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def python() -> str:
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036 -- a checkout may be run with any
         raise Failed(f"{platform.python_version()}, expected 3.10 or newer; {sys.executable}")
     return f"{platform.python_version()}, {sys.executable}"
 
