@@ -30,6 +30,12 @@ setup(
     install_requires=requirements(),
     extras_require={
         "torchcodec": ["torchcodec>=0.17"],  # decodes videos; needs a FFmpeg of the system
-        "test": ["pytest>=8", "hypothesis>=6.100", "ruff>=0.6", "playwright>=1.49"],
+        "test": [
+            "pytest>=8",
+            "hypothesis>=6.100",
+            "ruff>=0.6",
+            "playwright>=1.49",
+            "tensorboard>=2.15,<2.21",
+        ],
     },
 )

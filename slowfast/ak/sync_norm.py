@@ -13,6 +13,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from slowfast.ak.processes import rank_and_size
+
 
 class _SyncBatchNorm(_BatchNorm):
     """What the forms below share; they say what shapes they take."""
@@ -26,7 +28,7 @@ class _SyncBatchNorm(_BatchNorm):
         self.process_group = process_group
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.is_alone or not dist.is_initialized():
+        if not self.training or self.is_alone or rank_and_size()[1] == 1:
             return super().forward(x)
         self._check_input_dim(x)
         count, mean, var = self._group_statistics(x)

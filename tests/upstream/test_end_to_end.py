@@ -190,7 +190,14 @@ def applied(request, tmp_path_factory, tiny_ak) -> Bed:
 def bed(applied) -> Bed:
     """After the runs that most tests look at."""
     applied.run(
-        "slowfast", "SLOWFAST_8x8_R50", "SOLVER.MAX_EPOCH", 2, "DATA_LOADER.NUM_WORKERS", -1
+        "slowfast",
+        "SLOWFAST_8x8_R50",
+        "SOLVER.MAX_EPOCH",
+        2,
+        "DATA_LOADER.NUM_WORKERS",
+        -1,
+        "TENSORBOARD.ENABLE",
+        True,
     )
     ldam = ("MODEL.LOSS_FUNC", "LDAM", "SOLVER.MAX_EPOCH", 2, "LOSS.LDAM.STEP_EPOCH")
     eql = ("MODEL.LOSS_FUNC", "EQL", *TRAIN_ALONE, "TRAIN.BATCH_SIZE")
@@ -356,7 +363,9 @@ def test_two_processes_train(in_two):
 def test_the_users_own_data_sets_go_on_as_they_did(in_two):
     settings = ["DATA.PATH_TO_DATA_DIR", "data/ak/annot", "DATA.PATH_PREFIX", "data/ak/image"]
     config, output = "configs/Charades/SLOWFAST_16x8_R50.yaml", in_two.output("charades")
-    words = in_two.command_line(config, "OUTPUT_DIR", output, "NUM_GPUS", 1, *settings)
+    words = in_two.command_line(
+        config, "OUTPUT_DIR", output, "NUM_GPUS", 1, *settings, "DATA_LOADER.NUM_WORKERS", -1
+    )
     in_two.run_net("charades", words)
     assert "map" in in_two.final("charades")
     assert not set(in_two.final("charades")) & set(SEGMENTS)

@@ -63,7 +63,7 @@ def test_the_check_finds_all_in_order(bed):
     done = run_in(bed.checkout, "python", "-m", "slowfast.ak.upstream.check")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "FAILED" not in done.stdout
-    assert "a step of training            ok" in done.stdout
+    assert "training, evaluation, test    ok" in done.stdout
     # Data are linked; weights are not there, which fails nothing.
     assert "weights                       -       there is no data/weights/" in done.stdout
 
@@ -77,5 +77,5 @@ def test_the_check_finds_what_was_taken_out(bed):
     finally:
         losses.write_bytes(before)
     assert done.returncode == 1
-    assert "a step of training            FAILED  NotImplementedError" in done.stdout
+    assert "training, evaluation, test    FAILED  NotImplementedError" in done.stdout
     assert done.stdout.count("FAILED") == 1

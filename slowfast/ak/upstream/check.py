@@ -119,9 +119,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for file in files:
         report.step(file.name, functools.partial(trial.build, file))
     if run_net:
-        report.step("a step of training", functools.partial(trial.train_a_step, run_net[0]))
+        report.step("training, evaluation, test", functools.partial(trial.run_loops, run_net[0]))
     else:
-        report.tell("a step of training", "not tried, as tools/run_net.py cannot be imported")
+        report.tell(
+            "training, evaluation, test", "not tried, as tools/run_net.py cannot be imported"
+        )
     with _quiet():
         missing = list(trial.missing(files))
     for name, words in missing:

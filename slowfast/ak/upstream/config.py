@@ -111,6 +111,9 @@ def settle_ak_keys(cfg: CfgNode) -> None:
 
 
 def _wrong(name: str, key: AkKey, value: Any) -> Iterator[str]:
+    if value is None:  # as YAML's null is
+        yield f"{name}: found nothing, expected a value such as {key.default!r}."
+        return
     if key.choices and value not in key.choices:
         expected = ", ".join(str(choice) or "''" for choice in key.choices)
         yield f"{name}: found {value!r}, expected one of {expected}."

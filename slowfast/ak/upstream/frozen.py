@@ -16,12 +16,14 @@ def freeze_as_configured(model: nn.Module, cfg) -> nn.Module:
     """Freeze what the two keys name, where it is slowfast.ak that has brought them.
 
     Returns:
-        the model; one that was in DistributedDataParallel is in a new one, because the old waits
-        for gradients of what is frozen now.
+        the model; one that was in DistributedDataParallel is in a new one, of the default
+        settings, because the old waits for gradients of what is frozen now.
 
     Raises:
         UserError: MODEL.DETACH_FINAL_FC, and the network has no ``head.projection``.
     """
+    import slowfast.config.defaults  # noqa: F401 -- by which `config.lent` is filled
+
     wanted = [name for name in config.lent if cfg.MODEL[name.removeprefix("MODEL.")]]
     if not wanted:
         return model

@@ -12,7 +12,6 @@ there such a row repeats another one, as upstream's samplers do.
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
@@ -21,11 +20,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from slowfast.ak.cores import available_cores, reading_workers
 from slowfast.ak.flaws import from_meta, most_tolerated
 from slowfast.ak.loader import ClipLoader, make_loader, settings_from_cfg
 from slowfast.ak.pixels import InputTransform
 from slowfast.ak.processes import rank_and_size
 from slowfast.ak.upstream import meters
+from slowfast.ak.upstream.arguments import binder
 from slowfast.ak.upstream.data import Ak, is_ak
 from slowfast.ak.views import ClipViews, view_batches
 
@@ -36,30 +37,40 @@ _CPU = torch.device("cpu")
 
 def loads_clips(construct_loader: Callable[..., Any]) -> Callable[..., Any]:
     """`construct_loader`, which makes a `BatchLoader` for `Ak`; other data sets are its own."""
-    signature = inspect.signature(construct_loader)
+    bind = binder(construct_loader, "cfg", "split")
 
     @functools.wraps(construct_loader)
     def construct(*args: Any, **kwargs: Any) -> Any:
-        given = signature.bind(*args, **kwargs).arguments
-        cfg, split = given["cfg"], given["split"]
+        given = bind(*args, **kwargs)
+        cfg, split = given.arguments["cfg"], given.arguments["split"]
         if not is_ak((cfg.TEST if split == "test" else cfg.TRAIN).DATASET):
             meters.measures(None)
-            return construct_loader(*args, **kwargs)
+            given.arguments["cfg"] = _with_workers_counted(cfg)
+            return construct_loader(*given.args, **given.kwargs)
         if rank_and_size()[0] > 0:
             logging.getLogger("slowfast.ak").addHandler(_SILENCE)
         meters.measures(cfg)
-        return BatchLoader.from_cfg(cfg, split, given.get("is_precise_bn", False))
+        return BatchLoader.from_cfg(cfg, split, given.arguments.get("is_precise_bn", False))
 
     return construct
 
 
+def _with_workers_counted(cfg) -> Any:
+    """With a DATA_LOADER.NUM_WORKERS that upstream's loader can take: it knows no -1."""
+    if cfg.DATA_LOADER.NUM_WORKERS < 0:
+        cfg = cfg.clone()
+        processes, on_gpu = max(1, cfg.NUM_GPUS), cfg.NUM_GPUS > 0
+        cfg.DATA_LOADER.NUM_WORKERS = reading_workers(available_cores(), processes, on_gpu)
+    return cfg
+
+
 def shuffles_clips(shuffle_dataset: Callable[..., Any]) -> Callable[..., Any]:
     """`shuffle_dataset`, which also takes a `BatchLoader`."""
-    signature = inspect.signature(shuffle_dataset)
+    bind = binder(shuffle_dataset, "loader", "cur_epoch")
 
     @functools.wraps(shuffle_dataset)
     def shuffle(*args: Any, **kwargs: Any) -> Any:
-        given = signature.bind(*args, **kwargs).arguments
+        given = bind(*args, **kwargs).arguments
         if not isinstance(given["loader"], BatchLoader):
             return shuffle_dataset(*args, **kwargs)
         return given["loader"].sampler.set_epoch(given["cur_epoch"])
@@ -236,7 +247,7 @@ class BatchLoader:
 
 def _without_gaps(batches: Iterator[Rows]) -> Iterator[Rows]:
     """Batches whose rows without a class are replaced by the others in turn, or, where there are
-    none, by the last one before."""
+    none, by the last one before; such rows before the first clip that was read keep -1."""
     spare = None
     for rows in batches:
         lost = (rows.labels < 0).nonzero().flatten()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.upstream import cpu
+from slowfast.ak.upstream.arguments import binder
 from slowfast.ak.upstream.config import settle_ak_keys
 
 logger = logging.getLogger(__name__)
@@ -37,11 +37,11 @@ def checks_machine(assert_and_infer_cfg: Callable[..., Any]) -> Callable[..., An
         UserError: a key of slowfast.ak has a value that it does not take, or the checkout asserts
             that GPUs share a batch evenly and they do not.
     """
-    signature = inspect.signature(assert_and_infer_cfg)
+    bind = binder(assert_and_infer_cfg, "cfg")
 
     @functools.wraps(assert_and_infer_cfg)
     def check(*args: Any, **kwargs: Any) -> Any:
-        cfg = signature.bind(*args, **kwargs).arguments["cfg"]
+        cfg = bind(*args, **kwargs).arguments["cfg"]
         fit(cfg)
         settle_ak_keys(cfg)
         # patch-2 divides by NUM_GPUS; the CPU is one process, as one GPU is.
@@ -80,11 +80,12 @@ def fit(cfg) -> None:
         return
     if present:
         instead = f"the {present} there are"
-    elif cfg.NUM_GPUS > 1 and cfg.DIST_BACKEND == "gloo":
+    elif cfg.NUM_GPUS == 1:
+        instead = "the CPU"
+    elif cfg.DIST_BACKEND == "gloo":
         cpu.start_processes_here()
         return
     else:
         instead = "the CPU, in one process; DIST_BACKEND gloo takes as many processes there"
-        instead = instead if cfg.NUM_GPUS > 1 else "the CPU"
     logger.warning(f"NUM_GPUS is {cfg.NUM_GPUS}, and this machine has {present}: using {instead}.")
     cfg.NUM_GPUS = present

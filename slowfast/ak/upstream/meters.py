@@ -8,7 +8,6 @@ labels are negative are black ones (`slowfast.ak.upstream.loader`), and count no
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 import math
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from slowfast.ak.class_counts import read_class_table
 from slowfast.ak.metrics import mean_figures, per_cent
+from slowfast.ak.upstream.arguments import binder
 
 logger = logging.getLogger(__name__)
 
@@ -105,10 +105,10 @@ def _sums_from_zero(reset: Callable[..., Any]) -> Callable[..., Any]:
 @_for_ak_alone
 def _drops_views(update_stats: Callable[..., Any]) -> Callable[..., Any]:
     """A clip that could not be read is left with labels of -1, by which saved results tell it."""
-    signature = inspect.signature(update_stats)
+    bind = binder(update_stats, "preds", "labels", "clip_ids")
 
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
-        given = signature.bind(self, *args, **kwargs)
+        given = bind(self, *args, **kwargs)
         lost = _drop(given.arguments, "clip_ids")["clip_ids"]
         of_clips = lost[lost >= 0]  # a row that fills up is of none
         self.video_labels[of_clips.to(self.video_labels.device) // self.num_clips] = -1
@@ -119,10 +119,10 @@ def _drops_views(update_stats: Callable[..., Any]) -> Callable[..., Any]:
 
 @_for_ak_alone
 def _drops_clips(update_predictions: Callable[..., Any]) -> Callable[..., Any]:
-    signature = inspect.signature(update_predictions)
+    bind = binder(update_predictions, "preds", "labels")
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        given = signature.bind(*args, **kwargs)
+        given = bind(*args, **kwargs)
         _drop(given.arguments)
         return update_predictions(*given.args, **given.kwargs)
 
@@ -162,11 +162,11 @@ def _of_seen_clips(finalize_metrics: Callable[..., Any]) -> Callable[..., Any]:
 
 def _tells_segments(log_json_stats: Callable[..., Any]) -> Callable[..., Any]:
     """`log_json_stats`, which adds the figures that were found with the `map` of a line."""
-    signature = inspect.signature(log_json_stats)
+    bind = binder(log_json_stats, "stats")
 
     @functools.wraps(log_json_stats)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        given = signature.bind(*args, **kwargs)
+        given = bind(*args, **kwargs)
         stats = given.arguments["stats"]
         given.arguments["stats"] = {**_beside(stats.get("map")), **stats}
         return log_json_stats(*given.args, **given.kwargs)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.processes import group_made_once
+from slowfast.ak.processes import group_made_once, rank_and_size
 from slowfast.ak.sync_norm import SyncBatchNorm1d, SyncBatchNorm3d
 
 DISTRIBUTED = (
@@ -31,7 +31,7 @@ _local_group: dist.ProcessGroup | None = None
 
 def get_world_size() -> int:
     """Processes of the run."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    return rank_and_size()[1]
 
 
 def init_distributed_training(num_gpus: Any, shard_id: int = 0) -> None:

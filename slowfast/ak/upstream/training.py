@@ -8,21 +8,21 @@ class counts are read once a run, when a loss first asks for them.
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import nn
 
 from slowfast.ak.class_counts import set_loss_context
 from slowfast.ak.errors import UserError
 from slowfast.ak.frozen import HEAD
 from slowfast.ak.losses import context
+from slowfast.ak.processes import rank_and_size
 from slowfast.ak.recipe import configured_initialisation, describe_run
+from slowfast.ak.upstream.arguments import binder
 from slowfast.ak.upstream.losses import is_own, words_on_own
 
 logger = logging.getLogger(__name__)
@@ -36,21 +36,32 @@ def tells_losses(train_epoch: Callable[..., Any]) -> Callable[..., Any]:
     Raises:
         UserError: it has no parameters cfg, model and cur_epoch.
     """
-    signature = inspect.signature(train_epoch)
-    if missing := [name for name in _NEEDED if name not in signature.parameters]:
-        raise UserError(
-            f"train_epoch{signature}: expected parameters {', '.join(_NEEDED)}, by which losses "
-            f"learn where training stands; {', '.join(missing)} is missing. Name it so."
-        )
-    run = Run()
+    bind, run = binder(train_epoch, *_NEEDED), Run()
 
     @functools.wraps(train_epoch)
     def told(*args: Any, **kwargs: Any) -> Any:
-        given = signature.bind(*args, **kwargs).arguments
-        run.begin_epoch(*(given[name] for name in _NEEDED))
-        return train_epoch(*args, **kwargs)
+        given = bind(*args, **kwargs)
+        run.begin_epoch(*(given.arguments[name] for name in _NEEDED))
+        if given.arguments.get("writer") is not None:
+            given.arguments["writer"] = _Writer(given.arguments["writer"])
+        return train_epoch(*given.args, **given.kwargs)
 
     return told
+
+
+class _Writer:
+    """A writer of TensorBoard's curves that leaves out what is None: upstream hands it the top-1
+    error of clips that have many labels."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._writer, name)
+
+    def add_scalars(self, data_dict: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        known = {name: value for name, value in data_dict.items() if value is not None}
+        return self._writer.add_scalars(known, *args, **kwargs)
 
 
 class Run:
@@ -66,10 +77,11 @@ class Run:
 
         An epoch that is trained in several calls is begun once.
         """
+        rank, _ = rank_and_size()
         is_new_model = self._model() is not model
         if is_new_model or cfg != self._cfg:
-            set_loss_context(cfg, _rank())
-            if _rank() % max(1, cfg.NUM_GPUS) == 0:
+            set_loss_context(cfg, rank)
+            if rank % max(1, cfg.NUM_GPUS) == 0:
                 _describe(cfg)
             self._cfg, self._model, self._epoch = cfg.clone(), weakref.ref(model), None
         # A run that is taken up again begins with a later epoch.
@@ -78,10 +90,6 @@ class Run:
         if epoch != self._epoch:
             context.set_epoch(epoch)
             self._epoch = epoch
-
-
-def _rank() -> int:
-    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
 def _describe(cfg) -> None:

@@ -1,8 +1,9 @@
-"""What `slowfast.ak.upstream.check` tries of upstream's code: each recipe, a step of training.
+"""What `slowfast.ak.upstream.check` tries of upstream's code: each recipe, and its three loops.
 
-Notable: the step is made by the checkout's own loader, network, optimizer and train_epoch, on four
-clips of noise that are written to a temporary folder. All of it is one process, with one GPU where
-there is one, so that a recipe for several GPUs is built as each of their processes would.
+Notable: two steps of training, an evaluation and a test are made by the checkout's own loaders,
+network, optimizer, meters and loops, on four clips of noise that are written to a temporary folder.
+All of it is one process, with one GPU where there is one, so that a recipe for several GPUs is
+built as each of their processes would.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,7 +26,9 @@ CLASSES = 5
 SMALL = {
     "TRAIN.BATCH_SIZE": 2,
     "TRAIN.CHECKPOINT_FILE_PATH": "",
-    "TEST.BATCH_SIZE": 2,
+    "TEST.BATCH_SIZE": 4,
+    "TEST.NUM_ENSEMBLE_VIEWS": 2,
+    "TEST.NUM_SPATIAL_CROPS": 1,
     "DATA.TRAIN_JITTER_SCALES": [64, 72],
     "DATA.TRAIN_CROP_SIZE": 64,
     "DATA.TEST_CROP_SIZE": 64,
@@ -67,12 +70,12 @@ def build(file: Path) -> str:
     return f"{cfg.MODEL.MODEL_NAME}, {size:,} parameters, {cfg.BN.NORM_TYPE}"
 
 
-def train_a_step(run_net: ModuleType) -> str:
-    """Trains an epoch of two steps; in words, what was trained.
+def run_loops(run_net: ModuleType) -> str:
+    """Trains an epoch of two steps, evaluates and tests; in words, what was done.
 
     run_net: the checkout's tools/run_net.py, imported.
     """
-    train_epoch = sys.modules[run_net.train.__module__].train_epoch
+    train_net, test_net = (sys.modules[f.__module__] for f in (run_net.train, run_net.test))
     with tempfile.TemporaryDirectory() as folder:
         write_noise(Path(folder))
         where = {
@@ -82,15 +85,20 @@ def train_a_step(run_net: ModuleType) -> str:
         }
         cfg = load(Path("configs/AK/SLOWFAST_8x8_R50.yaml"), SMALL | where)
         start = time.perf_counter()
-        _train_epoch(cfg, train_epoch)
+        given = _train(cfg, train_net.train_epoch)
+        _call(train_net.eval_epoch, given | _evaluation(cfg))
+        _call(test_net.perform_test, given | _test(cfg))
     return (
         f"2 steps of a small {cfg.MODEL.MODEL_NAME} with {cfg.MODEL.LOSS_FUNC} on made-up clips, "
-        f"{time.perf_counter() - start:.1f} s"
+        f"an evaluation and a test, {time.perf_counter() - start:.1f} s"
     )
 
 
-def _train_epoch(cfg, train_epoch) -> None:
-    """Raises RuntimeError unless it changes the network, all in finite numbers."""
+def _train(cfg, train_epoch: Callable[..., Any]) -> dict[str, Any]:
+    """Trains an epoch; what loops take, by name.
+
+    Raises RuntimeError unless it changes the network, all in finite numbers.
+    """
     import torch
 
     from slowfast.datasets.loader import construct_loader, shuffle_dataset
@@ -112,19 +120,50 @@ def _train_epoch(cfg, train_epoch) -> None:
         "cfg": cfg,
         "writer": None,
     }
-    wanted = inspect.signature(train_epoch).parameters
-    own = [p for p in wanted.values() if p.name not in there_is and p.default is p.empty]
-    if own := [p.name for p in own if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]:
-        raise RuntimeError(
-            f"train_epoch asks for {', '.join(own)} besides what upstream's does; give defaults to "
-            "have it tried here"
-        )
-    train_epoch(**{name: value for name, value in there_is.items() if name in wanted})
+    _call(train_epoch, there_is)
     after = list(model.parameters())
     if not all(bool(parameter.isfinite().all()) for parameter in after):
         raise RuntimeError("weights are no longer finite after it")
     if all(torch.equal(*pair) for pair in zip(before, after, strict=True)):
         raise RuntimeError("no weight has changed by it")
+    return there_is
+
+
+def _evaluation(cfg) -> dict[str, Any]:
+    from slowfast.datasets.loader import construct_loader
+    from slowfast.utils.meters import ValMeter
+
+    loader = construct_loader(cfg, "val")
+    return {"val_loader": loader, "val_meter": ValMeter(len(loader), cfg)}
+
+
+def _test(cfg) -> dict[str, Any]:
+    from slowfast.datasets.loader import construct_loader
+    from slowfast.utils.meters import TestMeter
+
+    loader = construct_loader(cfg, "test")
+    views = cfg.TEST.NUM_ENSEMBLE_VIEWS * cfg.TEST.NUM_SPATIAL_CROPS
+    meter = TestMeter(
+        loader.dataset.num_videos // views,
+        views,
+        cfg.MODEL.NUM_CLASSES,
+        len(loader),
+        cfg.DATA.MULTI_LABEL,
+        cfg.DATA.ENSEMBLE_METHOD,
+    )
+    return {"test_loader": loader, "test_meter": meter}
+
+
+def _call(loop: Callable[..., Any], there_is: dict[str, Any]) -> None:
+    """Raises RuntimeError where a loop asks for something else."""
+    wanted = inspect.signature(loop).parameters
+    own = [p for p in wanted.values() if p.name not in there_is and p.default is p.empty]
+    if own := [p.name for p in own if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]:
+        raise RuntimeError(
+            f"{loop.__name__} asks for {', '.join(own)} besides what upstream's does; give "
+            "defaults to have it tried here"
+        )
+    loop(**{name: value for name, value in there_is.items() if name in wanted})
 
 
 def write_noise(root: Path, clips: int = 4, frames: int = 20) -> None:

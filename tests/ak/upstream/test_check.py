@@ -156,16 +156,16 @@ def test_a_script_is_imported_as_if_it_were_run(tmp_path, monkeypatch):
     assert len(found) == 1
 
 
-def program(train_epoch):
-    """As tools/run_net.py: a module whose `train` comes from the module of `train_epoch`."""
+def program(train_epoch, eval_epoch=lambda: None, perform_test=lambda: None):
+    """As tools/run_net.py: a module whose `train` and `test` come from that of the loops."""
     module = ModuleType("a_train_net")
-    module.train_epoch = train_epoch
+    vars(module).update(train_epoch=train_epoch, eval_epoch=eval_epoch, perform_test=perform_test)
 
-    def train(cfg): ...
+    def of_the_loops(cfg): ...
 
-    train.__module__ = module.__name__
+    of_the_loops.__module__ = module.__name__
     sys.modules[module.__name__] = module
-    return SimpleNamespace(train=train)
+    return SimpleNamespace(train=of_the_loops, test=of_the_loops)
 
 
 @pytest.fixture(autouse=True)
@@ -175,7 +175,7 @@ def _in_the_root(monkeypatch):
     sys.modules.pop("a_train_net", None)
 
 
-def test_a_step_is_made_of_the_checkouts_own_parts():
+def test_loops_are_handed_the_checkouts_own_parts():
     seen = []
 
     def train_epoch(train_loader, model, optimizer, cur_epoch, cfg, writer=None, mine=2):
@@ -184,9 +184,16 @@ def test_a_step_is_made_of_the_checkouts_own_parts():
         for parameter in model.parameters():
             parameter.data.add_(1)
 
-    words = trial.train_a_step(program(train_epoch))
+    def eval_epoch(val_loader, model, val_meter, cur_epoch, cfg, train_loader, writer):
+        seen.append(sum(len(batch[1]) for batch in val_loader))
+        assert hasattr(val_meter, "update_predictions")
+
+    def perform_test(test_loader, model, test_meter, cfg, writer=None):
+        seen.append((test_loader.dataset.num_videos, len(test_meter.video_preds)))
+
+    words = trial.run_loops(program(train_epoch, eval_epoch, perform_test))
     assert words.startswith("2 steps of a small SlowFast with EQL on made-up clips")
-    assert seen == [((2, 3), [2.0, 2.0])] * 2
+    assert seen == [((2, 3), [2.0, 2.0])] * 2 + [4, (8, 4)]
 
 
 @pytest.mark.parametrize(
@@ -198,14 +205,14 @@ def test_a_step_that_does_not_train_fails(value, words):
             parameter.data.add_(value)
 
     with pytest.raises(RuntimeError, match=words):
-        trial.train_a_step(program(train_epoch))
+        trial.run_loops(program(train_epoch))
 
 
 def test_a_train_epoch_that_asks_for_more_says_what():
     def train_epoch(model, cfg, teacher, *args, **kwargs): ...
 
     with pytest.raises(RuntimeError, match="asks for teacher besides"):
-        trial.train_a_step(program(train_epoch))
+        trial.run_loops(program(train_epoch))
 
 
 def test_a_recipe_is_built_as_configured():
@@ -255,5 +262,5 @@ def test_in_a_checkout_where_all_is_broken_each_step_is_tried(branch, tmp_path):
     for recipe in (ROOT / "configs/AK").glob("*.yaml"):
         assert state[recipe.name] == "FAILED"
     assert done.stdout.count("does not add the keys of slowfast.ak") == 8
-    assert state["a step of training"] == "-"
+    assert state["training, evaluation, test"] == "-"
     assert done.stdout.endswith("Some of it failed.\n")

@@ -92,9 +92,7 @@ def test_arguments_are_found_by_name_wherever_they_stand(cfg):
 
 
 def test_a_train_epoch_of_other_names_is_refused_in_words():
-    with pytest.raises(
-        UserError, match=r"train_epoch\(model, epoch, cfg\): .*cur_epoch is missing"
-    ):
+    with pytest.raises(UserError, match=r"\(model, epoch, cfg\): expected.*cur_epoch is missing"):
         tells_losses(lambda model, epoch, cfg: None)
 
 
@@ -162,7 +160,7 @@ def test_another_run_of_the_process_counts_anew(losses, cfg, tmp_path):
 
 def test_processes_draw_for_themselves(losses, monkeypatch):
     first = losses(0)
-    monkeypatch.setattr("slowfast.ak.upstream.training._rank", lambda: 1)
+    monkeypatch.setattr("slowfast.ak.upstream.training.rank_and_size", lambda: (1, 2))
     assert not torch.equal(losses(0, model=Network()), first)
 
 
@@ -231,7 +229,7 @@ def test_what_the_recipe_had_is_said_once_a_run(losses, cfg, caplog):
 
 def test_only_the_master_says_it(losses, cfg, caplog, monkeypatch):
     caplog.set_level("INFO")
-    monkeypatch.setattr("slowfast.ak.upstream.training._rank", lambda: 1)
+    monkeypatch.setattr("slowfast.ak.upstream.training.rank_and_size", lambda: (1, 2))
     cfg.NUM_GPUS = 2
     losses(0)
     assert "This run:" not in caplog.text
@@ -287,3 +285,20 @@ def test_else_the_head_stays(losses, fine_tuning, setting):
 def test_a_network_without_such_a_head_is_refused_in_words():
     with pytest.raises(UserError, match=r"starts head.projection.\* anew, and Linear has no such"):
         start_head_anew(nn.Linear(2, 3), 0.01, 0)
+
+
+def test_curves_are_not_handed_what_is_none(cfg):
+    written = {}
+
+    class Writer:
+        name = "mine"
+
+        def add_scalars(self, data_dict, global_step=None):
+            written.update(data_dict, step=global_step)
+
+    def train_epoch(model, cfg, cur_epoch, writer=None):
+        assert writer.name == "mine"
+        writer.add_scalars({"Train/loss": 0.5, "Train/Top1_err": None}, global_step=3)
+
+    tells_losses(train_epoch)(nn.Linear(1, 1), cfg, 0, Writer())
+    assert written == {"Train/loss": 0.5, "step": 3}

@@ -39,6 +39,9 @@ def train_epoch(train_loader, model, optimizer, scaler, train_meter, cur_epoch, 
             loss, grad_norm = du.all_reduce([loss.detach(), grad_norm])
         size = len(inputs[0])
         train_meter.update_stats(None, None, loss.item(), lr, grad_norm.item(), size)
+        if writer is not None:
+            curves = {"Train/loss": loss.item(), "Train/lr": lr, "Train/Top1_err": None}
+            writer.add_scalars(curves, global_step=len(train_loader) * cur_epoch + cur_iter)
         train_meter.iter_toc()
         torch.cuda.synchronize()
         train_meter.log_iter_stats(cur_epoch, cur_iter)

@@ -33,6 +33,9 @@ def train_epoch(train_loader, model, optimizer, train_meter, cur_epoch, cfg, wri
         if cfg.NUM_GPUS > 1:
             (loss,) = du.all_reduce([loss.detach()])
         train_meter.update_stats(None, None, loss.item(), lr, len(inputs[0]))
+        if writer is not None:
+            curves = {"Train/loss": loss.item(), "Train/lr": lr, "Train/Top1_err": None}
+            writer.add_scalars(curves, global_step=len(train_loader) * cur_epoch + cur_iter)
         train_meter.iter_toc()
         train_meter.log_iter_stats(cur_epoch, cur_iter)
         train_meter.iter_tic()

@@ -34,17 +34,11 @@ class _Timed:
 
 
 class TestMeter(_Timed):
-    def __init__(
-        self,
-        num_videos,
-        num_clips,
-        num_cls,
-        overall_iters,
-        multi_label=False,
-        ensemble_method="sum",
-    ):
+    def __init__(self, num_videos, num_clips, num_cls, overall_iters, *ways, **named_ways):
+        ways = dict(zip(("multi_label", "ensemble_method"), ways)) | named_ways
+        self.ensemble_method = ways.get("ensemble_method", "sum")
+        self.multi_label = multi_label = ways.get("multi_label", False)
         self.num_clips, self.overall_iters = num_clips, overall_iters
-        self.multi_label, self.ensemble_method = multi_label, ensemble_method
         self.video_preds = torch.zeros((num_videos, num_cls))
         wide = (num_videos, num_cls) if multi_label else (num_videos,)
         self.video_labels = torch.zeros(wide, dtype=torch.float if multi_label else torch.long)
