@@ -35,7 +35,7 @@ class _Timed:
 
 class TestMeter(_Timed):
     def __init__(self, num_videos, num_clips, num_cls, overall_iters, *ways, **named_ways):
-        ways = dict(zip(("multi_label", "ensemble_method"), ways)) | named_ways
+        ways = dict(zip(("multi_label", "ensemble_method"), ways, strict=False)) | named_ways
         self.ensemble_method = ways.get("ensemble_method", "sum")
         self.multi_label = multi_label = ways.get("multi_label", False)
         self.num_clips, self.overall_iters = num_clips, overall_iters
