@@ -3,17 +3,26 @@
 #
 #     bash scripts/prepare_dir_AR.sh --slowfast DIR [--data DIR] [--copy|--link] [--dry-run]
 #     bash scripts/prepare_dir_AR.sh --slowfast DIR --check
-#     bash scripts/prepare_dir_AR.sh --slowfast DIR --revert
+#     bash scripts/prepare_dir_AR.sh --slowfast DIR --revert [--dry-run]
 #
 # The work is done by scripts/prepare_dir, in Python and with nothing but its standard library. PYTHON
 # names another interpreter than the `python` that is found first.
 set -euo pipefail
 
 script=$(readlink -f -- "${BASH_SOURCE[0]}" 2>/dev/null || echo "${BASH_SOURCE[0]}")
-for python in ${PYTHON:+"$PYTHON"} python python3; do
+if [ -n "${PYTHON:-}" ]; then
+    pythons=("$PYTHON")
+else
+    pythons=(python python3)
+fi
+for python in "${pythons[@]}"; do
     if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1; then
         exec "$python" "$(dirname -- "$script")/prepare_dir" "$@"
     fi
 done
+if [ -n "${PYTHON:-}" ]; then
+    echo "error: PYTHON is $PYTHON, which does not run or is older than 3.8; set it to a newer one, or unset it." >&2
+    exit 2
+fi
 echo "error: no Python 3.8 or newer is on PATH; activate the environment that trains, or set PYTHON." >&2
 exit 2

@@ -39,21 +39,27 @@ def of_project(project: Path, mode: str) -> Carried:
     }
 
 
-def data_links(option: str | None, environment: Mapping[str, str]) -> Carried:
+def data_links(root: Path, option: str | None, environment: Mapping[str, str]) -> Carried:
     """The links to the data: of --data, or else of DIR_AK_AR, or else below DIR_ROOT if there.
 
-    Raises Refused where a folder was named that holds no data.
+    Raises Refused where a folder was named that holds no data, or the checkout's links to them.
     """
     named = option or environment.get("DIR_AK_AR")
     if not named:
-        root = environment.get("DIR_ROOT")
-        return _links(Path(root) / "Animal_Kingdom/action_recognition") if root else {}
-    folder = Path(named)
+        above = environment.get("DIR_ROOT")
+        return _links(Path(above) / "Animal_Kingdom/action_recognition") if above else {}
+    folder, origin = Path(named), "--data" if option else "DIR_AK_AR"
     links = _links(folder) or _links(folder / "action_recognition")
     if not links:
         parts = ", ".join(names[0] for names in _DATA_PARTS.values())
-        origin = "--data" if option else "DIR_AK_AR"
         raise Refused(f"{origin} {named}: expected a folder that has {parts}, or one of them")
+    home = (root / DATA).parent.resolve() / Path(DATA).name
+    if any(
+        path.is_symlink() and path.parent.resolve() == home for path in map(Path, links.values())
+    ):
+        raise Refused(
+            f"{origin} {named}: these are the links themselves; name the folder they lead to"
+        )
     return links
 
 

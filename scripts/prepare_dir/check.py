@@ -15,6 +15,7 @@ from pathlib import Path
 
 # What upstream and the extension import before anything can be checked.
 _NEEDED_TO_BEGIN = ("torch", "numpy", "iopath", "fvcore")
+_OLDEST_PYTHON = (3, 10)
 _FIND = """
 import importlib.util, os, sys
 sys.path[:] = [sys.argv[1], *filter(None, sys.path)]
@@ -36,8 +37,19 @@ def imported(root: Path) -> str:
     return f"`python tools/run_net.py` imports {found}, not this checkout: {remedy}"
 
 
+def too_old() -> str:
+    """Words on this Python where it is too old for what was added; else none."""
+    if sys.version_info >= _OLDEST_PYTHON:
+        return ""
+    found, needed = (".".join(map(str, it[:2])) for it in (sys.version_info, _OLDEST_PYTHON))
+    return f"{sys.executable} is Python {found}; the checkout's programs need {needed} or newer."
+
+
 def run(root: Path) -> int:
     """Let the extension check itself in the checkout; 0, or 1 where it found a fault."""
+    if too_old():
+        print(too_old())
+        return 1
     missing = [name for name in _NEEDED_TO_BEGIN if importlib.util.find_spec(name) is None]
     if missing:
         print(

@@ -11,10 +11,11 @@ import fcntl
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from prepare_dir import Refused, blocks, carried, check, checkout, journal, plan
+from prepare_dir.compare import Line
 from prepare_dir.journal import Journal
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -27,13 +28,24 @@ if it is its SlowFast.
   bash scripts/prepare_dir_AR.sh --slowfast ~/SlowFast --check
   bash scripts/prepare_dir_AR.sh --slowfast ~/SlowFast --revert
 """
+# What the verbs of a plan say of a checkout that is looked at, and not changed.
+_FINDINGS = {
+    "add": "missing",
+    "update": "differs",
+    "remove": "left over",
+    "sweep up": "left over",
+    "keep": "kept",
+}
 
 
 def main(argv: list[str] | None = None, project: Path = PROJECT) -> int:
     """Do what the command line asks for, and return the status."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # names of bytes that are no text
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.check and args.dry_run:
+        parser.error("--dry-run: not allowed with --check, which changes nothing anyway")
     try:
         return _run(args, project)
     except Refused as refusal:
@@ -61,11 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     modes.add_argument("--copy", dest="mode", action="store_const", const="copy", help="(default)")
     words = "link to this project, instead of copying from it"
     modes.add_argument("--link", dest="mode", action="store_const", const="link", help=words)
-    parser.add_argument("--dry-run", action="store_true", help="tell what would be done, no more")
+    words = "tell what would be done, or with --revert undone, no more"
+    parser.add_argument("--dry-run", action="store_true", help=words)
     actions = parser.add_mutually_exclusive_group()
-    actions.add_argument("--revert", action="store_true", help="take out what was added")
     words = "tell what is in place, and try it: imports, recipes, a training step"
     actions.add_argument("--check", action="store_true", help=words)
+    actions.add_argument("--revert", action="store_true", help="take out what was added")
     return parser
 
 
@@ -86,19 +99,20 @@ def _run(args: argparse.Namespace, project: Path) -> int:
 def _apply(args: argparse.Namespace, root: Path, project: Path) -> int:
     """Put all in, or with --check tell what is in place and try it."""
     found = checkout.recognise(root)
-    data = carried.data_links(args.data, os.environ)
+    data = carried.data_links(root, args.data, os.environ)
     recorded, mode = _recorded(root, project, args.mode, data)
     wanted = {**carried.of_project(project, mode), **_data_before(root, recorded), **data}
     planned = plan.to_apply(root, project, recorded, mode, wanted, found.with_time)
     told = planned.told
     named = any(path.startswith(f"{carried.DATA}/") for path in wanted)
     if not named and not (root / carried.DATA).exists():
-        told = [*told, (carried.DATA, "no data were named; --data DIR links them")]
-    lines = [f"{root} resembles upstream's {found.likeness}.", *_table(told)]
+        told = [*told, (carried.DATA, {"": "no data were named; --data DIR links them"})]
+    likeness = f"{root} resembles upstream's {found.likeness}."
     if args.check:
-        return _check(root, planned, lines)
+        return _check(root, planned, [likeness, *_table(told, _FINDINGS)])
+    lines, older = [likeness, *_table(told)], filter(None, [check.too_old()])
     if args.dry_run:
-        _print(*lines, "A dry run: nothing was changed.")
+        _print(*lines, "A dry run: nothing was changed.", *older)
         return 0
     planned.do()
     _print(
@@ -109,6 +123,7 @@ def _apply(args: argparse.Namespace, root: Path, project: Path) -> int:
         f"  pip install -r {carried.PACKAGE}/requirements.txt",
         f"  bash {shlex.quote(str(project / 'scripts/prepare_dir_AR.sh'))} --slowfast . --check",
         "  python tools/run_net.py --cfg configs/AK/SLOWFAST_8x8_R50.yaml",
+        *older,
     )
     return 0
 
@@ -126,12 +141,13 @@ def _check(root: Path, planned: plan.Plan, lines: list[str]) -> int:
 
 def _revert(args: argparse.Namespace, root: Path, project: Path) -> int:
     lost = not (root / journal.NAME).exists()
-    data = carried.data_links(args.data, os.environ) if lost else {}
+    data = carried.data_links(root, args.data, os.environ) if lost else {}
     recorded, _ = _recorded(root, project, None, data)
     planned = plan.to_revert(root, project, recorded)
     told = planned.told
     if lost and (root / carried.DATA).exists() and not data:
-        told = [*told, (carried.DATA, "keep: without --data its links are not known to be ours")]
+        words = "without --data its links are not known to be ours"
+        told = [*told, (carried.DATA, {"keep": words})]
     lines = _table(told)
     if args.dry_run:
         _print(*lines, "A dry run: nothing was changed.")
@@ -179,9 +195,17 @@ def _data_before(root: Path, recorded: Journal) -> carried.Carried:
     return links
 
 
-def _table(told: list[tuple[str, str]]) -> list[str]:
+def _table(told: list[Line], verbs: Mapping[str, str] | None = None) -> list[str]:
+    """The lines as they are printed, verbs in other words where these are given."""
     width = max([len(path) for path, _ in told], default=0)
-    return [f"  {path:{width}}  {words}" for path, words in told]
+    table = []
+    for path, parts in told:
+        words = [
+            f"{(verbs or {}).get(verb, verb)}: {what}" if verb else what
+            for verb, what in parts.items()
+        ]
+        table.append(f"  {path:{width}}  {', '.join(words)}")
+    return table
 
 
 def _print(*lines: str) -> None:

@@ -16,6 +16,8 @@ from prepare_dir.carried import PACKAGE, RECIPES, ROOTS, Carried
 from prepare_dir.disk import Link, MakeFolder, Remove, RemoveFolder, Step, Write, half_written
 from prepare_dir.journal import Journal
 
+Line = tuple  # of a path, and a dict from verbs, such as "add", to words on what
+
 
 class Comparison:
     """Of a checkout with what is wanted; with nothing, all that was written is taken out.
@@ -35,7 +37,7 @@ class Comparison:
         self.additions: list[Step] = []
         self.removals: list[Step] = []
         self.kept: dict[str, str] = {}
-        self._links: dict[str, str] = {}  # words on each that is ours
+        self._links: dict[str, dict[str, str]] = {}  # verb and words on each that is ours
         self.problems: list[str] = []
         self._written: dict[str, list[str]] = {}
         self._folders = {folder for folder in recorded.folders if (root / folder).is_dir()}
@@ -47,14 +49,14 @@ class Comparison:
         self._find_own_package()
         self.after = Journal(mode, self._written, sorted(self._folders))
 
-    def lines(self) -> list[tuple[str, str]]:
-        """Paths and words on them: sums of files, then what deserves a line of its own."""
+    def lines(self) -> list[Line]:
+        """Sums of files, then what deserves a line of its own."""
         sums = [
-            (name, ", ".join(f"{verb}: {n} file{'s' * (n > 1)}" for verb, n in counts.items()))
+            (name, {verb: f"{n} file{'s' * (n > 1)}" for verb, n in counts.items()})
             for name, counts in self._counts.items()
             if counts
         ]
-        kept = [(path, f"keep: {words}") for path, words in sorted(self.kept.items())]
+        kept = [(path, {"keep": words}) for path, words in sorted(self.kept.items())]
         return [*sums, *sorted(self._links.items()), *kept]
 
     def _compare(self, path: str) -> None:
@@ -151,6 +153,7 @@ class Comparison:
         """Files and links to recipes are summed up; a link of the package or of data is named."""
         name = next(name for name in ROOTS if f"{path}/".startswith(f"{name}/"))
         if isinstance(item, str) and name != RECIPES:
-            self._links[path] = f"{verb}: a link to {item}"
+            lost = verb == "in place" and not (self.root / path).exists()
+            self._links[path] = {verb: f"a link to {item}" + ", which leads nowhere" * lost}
         else:
             self._counts[name][verb] += 1

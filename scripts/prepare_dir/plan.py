@@ -15,7 +15,7 @@ from pathlib import Path
 
 from prepare_dir import Refused, blocks, checkout, journal, names
 from prepare_dir.carried import Carried
-from prepare_dir.compare import Comparison
+from prepare_dir.compare import Comparison, Line
 from prepare_dir.disk import Remove, Step, Write, half_written
 from prepare_dir.journal import Journal
 
@@ -28,11 +28,11 @@ class Plan:
 
     Attributes:
         steps: in their order, with those that write the journal before and after all changes.
-        told: for each thing that deserves a line its path and words on it.
+        told: a line for each thing that deserves one; a remark is under the verb "".
     """
 
     steps: list[Step]
-    told: list[tuple[str, str]]
+    told: list[Line]
 
     def do(self) -> None:
         """Take all steps. Raises OSError or Refused at the first that fails."""
@@ -64,14 +64,13 @@ def _plan(root: Path, project: Path, compared: Comparison, with_time: bool | Non
     if problems:
         raise Refused("\n".join(problems))
     if swept:
-        told.append((".", f"sweep up {len(swept)} files that a stopped run left half-written"))
+        words = f"{len(swept)} file{'s' * (len(swept) > 1)} that a stopped run left half-written"
+        told.append((".", {"sweep up": words}))
     return Plan(steps, [*compared.lines(), *told])
 
 
-def _edits(
-    root: Path, with_time: bool | None
-) -> tuple[list[Step], list[tuple[str, str]], list[str]]:
-    """The steps that change upstream's files, words on each file, and problems."""
+def _edits(root: Path, with_time: bool | None) -> tuple[list[Step], list[Line], list[str]]:
+    """The steps that change upstream's files, lines on them, and problems."""
     steps, told, problems = [], [], []
     for file in EDITED:
         path = root / file
@@ -85,7 +84,7 @@ def _edits(
             continue
         if found and found.changed:
             words = f"the block in {found.place} was changed by hand"
-            told.append((file, f"keep: {words}"))
+            told.append((file, {"keep": words}))
             if with_time is None:
                 problems.append(
                     f"{file}: {words}; delete it yourself, both markers included, once you have "
@@ -98,10 +97,10 @@ def _edits(
         if new != old:
             steps.append(Write(path, new, old))
             verb = "take out" if with_time is None else "update" if found else "add"
-            told.append((file, f"{verb}: {what}{leads}"))
+            told.append((file, {verb: what + leads}))
         elif found:
-            told.append((file, f"in place: {what}{leads}"))
-        told += [(file, remark) for remark in remarks]
+            told.append((file, {"in place": what + leads}))
+        told += [(file, {"": remark}) for remark in remarks]
     return steps, told, problems
 
 

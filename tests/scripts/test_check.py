@@ -1,6 +1,11 @@
 """--check: what is in place, which slowfast is imported, and the word of the extension's check."""
 
+import importlib.util
+import sys
+
 import pytest
+
+from tests.scripts import trees
 
 CHECK = "slowfast/ak/upstream/check.py"
 
@@ -37,9 +42,32 @@ def test_tells_what_is_missing_or_older_and_fails(run, checked, upstream):
     (upstream / "slowfast/ak/classes.csv").unlink()
     status, output, _ = run(upstream, "--check")
     assert status == 1
-    assert "add: 1 file" in output
+    assert "missing: 1 file" in output
     assert "run this without --check" in output
     assert not (upstream / "slowfast/ak/classes.csv").exists()
+
+
+def test_speaks_of_what_it_found_and_not_of_a_plan(run, checked, upstream, data):
+    losses = upstream / "slowfast/models/losses.py"
+    without_block = losses.read_bytes()
+    run(upstream, "--data", data)
+    losses.write_bytes(without_block)
+    (checked / "slowfast/ak/classes.csv").write_text("0,standing\n")
+    (checked / "configs/AK/X.yaml").unlink()
+    (upstream / "slowfast/ak/.classes.csv.prepare_dir_AR.new").write_text("ha")
+    before = trees.snapshot(upstream)
+    status, output, _ = run(upstream, "--check")
+    assert status == 1
+    told = dict(line.split(None, 1) for line in output.splitlines() if line.startswith("  "))
+    assert told["slowfast/models/losses.py"] == "missing: the block"
+    assert "differs: 1 file" in told["slowfast/ak"]
+    assert "left over: 1 file" in told["configs/AK"]
+    assert told["."].startswith("left over: 1 file")
+    assert told["data/ak/annot"] == f"in place: a link to {data / 'annotation'}"
+    for verb in ("add", "update", "remove", "keep", "sweep up"):
+        assert f"{verb}:" not in output
+    after = trees.snapshot(upstream)
+    assert {name: after[name] for name in before} == before
 
 
 def test_tells_of_changes_by_hand_without_failing(run, checked, upstream):
@@ -47,7 +75,7 @@ def test_tells_of_changes_by_hand_without_failing(run, checked, upstream):
     (upstream / "slowfast/ak/classes.csv").write_text("0,mine\n")
     status, output, _ = run(upstream, "--check")
     assert status == 0
-    assert "keep: changed since it was written" in output
+    assert "kept: changed since it was written" in output
 
 
 @pytest.mark.parametrize("elsewhere", [None, "other", "checkout"])
@@ -66,3 +94,31 @@ def test_tells_which_slowfast_a_run_would_import(
         assert f"export PYTHONPATH={upstream}" in output
     if elsewhere == "other":
         assert f"imports {tmp_path / 'other/slowfast/__init__.py'}, not this checkout" in output
+
+
+def test_a_python_without_torch_is_told_what_to_install(run, checked, upstream, monkeypatch):
+    run(upstream)
+    find = importlib.util.find_spec
+
+    def found(name, package=None):
+        return None if name == "torch" else find(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", found)
+    status, output, _ = run(upstream, "--check")
+    assert status == 1
+    assert f"{sys.executable} has no torch, " in output
+    assert "-m pip install -r slowfast/ak/requirements.txt" in output
+    assert "checked" not in output
+
+
+def test_a_python_too_old_for_what_is_added_is_told_at_the_end(run, checked, upstream, monkeypatch):
+    from prepare_dir import check
+
+    assert "or newer" not in run(upstream, "--dry-run")[1]
+    monkeypatch.setattr(check, "_OLDEST_PYTHON", (99, 1))
+    words = "the checkout's programs need 99.1 or newer."
+    for options, expected in ((["--dry-run"], 0), ([], 0), (["--check"], 1)):
+        status, output, _ = run(upstream, *options)
+        assert status == expected
+        assert output.splitlines()[-1].endswith(words)
+    assert (upstream / "slowfast/ak/__init__.py").exists()

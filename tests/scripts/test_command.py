@@ -438,6 +438,46 @@ def test_data_elsewhere_now(run, upstream, data, tmp_path):
     assert (upstream / "data/ak/video").readlink() == data / "dataset/video"
 
 
+@pytest.mark.parametrize("by", ["itself", "a link to it", "DIR_AK_AR"])
+def test_links_to_data_are_not_data(run, upstream, data, tmp_path, monkeypatch, by):
+    run(upstream, "--data", data)
+    before = trees.snapshot(upstream)
+    place = upstream / "data/ak"
+    if by == "a link to it":
+        place = tmp_path / "link"
+        place.symlink_to(upstream / "data/ak")
+    if by == "DIR_AK_AR":
+        monkeypatch.setenv(by, str(place))
+        status, _, errors = run(upstream)
+    else:
+        status, _, errors = run(upstream, "--data", place)
+    assert status == 2
+    assert f"{place}: these are the links themselves; name the folder they lead to" in errors
+    assert trees.snapshot(upstream) == before
+
+
+def test_data_that_lie_where_the_links_would_be_stay(run, upstream):
+    (upstream / "data/ak").mkdir(parents=True)
+    for name in ("annot", "image"):
+        (upstream / "data/ak" / name).mkdir()
+    before = trees.snapshot(upstream)
+    status, output, _ = run(upstream, "--data", upstream / "data/ak")
+    assert status == 0
+    assert output.count("keep: yours") == 2
+    run(upstream, "--revert")
+    assert trees.snapshot(upstream) == before
+
+
+def test_a_link_in_place_that_leads_nowhere_is_told(run, upstream, data, tmp_path):
+    run(upstream, "--data", data)
+    (data / "annotation").rename(tmp_path / "elsewhere")
+    _, output, _ = run(upstream)
+    told = dict(line.split(None, 1) for line in output.splitlines() if line.startswith("  "))
+    link = f"in place: a link to {data / 'annotation'}"
+    assert told["data/ak/annot"] == f"{link}, which leads nowhere"
+    assert "nowhere" not in told["data/ak/image"]
+
+
 def test_data_that_are_not_there(run, upstream, tmp_path, monkeypatch):
     before = trees.snapshot(upstream)
     status, _, errors = run(upstream, "--data", tmp_path / "none")
@@ -463,6 +503,17 @@ def test_options_win_over_the_environment(run, upstream, data, tmp_path, monkeyp
     monkeypatch.setenv("DIR_ROOT", str(tmp_path / "none"))
     assert run(upstream, "--data", data)[0] == 0
     assert (upstream / "data/ak/annot").resolve() == data / "annotation"
+
+
+def test_the_checkout_of_the_root_where_none_is_named(run, upstream, tmp_path, monkeypatch):
+    checkout = upstream.rename(tmp_path / "SlowFast")
+    monkeypatch.setenv("DIR_ROOT", str(tmp_path))
+    assert run(None)[0] == 0
+    assert (checkout / JOURNAL).exists()
+    other = trees.make_upstream(tmp_path / "other")
+    monkeypatch.setenv("DIR_SLOWFAST", str(other))
+    assert run(None, "--revert")[0] == 0
+    assert (checkout / JOURNAL).exists()  # DIR_SLOWFAST is the nearer word
 
 
 def test_no_checkout_named(run, monkeypatch):
@@ -498,6 +549,18 @@ def test_a_file_that_changes_meanwhile_is_not_overwritten(run, upstream, monkeyp
     assert status == 2
     assert "somebody else" in errors
     assert (upstream / "slowfast/__init__.py").read_text() == "mine = 1\n"
+
+
+def test_a_link_at_the_name_of_a_temporary_is_not_written_through(tmp_path):
+    from prepare_dir import disk
+
+    mine, file = tmp_path / "mine", tmp_path / "file"
+    mine.write_text("mine")
+    disk.beside(file).symlink_to(mine)
+    with pytest.raises(OSError, match="symbolic"):
+        disk.Write(file, b"ours").do()
+    assert mine.read_text() == "mine"
+    assert not file.exists()
 
 
 def test_the_journal_names_itself(run, upstream):

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,23 @@ def test_without_a_python_it_says_so(tmp_path, upstream):
     assert "no Python" in errors
 
 
-@pytest.mark.parametrize("options", [["--copy", "--link"], ["--revert", "--check"], ["--nonsense"]])
+def test_a_python_that_was_named_and_will_not_do_is_not_passed_over(tmp_path, upstream):
+    old = tmp_path / "old python"
+    old.write_text("#!/bin/sh\nexit 1\n")  # as the question for its version ends there
+    old.chmod(0o755)
+    before = trees.snapshot(upstream)
+    for python in (str(tmp_path / "none"), str(old)):
+        status, output, errors = start("--slowfast", upstream, PYTHON=python)
+        assert (status, output) == (2, "")
+        assert f"PYTHON is {python}, which does not run or is older than 3.8" in errors
+        assert trees.snapshot(upstream) == before
+    assert start("--slowfast", upstream, "--dry-run", PYTHON=sys.executable)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--copy", "--link"], ["--revert", "--check"], ["--check", "--dry-run"], ["--nonsense"]],
+)
 def test_options_that_make_no_sense(upstream, options):
     status, _, errors = start("--slowfast", upstream, *options)
     assert status == 2
