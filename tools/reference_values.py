@@ -12,6 +12,9 @@ import argparse
 import sys
 from pathlib import Path
 
+# First of all: a shell that works on a checkout has that checkout's slowfast on its PYTHONPATH.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from reference_parts.comparison import compare
 from reference_parts.files import REFERENCE, kind_of, names_in, read, write
 from reference_parts.making import Result, make

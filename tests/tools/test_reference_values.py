@@ -1,12 +1,17 @@
 """The tool makes the reference again from this tree, and tells what differs or was not made."""
 
+import importlib
+import os
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from reference_parts import networks
 from reference_parts.comparison import compare
-from reference_parts.files import REFERENCE, Made, names_in, read, write
+from reference_parts.files import REFERENCE, Made, kind_of, names_in, read, write
 from reference_parts.windows import charades_test_sampling
 
 ROOT = Path(__file__).parents[2]
@@ -171,3 +176,59 @@ def test_every_frame_number_can_be_read_off_its_pixels():
     case = {"video_length": 1024, "num_frames": 1024, "sampling_rate": 1, "num_ensemble_views": 2}
     (made,) = charades_test_sampling([case], "").content
     assert made["frames_per_temporal_view"] == [list(range(1024))] * 2
+
+
+RESULTS = {"y0", "x0", "out", "map", "value", "grad_norm", "lr", "frames_per_temporal_view"}
+RESULTS |= {"mean", "std", "shape"}
+
+
+def blank(case):
+    """A reference file without its results; the places in it that are looked at stay."""
+    if isinstance(case, list):
+        return [blank(part) for part in case]
+    if not isinstance(case, dict):
+        return case
+    places = {"samples", "slow_pathway_indices"} & case.keys()
+    new = {name: None if name in RESULTS else blank(part) for name, part in case.items()}
+    return new | {name: dict.fromkeys(case[name]) for name in places}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("lr_schedules.json", "map.json", "losses.json", "charades_test_sampling.json"),
+        *("spatial_and_pathway.json", "pixel_pipeline.json"),
+    ],
+)
+def test_no_result_comes_from_the_file_that_there_is(name):
+    existing, kind = read(REFERENCE, name), kind_of(name)
+    module, function = kind.maker.split(".")
+    maker = getattr(importlib.import_module(f"reference_parts.{module}"), function)
+    emptied = blank(existing)
+    assert emptied != existing
+    found = compare(existing, maker(emptied, name), kind.agreement)
+    assert not found.wrong
+
+
+def test_a_result_of_a_network_that_is_not_made_is_missed(monkeypatch):
+    name = "models/Kinetics__X3D_XS.json"
+    existing = read(REFERENCE, name)
+    lacking = {key: existing[key] for key in existing if key != "eval_output_sum"}
+    results = {key: value for key, value in lacking.items() if key not in networks.INPUTS}
+    monkeypatch.setattr(networks, "measured", lambda *_: results)
+    found = compare(existing, networks.values(existing, name), kind_of(name).agreement)
+    assert found.wrong == ["eval_output_sum: there, and not in the new file"]
+
+
+def test_another_slowfast_on_the_path_is_not_imported(tmp_path):
+    (tmp_path / "slowfast").mkdir()
+    (tmp_path / "slowfast/__init__.py").touch()
+    tool = Path(__file__).parents[2] / "tools/reference_values.py"
+    done = subprocess.run(
+        [sys.executable, tool, "--upstream", tmp_path, "--compare"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "no SlowFast checkout" in done.stderr

@@ -49,6 +49,13 @@ class Made(NamedTuple):
     rounding: dict[str, float] = {}
 
 
+def renewed(case: dict[str, Any], made: dict[str, Any], *inputs: str) -> dict[str, Any]:
+    """A case with results made anew, in its order. Inputs are all that carries over, so that a
+    result which is not made is missed, and not compared with itself."""
+    new = {name: case[name] for name in inputs if name in case} | made
+    return {name: new[name] for name in case if name in new} | new
+
+
 class OtherBranchError(Exception):
     """A file holds what is so on one branch of upstream, and this checkout is of another."""
 

@@ -59,7 +59,8 @@ def make(checkout: Path, cases: Path, names: list[str]) -> Iterator[Result]:
 
 def _one_process(checkout: Path, cases: Path, names: list[str]) -> Iterator[Result]:
     """As many files as one process makes before it ends; at least one."""
-    path = f"{checkout}{os.pathsep}{Path(__file__).parents[1]}"
+    behind = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    path = os.pathsep.join([str(checkout), str(Path(__file__).parents[1]), *behind])
     command = [sys.executable, "-m", f"{__package__}.measure", str(cases), *names]
     # Nothing is to be left in the checkout, bytecode neither.
     variables = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}

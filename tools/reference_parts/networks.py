@@ -14,9 +14,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .files import Made, kind_of
+from .files import Made, kind_of, renewed
 
 FIRST = 32  # as many values of an output are kept
+INPUTS = ("config", "overrides", "input_sizes", "train_batch", "train_input_sizes")
 TRAIN_SEED = 10  # of the first pathway in training
 # No chance, one device, no statistics across devices.
 PLAIN = {
@@ -51,7 +52,7 @@ def values(existing: Any, name: str) -> Made:
             for sign in (-1, 1)
         ]
         rounding["train_grad_norm"] = max(abs(other / norm - 1) for other in changed)
-    return Made(existing | made, rounding=rounding)
+    return Made(renewed(existing, made, *INPUTS), rounding=rounding)
 
 
 def measured(model: nn.Module, sizes: list, train_sizes: list) -> dict[str, Any]:

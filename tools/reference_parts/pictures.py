@@ -14,14 +14,20 @@ from torch import Tensor
 
 from slowfast.datasets.utils import pack_pathway_output, spatial_sampling, tensor_normalize
 
-from .files import Made
+from .files import Made, renewed
 from .settings import configured
 
 
 def spatial_and_pathway(existing: Any, name: str) -> Made:
     """Corners of crops, sizes after scaling, frames of the slow pathway."""
-    crops = [case | _corner(case) for case in existing["uniform_crop"]]
-    scales = [case | {"out": _scaled(case)} for case in existing["short_side_scale"]]
+    crops = [
+        renewed(case, _corner(case), "height", "width", "size", "spatial_idx")
+        for case in existing["uniform_crop"]
+    ]
+    scales = [
+        renewed(case, {"out": _scaled(case)}, "in", "short_side")
+        for case in existing["short_side_scale"]
+    ]
     slow = {
         case: _slow_frames(*map(int, case.split("_"))) for case in existing["slow_pathway_indices"]
     }
@@ -41,7 +47,8 @@ def pixel_pipeline(existing: Any, name: str) -> Made:
             "std": crop.std((1, 2, 3)).tolist(),
             "samples": {place: crop[where].item() for place, where in places.items()},
         }
-    return Made(existing | {"by_spatial_idx": results})
+    made = {"by_spatial_idx": results}
+    return Made(renewed(existing, made, "frames", "normalise", "then"))
 
 
 def drawn_clip() -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .files import REFERENCE, Made, read
+from .files import REFERENCE, Made, read, renewed
 
 # LDAM (Cao et al., NeurIPS 2019) as published for Animal Kingdom.
 SCALE, LARGEST_MARGIN, REWEIGHTED_FROM, BETA = 30.0, 0.5, 80, 0.9999
@@ -21,8 +21,9 @@ def mean_average_precisions(existing: Any, name: str) -> Made:
     """mAP of drawn scores, by upstream's own function."""
     from slowfast.utils.meters import get_map
 
-    cases = [case | {"map": _map(get_map, case)} for case in existing["cases"]]
-    return Made(existing | {"cases": cases})
+    inputs = ("seed", "n", "k", "p", "rounded_to_1_decimal")
+    cases = [renewed(case, {"map": _map(get_map, case)}, *inputs) for case in existing["cases"]]
+    return Made(renewed(existing, {"cases": cases}, "how"))
 
 
 def _map(get_map: Any, case: dict) -> float:
@@ -38,13 +39,15 @@ def losses(existing: Any, name: str) -> Made:
     logits = (2 * generator.standard_normal((16, 140))).astype(np.float32).astype(np.float64)
     targets = (generator.random((16, 140)) < 0.03).astype(np.float64)
     counts = np.array([row[-1] for row in read(REFERENCE, "ak_sheet.json")["rows"]], np.float64)
+    inputs = ("loss", "drw_epoch", "gamma", "reduction", "ignore_probability_gamma")
     cases = []
     for case in existing["cases"]:
         elements, gradient = _ELEMENTS[case["loss"]](logits, targets, counts, case)
         share = 1 if case.get("reduction") == "sum" else 1 / elements.size
         value, norm = share * elements.sum(), share * np.linalg.norm(gradient)
-        cases.append(case | {"value": float(value), "grad_norm": float(norm)})
-    return Made(existing | {"cases": cases})
+        made = {"value": float(value), "grad_norm": float(norm)}
+        cases.append(renewed(case, made, *inputs))
+    return Made(renewed(existing, {"cases": cases}, "how"))
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 from slowfast.config.defaults import get_cfg
 from slowfast.utils.lr_policy import get_lr_at_epoch
 
-from .files import PATCH_2, REFERENCE, Made, OtherBranchError, read
+from .files import PATCH_2, REFERENCE, Made, OtherBranchError, read, renewed
 
 
 def configured(settings: dict[str, Any]) -> Any:
@@ -71,7 +71,8 @@ def zoo_configs(existing: Any, name: str) -> Made:
 
 def lr_schedules(existing: Any, name: str) -> Made:
     """The learning rate at each epoch of each case."""
-    return Made([case | {"lr": _rates(case)} for case in existing])
+    inputs = ("config", "solver", "epochs")
+    return Made([renewed(case, {"lr": _rates(case)}, *inputs) for case in existing])
 
 
 def _rates(case: dict) -> list[float]:
