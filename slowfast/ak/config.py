@@ -179,6 +179,26 @@ KEYS: dict[str, AkKey] = {
         "top-1 error) as checkpoints/best.pyth.",
         tree_only=True,
     ),
+    "TRAIN.CHECKPOINT_KEEP": AkKey(
+        0,
+        "Checkpoints of finished epochs that are kept, the newest; 0: all. The weights of the best "
+        "evaluation (TRAIN.KEEP_BEST) are a file of their own, which always stays.",
+        low=0,
+        tree_only=True,
+    ),
+    "TRAIN.CHECKPOINT_MINUTES": AkKey(
+        15.0,
+        "Minutes between two files that save an unfinished epoch, so that a crash costs no more "
+        "than these; 0: none by time.",
+        low=0,
+        tree_only=True,
+    ),
+    "TRAIN.CHECKPOINT_ITERATIONS": AkKey(
+        0,
+        "Iterations between two such files; 0: none by their number.",
+        low=0,
+        tree_only=True,
+    ),
     "TEST.WEIGHTS": AkKey(
         "last",
         "Which checkpoint of OUTPUT_DIR is tested: last, or best, which is chosen on AK.HOLDOUT; "
@@ -197,6 +217,80 @@ KEYS: dict[str, AkKey] = {
         False,
         "Also measure F1 (macro and micro, at threshold 0.5 and at the best), area under the ROC "
         "curve, coverage and calibration error at a test of many labels.",
+        tree_only=True,
+    ),
+    "SOLVER.ACCUMULATE_STEPS": AkKey(
+        1,
+        "Parts that a process cuts its clips of a step into, one forward and backward pass each, "
+        "their gradients added up: TRAIN.BATCH_SIZE, the learning rate and the schedule stay what "
+        "they are, and memory is that of a part. Batch norm sees a part at a time.",
+        low=1,
+        tree_only=True,
+    ),
+    "SOLVER.EMA_DECAY": AkKey(
+        0.0,
+        "Decay, a step, of a running average of the weights, which is what is evaluated and tested "
+        "then; 0.999 is usual. 0: none.",
+        low=0,
+        high=1,
+        tree_only=True,
+    ),
+    "CPU_PROCESSES": AkKey(
+        1,
+        "Processes on each machine where NUM_GPUS is 0; they share out the batch as GPUs do.",
+        low=1,
+        tree_only=True,
+    ),
+    "DIST_TIMEOUT": AkKey(
+        30.0,
+        "Minutes that a process waits for the others before the run ends with an error that says "
+        "so. Longer than the slowest thing that one of them does alone.",
+        low=0,
+        tree_only=True,
+    ),
+    "SPEED.CHANNELS_LAST": AkKey(
+        True,
+        "Lay clips and convolutions out in memory with channels last, as the fast kernels of CPUs "
+        "and GPUs want them. The same results to rounding.",
+        tree_only=True,
+    ),
+    "SPEED.TF32": AkKey(
+        False,
+        "Let GPUs from 2020 on round the factors of float32 products to 10 bits of mantissa: "
+        "several times faster, and results move by more than rounding.",
+        tree_only=True,
+    ),
+    "SPEED.CUDNN_BENCHMARK": AkKey(
+        True,
+        "Let cuDNN time its kernels on the first clips of each shape and take the fastest.",
+        tree_only=True,
+    ),
+    "SPEED.FUSED_OPTIMIZER": AkKey(
+        True,
+        "Update all weights in one kernel, where the device has one.",
+        tree_only=True,
+    ),
+    "SPEED.COMPILE": AkKey(
+        False,
+        "Compile the network with torch.compile: minutes at the start, faster steps after. Where "
+        "it cannot be had, the log says why and the run goes on without.",
+        tree_only=True,
+    ),
+    "SPEED.BUCKET_VIEW": AkKey(
+        True,
+        "Let gradients lie in the buffers through which processes exchange them, which saves a "
+        "copy and their memory.",
+        tree_only=True,
+    ),
+    "SPEED.STATIC_GRAPH": AkKey(
+        True,
+        "Rely on every step using the same layers, so that the exchange of gradients is planned "
+        "once.",
+        tree_only=True,
+    ),
+    "SPEED.PREFETCH": AkKey(
+        True,
+        "Copy the next batch to the GPU while it computes.",
         tree_only=True,
     ),
     "RECIPE.GLOBAL_BATCH": AkKey(

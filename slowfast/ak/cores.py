@@ -80,3 +80,8 @@ def reading_workers(cores: int, processes: int, on_gpu: bool) -> int:
     of reading: one worker keeps up.
     """
     return max(1, cores // processes - 1) if on_gpu else 1
+
+
+def processes_of_machine(cfg) -> int:
+    """Processes that a run has on each machine: one a GPU; CPU_PROCESSES without one."""
+    return cfg.NUM_GPUS or cfg.get("CPU_PROCESSES", 1)

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from slowfast.ak.cores import available_cores, reading_workers
+from slowfast.ak.cores import available_cores, processes_of_machine, reading_workers
 from slowfast.ak.errors import UserError
 from slowfast.ak.ledger import Ledger
 from slowfast.ak.processes import rank_and_size
@@ -67,7 +67,7 @@ def settings_from_cfg(cfg, split: str) -> dict[str, Any]:
     part = cfg.TEST if split == "test" else cfg.TRAIN
     return {
         "batch_size": part.BATCH_SIZE,
-        "processes": max(1, cfg.NUM_GPUS),
+        "processes": processes_of_machine(cfg),
         "on_gpu": cfg.NUM_GPUS > 0,
         "num_workers": cfg.DATA_LOADER.NUM_WORKERS,
         "seed": cfg.RNG_SEED,

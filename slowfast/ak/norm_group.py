@@ -6,6 +6,8 @@ knows how many there will be before any of them runs.
 
 from __future__ import annotations
 
+from slowfast.ak.cores import processes_of_machine
+
 
 def sync_group(cfg, world_size: int) -> int:
     """Processes, of ``world_size``, whose clips are normalised together; 1 without BN sync."""
@@ -17,7 +19,7 @@ def sync_group(cfg, world_size: int) -> int:
 
 def norm_group(cfg, world_size: int) -> int:
     """Clips whose statistics are taken together in training: a process's, or part, or more."""
-    clips = cfg.TRAIN.BATCH_SIZE // max(1, cfg.NUM_GPUS)
+    clips = cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg)
     if cfg.BN.NORM_TYPE == "sub_batchnorm":
         return clips // cfg.BN.NUM_SPLITS
     return clips * sync_group(cfg, world_size)

@@ -15,6 +15,7 @@ from typing import Any
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.augment_policy import parse_policy
+from slowfast.ak.cores import processes_of_machine
 from slowfast.ak.errors import UserError
 from slowfast.ak.norm_group import sync_group
 from slowfast.config.keys import UPSTREAM_KEYS
@@ -85,7 +86,7 @@ def _run(cfg: CfgNode) -> Iterator[Finding]:
     if cfg.SHARD_ID >= cfg.NUM_SHARDS:
         yield "SHARD_ID", f"{shown(cfg, 'NUM_SHARDS')} are numbered 0 to {cfg.NUM_SHARDS - 1}"
     for phase in phases(cfg):
-        size, gpus = cfg[phase].BATCH_SIZE, max(1, cfg.NUM_GPUS)
+        size, gpus = cfg[phase].BATCH_SIZE, processes_of_machine(cfg)
         if size % gpus:
             below, above = size // gpus * gpus, (size // gpus + 1) * gpus
             nearest = f"{below} or {above}" if below else str(above)
@@ -98,7 +99,7 @@ def _run(cfg: CfgNode) -> Iterator[Finding]:
 def _norm(cfg: CfgNode) -> Iterator[Finding]:
     if not cfg.TRAIN.ENABLE:
         return
-    gpus = max(1, cfg.NUM_GPUS)
+    gpus = processes_of_machine(cfg)
     processes = gpus * cfg.NUM_SHARDS
     group = sync_group(cfg, processes)
     if processes % group:
@@ -372,7 +373,7 @@ def smoothing_key(cfg: CfgNode) -> str:
 
 
 def _targets(cfg: CfgNode) -> Iterator[Finding]:
-    mixup, clips = cfg.MIXUP, cfg.TRAIN.BATCH_SIZE // max(1, cfg.NUM_GPUS)
+    mixup, clips = cfg.MIXUP, cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg)
     smoothing = smoothing_key(cfg)
     for key in ("LOSS.LABEL_SMOOTHING", "MIXUP.LABEL_SMOOTH_VALUE"):
         if not 0 <= get(cfg, key) < 1:

@@ -2,7 +2,7 @@
 
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.cores import available_cores
+from slowfast.ak.cores import available_cores, processes_of_machine
 
 # Share of the time spent waiting for clips from which on waiting for them is worth a remedy.
 _NOTABLE = 0.1
@@ -25,7 +25,7 @@ def bottleneck(cfg: CfgNode, share: float, workers: int, cores: int | None = Non
             "workers would not."
         )
     cores = available_cores() if cores is None else cores
-    free = cores // max(1, cfg.NUM_GPUS) - workers
+    free = cores // processes_of_machine(cfg) - workers
     remedies = []
     if workers == 0:
         remedies.append("let workers read them (DATA_LOADER.NUM_WORKERS -1)")

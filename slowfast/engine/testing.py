@@ -13,6 +13,7 @@ from torch import nn
 
 from slowfast.ak.class_counts import read_class_table
 from slowfast.ak.classes import ClassTable
+from slowfast.ak.cores import processes_of_machine
 from slowfast.ak.loader import ClipLoader
 from slowfast.ak.pixels import InputTransform
 from slowfast.ak.views import view_batches
@@ -156,7 +157,7 @@ def score_clips(
     """
     device = get_device(cfg)
     network = unwrap(model).eval()
-    batch_size = max(1, cfg.TEST.BATCH_SIZE // max(1, cfg.NUM_GPUS))
+    batch_size = max(1, cfg.TEST.BATCH_SIZE // processes_of_machine(cfg))
     combine = torch.amax if cfg.DATA.ENSEMBLE_METHOD == "max" else torch.sum
     targets, indices, scores = [], [], []
     unfinished: list[torch.Tensor] = []

@@ -8,16 +8,13 @@ stopped. Losses are read late (see ``pending``), and no checkpoint holds one tha
 import time
 from datetime import timedelta
 
-import torch
 from fvcore.common.config import CfgNode
-from torch import nn
 
 from slowfast.ak.class_counts import read_class_table
 from slowfast.ak.flaws import most_tolerated
 from slowfast.ak.holdout import fingerprint
 from slowfast.ak.loader import ClipLoader
 from slowfast.ak.losses import check_targets
-from slowfast.ak.mixup import BatchMixer
 from slowfast.ak.pixels import InputTransform
 from slowfast.ak.recipe import describe_run
 from slowfast.config import checks
@@ -32,19 +29,18 @@ from slowfast.engine.precise_bn import update_norm_statistics
 from slowfast.engine.progress import progress_bar
 from slowfast.engine.results import check_results_path
 from slowfast.engine.runtime import (
-    autocast,
     get_device,
     make_scaler,
     seed_everything,
     share_norm_statistics,
 )
+from slowfast.engine.step import TrainStep
 from slowfast.models import build_model
 from slowfast.models.losses import build_loss, set_loss_epoch
-from slowfast.models.optimizer import clip_gradients, construct_optimizer, get_epoch_lr, set_lr
+from slowfast.models.optimizer import construct_optimizer, get_epoch_lr
 from slowfast.utils import checkpoint, distributed, logging, misc
 from slowfast.utils.checkpoint_file import check_writable
 from slowfast.utils.meters import TrainMeter, ValMeter
-from slowfast.utils.metrics import topk_errors
 from slowfast.utils.weights import unwrap
 
 logger = logging.get_logger(__name__)
@@ -87,6 +83,7 @@ def train(cfg: CfgNode) -> None:
     initialisation = checkpoint.initialisation(cfg)
     describe_run(cfg, initialisation, distributed.get_world_size(), device)
 
+    step = TrainStep(cfg, model, loss_function, optimizer, scaler, to_input)
     train_meter = TrainMeter(len(train_loader), cfg)
     taken_up = checkpoint.evaluations_so_far(cfg)
     val_meter = ValMeter(len(val_loader), cfg, taken_up)
@@ -106,9 +103,7 @@ def train(cfg: CfgNode) -> None:
     for epoch in range(start_epoch, cfg.SOLVER.MAX_EPOCH):
         seed_everything(cfg.RNG_SEED, epoch)
         set_loss_epoch(loss_function, epoch)
-        figures = train_epoch(
-            cfg, epoch, train_loader, model, loss_function, optimizer, scaler, to_input, train_meter
-        )
+        figures = train_epoch(cfg, epoch, train_loader, step, train_meter)
         stepping += figures["dt"] * len(train_loader)
         idle += figures["dt_idle"] * len(train_loader)
 
@@ -148,11 +143,7 @@ def train_epoch(
     cfg: CfgNode,
     epoch: int,
     loader: ClipLoader,
-    model: nn.Module,
-    loss_function: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-    to_input: InputTransform,
+    step: TrainStep,
     meter: TrainMeter,
 ) -> dict:
     """One pass over the training clips.
@@ -166,12 +157,11 @@ def train_epoch(
         TooManyBadClips: when more clips than DATA.MAX_BAD_FRACTION tolerates cannot be read.
     """
     device = get_device(cfg)
-    model.train()
+    step.model.train()
     shuffle_dataset(loader, epoch)
-    mix = BatchMixer.from_cfg(cfg)
     label = f"epoch {epoch + 1}/{cfg.SOLVER.MAX_EPOCH}"
     tolerated = most_tolerated(len(loader.dataset), cfg.DATA.MAX_BAD_FRACTION)
-    pending = PendingSteps(loader.dataset.clip_name, label, scaler.is_enabled())
+    pending = PendingSteps(loader.dataset.clip_name, label, step.skips_bad_gradients)
     queue = DeviceQueue(device)
     bar = progress_bar(len(loader), label)
 
@@ -193,30 +183,9 @@ def train_epoch(
         if cfg.DATA.MULTI_LABEL:
             check_targets(labels)  # here, where looking at them waits for no device
         lr = get_epoch_lr(epoch + iteration / len(loader), cfg)
-        set_lr(optimizer, lr)
-        inputs = to_input(clips.to(device, non_blocking=True))
-        labels = labels.to(device, non_blocking=True)
         key = (cfg.RNG_SEED, epoch, iteration, distributed.get_rank())
-        targets = mix(inputs, labels, key)
-
-        with autocast(cfg, device):
-            logits = model(inputs)
-        loss = loss_function(logits.float(), targets)
-
-        optimizer.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
-        scaler.unscale_(optimizer)
-        grad_norm = clip_gradients(
-            model.parameters(), cfg.SOLVER.CLIP_GRAD_VAL, cfg.SOLVER.CLIP_GRAD_L2NORM
-        )
-        scaler.step(optimizer)
-        scaler.update()
-
-        errors = ()
-        if not cfg.DATA.MULTI_LABEL:  # of a mixed clip the class with the larger share counts
-            classes = targets if targets.ndim == 1 else targets.argmax(dim=1)
-            errors = topk_errors(logits.detach(), classes, (1, 5))
-        pending.add(iteration, index, lr, loss, grad_norm, *errors)
+        clips, labels = (part.to(device, non_blocking=True) for part in (clips, labels))
+        pending.add(iteration, index, lr, *step(clips, labels, lr, key))
         queue.add()
         # The CPU has nothing queued that reading would wait for.
         is_due = device.type == "cpu" or (iteration + 1) % cfg.LOG_PERIOD == 0

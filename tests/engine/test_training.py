@@ -11,7 +11,7 @@ import torch
 from slowfast.ak.dataset import ClipDataset
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import assert_and_infer_cfg
-from slowfast.engine import training
+from slowfast.engine import step, training
 from slowfast.engine.training import train
 from slowfast.utils import timing
 
@@ -248,9 +248,9 @@ def test_targets_are_mixed_and_smoothed_as_asked_for(
 
 def test_each_batch_of_each_epoch_and_process_is_mixed_in_its_own_way(small_cfg, monkeypatch):
     keys = []
-    mix = training.BatchMixer.__call__
+    mix = step.BatchMixer.__call__
     monkeypatch.setattr(
-        training.BatchMixer, "__call__", lambda *args: keys.append(args[-1]) or mix(*args)
+        step.BatchMixer, "__call__", lambda *args: keys.append(args[-1]) or mix(*args)
     )
     monkeypatch.setattr(training.distributed, "get_rank", lambda: 5)
     cfg = small_cfg(**{"MIXUP.ENABLE": True, "RNG_SEED": 7, "TRAIN.EVAL_PERIOD": 9})

@@ -1,0 +1,106 @@
+"""One step of training: a batch on the device becomes new weights.
+
+Notable: a step waits for no device. What it measures stays there, for whoever reads it later
+(``pending``). With SOLVER.ACCUMULATE_STEPS a process takes its clips in equal parts, one after the
+other; a loss that is a mean over clips has the gradients of the whole batch then, as long as no
+layer looks at other clips, as batch norm does unless it is frozen.
+"""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from fvcore.common.config import CfgNode
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from slowfast.ak.mixup import BatchMixer
+from slowfast.ak.pixels import InputTransform
+from slowfast.engine.runtime import autocast
+from slowfast.models.optimizer import clip_gradients, set_lr
+from slowfast.utils.metrics import topk_errors
+
+
+class TrainStep:
+    """Takes steps with one network and its optimizer.
+
+    Args:
+        cfg: SOLVER.ACCUMULATE_STEPS, SOLVER.CLIP_GRAD_*, MIXUP and DATA.MULTI_LABEL are read.
+        model: on its device, wrapped or not.
+        loss_function: of logits (N, C) and targets, a mean over clips.
+        scaler: of the loss; one that is not enabled does nothing.
+    """
+
+    def __init__(
+        self,
+        cfg: CfgNode,
+        model: nn.Module,
+        loss_function: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
+        to_input: InputTransform,
+    ) -> None:
+        self.model = model
+        self._cfg = cfg
+        self._loss_function = loss_function
+        self._optimizer = optimizer
+        self._scaler = scaler
+        self._to_input = to_input
+        self._mix = BatchMixer.from_cfg(cfg)
+        self._parts = cfg.SOLVER.ACCUMULATE_STEPS
+
+    @property
+    def skips_bad_gradients(self) -> bool:
+        """Whether a step whose gradient is not finite leaves the weights as they are."""
+        return self._scaler.is_enabled()
+
+    def __call__(
+        self, clips: Tensor, labels: Tensor, lr: float, key: tuple[int, ...]
+    ) -> tuple[Tensor, ...]:
+        """Moves the weights once.
+
+        Args:
+            clips: uint8 (N, 3, T, H, W) on the device.
+            labels: (N, C) or (N,) there.
+            lr: the learning rate.
+            key: what the randomness of mixing clips is a function of.
+
+        Returns:
+            Scalars on the device: loss, norm of the gradients before they are clipped, and with
+            one label a clip the top-1 and top-5 errors in per cent.
+        """
+        set_lr(self._optimizer, lr)
+        inputs = self._to_input(clips)
+        targets = self._mix(inputs, labels, key)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss, logits = self._gradients(inputs, targets)
+        self._scaler.unscale_(self._optimizer)
+        grad_norm = clip_gradients(
+            self.model, self._cfg.SOLVER.CLIP_GRAD_VAL, self._cfg.SOLVER.CLIP_GRAD_L2NORM
+        )
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        if self._cfg.DATA.MULTI_LABEL:
+            return loss, grad_norm
+        # Of a mixed clip the class with the larger share counts.
+        classes = targets if targets.ndim == 1 else targets.argmax(dim=1)
+        return loss, grad_norm, *topk_errors(logits, classes, (1, 5))
+
+    def _gradients(self, inputs: list[Tensor], targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Adds the gradients of a batch up; its loss, and its logits (N, C)."""
+        losses, logits = [], []
+        parts = [x.chunk(self._parts) for x in (*inputs, targets)]
+        for number, (*clips, labels) in enumerate(zip(*parts, strict=True), start=1):
+            with self._exchange(number == self._parts):
+                with autocast(self._cfg, labels.device):
+                    scores = self.model(clips)
+                loss = self._loss_function(scores.float(), labels) / self._parts
+                self._scaler.scale(loss).backward()
+            losses.append(loss.detach())
+            logits.append(scores.detach())
+        return torch.stack(losses).sum(), torch.cat(logits)
+
+    def _exchange(self, is_last: bool) -> AbstractContextManager:
+        """Lets processes exchange gradients in the backward pass of the last part alone."""
+        if is_last or not isinstance(self.model, DistributedDataParallel):
+            return nullcontext()
+        return self.model.no_sync()
