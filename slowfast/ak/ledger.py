@@ -35,16 +35,26 @@ class Ledger:
     def __init__(self, clip_name: Callable[[int], str]) -> None:
         self._clip_name = clip_name
         self._named: set[tuple[str, int]] = set()
+        self._carried: dict[tuple[str, int], str] = {}
         self.begin()
 
     def begin(self) -> None:
         """A pass over the data begins."""
         self._own: list[Flaw] = []
-        self._shared: dict[tuple[str, int], str] = {}
+        self._shared, self._carried = self._carried, {}
 
     def enter(self, meta: Any) -> None:
         """Takes what the meta of an item or of a batch tells."""
         self._own += from_meta(meta)
+
+    def state(self) -> list[Flaw]:
+        """What this pass has met, as far as shared; plain, to be saved with the pass."""
+        return [Flaw(*key, reason) for key, reason in self._shared.items()]
+
+    def take_up(self, state: list[Flaw]) -> None:
+        """Lets the next pass go on with one that was saved; the log has named its flaws."""
+        self._carried = {(kind, clip): reason for kind, clip, reason in state}
+        self._named |= self._carried.keys()
 
     def share(self) -> None:
         """Brings the entries of all processes together; each calls it. The log names a clip once a

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import signal
 import sys
 import threading
@@ -47,7 +48,7 @@ class ClipLoader(DataLoader):
 
     def __iter__(self) -> Iterator[Any]:
         try:
-            with _interrupts_held_back():
+            with _signals_held_back():
                 batches = super().__iter__()
             self.ledger.begin()
             for batch in batches:
@@ -178,29 +179,32 @@ def _expected_repeats(dataset: Dataset, sampling: str, threshold: float) -> np.n
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Let a Ctrl-C wait until workers are started, and let it be the run's own affair.
+def _signals_held_back() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait until workers are started, and let them be the run's own affair.
 
-    In the midst of a fork Python prints and forgets it, and the run goes on. Workers inherit that
-    they do not hear it; they end with the run.
+    In the midst of a fork Python prints a Ctrl-C and forgets it, and the run goes on. Workers
+    inherit that they hear neither; they end with the run.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     heard: list[int] = []
-    handler = signal.getsignal(signal.SIGINT)
-    is_ours = callable(handler) and threading.current_thread() is threading.main_thread()
-    if is_ours:  # blocked in this thread, a Ctrl-C may still reach Python through another one
-        signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    if threading.current_thread() is not threading.main_thread():
+        handlers = {}
+    # Blocked in this thread, a signal may still reach Python through another one.
+    ours = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in ours:
+        signal.signal(number, lambda number, frame: heard.append(number))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
-        if is_ours:
-            signal.signal(signal.SIGINT, handler)
+        for number, handler in ours.items():
+            signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    if heard:
-        signal.raise_signal(signal.SIGINT)
+    for number in heard:
+        signal.raise_signal(number)
 
 
 def start_worker(worker: int) -> None:
@@ -208,7 +212,25 @@ def start_worker(worker: int) -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(0)  # none beside the worker's own
     keep_freed_memory()
+    _end_with_parent_alone()
     sys.excepthook = _unless_deserted
+
+
+def _end_with_parent_alone() -> None:
+    """Let SIGTERM end this worker where the run's own process sent it, and not else.
+
+    Schedulers send it to all processes of a job. The run then saves, and reads on until it has.
+    """
+    if not hasattr(signal, "sigwaitinfo"):
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # workers that are not forks
+
+    def wait() -> None:
+        while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+            pass
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def keep_freed_memory() -> None:

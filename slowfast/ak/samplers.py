@@ -115,7 +115,7 @@ class EpochSampler(Sampler[Key]):
         self.num_clips, self.shuffle, self.seed = num_clips, shuffle, seed
         self.rank, self.world_size = rank, world_size
         self.drop_last, self.batch_size = drop_last, batch_size
-        self.epoch = 0
+        self.epoch = self.start = 0
         self.num_draws, self.repeats = num_clips, None
         if repeats is not None:
             _check_repeats(repeats, num_clips, shuffle)
@@ -123,9 +123,12 @@ class EpochSampler(Sampler[Key]):
             self.num_draws = max(1, math.ceil(repeats.sum() - 1e-6))
             self.repeats = repeats * (self.num_draws / repeats.sum())
 
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of the next iteration; it decides the order and goes with each index."""
-        self.epoch = epoch
+    def set_epoch(self, epoch: int, start: int = 0) -> None:
+        """Choose the epoch of the next iteration; it decides the order and goes with each index.
+
+        The first `start` of this rank's draws are left out: they were made before a run stopped.
+        """
+        self.epoch, self.start = epoch, start
 
     def __len__(self) -> int:
         used = self._num_used()
@@ -133,7 +136,8 @@ class EpochSampler(Sampler[Key]):
 
     def __iter__(self) -> Iterator[Key]:
         epoch = self.epoch
-        own = slice(self.rank, self._num_used(), self.world_size)
+        first = self.rank + self.start * self.world_size
+        own = slice(first, self._num_used(), self.world_size)
         for index, again in zip(*(draws[own].tolist() for draws in self._draws()), strict=True):
             yield (epoch, index, again) if again else (epoch, index)
 

@@ -29,6 +29,10 @@ def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader
     return make_loader(dataset, split, **settings_from_cfg(cfg, split))
 
 
-def shuffle_dataset(loader: DataLoader, cur_epoch: int) -> None:
-    """Make the next iteration of a loader that of an epoch: its order, its random crops."""
-    loader.sampler.set_epoch(cur_epoch)
+def shuffle_dataset(loader: DataLoader, cur_epoch: int, batches_done: int = 0) -> None:
+    """Make the next iteration of a loader that of an epoch: its order, its random crops.
+
+    `batches_done` of them are left out; the others are what they would have been after these.
+    """
+    start = batches_done * (loader.batch_size or 1)
+    loader.sampler.set_epoch(cur_epoch, start)

@@ -17,6 +17,7 @@ from slowfast.datasets.loader import shuffle_dataset
 from slowfast.engine.device_queue import DeviceQueue
 from slowfast.engine.progress import progress_bar
 from slowfast.engine.runtime import autocast, get_device
+from slowfast.engine.stopping import StopRequests
 from slowfast.utils import distributed
 from slowfast.utils.meters import ValMeter
 from slowfast.utils.weights import unwrap
@@ -31,8 +32,13 @@ def evaluate(
     to_input: InputTransform,
     meter: ValMeter,
     classes: ClassTable | None,
+    stop: StopRequests,
 ) -> dict:
-    """Scores the validation clips, and logs and returns mAP or, single label, top-k errors."""
+    """Scores the validation clips, and logs and returns mAP or, single label, top-k errors.
+
+    Raises:
+        Stopped: when this process was asked to stop. Nothing of the evaluation is kept.
+    """
     device = get_device(cfg)
     network = unwrap(model).eval()
     shuffle_dataset(loader, epoch)
@@ -42,6 +48,7 @@ def evaluate(
     meter.iter_tic()
     for iteration, ((clips,), labels, index, _, _) in enumerate(loader):
         meter.data_toc(queue.is_idle())
+        stop.leave_if_asked()
         with autocast(cfg, device):
             scores.append(network(to_input(clips.to(device, non_blocking=True))).float())
         targets.append(labels)

@@ -18,6 +18,7 @@ from slowfast.ak.pixels import InputTransform
 from slowfast.datasets.loader import shuffle_dataset
 from slowfast.engine.progress import progress_bar
 from slowfast.engine.runtime import share_norm_statistics
+from slowfast.engine.stopping import StopRequests
 from slowfast.utils.weights import unwrap
 
 # Our bar says it, where there is a terminal.
@@ -31,9 +32,14 @@ def update_norm_statistics(
     to_input: InputTransform,
     device: torch.device,
     epoch: int,
+    stop: StopRequests,
 ) -> None:
     """Replaces the running statistics of norm layers by averages over BN.NUM_BATCHES_PRECISE
-    batches of the training loader, or all that it has, the same on all processes."""
+    batches of the training loader, or all that it has, the same on all processes.
+
+    Raises:
+        Stopped: when this process was asked to stop.
+    """
     network = unwrap(model).train()
     if not get_bn_modules(network):
         return
@@ -43,6 +49,7 @@ def update_norm_statistics(
 
     def batches() -> Iterator[list[torch.Tensor]]:
         for (clips,), *_ in loader:
+            stop.leave_if_asked()
             bar.update()
             yield to_input(clips.to(device, non_blocking=True))
 

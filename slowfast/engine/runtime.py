@@ -33,13 +33,14 @@ def make_scaler(cfg: CfgNode, device: torch.device) -> torch.amp.GradScaler:
     return torch.amp.GradScaler(device.type, enabled=needed)
 
 
-def seed_everything(seed: int, epoch: int = 0) -> None:
-    """Seeds every global generator for one epoch of one process.
+def seed_everything(seed: int, epoch: int = 0, iteration: int = 0) -> None:
+    """Seeds every global generator for one step of one process.
 
-    An epoch's randomness is a function of (seed, epoch, rank) alone, so a run that is resumed at
-    an epoch draws what the uninterrupted run drew, whatever happened in between.
+    A step's randomness is a function of (seed, epoch, iteration, rank) alone. So a run that is
+    resumed at any step draws what the uninterrupted run drew, whatever happened in between, and no
+    generator's state has to be saved.
     """
-    entropy = np.random.SeedSequence([seed, epoch, distributed.get_rank()])
+    entropy = np.random.SeedSequence([seed, epoch, iteration, distributed.get_rank()])
     torch_seed, numpy_seed, python_seed = (int(s) for s in entropy.generate_state(3))
     torch.manual_seed(torch_seed)
     np.random.seed(numpy_seed)  # noqa: NPY002  libraries that draw from the global one

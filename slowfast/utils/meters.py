@@ -4,7 +4,7 @@ Notable: a line within an epoch gives medians over the last LOG_PERIOD iteration
 batch does not swing them; a line at its end gives means over all of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isnan
 
 import numpy as np
@@ -74,6 +74,15 @@ class _EpochMeter(Timed):
         self.counts: dict[str, int] = {}
         self._start_series()
 
+    def state(self) -> dict[str, list]:
+        """What the epoch has measured so far, as plain values."""
+        return {name: series.state() for name, series in self._series.items()}
+
+    def take_up(self, state: Mapping[str, list]) -> None:
+        """Goes on with an epoch that was saved."""
+        for name, series in self._series.items():
+            series.take_up(state[name])
+
     def _log(self, kind: str, cur_epoch: int, **figures: object) -> dict:
         """Writes and returns a line of its kind, with the epoch (0-based) and the memory."""
         epoch = f"{cur_epoch + 1}/{self._max_epoch}"
@@ -139,6 +148,13 @@ class TrainMeter(_EpochMeter):
         """Logs the line of a finished epoch (0-based), and returns its figures."""
         eta = self._eta(self._iters_left(cur_epoch, self._iterations))
         return self._log("train_epoch", cur_epoch, eta=eta, lr=self._lr, **self._means())
+
+    def state(self) -> dict:
+        return super().state() | {"lr": self._lr}
+
+    def take_up(self, state: Mapping) -> None:
+        super().take_up(state)
+        self._lr = state["lr"]
 
     def time_left(self, cur_epoch: int, cur_iter: int) -> str:
         """Until the last epoch is trained, at the pace of the last iterations; 0-based counts."""

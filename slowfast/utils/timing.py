@@ -23,6 +23,15 @@ class Window:
         self._sum += value * weight
         self._weight += weight
 
+    def state(self) -> list:
+        """All that it holds, as plain values."""
+        return [list(self._recent), self._sum, self._weight]
+
+    def take_up(self, state: list) -> None:
+        """Goes on with a series that was saved."""
+        recent, self._sum, self._weight = state
+        self._recent.extend(recent)
+
     def median(self) -> float:
         return median(self._recent) if self._recent else 0.0
 

@@ -1,0 +1,69 @@
+"""A run that is asked to stop saves where it is and leaves.
+
+SIGTERM is how schedulers announce that a machine is taken away, SIGINT is a Ctrl-C. Notable: the
+handler only takes note. Where the run is in one piece, between two steps, the loop asks, agrees
+with the other processes and saves. A second Ctrl-C leaves at once, without saving.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+
+import torch
+
+from slowfast.utils import distributed, logging
+from slowfast.utils.launch import Stopped
+
+logger = logging.get_logger(__name__)
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopRequests:
+    """Catches the signals that ask a run to stop, as a context; elsewhere than in the main thread
+    of a process it catches none.
+
+    Attributes:
+        asked: whether one has come.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> StopRequests:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._hear) for number in _SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        if not self.asked:
+            self.asked = True
+            again = "; a second Ctrl-C leaves at once" if number == signal.SIGINT else ""
+            name = signal.Signals(number).name
+            logger.warning(f"{name}: saving where the run is, then leaving{again}.")
+
+    def leave_if_asked(self) -> None:
+        """Raises Stopped where this process has been asked; what it does is saved already."""
+        if self.asked:
+            raise Stopped
+
+
+def agree(device: torch.device, *wishes: bool) -> list[bool]:
+    """For each of some wishes whether any process has it; all of them ask together.
+
+    Args:
+        device: one that the processes' backend works on.
+    """
+    if distributed.get_world_size() == 1:
+        return list(wishes)
+    (votes,) = distributed.all_reduce([torch.tensor(wishes, device=device, dtype=torch.float32)])
+    return (votes > 0).tolist()
