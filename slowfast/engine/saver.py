@@ -19,6 +19,7 @@ from torch import nn
 
 from slowfast.ak.loader import ClipLoader
 from slowfast.engine.average import AveragedWeights
+from slowfast.models.optimizer import set_lr
 from slowfast.utils import checkpoint, distributed, logging
 from slowfast.utils.meters import TrainMeter
 from slowfast.utils.weights import unwrap
@@ -48,15 +49,15 @@ class Trained:
 
     def extra(self) -> dict[str, Any]:
         """What a checkpoint holds beyond weights, optimizer and scaler."""
-        return {"loss_state": self.loss_function.state_dict()}
+        return {"loss": self.loss_function.state_dict()}
 
     def average_state(self) -> dict[str, Any] | None:
         return self.average.state_dict() if self.average else None
 
     def take_up(self, extra: Mapping[str, Any]) -> None:
         """Goes on with what a checkpoint of this run holds."""
-        if "loss_state" in extra:
-            self.loss_function.load_state_dict(extra["loss_state"])
+        if "loss" in extra:
+            self.loss_function.load_state_dict(extra["loss"])
         if self.average:
             self.average.load_state_dict(extra.get("ema_state") or unwrap(self.model).state_dict())
 
@@ -139,6 +140,7 @@ def take_up(
     if not start.iteration:
         return 0
     meter.take_up(start.extra["meter"])
+    set_lr(trained.optimizer, start.extra["meter"]["lr"])
     loader.ledger.take_up(start.extra["flaws"])
     buffers = start.extra["buffers"]
     if len(buffers) == distributed.get_world_size():

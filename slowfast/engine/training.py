@@ -91,6 +91,7 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     step = TrainStep(cfg, model, trained.loss_function, optimizer, scaler, to_input)
     saver = Saver(cfg, trained, initialisation, holdout)
     train_meter = TrainMeter(len(train_loader), cfg)
+    set_loss_epoch(trained.loss_function, start.epoch)
     done = take_up(start, trained, train_loader, train_meter)
     taken_up = checkpoint.evaluations_so_far(cfg)
     val_meter = ValMeter(len(val_loader), cfg, taken_up)
@@ -134,7 +135,8 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
 
     begin, stepping, idle = time.perf_counter(), 0.0, 0.0
     for epoch in range(start.epoch, cfg.SOLVER.MAX_EPOCH):
-        set_loss_epoch(trained.loss_function, epoch)
+        if not done:  # else the loss has been taken up with its epoch
+            set_loss_epoch(trained.loss_function, epoch)
         figures = train_epoch(cfg, epoch, train_loader, step, train_meter, saver, stop, done)
         stepping += figures["dt"] * len(train_loader)
         idle += figures["dt_idle"] * len(train_loader)

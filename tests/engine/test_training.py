@@ -1,7 +1,6 @@
 """Training: it goes on where it stopped, and it never saves what has diverged."""
 
 import itertools
-import json
 import shutil
 from pathlib import Path
 
@@ -14,34 +13,7 @@ from slowfast.config.defaults import assert_and_infer_cfg
 from slowfast.engine import step, training
 from slowfast.engine.training import train
 from slowfast.utils import timing
-
-
-def stats(cfg, kind: str) -> list[dict]:
-    """The json_stats lines of one type."""
-    lines = Path(cfg.OUTPUT_DIR, "json_stats.log").read_text().splitlines()
-    parsed = [json.loads(line.removeprefix("json_stats: ")) for line in lines]
-    return [line for line in parsed if line.get("_type") == kind]
-
-
-def last_state(cfg) -> dict:
-    paths = sorted(Path(cfg.OUTPUT_DIR, "checkpoints").glob("checkpoint_*"))
-    return torch.load(paths[-1], weights_only=True)
-
-
-def assert_same(one, other, where=""):
-    """Bit-identical tensors, equal everything else, all the way down."""
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other), where
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys(), where
-        for key in one:
-            assert_same(one[key], other[key], f"{where}.{key}")
-    elif isinstance(one, list | tuple):
-        assert len(one) == len(other), where
-        for i, (a, b) in enumerate(zip(one, other, strict=True)):
-            assert_same(a, b, f"{where}[{i}]")
-    else:
-        assert one == other, where
+from tests.engine.runs import assert_same_run, last_state, stats
 
 
 @pytest.mark.parametrize(
@@ -70,12 +42,8 @@ def test_a_resumed_run_is_the_run_bit_for_bit(small_cfg, train_until_evaluation,
     torch.rand(17)  # whatever else was drawn in between
     train(parts)
 
-    one, other = last_state(whole), last_state(parts)
-    for key in ("epoch", "model_state", "optimizer_state"):
-        assert_same(one[key], other[key], key)
-    assert one["epoch"] == 2
-    losses = [line["loss"] for line in stats(whole, "train_epoch")]
-    assert losses == [line["loss"] for line in stats(parts, "train_epoch")]
+    assert_same_run(whole, parts)
+    assert last_state(whole)["epoch"] == 2
 
 
 @pytest.fixture
