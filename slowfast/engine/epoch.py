@@ -10,10 +10,10 @@ from fvcore.common.config import CfgNode
 
 from slowfast.ak.flaws import most_tolerated
 from slowfast.ak.loader import ClipLoader
-from slowfast.ak.losses import check_targets
 from slowfast.datasets.loader import shuffle_dataset
 from slowfast.engine.device_queue import DeviceQueue
 from slowfast.engine.pending import PendingSteps, Step
+from slowfast.engine.prefetch import DeviceBatches
 from slowfast.engine.progress import progress_bar
 from slowfast.engine.runtime import get_device, seed_everything
 from slowfast.engine.saver import Saver
@@ -72,14 +72,12 @@ def train_epoch(
         loader.ledger.stop_above(tolerated, label)
 
     meter.iter_tic()
-    for iteration, ((clips,), labels, index, _, _) in enumerate(loader, start=done):
+    batches = DeviceBatches(loader, device, cfg.SPEED.PREFETCH)
+    for iteration, (clips, labels, index) in enumerate(batches, start=done):
         meter.data_toc(queue.is_idle())
-        if cfg.DATA.MULTI_LABEL:
-            check_targets(labels)  # here, where looking at them waits for no device
         lr = get_epoch_lr(epoch + iteration / len(loader), cfg)
         seed_everything(cfg.RNG_SEED, epoch, iteration)
         key = (cfg.RNG_SEED, epoch, iteration, distributed.get_rank())
-        clips, labels = (part.to(device, non_blocking=True) for part in (clips, labels))
         pending.add(iteration, index, lr, *step(clips, labels, lr, key))
         queue.add()
 

@@ -15,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from slowfast.ak.mixup import BatchMixer
 from slowfast.ak.pixels import InputTransform
+from slowfast.engine.average import AveragedWeights
 from slowfast.engine.runtime import autocast
 from slowfast.models.optimizer import clip_gradients, set_lr
 from slowfast.utils.metrics import topk_errors
@@ -28,6 +29,7 @@ class TrainStep:
         model: on its device, wrapped or not.
         loss_function: of logits (N, C) and targets, a mean over clips.
         scaler: of the loss; one that is not enabled does nothing.
+        average: follows the weights, where one is kept.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class TrainStep:
         optimizer: torch.optim.Optimizer,
         scaler: torch.amp.GradScaler,
         to_input: InputTransform,
+        average: AveragedWeights | None = None,
     ) -> None:
         self.model = model
         self._cfg = cfg
@@ -45,6 +48,7 @@ class TrainStep:
         self._optimizer = optimizer
         self._scaler = scaler
         self._to_input = to_input
+        self._average = average
         self._mix = BatchMixer.from_cfg(cfg)
         self._parts = cfg.SOLVER.ACCUMULATE_STEPS
 
@@ -79,6 +83,8 @@ class TrainStep:
         )
         self._scaler.step(self._optimizer)
         self._scaler.update()
+        if self._average:
+            self._average.update()
         if self._cfg.DATA.MULTI_LABEL:
             return loss, grad_norm
         # Of a mixed clip the class with the larger share counts.

@@ -18,6 +18,7 @@ from slowfast.config import checks
 from slowfast.config.saved import save_config
 from slowfast.datasets.check_data import doubts_before_training
 from slowfast.datasets.loader import construct_loader
+from slowfast.engine.average import AveragedWeights
 from slowfast.engine.bottleneck import bottleneck
 from slowfast.engine.epoch import train_epoch
 from slowfast.engine.evaluate import evaluate
@@ -30,9 +31,11 @@ from slowfast.engine.runtime import (
     share_norm_statistics,
 )
 from slowfast.engine.saver import Saver, Trained, take_up
+from slowfast.engine.speed import prepare_device
 from slowfast.engine.step import TrainStep
 from slowfast.engine.stopping import StopRequests, agree
 from slowfast.models import build_model
+from slowfast.models.arrange import channels_last
 from slowfast.models.losses import build_loss, set_loss_epoch
 from slowfast.models.optimizer import construct_optimizer
 from slowfast.utils import checkpoint, distributed, logging, misc
@@ -75,7 +78,8 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     holdout = fingerprint(cfg)  # of the file as it is now: it may change while the run goes on
 
     device = get_device(cfg)
-    to_input = InputTransform.from_cfg(cfg)
+    prepare_device(cfg)
+    to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
     model = build_model(cfg)
     if cfg.LOG_MODEL_INFO:
         misc.log_model_info(model, cfg)
@@ -83,26 +87,28 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     scaler = make_scaler(cfg, device)
     trained = Trained(model, optimizer, scaler, build_loss(cfg).to(device))
     start = checkpoint.load_train_checkpoint(cfg, model, optimizer, scaler)
+    if cfg.SOLVER.EMA_DECAY:  # of the weights that the run starts from
+        trained.average = AveragedWeights(model, cfg.SOLVER.EMA_DECAY)
     if distributed.is_master_proc():
         save_config(cfg)  # not before it is known that the folder is this run's
-    initialisation = checkpoint.initialisation(cfg)
-    describe_run(cfg, initialisation, distributed.get_world_size(), device)
+    describe_run(cfg, start.initialisation, distributed.get_world_size(), device)
 
-    step = TrainStep(cfg, model, trained.loss_function, optimizer, scaler, to_input)
-    saver = Saver(cfg, trained, initialisation, holdout)
+    step = TrainStep(
+        cfg, model, trained.loss_function, optimizer, scaler, to_input, trained.average
+    )
+    saver = Saver(cfg, trained, start.initialisation, holdout)
     train_meter = TrainMeter(len(train_loader), cfg)
     set_loss_epoch(trained.loss_function, start.epoch)
     done = take_up(start, trained, train_loader, train_meter)
     taken_up = checkpoint.evaluations_so_far(cfg)
     val_meter = ValMeter(len(val_loader), cfg, taken_up)
-    evaluated = min(taken_up.evaluated, start.epoch) if taken_up else start.epoch
-    if distributed.is_master_proc():
-        forget_after(cfg.OUTPUT_DIR, start.epoch, done, evaluated)
+    evaluated = taken_up.evaluated if taken_up else start.epoch
+    forget_after(cfg.OUTPUT_DIR, start.epoch, done, evaluated)
 
     def evaluate_epoch(epoch: int) -> dict:
         network = trained.evaluated
         figures = evaluate(cfg, epoch, val_loader, network, to_input, val_meter, classes, stop)
-        checkpoint.save_evaluation(cfg, network, val_meter.best, initialisation, holdout)
+        checkpoint.save_evaluation(cfg, network, val_meter.best, start.initialisation, holdout)
         return figures
 
     def close_epoch(epoch: int) -> dict:

@@ -16,13 +16,14 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compr
 from torch.nn.parallel import DistributedDataParallel
 
 from slowfast.ak.frozen import freeze_below_projection
+from slowfast.models.arrange import arrange
 from slowfast.models.settings import look_up
 
 MODEL_REGISTRY = Registry("MODEL")
 
 
 def build_model(cfg: CfgNode, gpu_id: int | None = None) -> nn.Module:
-    """Build the network MODEL.MODEL_NAME, in training mode.
+    """Build the network MODEL.MODEL_NAME, in training mode, arranged as SPEED says.
 
     With MODEL.DETACH_FINAL_FC all but the head's projection is frozen.
 
@@ -45,8 +46,14 @@ def build_model(cfg: CfgNode, gpu_id: int | None = None) -> nn.Module:
     if on_gpu:
         gpu_id = torch.cuda.current_device() if gpu_id is None else gpu_id
         model = model.cuda(gpu_id)
+    arrange(cfg, model)
     if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-        model = DistributedDataParallel(model, device_ids=[gpu_id] if on_gpu else None)
+        model = DistributedDataParallel(
+            model,
+            device_ids=[gpu_id] if on_gpu else None,
+            gradient_as_bucket_view=cfg.SPEED.BUCKET_VIEW,
+            static_graph=cfg.SPEED.STATIC_GRAPH,
+        )
         if cfg.MODEL.FP16_ALLREDUCE:
             model.register_comm_hook(state=None, hook=fp16_compress_hook)
     return model

@@ -6,9 +6,12 @@ down, top to bottom, is what is computed. The names become the prefixes of the p
 which are those of the published weights.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.utils.checkpoint import checkpoint
 
 from slowfast.ak.errors import UserError
 
@@ -20,10 +23,13 @@ class Pathways(nn.Module):
 
     Args:
         chains: for each pathway its layers by name, in the order in which they are applied.
+        recompute: of each layer keep nothing but its input for the backward pass of training, and
+            compute the rest once more there.
     """
 
-    def __init__(self, chains: Sequence[Mapping[str, nn.Module]]) -> None:
+    def __init__(self, chains: Sequence[Mapping[str, nn.Module]], recompute: bool = False) -> None:
         super().__init__()
+        self._recompute = recompute
         self._chains: list[list[str]] = []
         for pathway, layers in enumerate(chains):
             self._chains.append([f"pathway{pathway}_{name}" for name in layers])
@@ -35,9 +41,35 @@ class Pathways(nn.Module):
         outputs = []
         for x, chain in zip(pathways, self._chains, strict=True):
             for child in chain:
-                x = getattr(self, child)(x)
+                layer = getattr(self, child)
+                x = recomputed(layer, x) if self._recompute and self.training else layer(x)
             outputs.append(x)
         return outputs
+
+
+def recomputed(layer: nn.Module, x: Tensor) -> Tensor:
+    """``layer(x)``, whose backward pass computes it again instead of having kept what lies between.
+
+    Random draws are those of the first time, and norm layers count a batch once.
+    """
+
+    def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
+        return nullcontext(), _untracked(layer)
+
+    return checkpoint(layer, x, use_reentrant=False, context_fn=contexts)
+
+
+@contextmanager
+def _untracked(layer: nn.Module) -> Iterator[None]:
+    """Keeps running statistics as they are, while batches are normalised by their own."""
+    norms = [m for m in layer.modules() if isinstance(m, _NormBase) and m.track_running_stats]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
 
 
 class Network(nn.Module):
