@@ -79,8 +79,8 @@ def train(cfg: CfgNode) -> None:
     optimizer = construct_optimizer(model, cfg)
     scaler = make_scaler(cfg, device)
     loss_function = build_loss(cfg).to(device)
-    start_epoch = checkpoint.load_train_checkpoint(cfg, model, optimizer, scaler)
-    initialisation = checkpoint.initialisation(cfg)
+    start = checkpoint.load_train_checkpoint(cfg, model, optimizer, scaler)
+    start_epoch, initialisation = start.epoch, start.initialisation
     describe_run(cfg, initialisation, distributed.get_world_size(), device)
 
     step = TrainStep(cfg, model, loss_function, optimizer, scaler, to_input)
