@@ -4,6 +4,7 @@ Notable: its digest is made while it is written, and a file from elsewhere, whic
 judged by the checksums that PyTorch's files have inside.
 """
 
+import errno
 import json
 import re
 import tempfile
@@ -123,9 +124,10 @@ def read_checkpoint(path: str | Path, *, lazily: bool = False) -> dict[str, Any]
         with safe_globals(_SAFE_NUMPY):
             content = torch.load(local, map_location="cpu", weights_only=True, mmap=mmap)
         content = _without_numpy(content)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
     except Exception as error:  # A damaged file may raise nearly anything.
+        # EINVAL: torch looks for a piece at a place that cannot be.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
         raise UserError(f"{path}: {_why_unreadable(error)}") from None
     if isinstance(content, dict) and isinstance(content.get("model_state"), dict):
         return content

@@ -137,4 +137,4 @@ def all_gather_unaligned(data: Any) -> list[Any]:
 
 def from_master(value: Any) -> Any:
     """The object that the first process gives, in all of them; those of the others do not count."""
-    return gather_objects(value if is_master_proc() else None)[0]
+    return gather_objects(value)[0]

@@ -11,11 +11,14 @@ from torch import nn
 
 from slowfast.ak.errors import UserError
 from slowfast.models.optimizer import construct_optimizer
+from slowfast.utils.best import Best
 from slowfast.utils.checkpoint import (
     initialisation,
     load_test_checkpoint,
     load_train_checkpoint,
     save_checkpoint,
+    save_evaluation,
+    save_unfinished,
 )
 from tests.utils.checkpoint_cases import make, make_cfg, step, weights, zoo_file
 
@@ -236,3 +239,105 @@ def test_a_training_is_tested_with_its_own_last_checkpoint(cfg):
     cfg.TRAIN.ENABLE = True
     Path(own).unlink()
     assert load_test_checkpoint(cfg, model).path == later
+
+
+def test_a_damaged_checkpoint_is_passed_over_in_a_test_too(cfg, caplog):
+    model, optimizer = make(cfg)
+    paths = [save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, epoch, cfg) for epoch in (8, 9)]
+    Path(paths[1]).write_bytes(Path(paths[1]).read_bytes()[:-1])
+    assert load_test_checkpoint(cfg, model).path == paths[0]
+    assert f"Passed over: {paths[1]}" in caplog.text
+    Path(paths[0]).write_bytes(b"")
+    with pytest.raises(UserError, match="is whole"):
+        load_test_checkpoint(cfg, model)
+
+
+def test_a_damaged_best_is_not_tested(cfg):
+    model, _ = make(cfg)
+    cfg.TEST.WEIGHTS = "best"
+    best = Best.of_run(cfg).or_better(1, {"top1_err": 5.0})
+    save_evaluation(cfg, model, best, "from scratch", "")
+    assert load_test_checkpoint(cfg, model).path.endswith("best.pyth")
+    path = Path(cfg.OUTPUT_DIR, "checkpoints", "best.pyth")
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"best\.pyth: it is damaged"):
+        load_test_checkpoint(cfg, model)
+
+
+def test_a_folder_of_another_run_is_refused_with_what_differs(cfg):
+    model, optimizer = make(cfg)
+    save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, 0, cfg)
+    cfg.MODEL.LOSS_FUNC, cfg.SOLVER.OPTIMIZING_METHOD = "bce_loss", "adamw"
+    before = weights(model)
+    with pytest.raises(UserError) as error:
+        load_train_checkpoint(cfg, *make(cfg, seed=1))
+    assert str(error.value).splitlines()[1:] == [
+        "  MODEL.LOSS_FUNC cross_entropy there, bce_loss here",
+        "  SOLVER.OPTIMIZING_METHOD sgd there, adamw here",
+        "Set that as it was to go on, or name another OUTPUT_DIR to train anew.",
+    ]
+    assert torch.equal(weights(model), before)
+
+
+def test_other_settings_are_told_in_one_warning(cfg, caplog):
+    model, optimizer = make(cfg)
+    save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, 0, cfg)
+    cfg.SOLVER.MAX_EPOCH, cfg.SOLVER.BASE_LR, cfg.DATA.PATH_PREFIX = 20, 0.5, "/elsewhere"
+    assert load_train_checkpoint(cfg, model, optimizer).epoch == 1
+    (warning,) = (r.getMessage() for r in caplog.records if r.levelno == logging.WARNING)
+    assert warning.splitlines()[1:] == [
+        "  SOLVER.MAX_EPOCH 10 there, 20 here",
+        "  SOLVER.BASE_LR 0.1 there, 0.5 here",
+    ]
+
+
+@pytest.fixture
+def average(cfg):
+    """A running average of the weights, which is nothing like them."""
+    return {name: value + 1 for name, value in make(cfg)[0].state_dict().items()}
+
+
+def test_a_running_average_comes_back_beside_the_weights(cfg, average):
+    model, optimizer = make(cfg)
+    held = {"initialisation": "from scratch", "holdout": "", "average_state": average}
+    path = save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, 0, cfg, **held)
+    for iteration in (0, 5):
+        if iteration:
+            save_unfinished(cfg, model, optimizer, None, 1, iteration, {}, **held)
+        resumed, its_optimizer = make(cfg, seed=1)
+        start = load_train_checkpoint(cfg, resumed, its_optimizer)
+        assert (start.epoch, start.iteration, list(start.extra)) == (1, iteration, ["ema_state"])
+        for name, value in average.items():
+            assert torch.equal(start.extra["ema_state"][name], value), name
+        assert torch.equal(weights(resumed), weights(model))
+    cfg.OUTPUT_DIR, cfg.TRAIN.CHECKPOINT_FILE_PATH = f"{cfg.OUTPUT_DIR}/other", path
+    assert list(load_train_checkpoint(cfg, *make(cfg)).extra) == ["ema_state"]
+    cfg.TRAIN.CHECKPOINT_EPOCH_RESET = True
+    assert load_train_checkpoint(cfg, *make(cfg)).extra == {}
+
+
+@pytest.mark.parametrize("which", ["last", "named", "best"])
+def test_a_running_average_is_what_is_tested(cfg, average, caplog, which):
+    model, optimizer = make(cfg)
+    path = save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, 0, cfg, average_state=average)
+    best = Best.of_run(cfg).or_better(1, {"top1_err": 5.0})
+    save_evaluation(cfg, model, best, "from scratch", "", average)
+    if which == "named":
+        cfg.TEST.CHECKPOINT_FILE_PATH = path
+    elif which == "best":
+        cfg.TEST.WEIGHTS = "best"
+    with caplog.at_level(logging.INFO):
+        loaded = load_test_checkpoint(cfg, model)
+    assert loaded.averaged
+    assert "ema_state" not in loaded.extra
+    assert "These are averaged weights (SOLVER.EMA_DECAY)" in caplog.text
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, average[name]), name
+
+
+def test_weights_without_an_average_are_not_called_one(cfg, caplog):
+    model, optimizer = make(cfg)
+    save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, 0, cfg)
+    with caplog.at_level(logging.INFO):
+        assert not load_test_checkpoint(cfg, model).averaged
+    assert "averaged" not in caplog.text
