@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 from fvcore.common.config import CfgNode
@@ -18,6 +18,7 @@ from slowfast.ak.augment_policy import parse_policy
 from slowfast.ak.cores import processes_of_machine
 from slowfast.ak.errors import UserError
 from slowfast.ak.norm_group import sync_group
+from slowfast.config.checkpoint_names import resumable
 from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.config.provenance import get, show
 from slowfast.config.schema import numbers_in
@@ -128,12 +129,11 @@ def _norm(cfg: CfgNode) -> Iterator[Finding]:
 
 
 def resumes(cfg: CfgNode) -> bool:
-    """Whether training takes up a checkpoint, as ``slowfast.utils.checkpoint`` looks for it."""
+    """Whether training takes up the state of a run in OUTPUT_DIR."""
     try:
-        found = any(Path(cfg.OUTPUT_DIR, "checkpoints").glob("checkpoint*"))
+        return cfg.TRAIN.AUTO_RESUME and bool(resumable(cfg.OUTPUT_DIR, cfg.TASK))
     except (OSError, ValueError):  # no folder can have this name
-        found = False
-    return cfg.TRAIN.AUTO_RESUME and found
+        return False
 
 
 def _network(cfg: CfgNode) -> Iterator[Finding]:

@@ -20,12 +20,17 @@ def save_config(cfg: CfgNode) -> Path:
     path = Path(cfg.OUTPUT_DIR, CONFIG_FILE)
     text = cfg.dump()
     try:
-        if path.is_file() and path.read_bytes() != text.encode():
+        if path.is_file() and path.read_bytes() == text.encode():
+            return path
+        # Beside it first, so that a full disk leaves the one that is there.
+        new = path.with_suffix(".tmp")
+        new.write_bytes(text.encode())
+        if path.is_file():
             number = 1
             while (kept := path.with_stem(f"{path.stem}_{number}")).exists():
                 number += 1
             path.rename(kept)
-        path.write_bytes(text.encode())
+        new.replace(path)
     except OSError as error:
         raise UserError(
             f"OUTPUT_DIR: {path} cannot be written ({error.strerror}); name another folder."

@@ -86,7 +86,7 @@ class Saver:
             epoch,
             self.cfg,
             self.trained.scaler,
-            extra=self.trained.extra(),
+            extra={"extra": self.trained.extra()},
             initialisation=self.initialisation,
             holdout=self.holdout,
             average_state=self.trained.average_state(),

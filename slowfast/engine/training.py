@@ -108,7 +108,9 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     def evaluate_epoch(epoch: int) -> dict:
         network = trained.evaluated
         figures = evaluate(cfg, epoch, val_loader, network, to_input, val_meter, classes, stop)
-        checkpoint.save_evaluation(cfg, network, val_meter.best, start.initialisation, holdout)
+        checkpoint.save_evaluation(
+            cfg, model, val_meter.best, start.initialisation, holdout, trained.average_state()
+        )
         return figures
 
     def close_epoch(epoch: int) -> dict:

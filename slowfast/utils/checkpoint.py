@@ -1,8 +1,9 @@
 """Checkpoints: when one is due, and what it holds.
 
-Notable: all that has to do with them can be imported from here. Where files lie and how they are
-written and read stands in ``checkpoint_file``, what a file hands on to a model in ``loading``, and
-which weights a run starts from in ``starting_weights``.
+Notable: all that has to do with them can be imported from here. What files are called stands in
+``slowfast.config.checkpoint_names``, how one is written and read in ``checkpoint_file``, which of
+them are whole and which are removed in ``checkpoint_folder``, what a file hands on to a model in
+``loading``, and which weights a run starts from in ``starting_weights``.
 """
 
 import json
@@ -16,22 +17,28 @@ from torch import nn
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.holdout import fingerprint
-from slowfast.utils import distributed, logging, starting_weights
-from slowfast.utils.best import Best
-from slowfast.utils.checkpoint_file import (
-    check_writable,
+from slowfast.config.checkpoint_names import (
     get_checkpoint_dir,
     get_last_checkpoint,
     get_path_to_best,
     get_path_to_checkpoint,
     get_path_to_evaluations,
+    get_path_to_unfinished,
     has_checkpoint,
+)
+from slowfast.config.combinations import resumes
+from slowfast.utils import distributed, logging, starting_weights
+from slowfast.utils.best import Best
+from slowfast.utils.checkpoint_file import (
+    check_writable,
     read_checkpoint,
     write_json,
     write_whole,
 )
+from slowfast.utils.checkpoint_folder import decided_once, find_resumable, remove_outdated
 from slowfast.utils.loading import LoadedWeights, load_checkpoint
 from slowfast.utils.starting_weights import (
+    Start,
     initialisation,
     load_test_checkpoint,
     load_train_checkpoint,
@@ -40,8 +47,10 @@ from slowfast.utils.weights import to_plain_batch_norm, unwrap
 
 __all__ = [
     "LoadedWeights",
+    "Start",
     "check_writable",
     "evaluations_so_far",
+    "find_resumable",
     "get_checkpoint_dir",
     "get_last_checkpoint",
     "get_path_to_best",
@@ -55,6 +64,7 @@ __all__ = [
     "read_checkpoint",
     "save_checkpoint",
     "save_evaluation",
+    "save_unfinished",
 ]
 
 logger = logging.get_logger(__name__)
@@ -80,8 +90,11 @@ def save_checkpoint(
     extra: Mapping[str, Any] | None = None,
     initialisation: str | None = None,
     holdout: str | None = None,
+    average_state: Mapping[str, torch.Tensor] | None = None,
 ) -> str:
-    """Writes the state of a run after an epoch. The first process writes; the others return.
+    """Writes the state of a run after an epoch, and removes what it makes superfluous: states of
+    epochs under way, and all checkpoints but the last TRAIN.CHECKPOINT_KEEP. The first process
+    writes; the others return.
 
     Args:
         path_to_job: OUTPUT_DIR.
@@ -90,6 +103,7 @@ def save_checkpoint(
         initialisation: where the run's first weights came from; None: found out anew, for which
             the checkpoint before is looked into.
         holdout: fingerprint of the clips that the run holds out; None: of what AK.HOLDOUT names.
+        average_state: running average of the weights, by the names of ``model_state``.
 
     Returns:
         The file.
@@ -104,25 +118,64 @@ def save_checkpoint(
         initialisation = starting_weights.initialisation(cfg)
     if holdout is None:
         holdout = fingerprint(cfg)
-    checkpoint = _weights(model, epoch, cfg, initialisation, holdout)
-    checkpoint["optimizer_state"] = optimizer.state_dict()
-    if scaler is not None:
-        checkpoint["scaler_state"] = scaler.state_dict()
-    for name, value in (extra or {}).items():
-        if not _is_plain(value):
-            raise TypeError(f"extra[{name!r}]: only plain values and tensors can be read back")
-        checkpoint[name] = value
-    write_whole(checkpoint, Path(path))
+    content = _state(model, optimizer, scaler, average_state)
+    content |= _provenance(epoch, cfg, initialisation, holdout) | _checked(extra or {})
+    write_whole(content, Path(path))
+    remove_outdated(Path(path), cfg.TRAIN.CHECKPOINT_KEEP, cfg.TASK)
     logger.info(f"Checkpoint written: {path}")
     return path
 
 
+def save_unfinished(
+    cfg: CfgNode,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler | None,
+    epoch: int,
+    iteration: int,
+    extra: Mapping[str, Any],
+    initialisation: str,
+    holdout: str,
+    average_state: Mapping[str, torch.Tensor] | None = None,
+) -> str:
+    """Writes the state of a run in the middle of an epoch, in place of those before. The first
+    process writes; the others return.
+
+    Args:
+        epoch: the one under way, 0-based.
+        iteration: steps done in it.
+        extra: plain values, tensors, lists and dicts of these to have back with `Start`.
+        initialisation, holdout, average_state: as in :func:`save_checkpoint`.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: it cannot be written. What was saved before is whole then.
+    """
+    path = get_path_to_unfinished(cfg.OUTPUT_DIR, epoch + 1, iteration, cfg.TASK)
+    if not distributed.is_master_proc():
+        return path
+    content = _state(model, optimizer, scaler, average_state)
+    content |= _provenance(epoch - 1, cfg, initialisation, holdout)
+    content |= {"iteration": iteration, "extra": _checked(extra)}
+    write_whole(content, Path(path))
+    remove_outdated(Path(path), cfg.TRAIN.CHECKPOINT_KEEP, cfg.TASK)
+    logger.info(f"State of the unfinished epoch written: {path}")
+    return path
+
+
 def save_evaluation(
-    cfg: CfgNode, model: nn.Module, best: Best, initialisation: str, holdout: str
+    cfg: CfgNode,
+    model: nn.Module,
+    best: Best,
+    initialisation: str,
+    holdout: str,
+    average_state: Mapping[str, torch.Tensor] | None = None,
 ) -> None:
     """Writes down that an evaluation was made, and, where it is the best so far and
-    TRAIN.KEEP_BEST, its weights in place of those before. They are there to be tested: no
-    optimizer comes along.
+    TRAIN.KEEP_BEST, its weights in place of those before: the running average, where there is one,
+    since that is what was evaluated. They are there to be tested: no optimizer comes along.
 
     Raises:
         UserError: it cannot be written. What was there before is whole then.
@@ -130,8 +183,10 @@ def save_evaluation(
     if not distributed.is_master_proc():
         return
     if cfg.TRAIN.KEEP_BEST and best.epoch == best.evaluated:
-        content = _weights(model, best.epoch - 1, cfg, initialisation, holdout)
-        content["best"] = best.saved()
+        averaged = average_state is not None
+        content = _weights(average_state if averaged else unwrap(model).state_dict())
+        content |= _provenance(best.epoch - 1, cfg, initialisation, holdout)
+        content |= {"best": best.saved(), "averaged": averaged}
         write_whole(content, Path(get_path_to_best(cfg.OUTPUT_DIR)))
     # After the weights: stopped between the two, a run makes this evaluation again.
     write_json(best.saved(), Path(get_path_to_evaluations(cfg.OUTPUT_DIR)))
@@ -140,10 +195,16 @@ def save_evaluation(
 def evaluations_so_far(cfg: CfgNode) -> Best | None:
     """Best and last evaluation of the run that this one takes up; None where it takes up none.
 
+    All processes call this.
+
     Raises:
         UserError: the file that tells them cannot be read.
     """
-    if not (cfg.TRAIN.AUTO_RESUME and has_checkpoint(cfg.OUTPUT_DIR, cfg.TASK)):
+    return decided_once(lambda: _evaluations_so_far(cfg))
+
+
+def _evaluations_so_far(cfg: CfgNode) -> Best | None:
+    if not resumes(cfg):
         return None
     path = Path(get_path_to_evaluations(cfg.OUTPUT_DIR))
     try:
@@ -156,21 +217,44 @@ def evaluations_so_far(cfg: CfgNode) -> Best | None:
         ) from None
 
 
-def _weights(
-    model: nn.Module, epoch: int, cfg: CfgNode, initialisation: str, holdout: str
+def _state(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler | None,
+    average_state: Mapping[str, torch.Tensor] | None,
 ) -> dict[str, Any]:
-    """What each file of weights holds."""
-    state = unwrap(model).state_dict()
-    content = {
+    """All that a run is gone on with."""
+    content = _weights(unwrap(model).state_dict())
+    content["optimizer_state"] = optimizer.state_dict()
+    if scaler is not None:
+        content["scaler_state"] = scaler.state_dict()
+    if average_state is not None:
+        content["ema_state"] = dict(average_state)
+    return content
+
+
+def _weights(state: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    content = {"model_state": to_plain_batch_norm(state)}
+    if splits := {name: value for name, value in state.items() if ".split_bn." in name}:
+        content["split_bn_state"] = splits
+    return content
+
+
+def _provenance(epoch: int, cfg: CfgNode, initialisation: str, holdout: str) -> dict[str, Any]:
+    """What each file of weights says of the run that made them."""
+    return {
         "epoch": epoch,
-        "model_state": to_plain_batch_norm(state),
         "cfg": cfg.dump(),
         "initialisation": initialisation,
         "holdout": holdout,
     }
-    if splits := {name: value for name, value in state.items() if ".split_bn." in name}:
-        content["split_bn_state"] = splits
-    return content
+
+
+def _checked(extra: Mapping[str, Any]) -> dict[str, Any]:
+    for name, value in extra.items():
+        if not _is_plain(value):
+            raise TypeError(f"extra[{name!r}]: only plain values and tensors can be read back")
+    return dict(extra)
 
 
 def _is_plain(value: Any) -> bool:

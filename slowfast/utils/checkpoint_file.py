@@ -1,72 +1,32 @@
-"""Files of weights: where they lie, written whole or not at all, read without running code.
+"""A file of weights: written whole or not at all, known when damaged, read without running code.
 
-Notable: a file is written beside its place and renamed, so that a crash or a full disk leaves the
-one that was there before.
+Notable: its digest is made while it is written, and a file from elsewhere, which has none, is
+judged by the checksums that PyTorch's files have inside.
 """
 
+import errno
 import json
-import os
 import re
 import tempfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from torch.serialization import safe_globals
 
 from slowfast.ak.errors import UserError
-from slowfast.utils import caffe2
+from slowfast.config.checkpoint_names import get_checkpoint_dir, path_to_digest
+from slowfast.utils import caffe2, digests
+from slowfast.utils.atomic import replacing
 from slowfast.utils.env import pathmgr
 from slowfast.utils.stored_arrays import STAND_INS, StoredArray
-
-# Upstream resumes from any name that holds "checkpoint", so this one must not.
-TEMPORARY = "unfinished.tmp"
 
 _SAFE_NUMPY = [
     (stand_in, name.replace("numpy.core", core))
     for name, stand_in in STAND_INS.items()
     for core in ("numpy.core", "numpy._core")
 ]
-
-
-def get_checkpoint_dir(path_to_job: str | Path) -> str:
-    """The folder of checkpoints below OUTPUT_DIR."""
-    return str(Path(path_to_job) / "checkpoints")
-
-
-def get_path_to_checkpoint(path_to_job: str | Path, epoch: int, task: str = "") -> str:
-    """The file after so many epochs (1: after the first)."""
-    return str(Path(get_checkpoint_dir(path_to_job)) / f"{_prefix(task)}_epoch_{epoch:05d}.pyth")
-
-
-def get_path_to_best(path_to_job: str | Path) -> str:
-    """The file of the best evaluation's weights. A run is not resumed from it, so that its name
-    may not hold "checkpoint"."""
-    return str(Path(get_checkpoint_dir(path_to_job)) / "best.pyth")
-
-
-def get_path_to_evaluations(path_to_job: str | Path) -> str:
-    """The file that says which evaluation was the last, and which the best."""
-    return str(Path(get_checkpoint_dir(path_to_job)) / "evaluations.json")
-
-
-def get_last_checkpoint(path_to_job: str | Path, task: str = "") -> str | None:
-    """The checkpoint of the last epoch in OUTPUT_DIR, None where there is none."""
-    folder = Path(get_checkpoint_dir(path_to_job))
-    names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-    names = sorted(name for name in names if name.startswith(_prefix(task)))
-    return str(folder / names[-1]) if names else None
-
-
-def has_checkpoint(path_to_job: str | Path, task: str = "") -> bool:
-    """Whether OUTPUT_DIR holds a checkpoint."""
-    return get_last_checkpoint(path_to_job, task) is not None
-
-
-def _prefix(task: str) -> str:
-    return f"{task}_checkpoint" if task else "checkpoint"
 
 
 def check_writable(output_dir: str | Path) -> None:
@@ -90,59 +50,59 @@ def check_writable(output_dir: str | Path) -> None:
 
 
 def write_whole(content: dict[str, Any], path: Path) -> None:
-    """Saves a checkpoint, as `_write_beside` does."""
-    _write_beside(path, lambda file: torch.save(content, file))
+    """Saves a checkpoint, and its digest beside it. At every moment of it ``path`` is what it was
+    before or what it is to be, and :func:`flaw_of` knows it as whole.
+
+    Raises:
+        UserError: no room, or no right to write there.
+    """
+    with replacing(path) as file:
+        hashing = digests.Hashing(file)
+        torch.save(content, hashing)
+        digests.announce(path, hashing.digest)
+    digests.settle(path, hashing.digest)
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
-    """Saves plain values as JSON, as `_write_beside` does."""
-    _write_beside(path, lambda file: file.write(json.dumps(content).encode() + b"\n"))
-
-
-def _write_beside(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Writes beside ``path``, makes sure that it is on the disk, and renames.
+    """Saves plain values as JSON, whole or not at all.
 
     Raises:
-        UserError: no room, or no right to write there. What was at ``path`` is still there.
+        UserError: no room, or no right to write there.
     """
-    temporary = path.with_name(TEMPORARY)
+    with replacing(path) as file:
+        file.write(json.dumps(content).encode() + b"\n")
+
+
+def flaw_of(path: Path) -> str:
+    """What is wrong with a file of weights, in words; "" where it is whole.
+
+    A file with a digest is whole if it has that. One without, which another program or an earlier
+    version has written, is so if each of its records has the checksum that the file itself names,
+    and it can be read as a checkpoint.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except (OSError, RuntimeError) as error:
-        if temporary.exists() and os.access(path.parent, os.W_OK):
-            temporary.unlink()
-        cause = _behind(error)
-        if isinstance(cause, KeyboardInterrupt):
-            raise cause from None
-        reason = getattr(cause, "strerror", None) or str(cause).splitlines()[0]
-        raise UserError(
-            f"{path}: the file cannot be written ({reason}). Make room, or make the folder "
-            "writable, and start the same command again: it goes on from the last checkpoint."
-        ) from error
-
-
-def _behind(error: BaseException) -> BaseException:
-    """What made torch's writer fail, which itself tells of a file with a piece missing: a full
-    disk, a Ctrl-C; else the error itself."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, OSError | KeyboardInterrupt):
-        cause = cause.__context__
-    return cause or error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes sure that a new name in a folder is on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        if not path.stat().st_size:
+            return "it is empty"
+        if expected := digests.listed(path):
+            if digests.of_file(path) in expected:
+                return ""
+            digest_file = path_to_digest(path)
+            return (
+                "it is damaged or cut short: its SHA-256 is another than it was written with. (If "
+                f"another program has replaced it, delete {digest_file} to have it taken.)"
+            )
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as records:
+                if damaged := records.testzip():
+                    return f"it is damaged: its record {damaged} has another checksum than it names"
+        read_checkpoint(path, lazily=True)
+    except OSError as error:
+        return f"it cannot be read ({error.strerror or error})"
+    except UserError as error:
+        return str(error).removeprefix(f"{path}: ")
+    except Exception as error:  # A damaged file may raise nearly anything.
+        return f"it is damaged ({error})"
+    return ""
 
 
 def read_checkpoint(path: str | Path, *, lazily: bool = False) -> dict[str, Any]:
@@ -164,9 +124,10 @@ def read_checkpoint(path: str | Path, *, lazily: bool = False) -> dict[str, Any]
         with safe_globals(_SAFE_NUMPY):
             content = torch.load(local, map_location="cpu", weights_only=True, mmap=mmap)
         content = _without_numpy(content)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
     except Exception as error:  # A damaged file may raise nearly anything.
+        # EINVAL: torch looks for a piece at a place that cannot be.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
         raise UserError(f"{path}: {_why_unreadable(error)}") from None
     if isinstance(content, dict) and isinstance(content.get("model_state"), dict):
         return content

@@ -133,3 +133,8 @@ def all_gather(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 def all_gather_unaligned(data: Any) -> list[Any]:
     """Objects of all processes in order of rank; they may differ in size (arrays, lists, ...)."""
     return gather_objects(data)
+
+
+def from_master(value: Any) -> Any:
+    """The object that the first process gives, in all of them; those of the others do not count."""
+    return gather_objects(value)[0]

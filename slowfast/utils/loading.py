@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import nn
 
 from slowfast.ak.errors import UserError
+from slowfast.config.another_run import settings_in
 from slowfast.utils import logging
 from slowfast.utils.checkpoint_file import read_caffe2, read_checkpoint
 from slowfast.utils.weights import LoadReport, load_weights, unwrap
@@ -34,13 +34,16 @@ class LoadedWeights:
             came from that made these. A checkpoint hands it on.
         epoch: last finished epoch, 0-based; -1 where none comes along.
         report: what of the file matched, None without a file.
-        extra: what else the file holds, such as its ``cfg``, its epoch, and what it was saved with.
+        averaged: whether the weights are a running average (SOLVER.EMA_DECAY).
+        extra: what else the file holds, such as its ``cfg``, its epoch, and what it was saved with;
+            ``ema_state`` where the epoch comes along.
     """
 
     path: str | None = None
     initialisation: str = "from scratch"
     epoch: int = -1
     report: LoadReport | None = None
+    averaged: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -95,10 +98,12 @@ def load_file(
     epoch_reset: bool = False,
     clear_patterns: Iterable[str] = (),
     skip_head: bool = False,
+    averaged: bool = False,
 ) -> LoadedWeights:
     """As :func:`load_checkpoint`, and tells all there is to tell of what was loaded.
 
-    With ``skip_head`` the model keeps the projection that it has, and weights come alone.
+    With ``skip_head`` the model keeps the projection that it has, and weights come alone. With
+    ``averaged`` it gets the running average of the weights, where the file has one.
     """
     loaded = hand_on(
         path,
@@ -111,6 +116,7 @@ def load_file(
         epoch_reset=epoch_reset,
         clear_patterns=clear_patterns,
         skip_head=skip_head,
+        averaged=averaged,
     )
     report = loaded.report
     if not report.matched:
@@ -141,15 +147,18 @@ def hand_on(
     epoch_reset: bool = False,
     clear_patterns: Iterable[str] = (),
     skip_head: bool = False,
+    averaged: bool = False,
 ) -> LoadedWeights:
     """Gives a model what agrees of a checkpoint that was read, and what else may come along.
 
     Raises:
         UserError: all of the model matches, and the optimizer does not fit.
     """
+    average = checkpoint.get("ema_state")
+    takes_average = averaged and average is not None
     report = load_weights(
         model,
-        checkpoint["model_state"],
+        average if takes_average else checkpoint["model_state"],
         inflate=inflate,
         pad_dims=pad_dims,
         clear_patterns=clear_patterns,
@@ -160,11 +169,16 @@ def hand_on(
         path=str(path),
         initialisation=checkpoint.get("initialisation", f"from {path}"),
         report=report,
+        averaged=takes_average or checkpoint.get("averaged", False),
         extra={name: value for name, value in checkpoint.items() if not name.endswith("_state")},
     )
     if "epoch" not in checkpoint or epoch_reset or not report.is_whole:
         return loaded
     loaded.epoch = int(checkpoint["epoch"])
+    if takes_average:
+        return loaded
+    if average is not None:
+        loaded.extra["ema_state"] = average
     _restore_splits(unwrap(model), checkpoint.get("split_bn_state", {}))
     if optimizer is not None:
         saved = checkpoint.get("optimizer_state")
@@ -200,7 +214,7 @@ def _restore_optimizer(
     foreign = kept & set(_STATES.values()) - {_STATES.get(method)}
     if method in _STATES and foreign:
         guess = next(name for name, key in _STATES.items() if key in foreign)
-        theirs = saved_settings(cfg_text, "SOLVER").get("OPTIMIZING_METHOD", guess)
+        theirs = settings_in(cfg_text).get("SOLVER.OPTIMIZING_METHOD", guess)
         raise UserError(
             f"{path}: was trained with SOLVER.OPTIMIZING_METHOD {theirs}, and {method} cannot go "
             f"on from the state that {theirs} kept. Set SOLVER.OPTIMIZING_METHOD {theirs}; or, "
@@ -218,11 +232,3 @@ def _restore_optimizer(
             "SOLVER.ZERO_WD_1D_PARAM or what is frozen has changed. Set that back; or, "
             f"{to_start_anew}"
         ) from None
-
-
-def saved_settings(cfg_text: str, node: str) -> dict[str, Any]:
-    """A node of the configuration that a checkpoint holds as YAML; empty where there is none."""
-    try:
-        return dict(yaml.safe_load(cfg_text)[node])
-    except (yaml.YAMLError, AttributeError, TypeError, ValueError, KeyError):
-        return {}

@@ -14,7 +14,7 @@ import simplejson
 from tqdm import tqdm
 
 from slowfast.ak.errors import UserError
-from slowfast.utils import distributed
+from slowfast.utils import distributed, stats_log
 
 _COLOURS = {logging.WARNING: "\033[33m", logging.ERROR: "\033[31m", logging.CRITICAL: "\033[31m"}
 _output_dir: Path | None = None
@@ -112,17 +112,31 @@ def log_json_stats(stats: dict, output_dir: str | Path | None = None) -> None:
     Args:
         stats: plain values by name.
         output_dir: the folder of ``json_stats.log``; by default the one that is logged to.
+
+    Raises:
+        UserError: it cannot be written.
     """
     if not distributed.is_master_proc():
         return
     plain = {key: _five_decimals(value) for key, value in stats.items()}
-    line = f"json_stats: {simplejson.dumps(plain, sort_keys=True, use_decimal=True)}"
+    line = f"{stats_log.PREFIX}{simplejson.dumps(plain, sort_keys=True, use_decimal=True)}"
     # A level below the caller: the line in stdout.log names the place that has the figures.
     get_logger(__name__).info(line, extra={"is_figures": True}, stacklevel=2)
     folder = Path(output_dir) if output_dir else _output_dir
     if folder:
-        with (folder / "json_stats.log").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        _append(folder / stats_log.FILE, line + "\n")
+
+
+def _append(path: Path, text: str) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}). Make room, or make the folder "
+            "writable, and start the same command again: a run goes on from the newest state that "
+            "it has saved."
+        ) from None
 
 
 def _five_decimals(value: object) -> object:

@@ -38,3 +38,16 @@ def test_a_folder_that_is_none(tmp_path):
     cfg.OUTPUT_DIR = str(tmp_path / "file")
     with pytest.raises(UserError, match="cannot be written"):
         save_config(cfg)
+
+
+def test_one_that_cannot_be_written_leaves_the_one_that_is_there(tmp_path):
+    cfg = get_cfg()
+    cfg.OUTPUT_DIR = str(tmp_path)
+    path = save_config(cfg)
+    before = path.read_bytes()
+    path.with_suffix(".tmp").mkdir()  # nothing can be written there
+    cfg.SOLVER.MAX_EPOCH = 7
+    with pytest.raises(UserError, match="cannot be written"):
+        save_config(cfg)
+    assert path.read_bytes() == before
+    assert not (tmp_path / "config_1.yaml").exists()

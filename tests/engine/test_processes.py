@@ -61,8 +61,11 @@ def test_two_processes_end_with_one_network(small_cfg, tmp_path, norm):
     saved = Path(cfg.OUTPUT_DIR, "checkpoints")
     assert sorted(p.name for p in saved.iterdir()) == [
         "best.pyth",
+        "best.sha256",
         "checkpoint_epoch_00001.pyth",
         "checkpoint_epoch_00002.pyth",
+        "epoch_00001.sha256",
+        "epoch_00002.sha256",
         "evaluations.json",
     ]
     lines = Path(cfg.OUTPUT_DIR, "json_stats.log").read_text().splitlines()

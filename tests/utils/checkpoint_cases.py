@@ -1,5 +1,8 @@
 """A small network, and what the tests of checkpoints do with it."""
 
+import itertools
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -9,6 +12,7 @@ from torch import nn
 from slowfast.config.defaults import get_cfg
 from slowfast.models.optimizer import construct_optimizer
 from slowfast.utils.checkpoint import save_checkpoint
+from slowfast.utils.digests import Hashing
 
 
 class Network(nn.Module):
@@ -56,3 +60,36 @@ def zoo_file(cfg, tmp_path, classes=5, epoch=3):
     model, optimizer = make(cfg, seed=7, classes=classes)
     step(model, optimizer, 0)
     return model, save_checkpoint(tmp_path / "zoo", model, optimizer, epoch, cfg)
+
+
+class Killed(KeyboardInterrupt):
+    """This process does nothing more."""
+
+
+def killed_at_each_step(
+    monkeypatch, prepare: Callable[[], object], act: Callable[[], object]
+) -> Iterator[int]:
+    """Acts again and again, and is killed at one step of it later each time: before a piece is
+    written, before what was written reaches the disk, before a file is renamed or removed."""
+    for last in itertools.count():
+        prepare()
+        steps = itertools.count()
+
+        def mortal(function, last=last, steps=steps):
+            def call(*args, **kwargs):
+                if next(steps) >= last:
+                    raise Killed
+                return function(*args, **kwargs)
+
+            return call
+
+        with monkeypatch.context() as patch:
+            for name in ("fsync", "replace", "unlink"):
+                patch.setattr(os, name, mortal(getattr(os, name)))
+            patch.setattr(Hashing, "write", mortal(Hashing.write))
+            try:
+                act()
+                return
+            except Killed:
+                pass
+        yield last

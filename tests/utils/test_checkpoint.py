@@ -29,7 +29,8 @@ def test_a_checkpoint_is_named_and_filled_as_upstreams(cfg):
     assert get_cfg().load_cfg(saved["cfg"]).SOLVER.MAX_EPOCH == 10
     assert saved["initialisation"] == "from scratch"
     assert saved["loss"] == [1, "a"]
-    assert [f.name for f in Path(path).parent.iterdir()] == [Path(path).name]
+    names = sorted(file.name for file in Path(path).parent.iterdir())
+    assert names == ["checkpoint_epoch_00001.pyth", "epoch_00001.sha256"]
 
 
 def test_only_what_can_be_read_back_is_saved(cfg):

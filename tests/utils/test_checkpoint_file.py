@@ -1,8 +1,10 @@
-"""Files of weights survive what happens to files, and run no code."""
+"""Files of weights survive what happens to files, are known when damaged, and run no code."""
 
+import errno
+import hashlib
 import os
-import subprocess
-import sys
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,60 +12,145 @@ import pytest
 import torch
 
 from slowfast.ak.errors import UserError
-from slowfast.utils import checkpoint_file
+from slowfast.utils import checkpoint_file, digests
 from slowfast.utils.checkpoint_file import (
     check_writable,
     file_exists,
-    get_last_checkpoint,
-    get_path_to_checkpoint,
-    has_checkpoint,
+    flaw_of,
     read_checkpoint,
     write_whole,
 )
+from tests.utils.checkpoint_cases import killed_at_each_step
 
 
-def test_the_last_checkpoint_is_the_last_sorted_name(tmp_path):
-    folder = tmp_path / "checkpoints"
-    assert get_last_checkpoint(tmp_path) is None
-    assert not has_checkpoint(tmp_path)
-    folder.mkdir()
-    for name in ("checkpoint_epoch_00002.pyth", "checkpoint_epoch_00010.pyth", "unfinished.tmp"):
-        (folder / name).touch()
-    assert get_last_checkpoint(str(tmp_path)) == str(folder / "checkpoint_epoch_00010.pyth")
-    assert get_last_checkpoint(tmp_path, "") == get_last_checkpoint(tmp_path)
-    assert get_last_checkpoint(tmp_path, "ssl") is None
+def content(value, size=2000):
+    return {"model_state": {"w": torch.full((size,), float(value))}, "epoch": 0}
 
 
-FULL_DISK = """
-import resource, sys
-from pathlib import Path
-import signal, torch
-from slowfast.ak.errors import UserError
-from slowfast.utils.checkpoint_file import write_whole
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-try:
-    write_whole({"model_state": {"w": torch.zeros(1_000_000)}}, Path(sys.argv[1]))
-except UserError as error:
-    print(error)
-    sys.exit(2)
-"""
+def value_in(path):
+    return float(torch.load(path, weights_only=True)["model_state"]["w"][0])
 
 
-def test_a_full_disk_is_said_and_leaves_the_previous_one(tmp_path):
-    path = tmp_path / "checkpoint_epoch_00001.pyth"
-    torch.save({"model_state": {"w": torch.ones(2)}}, path)
-    run = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(path)],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parents[2],
-        check=False,
-    )
-    assert run.returncode == 2, run.stderr
-    assert "cannot be written (File too large)" in run.stdout
-    assert torch.equal(torch.load(path)["model_state"]["w"], torch.ones(2))
-    assert [f.name for f in tmp_path.iterdir()] == [path.name]
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "checkpoint_epoch_00001.pyth"
+
+
+def test_a_digest_lies_beside_in_the_form_of_sha256sum(path):
+    write_whole(content(1), path)
+    write_whole(content(2), path)
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    lines = (path.parent / "epoch_00001.sha256").read_text()
+    assert lines == f"{expected}  checkpoint_epoch_00001.pyth\n"
+    assert flaw_of(path) == ""
+
+
+@pytest.mark.parametrize("before", ["nothing", "a file and its digest", "a file alone"])
+def test_killed_at_any_step_it_leaves_a_file_that_is_known_as_whole(path, monkeypatch, before):
+    def prepare():
+        shutil.rmtree(path.parent)
+        path.parent.mkdir()
+        if before == "a file and its digest":
+            write_whole(content(1), path)
+        elif before == "a file alone":
+            torch.save(content(1), path)
+
+    found = []
+    for _ in killed_at_each_step(monkeypatch, prepare, lambda: write_whole(content(2), path)):
+        names = {file.name for file in path.parent.iterdir()}
+        assert {name for name in names if "checkpoint" in name} <= {path.name}
+        if path.exists():
+            assert flaw_of(path) == ""
+        found.append(value_in(path) if path.exists() else 0)
+        write_whole(content(3), path)  # whatever lies there, the next one is written
+        assert (flaw_of(path), value_in(path)) == ("", 3)
+        assert len(list(path.parent.iterdir())) == 2
+    assert found == sorted(found)
+    assert set(found) == {0 if before == "nothing" else 1, 2}
+
+
+@pytest.mark.parametrize("has_digest", [True, False])
+@pytest.mark.parametrize(
+    "damage", ["cut short", "one bit, in a tensor", "one bit, in the names", "empty", "text", "zip"]
+)
+def test_a_damaged_file_is_known(path, damage, has_digest):
+    write_whole(content(1), path)
+    if not has_digest:
+        digests.path_to_digest(path).unlink()
+    assert flaw_of(path) == ""
+    whole = bytearray(path.read_bytes())
+    if damage.startswith("one bit"):
+        sought = b"epoch" if "names" in damage else torch.ones(8).numpy().tobytes()
+        whole[whole.index(sought)] ^= 4
+    cases = {"cut short": whole[:-100], "empty": b"", "text": b"hello"}
+    path.write_bytes(cases.get(damage, whole))
+    if damage == "zip":
+        shutil.make_archive(str(path), "zip", Path(__file__).parent, Path(__file__).name)
+        path.with_suffix(".pyth.zip").replace(path)
+    words = "it is empty" if damage == "empty" else "SHA-256" if has_digest else "damaged|not a who"
+    assert re.search(words, flaw_of(path))
+
+
+def test_other_things_in_a_files_place_are_known(path, monkeypatch, tmp_path):
+    torch.save({"epoch": 3}, path)
+    assert "no `model_state`" in flaw_of(path)
+    monkeypatch.chdir(tmp_path)
+    torch.save({"model_state": {}, "epoch": Malicious()}, path)
+    assert "would run code" in flaw_of(path)
+    assert not Path("was_run").exists()
+    path.unlink()
+    assert "cannot be read (No such file" in flaw_of(path)
+    path.mkdir()
+    assert "cannot be read (Is a directory)" in flaw_of(path)
+
+
+def test_a_file_that_another_program_wrote_over_is_told_from_what_the_digest_says(path):
+    write_whole(content(1), path)
+    torch.save(content(2), path)
+    assert "delete" in flaw_of(path)
+    assert str(digests.path_to_digest(path)) in flaw_of(path)
+    digests.path_to_digest(path).unlink()
+    assert flaw_of(path) == ""
+
+
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_a_file_from_elsewhere_is_whole_without_a_digest(path, is_zip):
+    torch.save(content(1), path, _use_new_zipfile_serialization=is_zip)
+    assert flaw_of(path) == ""
+    digests.path_to_digest(path).write_text("of something else\n")
+    assert flaw_of(path) == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device to write to")
+@pytest.mark.parametrize(("full", "left"), [("unfinished.tmp", 1), ("digest.tmp", 1)])
+def test_a_full_disk_is_said_and_leaves_the_previous_one(path, full, left):
+    write_whole(content(1), path)
+    (path.parent / full).symlink_to("/dev/full")
+    with pytest.raises(UserError, match=r"cannot be written \(No space left on device\)"):
+        write_whole(content(2, 1_000_000), path)
+    assert (flaw_of(path), value_in(path)) == ("", left)
+    assert len(list(path.parent.iterdir())) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device to write to")
+def test_a_disk_that_is_full_at_the_digest_leaves_the_new_one(path):
+    (path.parent / "digest.tmp").symlink_to("/dev/full")
+    with pytest.raises(UserError, match=r"epoch_00001.sha256.* \(No space left on device\)"):
+        write_whole(content(1), path)
+    assert (flaw_of(path), value_in(path)) == ("", 1)
+
+
+def test_a_folder_that_has_become_read_only_is_said_and_keeps_the_previous_one(path, monkeypatch):
+    write_whole(content(1), path)
+
+    def refuse(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        with pytest.raises(UserError, match=r"written \(Read-only.*make the folder writable"):
+            write_whole(content(2), path)
+    assert (flaw_of(path), value_in(path)) == ("", 1)
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):
@@ -95,11 +182,9 @@ def test_a_write_that_dies_leaves_no_checkpoint(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(torch, "save", die)
-    path = Path(get_path_to_checkpoint(tmp_path, 1))
     with pytest.raises(KeyboardInterrupt):
-        write_whole({}, path)
-    assert not any("checkpoint" in file.name for file in path.parent.iterdir())
-    assert not has_checkpoint(tmp_path)
+        write_whole({}, tmp_path / "checkpoint_epoch_00001.pyth")
+    assert not list(tmp_path.iterdir())
 
 
 class Malicious:

@@ -18,11 +18,13 @@ def exchange(local_rank, folder):
     (mean,) = distributed.all_reduce([torch.tensor([float(rank), 4.0])])
     (total,) = distributed.all_reduce([torch.tensor(rank + 1)], average=False)
     (joined,) = distributed.all_gather([torch.full((2, 1), rank)])
+    given = distributed.from_master(("of rank", rank))
     objects = distributed.all_gather_unaligned({"rank": rank, "array": np.arange(rank)})
     distributed.synchronize()
     assert mean.tolist() == [0.5, 4.0]
     assert total.item() == 3
     assert joined.flatten().tolist() == [0, 0, 1, 1]
+    assert given == ("of rank", 0)
     assert [len(part["array"]) for part in objects] == [0, 1]
     distributed.destroy_process_group()
     assert distributed.get_world_size() == 1
@@ -39,5 +41,6 @@ def test_without_processes_everything_is_this_one():
     assert distributed.all_reduce([tensor])[0] is tensor
     assert distributed.all_gather([tensor])[0] is tensor
     assert distributed.all_gather_unaligned("x") == ["x"]
+    assert distributed.from_master("x") == "x"
     distributed.synchronize()
     distributed.destroy_process_group()

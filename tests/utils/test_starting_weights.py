@@ -11,11 +11,14 @@ from torch import nn
 
 from slowfast.ak.errors import UserError
 from slowfast.models.optimizer import construct_optimizer
+from slowfast.utils.best import Best
 from slowfast.utils.checkpoint import (
     initialisation,
     load_test_checkpoint,
     load_train_checkpoint,
     save_checkpoint,
+    save_evaluation,
+    save_unfinished,
 )
 from tests.utils.checkpoint_cases import make, make_cfg, step, weights, zoo_file
 
@@ -31,44 +34,32 @@ def test_a_resumed_run_is_the_run_bit_for_bit(cfg):
         step(model, optimizer, seed)
     save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, 4, cfg)
     resumed, its_optimizer = make(cfg, seed=1)
-    assert load_train_checkpoint(cfg, resumed, its_optimizer) == 5
+    assert load_train_checkpoint(cfg, resumed, its_optimizer).epoch == 5
     for net, opt in ((model, optimizer), (resumed, its_optimizer)):
         step(net, opt, 3)
     assert torch.equal(weights(model), weights(resumed))
 
 
-@pytest.mark.parametrize("kind", ["truncated", "text", "empty", "no model_state"])
-def test_a_damaged_or_foreign_last_checkpoint_is_named(cfg, kind):
-    model, optimizer = make(cfg)
-    path = Path(save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, 0, cfg))
-    if kind == "no model_state":
-        torch.save({"epoch": 3}, path)
-    else:
-        whole = path.read_bytes()
-        path.write_bytes({"truncated": whole[: len(whole) // 2], "text": b"hello"}.get(kind, b""))
-    with pytest.raises(UserError, match="last checkpoint in OUTPUT_DIR") as error:
-        load_train_checkpoint(cfg, model, optimizer)
-    assert str(path) in str(error.value)
-    assert "move the file away" in str(error.value)
-
-
-def test_resuming_another_model_is_refused(cfg):
+def test_another_models_weights_are_refused(cfg):
     model, optimizer = make(cfg)
     cfg.MODEL.NUM_CLASSES = 5
     save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, 0, cfg)
     cfg.MODEL.NUM_CLASSES = 7
     other, optimizer = make(cfg, classes=7)
-    with pytest.raises(UserError, match=r"another model.*NUM_CLASSES 5 there, 7 here"):
+    with pytest.raises(UserError, match=r"another run(?s:.)*NUM_CLASSES 5 there, 7 here"):
         load_train_checkpoint(cfg, other, optimizer)
-    with pytest.raises(UserError, match="another model"):
+    with pytest.raises(UserError, match=r"another model.*NUM_CLASSES 5 there, 7 here"):
         load_test_checkpoint(cfg, other)
+    cfg.MODEL.NUM_CLASSES = 5
+    with pytest.raises(UserError, match="another model"):
+        load_train_checkpoint(cfg, other, optimizer)
 
 
 def test_training_starts_from_a_named_file_with_its_epoch_and_optimizer(cfg, tmp_path):
     given, path = zoo_file(cfg, tmp_path)
     cfg.TRAIN.CHECKPOINT_FILE_PATH = path
     model, optimizer = make(cfg)
-    assert load_train_checkpoint(cfg, model, optimizer) == 4
+    assert load_train_checkpoint(cfg, model, optimizer).epoch == 4
     assert torch.equal(weights(model), weights(given))
     assert len(optimizer.state) > 0
     assert initialisation(cfg) == f"from {path} (pytorch)"
@@ -82,7 +73,7 @@ def test_epoch_reset_takes_weights_alone(cfg, tmp_path):
         load_train_checkpoint(cfg, model, optimizer)
     cfg.TRAIN.CHECKPOINT_EPOCH_RESET = True
     model, optimizer = make(cfg)
-    assert load_train_checkpoint(cfg, model, optimizer) == 0
+    assert load_train_checkpoint(cfg, model, optimizer).epoch == 0
     assert torch.equal(weights(model), weights(given))
     assert not optimizer.state
 
@@ -93,7 +84,7 @@ def test_another_head_starts_anew_and_so_does_the_run(cfg, tmp_path, caplog):
     model, optimizer = make(cfg)
     fresh_head = model.head.projection.weight.clone()
     with caplog.at_level(logging.INFO):
-        assert load_train_checkpoint(cfg, model, optimizer) == 0
+        assert load_train_checkpoint(cfg, model, optimizer).epoch == 0
     assert torch.equal(model.s1[0].weight, given.s1[0].weight)
     assert torch.equal(model.head.projection.weight, fresh_head)
     assert not optimizer.state
@@ -107,7 +98,7 @@ def test_a_head_that_is_not_wanted_starts_anew_and_so_does_the_run(cfg, tmp_path
     model, optimizer = make(cfg)
     head = model.head.projection.weight.clone()
     with caplog.at_level(logging.INFO):
-        assert load_train_checkpoint(cfg, model, optimizer) == 0
+        assert load_train_checkpoint(cfg, model, optimizer).epoch == 0
     assert not optimizer.state
     assert torch.equal(model.head.projection.weight, head)
     assert torch.equal(model.s1[0].weight, given.s1[0].weight)
@@ -128,11 +119,11 @@ def test_a_run_in_progress_comes_before_the_named_file(cfg, tmp_path, caplog):
     model, optimizer = make(cfg, seed=5)
     save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, 6, cfg)
     resumed, optimizer = make(cfg)
-    assert load_train_checkpoint(cfg, resumed, optimizer) == 7
+    assert load_train_checkpoint(cfg, resumed, optimizer).epoch == 7
     assert torch.equal(weights(resumed), weights(model))
     cfg.TRAIN.AUTO_RESUME = False
     caplog.clear()
-    assert load_train_checkpoint(cfg, resumed, optimizer) == 4
+    assert load_train_checkpoint(cfg, resumed, optimizer).epoch == 4
     assert "holds checkpoints of another run" in caplog.text
 
 
@@ -200,7 +191,7 @@ def test_caffe2_weights_are_inflated_named_and_padded(cfg, tmp_path, caplog):
     cfg.TRAIN.CHECKPOINT_INFLATE = True
     model = Stem()
     with caplog.at_level(logging.INFO):
-        assert load_train_checkpoint(cfg, model, construct_optimizer(model, cfg)) == 0
+        assert load_train_checkpoint(cfg, model, construct_optimizer(model, cfg)).epoch == 0
     half = torch.from_numpy(kernel)[:, :, None] / 2
     assert torch.equal(model.s1.pathway0_stem.conv.weight, torch.cat([half, half], dim=2))
     assert torch.equal(model.head.projection.bias, torch.ones(5))
@@ -216,13 +207,13 @@ def test_a_partial_fit_is_warned_of(cfg, tmp_path, caplog):
     model, _ = make(cfg)
     model.s1.append(nn.Conv3d(4, 4, 1))
     optimizer = construct_optimizer(model, cfg)
-    assert load_train_checkpoint(cfg, model, optimizer) == 0
+    assert load_train_checkpoint(cfg, model, optimizer).epoch == 0
     assert not optimizer.state
     assert "its epoch and optimizer left" in caplog.text
     assert "missing in the file: s1.2.{weight,bias}" in caplog.text
     caplog.clear()
     cfg.TRAIN.CHECKPOINT_EPOCH_RESET = True
-    assert load_train_checkpoint(cfg, model, optimizer) == 0
+    assert load_train_checkpoint(cfg, model, optimizer).epoch == 0
     assert "its epoch and optimizer left" not in caplog.text
 
 
@@ -234,7 +225,7 @@ def test_a_file_of_another_model_is_refused(cfg, tmp_path, caplog):
         load_train_checkpoint(cfg, model, optimizer)
     cfg.TRAIN.CHECKPOINT_EPOCH_RESET = True
     caplog.clear()
-    assert load_train_checkpoint(cfg, model, optimizer) == 0
+    assert load_train_checkpoint(cfg, model, optimizer).epoch == 0
     assert "most of it starts at random" in caplog.text
 
 
@@ -248,3 +239,105 @@ def test_a_training_is_tested_with_its_own_last_checkpoint(cfg):
     cfg.TRAIN.ENABLE = True
     Path(own).unlink()
     assert load_test_checkpoint(cfg, model).path == later
+
+
+def test_a_damaged_checkpoint_is_passed_over_in_a_test_too(cfg, caplog):
+    model, optimizer = make(cfg)
+    paths = [save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, epoch, cfg) for epoch in (8, 9)]
+    Path(paths[1]).write_bytes(Path(paths[1]).read_bytes()[:-1])
+    assert load_test_checkpoint(cfg, model).path == paths[0]
+    assert f"Passed over: {paths[1]}" in caplog.text
+    Path(paths[0]).write_bytes(b"")
+    with pytest.raises(UserError, match="is whole"):
+        load_test_checkpoint(cfg, model)
+
+
+def test_a_damaged_best_is_not_tested(cfg):
+    model, _ = make(cfg)
+    cfg.TEST.WEIGHTS = "best"
+    best = Best.of_run(cfg).or_better(1, {"top1_err": 5.0})
+    save_evaluation(cfg, model, best, "from scratch", "")
+    assert load_test_checkpoint(cfg, model).path.endswith("best.pyth")
+    path = Path(cfg.OUTPUT_DIR, "checkpoints", "best.pyth")
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"best\.pyth: it is damaged"):
+        load_test_checkpoint(cfg, model)
+
+
+def test_a_folder_of_another_run_is_refused_with_what_differs(cfg):
+    model, optimizer = make(cfg)
+    save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, 0, cfg)
+    cfg.MODEL.LOSS_FUNC, cfg.SOLVER.OPTIMIZING_METHOD = "bce_loss", "adamw"
+    before = weights(model)
+    with pytest.raises(UserError) as error:
+        load_train_checkpoint(cfg, *make(cfg, seed=1))
+    assert str(error.value).splitlines()[1:] == [
+        "  MODEL.LOSS_FUNC cross_entropy there, bce_loss here",
+        "  SOLVER.OPTIMIZING_METHOD sgd there, adamw here",
+        "Set that as it was to go on, or name another OUTPUT_DIR to train anew.",
+    ]
+    assert torch.equal(weights(model), before)
+
+
+def test_other_settings_are_told_in_one_warning(cfg, caplog):
+    model, optimizer = make(cfg)
+    save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, 0, cfg)
+    cfg.SOLVER.MAX_EPOCH, cfg.SOLVER.BASE_LR, cfg.DATA.PATH_PREFIX = 20, 0.5, "/elsewhere"
+    assert load_train_checkpoint(cfg, model, optimizer).epoch == 1
+    (warning,) = (r.getMessage() for r in caplog.records if r.levelno == logging.WARNING)
+    assert warning.splitlines()[1:] == [
+        "  SOLVER.MAX_EPOCH 10 there, 20 here",
+        "  SOLVER.BASE_LR 0.1 there, 0.5 here",
+    ]
+
+
+@pytest.fixture
+def average(cfg):
+    """A running average of the weights, which is nothing like them."""
+    return {name: value + 1 for name, value in make(cfg)[0].state_dict().items()}
+
+
+def test_a_running_average_comes_back_beside_the_weights(cfg, average):
+    model, optimizer = make(cfg)
+    held = {"initialisation": "from scratch", "holdout": "", "average_state": average}
+    path = save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, 0, cfg, **held)
+    for iteration in (0, 5):
+        if iteration:
+            save_unfinished(cfg, model, optimizer, None, 1, iteration, {}, **held)
+        resumed, its_optimizer = make(cfg, seed=1)
+        start = load_train_checkpoint(cfg, resumed, its_optimizer)
+        assert (start.epoch, start.iteration, list(start.extra)) == (1, iteration, ["ema_state"])
+        for name, value in average.items():
+            assert torch.equal(start.extra["ema_state"][name], value), name
+        assert torch.equal(weights(resumed), weights(model))
+    cfg.OUTPUT_DIR, cfg.TRAIN.CHECKPOINT_FILE_PATH = f"{cfg.OUTPUT_DIR}/other", path
+    assert list(load_train_checkpoint(cfg, *make(cfg)).extra) == ["ema_state"]
+    cfg.TRAIN.CHECKPOINT_EPOCH_RESET = True
+    assert load_train_checkpoint(cfg, *make(cfg)).extra == {}
+
+
+@pytest.mark.parametrize("which", ["last", "named", "best"])
+def test_a_running_average_is_what_is_tested(cfg, average, caplog, which):
+    model, optimizer = make(cfg)
+    path = save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, 0, cfg, average_state=average)
+    best = Best.of_run(cfg).or_better(1, {"top1_err": 5.0})
+    save_evaluation(cfg, model, best, "from scratch", "", average)
+    if which == "named":
+        cfg.TEST.CHECKPOINT_FILE_PATH = path
+    elif which == "best":
+        cfg.TEST.WEIGHTS = "best"
+    with caplog.at_level(logging.INFO):
+        loaded = load_test_checkpoint(cfg, model)
+    assert loaded.averaged
+    assert "ema_state" not in loaded.extra
+    assert "These are averaged weights (SOLVER.EMA_DECAY)" in caplog.text
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, average[name]), name
+
+
+def test_weights_without_an_average_are_not_called_one(cfg, caplog):
+    model, optimizer = make(cfg)
+    save_checkpoint(cfg.OUTPUT_DIR, model, optimizer, 0, cfg)
+    with caplog.at_level(logging.INFO):
+        assert not load_test_checkpoint(cfg, model).averaged
+    assert "averaged" not in caplog.text

@@ -1,0 +1,98 @@
+"""OUTPUT_DIR/checkpoints: which of its files are whole, which one a run is taken up from, and which
+are no longer needed.
+
+Notable: the first process looks and decides, and the others take its answer, so that all of them
+read one file, and a large one is checked once.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from fvcore.common.config import CfgNode
+
+from slowfast.ak.errors import UserError
+from slowfast.config.checkpoint_names import moment_of, path_to_digest, resumable
+from slowfast.utils import distributed, logging
+from slowfast.utils.checkpoint_file import flaw_of
+
+logger = logging.get_logger(__name__)
+
+_Answer = TypeVar("_Answer")
+
+
+def find_resumable(cfg: CfgNode) -> Path | None:
+    """The newest whole file that the run in OUTPUT_DIR can be taken up from: of an epoch under way,
+    or the checkpoint of a finished one. None where there is none, or TRAIN.AUTO_RESUME is False.
+
+    All processes have to call this.
+
+    Raises:
+        UserError: there are files, and none is whole.
+    """
+
+    def look() -> Path | None:
+        files = resumable(cfg.OUTPUT_DIR, cfg.TASK) if cfg.TRAIN.AUTO_RESUME else []
+        return first_whole(files) if files else None
+
+    return decided_once(look)
+
+
+def first_whole(files: Iterable[Path]) -> Path:
+    """The first file that is whole, with a warning for each one before it.
+
+    Raises:
+        UserError: none is.
+    """
+    flaws = []
+    for file in files:
+        flaw = flaw_of(file)
+        if not flaw:
+            for flaw in flaws:
+                logger.warning(f"Passed over: {flaw}")
+            return file
+        flaws.append(f"{file}: {flaw}")
+    raise UserError(
+        "Nothing that was saved in OUTPUT_DIR is whole.\n"
+        + "\n".join(flaws)
+        + "\nPut a copy in its place, or move the files away to do without them."
+    )
+
+
+def decided_once(decide: Callable[[], _Answer]) -> _Answer:
+    """What a function gives in the first process, which alone calls it. Its UserError is raised in
+    all of them, so that none waits for an answer."""
+    answer = error = None
+    if distributed.is_master_proc():
+        try:
+            answer = decide()
+        except UserError as found:
+            error = found
+    answer, error = distributed.from_master((answer, error))
+    if error:
+        raise error
+    return answer
+
+
+def remove_outdated(written: Path, keep: int, task: str = "") -> None:
+    """Removes what a file that was just written makes superfluous: other files of epochs under
+    way; and, with the checkpoint of an epoch, those of earlier ones beyond the last ``keep``.
+
+    Args:
+        keep: 0: all of them.
+    """
+    moment = moment_of(written, task)
+    files = resumable(written.parent.parent, task)
+    earlier = [
+        f for f in files if moment_of(f, task).is_checkpoint and moment_of(f, task) <= moment
+    ]
+    outdated = [f for f in files if not moment_of(f, task).is_checkpoint and f != written]
+    if moment.is_checkpoint and keep:
+        outdated += earlier[keep:]
+    for file in outdated:
+        try:
+            # The digest first: a file without one is known all the same, and removed next time.
+            path_to_digest(file).unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            logger.warning(f"{file}: cannot be removed ({error.strerror}).")
