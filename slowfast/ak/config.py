@@ -289,7 +289,7 @@ KEYS: dict[str, AkKey] = {
     "SPEED.STATIC_GRAPH": AkKey(
         True,
         "Rely on every step using the same layers, so that the exchange of gradients is planned "
-        "once.",
+        "once. Not with SOLVER.ACCUMULATE_STEPS, of whose parts the last alone exchanges them.",
         tree_only=True,
     ),
     "SPEED.PREFETCH": AkKey(

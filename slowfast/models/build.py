@@ -52,7 +52,8 @@ def build_model(cfg: CfgNode, gpu_id: int | None = None) -> nn.Module:
             model,
             device_ids=[gpu_id] if on_gpu else None,
             gradient_as_bucket_view=cfg.SPEED.BUCKET_VIEW,
-            static_graph=cfg.SPEED.STATIC_GRAPH,
+            # Planned in the first backward pass, which may not be one that exchanges nothing.
+            static_graph=cfg.SPEED.STATIC_GRAPH and cfg.SOLVER.ACCUMULATE_STEPS == 1,
         )
         if cfg.MODEL.FP16_ALLREDUCE:
             model.register_comm_hook(state=None, hook=fp16_compress_hook)

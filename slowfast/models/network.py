@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.checkpoint import checkpoint
 
 from slowfast.ak.errors import UserError
@@ -54,22 +53,22 @@ def recomputed(layer: nn.Module, x: Tensor) -> Tensor:
     """
 
     def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
-        return nullcontext(), _untracked(layer)
+        return nullcontext(), _with_buffers_kept(layer)
 
     return checkpoint(layer, x, use_reentrant=False, context_fn=contexts)
 
 
 @contextmanager
-def _untracked(layer: nn.Module) -> Iterator[None]:
-    """Keeps running statistics as they are, while batches are normalised by their own."""
-    norms = [m for m in layer.modules() if isinstance(m, _NormBase) and m.track_running_stats]
-    for norm in norms:
-        norm.track_running_stats = False
+def _with_buffers_kept(layer: nn.Module) -> Iterator[None]:
+    """Lets copies stand in for running statistics, which a second pass would move once more."""
+    buffers = [(m, name, b) for m in layer.modules() for name, b in m.named_buffers(recurse=False)]
+    for module, name, buffer in buffers:
+        setattr(module, name, buffer.clone())
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for module, name, buffer in buffers:
+            setattr(module, name, buffer)
 
 
 class Network(nn.Module):
