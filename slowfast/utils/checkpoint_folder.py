@@ -12,7 +12,7 @@ from typing import TypeVar
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
-from slowfast.config.checkpoint_names import moment_of, path_to_digest, resumable
+from slowfast.config.checkpoint_names import checkpoints, path_to_digest, resumable
 from slowfast.utils import distributed, logging
 from slowfast.utils.checkpoint_file import flaw_of
 
@@ -35,7 +35,7 @@ def find_resumable(cfg: CfgNode) -> Path | None:
         files = resumable(cfg.OUTPUT_DIR, cfg.TASK) if cfg.TRAIN.AUTO_RESUME else []
         return first_whole(files) if files else None
 
-    return decided_once(look)
+    return chosen_once(look)
 
 
 def first_whole(files: Iterable[Path]) -> Path:
@@ -74,21 +74,33 @@ def decided_once(decide: Callable[[], _Answer]) -> _Answer:
     return answer
 
 
+def chosen_once(choose: Callable[[], Path | None]) -> Path | None:
+    """The file that the first process chooses, if any, which all of them can see.
+
+    Raises:
+        UserError: one cannot.
+    """
+    file = decided_once(choose)
+    if file and not file.is_file():
+        raise UserError(
+            f"{file}: the first process has this file, and process {distributed.get_rank()} does "
+            "not see it. Name an OUTPUT_DIR that all machines share."
+        )
+    return file
+
+
 def remove_outdated(written: Path, keep: int, task: str = "") -> None:
     """Removes what a file that was just written makes superfluous: other files of epochs under
     way; and, with the checkpoint of an epoch, those of earlier ones beyond the last ``keep``.
 
     Args:
-        keep: 0: all of them.
+        keep: counts the one that was written; 0: all stay.
     """
-    moment = moment_of(written, task)
-    files = resumable(written.parent.parent, task)
-    earlier = [
-        f for f in files if moment_of(f, task).is_checkpoint and moment_of(f, task) <= moment
-    ]
-    outdated = [f for f in files if not moment_of(f, task).is_checkpoint and f != written]
-    if moment.is_checkpoint and keep:
-        outdated += earlier[keep:]
+    folder = written.parent.parent
+    finished = checkpoints(folder, task)
+    outdated = set(resumable(folder, task)) - {*finished, written}
+    if keep and written in finished:
+        outdated.update(finished[finished.index(written) + keep :])
     for file in outdated:
         try:
             # The digest first: a file without one is known all the same, and removed next time.

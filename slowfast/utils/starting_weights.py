@@ -23,7 +23,7 @@ from slowfast.config.checkpoint_names import (
 )
 from slowfast.utils import logging
 from slowfast.utils.checkpoint_file import file_exists, read_checkpoint
-from slowfast.utils.checkpoint_folder import decided_once, find_resumable, first_whole
+from slowfast.utils.checkpoint_folder import chosen_once, find_resumable, first_whole
 from slowfast.utils.loading import LoadedWeights, hand_on, load_file
 
 logger = logging.get_logger(__name__)
@@ -153,7 +153,7 @@ def load_test_checkpoint(cfg: CfgNode, model: nn.Module) -> LoadedWeights:
     """
     if cfg.TEST.CHECKPOINT_FILE_PATH:
         loaded = _load_named(cfg, "TEST", model)
-    elif own := decided_once(lambda: _find_tested(cfg)):
+    elif own := chosen_once(lambda: _find_tested(cfg)):
         loaded = _hand_on_own(cfg, own, read_checkpoint(own), model)
     elif cfg.TRAIN.CHECKPOINT_FILE_PATH:
         loaded = _load_named(cfg, "TRAIN", model)

@@ -23,7 +23,8 @@ HONOURED_UNREAD = {
 
 # Where keys are declared and checked, which is no reading of them.
 DECLARATIONS = [
-    ROOT / "slowfast/config" / name for name in ("checks.py", "combinations.py", "doubts.py")
+    ROOT / "slowfast/config" / name
+    for name in ("another_run.py", "checks.py", "combinations.py", "doubts.py")
 ]
 DECLARATIONS += [ROOT / "slowfast/ak/config.py", *(ROOT / "slowfast/config/keys").glob("*.py")]
 

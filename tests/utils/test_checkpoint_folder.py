@@ -1,7 +1,9 @@
 """A run is taken up from the newest file that is whole, by all processes, whatever has happened."""
 
 import logging
+import os
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -200,6 +202,13 @@ def _look(rank, cfg, folder):
         checkpoint_folder.flaw_of = None  # it is told
     found = find_resumable(cfg)
     assert found.name == "checkpoint_epoch_00001.pyth"
+
+    os.chdir(folder if rank == 0 else "/")
+    elsewhere = cfg.clone()
+    elsewhere.OUTPUT_DIR = "out"
+    with pytest.raises(UserError, match="process 1 does not see") if rank else nullcontext():
+        find_resumable(elsewhere)
+
     distributed.synchronize()
     if rank == 0:
         found.write_bytes(b"")

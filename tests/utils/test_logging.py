@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import sys
+from pathlib import Path
 
 import pytest
 from tqdm import tqdm
@@ -115,3 +116,10 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="OUTPUT_DIR"):
         setup_logging(tmp_path / "file")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device to write to")
+def test_figures_that_cannot_be_written_are_said(tmp_path):
+    (tmp_path / "json_stats.log").symlink_to("/dev/full")
+    with pytest.raises(UserError, match=r"json_stats\.log: cannot be written \(No space left"):
+        log_json_stats({"loss": 1.0}, tmp_path)
