@@ -123,12 +123,14 @@ def _prepare_momenta(optimizer: torch.optim.Optimizer) -> None:
     gradient scaler skips that step."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
-            state = optimizer.state[parameter]
+            state = optimizer.state.get(parameter, {})
             if group["fused"] and group.get("momentum"):
                 state.setdefault("momentum_buffer", torch.zeros_like(parameter))
             for name, value in state.items():
                 if torch.is_tensor(value) and value.shape == parameter.shape:
                     state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+            if state:
+                optimizer.state[parameter] = state
 
 
 def get_epoch_lr(cur_epoch: float, cfg: CfgNode) -> float:

@@ -12,7 +12,7 @@ from slowfast.engine import test as run_test
 from slowfast.engine import training
 from slowfast.engine.training import train
 from slowfast.utils import checkpoint
-from tests.engine.test_training import stats
+from tests.engine.runs import stats
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def evaluations(monkeypatch):
     def give(*values: float) -> None:
         found = iter(values)
 
-        def evaluate(cfg, epoch, loader, model, to_input, meter, classes):
+        def evaluate(cfg, epoch, loader, model, to_input, meter, *others):
             meter.best = meter.best.or_better(epoch + 1, {"map": next(found)})
             return {"map": meter.best.value}
 

@@ -8,7 +8,7 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.losses import LOSSES, CountedLoss
 from slowfast.engine.training import train
 from slowfast.models.losses import _LOSSES, build_loss
-from tests.engine.test_training import assert_same, last_state, stats
+from tests.engine.runs import assert_same, last_state, stats
 
 # Changes within three epochs, and often enough for a set this small.
 MOVING = {

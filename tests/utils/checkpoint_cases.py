@@ -51,6 +51,11 @@ def step(model, optimizer, seed):
     optimizer.step()
 
 
+def is_new(optimizer):
+    """Whether no step has left anything in it."""
+    return not any(value.any() for state in optimizer.state.values() for value in state.values())
+
+
 def weights(model):
     return torch.cat([value.flatten().double() for value in model.state_dict().values()])
 

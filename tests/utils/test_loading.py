@@ -10,7 +10,7 @@ from torch import nn
 from slowfast.ak.errors import UserError
 from slowfast.models.optimizer import construct_optimizer
 from slowfast.utils.checkpoint import load_checkpoint, load_train_checkpoint, save_checkpoint
-from tests.utils.checkpoint_cases import Network, make, make_cfg, step, weights
+from tests.utils.checkpoint_cases import Network, is_new, make, make_cfg, step, weights
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_a_partial_fit_hands_on_weights_alone(cfg, tmp_path, change):
     optimizer = construct_optimizer(model, cfg)
     assert load_checkpoint(path, model, optimizer=optimizer) == -1
     assert torch.equal(model.head.projection.weight, given.head.projection.weight)
-    assert not optimizer.state
+    assert is_new(optimizer)
     step(model, optimizer, 1)
 
 
