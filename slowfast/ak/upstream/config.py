@@ -2,7 +2,8 @@
 
 Notable: keys that the checkout has already stay as they are, and what cannot be meant alike is
 refused. Two keys of upstream's main, which a file of configs/AK sets, are lent to branches that
-lack them; `slowfast.ak.upstream.frozen` then does what they ask for.
+lack them; `slowfast.ak.upstream.frozen` then does what they ask for. One that they all set is
+taken and not served.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ LENT_KEYS = {
     ),
 }
 
+# Of keys that this tree alone serves, those that configs/AK sets: there all checkpoints stay.
+NOT_SERVED = {"TRAIN.CHECKPOINT_KEEP"}
+
 # Those of LENT_KEYS that this checkout did not have.
 lent: set[str] = set()
 
@@ -43,12 +47,14 @@ def with_ak_keys(add_custom_config: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def add_ak_keys(cfg: CfgNode) -> None:
-    """Add the keys that work in a checkout, and those of LENT_KEYS that it lacks.
+    """Add the keys that work in a checkout, those of LENT_KEYS that it lacks, and NOT_SERVED.
 
     Raises:
         UserError: the checkout has keys of these names that cannot mean the same. All are named.
     """
-    wanted = LENT_KEYS | {name: key for name, key in KEYS.items() if not key.tree_only}
+    wanted = LENT_KEYS | {
+        name: key for name, key in KEYS.items() if not key.tree_only or name in NOT_SERVED
+    }
     if clashes := [words for name, key in wanted.items() if (words := _clash(cfg, name, key))]:
         raise UserError(
             "This checkout has keys that slowfast.ak needs for something else:\n  "
