@@ -22,8 +22,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopRequests:
-    """Catches the signals that ask a run to stop, as a context; elsewhere than in the main thread
-    of a process it catches none.
+    """Catches the signals that ask a run to stop, as a context: in the main thread of a process,
+    and none that this process was started to ignore.
 
     Attributes:
         asked: whether one has come.
@@ -35,7 +35,8 @@ class StopRequests:
 
     def __enter__(self) -> StopRequests:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._hear) for number in _SIGNALS}
+            heard = [n for n in _SIGNALS if signal.getsignal(n) not in (signal.SIG_IGN, None)]
+            self._before = {number: signal.signal(number, self._hear) for number in heard}
         return self
 
     def __exit__(self, *_: object) -> None:

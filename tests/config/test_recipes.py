@@ -26,6 +26,7 @@ CORRECTED = {
     "TRAIN.DATASET": "ak",
     "TEST.DATASET": "ak",
     "DATA_LOADER.NUM_WORKERS": -1,
+    "TRAIN.CHECKPOINT_KEEP": 3,
 }
 # The measured networks were not trained; the published files name these.
 PUBLISHED_LOSS = {
