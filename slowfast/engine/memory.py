@@ -66,7 +66,7 @@ def explained_training(
         # Room for what an optimizer keeps of each weight and may not have made yet.
         _room = [torch.empty_like(weight) for weight in weights for _ in range(2)]
         # All clips of a step are on the device, also where it takes them in parts.
-        inputs = to_input(_black(cfg, share, cfg.DATA.TRAIN_CROP_SIZE))
+        inputs = to_input(black_clips(cfg, share, cfg.DATA.TRAIN_CROP_SIZE))
         with autocast(cfg, inputs[0].device):
             logits = network([x[:clips] for x in inputs])
         loss = loss_function(logits.float(), _no_labels(cfg, clips, logits.device))
@@ -106,7 +106,7 @@ def explained_scoring(
 
     @torch.no_grad()
     def attempt(clips: int) -> None:
-        inputs = to_input(_black(cfg, clips, cfg.DATA.TEST_CROP_SIZE))
+        inputs = to_input(black_clips(cfg, clips, cfg.DATA.TEST_CROP_SIZE))
         with autocast(cfg, inputs[0].device):
             network.eval()(inputs)
 
@@ -196,7 +196,7 @@ def _smaller_clips(part: str) -> tuple[str, str]:
     return f"a smaller DATA.{part}_CROP_SIZE", "fewer DATA.NUM_FRAMES"
 
 
-def _black(cfg: CfgNode, clips: int, crop: int) -> Tensor:
+def black_clips(cfg: CfgNode, clips: int, crop: int) -> Tensor:
     """uint8 (N, 3, T, H, W) on the device."""
     shape = clips, 3, cfg.DATA.NUM_FRAMES, crop, crop
     return torch.zeros(shape, dtype=torch.uint8, device=get_device(cfg))
