@@ -36,12 +36,12 @@ def get_path_to_record(output_dir: str | Path) -> Path:
     return Path(output_dir) / "runs.jsonl"
 
 
-def record_run(cfg: CfgNode, task: str, resumed_from: str | Path | None = None) -> None:
+def record_run(cfg: CfgNode, task: str, starts_from: str | Path | None = None) -> None:
     """Adds a line for this start to OUTPUT_DIR/runs.jsonl; the first process writes it.
 
     Args:
         task: what is started, ``train`` or ``test``.
-        resumed_from: the checkpoint that it goes on from, if any.
+        starts_from: the file that its weights come from, if any: the checkpoint that is resumed.
     """
     if not distributed.is_master_proc():
         return
@@ -51,7 +51,7 @@ def record_run(cfg: CfgNode, task: str, resumed_from: str | Path | None = None) 
         "command": shlex.join(["python", *sys.argv]),
         "processes": distributed.get_world_size(),
         "machines": cfg.NUM_SHARDS,
-        "resumed_from": None if resumed_from is None else str(resumed_from),
+        "starts_from": None if starts_from is None else str(starts_from),
         **surroundings(),
     }
     path = get_path_to_record(cfg.OUTPUT_DIR)

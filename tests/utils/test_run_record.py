@@ -44,10 +44,10 @@ def kept(run):
 
 def test_a_start_is_a_line(run):
     assert len(run()) == 1
-    first, second = run(resumed_from="checkpoints/checkpoint_epoch_00003.pyth")
+    first, second = run(starts_from="checkpoints/checkpoint_epoch_00003.pyth")
     assert first["command"] == "python tools/run_net.py --cfg 'a b.yaml'"
-    assert (first["processes"], first["resumed_from"]) == (1, None)
-    assert second["resumed_from"] == "checkpoints/checkpoint_epoch_00003.pyth"
+    assert (first["processes"], first["starts_from"]) == (1, None)
+    assert second["starts_from"] == "checkpoints/checkpoint_epoch_00003.pyth"
     assert torch.__version__.startswith(first["libraries"]["torch"].partition("+")[0])
     assert first["python"] == sys.version.split()[0]
 
