@@ -39,15 +39,15 @@ class Cost(NamedTuple):
     operations: int
 
 
-def measure(folder: Path, repeats: int, clips: tuple[tuple[int, int], ...] = CLIPS) -> list[Table]:
+def measure(folder: Path, repeats: int) -> list[Table]:
     """A table of the recipes, and one of how their clips' cost grows; nothing is written."""
     sizes, growth = [], []
     for name in RECIPES:
-        first, *grown = [cost(name, *clip) for clip in clips]
+        first, *grown = [cost(name, *clip) for clip in CLIPS]
         own = grown[-1]
         size = f"{own.parameters / 1e6:.2f}", f"{own.multiply_adds / 1e9:.2f}"
         sizes.append((name, *size, f"{own.kept / _MIB:.0f}", own.operations))
-        for clip, more in zip(clips[1:], grown, strict=True):
+        for clip, more in zip(CLIPS[1:], grown, strict=True):
             ratios = (
                 f"{more.multiply_adds / first.multiply_adds:.2f} x",
                 f"{more.kept / first.kept:.2f} x",
@@ -55,12 +55,12 @@ def measure(folder: Path, repeats: int, clips: tuple[tuple[int, int], ...] = CLI
             growth.append((name, _shape(clip), *ratios))
     return [
         Table(
-            f"A clip of {_shape(clips[-1])}",
+            f"A clip of {_shape(CLIPS[-1])}",
             ("recipe", "parameters, M", "multiply-adds, G", "kept for backward, MiB", "operations"),
             sizes,
         ),
         Table(
-            f"Against a clip of {_shape(clips[0])}",
+            f"Against a clip of {_shape(CLIPS[0])}",
             ("recipe", "clip", "multiply-adds", "kept for backward"),
             growth,
         ),

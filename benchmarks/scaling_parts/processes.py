@@ -19,9 +19,10 @@ import torch.distributed as dist
 from torch import multiprocessing
 
 from benchmarks.scaling_parts.steps import training_step
-from benchmarks.scaling_parts.table import Table
+from benchmarks.scaling_parts.table import Table, small_config
+from slowfast.models import build_model
 
-CLIPS, FRAMES, SIDE = 8, 8, 64
+CLIPS, FRAMES, SIDE = 8, 8, 112
 
 
 def measure(folder: Path, repeats: int) -> list[Table]:
@@ -56,7 +57,8 @@ def _process(rank: int, address: str, repeats: int, result: str) -> None:
         training_step(CLIPS // 2, FRAMES, SIDE),
         training_step(CLIPS, FRAMES, SIDE),
     ]
-    size = _gradient_bytes()
+    network = build_model(small_config())
+    size = 4 * sum(weight.numel() for weight in network.parameters())
     gradients = torch.zeros(size // 4)
     jobs.append(lambda: dist.all_reduce(gradients))
     taken: list[list[float]] = [[] for _ in jobs]
@@ -71,12 +73,3 @@ def _process(rank: int, address: str, repeats: int, result: str) -> None:
     if rank == 0:
         Path(result).write_text(" ".join(str(statistics.median(t)) for t in taken) + f" {size}")
     dist.destroy_process_group()
-
-
-def _gradient_bytes() -> int:
-    from benchmarks.scaling_parts.table import small_config
-    from slowfast.models import build_model
-    from slowfast.utils.weights import unwrap
-
-    network = unwrap(build_model(small_config()))
-    return 4 * sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
