@@ -52,6 +52,7 @@ class Assumed:
     frames_a_clip: float = 176
     validation_clips: float = 6_096
     views: float = 30
+    frames_a_test_clip: float = 80  # the distinct ones of 10 windows, in docs/DATA.md
     epochs: float = 100
 
     @classmethod
@@ -89,18 +90,33 @@ class Limits(NamedTuple):
 def limits(recipe: Cost, gpus: int, a: Assumed) -> Limits:
     """The formulas; `explain` prints them. The network is without limit for one machine: NVLink is
     not reckoned."""
-    machines = max(1.0, gpus / a.gpus_a_machine)
+    machines = _machines(gpus, a)
     exchanged = 2 * (machines - 1) / machines * 4 * recipe.parameters  # ring, float32 gradients
-    readers = (a.cores_a_machine - a.gpus_a_machine) * machines
     return Limits(
         arithmetic=gpus * a.attained * a.peak * 1e12 / (6 * recipe.multiply_adds),
         memory=gpus * a.bandwidth * 1e9 / (a.touches * recipe.kept * a.bytes_a_value / 4),
         launches=gpus * a.clips_a_gpu * 1e6 / (recipe.operations * a.launch_us),
-        decoding=readers * 1000 / (a.frames * a.decode_ms * a.reading_factor),
+        decoding=_readers(gpus, a) * 1000 / (a.frames * a.decode_ms * a.reading_factor),
         files=a.files_a_second / a.frames,
         disk=a.disk * 1e9 / (a.frames * a.frame_kb * 1000),
         network=gpus * a.clips_a_gpu * a.link * 1e9 / exchanged if exchanged else float("inf"),
     )
+
+
+def test_seconds(found: Limits, gpus: int, a: Assumed) -> float:
+    """What a test takes, of the device at the pace of its training or of the reading cores."""
+    device = min(found.arithmetic, found.memory, found.launches)
+    reading = a.frames_a_test_clip * a.decode_ms * a.reading_factor / 1000 / _readers(gpus, a)
+    return a.validation_clips * max(a.views / (3 * device), reading)
+
+
+def _machines(gpus: int, a: Assumed) -> float:
+    return max(1.0, gpus / a.gpus_a_machine)
+
+
+def _readers(gpus: int, a: Assumed) -> float:
+    """Cores that read: all but one for each GPU."""
+    return (a.cores_a_machine - a.gpus_a_machine) * _machines(gpus, a)
 
 
 FORMULAS = """\
@@ -113,7 +129,11 @@ clips a second of G GPUs on M = G / {gpus_a_machine:g} machines, the least of
   files       {files_a_second:g} / {frames:g} frames, of all machines together
   disk        {disk:g}e9 / ({frames:g} frames * {frame_kb:g}e3 bytes), likewise
   network     G * {clips_a_gpu:g} clips a step * {link:g}e9 / (2 * (M - 1) / M * 4 * parameters)
-epoch: clips / that; test: {validation_clips:g} * {views:g} views / (3 * the device's own)"""
+epoch: {clips:g} / that
+test: {validation_clips:g} * the larger of
+  device      {views:g} views / (3 * the least of arithmetic, memory and launches)
+  decoding    {frames_a_test_clip:g} frames * {decode_ms:g} ms * {reading_factor:g} / 1000 / \
+(M * ({cores_a_machine:g} - {gpus_a_machine:g}))"""
 
 
 def tables(a: Assumed, gpus: Sequence[int] = (8, 64), growth: int = 100) -> Iterator[object]:
@@ -124,9 +144,15 @@ def tables(a: Assumed, gpus: Sequence[int] = (8, 64), growth: int = 100) -> Iter
     for recipe in recipes:
         for count in gpus:
             found = limits(recipe, count, a)
-            rows.append((recipe.recipe, count, *(f"{rate:,.0f}" for rate in found), found.first))
-            device = min(found.arithmetic, found.memory, found.launches)
-            test = a.validation_clips * a.views / (3 * device)
+            rows.append(
+                (
+                    recipe.recipe,
+                    count,
+                    *(f"{rate:,.0f}" if rate < float("inf") else "none" for rate in found),
+                    found.first,
+                )
+            )
+            test = test_seconds(found, count, a)
             epoch = a.clips / min(found)
             times.append(
                 (
