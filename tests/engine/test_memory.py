@@ -1,13 +1,18 @@
 """Running out of memory: a stand-in network refuses more clips than it has room for."""
 
+import os
 import weakref
+from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+import torch.distributed as dist
+from torch import multiprocessing, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.pixels import InputTransform
+from slowfast.config.defaults import get_cfg
 from slowfast.engine.memory import explained_scoring, explained_training, is_out_of_memory
 
 
@@ -137,3 +142,56 @@ def test_the_allocator_of_the_cpu_is_known():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)
     assert is_out_of_memory(caught.value)
+
+
+class _Refusal(torch.autograd.Function):
+    """Runs out of memory in the backward pass, when gradients are on their way already."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        if len(gradient) > 4:
+            raise torch.OutOfMemoryError
+        return gradient
+
+
+class _RefusesBackward(Small):
+    def forward(self, x):
+        return super().forward([_Refusal.apply(self.scale * x[0])])
+
+
+def _one_of_two(rank, address, told):
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+    cfg = get_cfg()
+    cfg.NUM_GPUS, cfg.DATA.NUM_FRAMES, cfg.DATA.TRAIN_CROP_SIZE = 0, 2, 8
+    cfg.TRAIN.BATCH_SIZE, cfg.MODEL.NUM_CLASSES, cfg.DATA.MULTI_LABEL = 8, 5, True
+    cfg.MODEL.ARCH = "slow"
+    network = _RefusesBackward(100)
+    network.scale = nn.Parameter(torch.ones(()))
+    model = DistributedDataParallel(network)
+    loss_function, to_input = nn.BCEWithLogitsLoss(), InputTransform.from_cfg(cfg)
+    try:
+        with explained_training(cfg, model, loss_function, to_input):
+            inputs = [torch.ones(8 if rank == 0 else 4, 3, 2, 8, 8)]
+            logits = model(inputs)
+            loss_function(logits, torch.zeros_like(logits)).backward()
+    except UserError as error:
+        Path(told).write_text(str(error))
+    os._exit(0)  # the other one waits in vain
+
+
+@pytest.mark.slow
+def test_a_process_alone_tries_without_the_others(tmp_path):
+    """Process 0 runs out in its backward pass, while process 1 waits for its gradients."""
+    told = tmp_path / "told"
+    workers = multiprocessing.spawn(
+        _one_of_two, (f"file://{tmp_path}/meet", str(told)), nprocs=2, join=False
+    )
+    workers.processes[0].join(60)
+    for process in workers.processes:
+        process.kill()
+    assert "8 clips of 2 x 8 x 8 in a pass do not fit, 4 do" in told.read_text()
