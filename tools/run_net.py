@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         # All are checked before the first one runs for days.
         for cfg in [configure(args, path) for path in args.cfg_files]:
-            run(cfg, args.init_method)
+            run(cfg, args.init_method, args.dry_run)
     except UserError as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 2
@@ -38,12 +38,20 @@ def configure(args: Namespace, path: str) -> CfgNode:
     return assert_and_infer_cfg(cfg)
 
 
-def run(cfg: CfgNode, init_method: str) -> None:
-    """Trains and tests, as the configuration says; an error stands in the run's log too."""
+def run(cfg: CfgNode, init_method: str, dry: bool = False) -> None:
+    """Trains and tests, as the configuration says; an error stands in the run's log too.
+
+    Args:
+        dry: whether to build all of it and tell what it will cost, and write nothing.
+    """
     from slowfast.engine import test, train
+    from slowfast.engine.dry_run import dry_run
     from slowfast.utils import logging
     from slowfast.utils.misc import launch_job
 
+    if dry:
+        launch_job(cfg, init_method, dry_run)
+        return
     try:
         if cfg.TRAIN.ENABLE:
             launch_job(cfg, init_method, train)

@@ -21,6 +21,7 @@ from slowfast.datasets.loader import construct_loader
 from slowfast.engine.closing import report
 from slowfast.engine.evaluate import gather_clips
 from slowfast.engine.figures import intervals, more_figures
+from slowfast.engine.memory import explained_scoring
 from slowfast.engine.progress import progress_bar
 from slowfast.engine.results import (
     Outcome,
@@ -36,6 +37,7 @@ from slowfast.models.arrange import channels_last
 from slowfast.utils import checkpoint, distributed, logging, misc
 from slowfast.utils.best import Best
 from slowfast.utils.meters import TestMeter
+from slowfast.utils.run_record import record_run
 from slowfast.utils.weights import unwrap
 from slowfast.visualization.report import write_report
 
@@ -64,6 +66,7 @@ def test(cfg: CfgNode) -> None:
     if cfg.LOG_MODEL_INFO and not cfg.TRAIN.ENABLE:
         misc.log_model_info(model, cfg)
     loaded = checkpoint.load_test_checkpoint(cfg, model)
+    record_run(cfg, "test", loaded.path)
     best = Best(**loaded.extra["best"]) if "best" in loaded.extra else None
     if best:
         logger.info(f"These are the weights of the best evaluation: {best}")
@@ -72,7 +75,8 @@ def test(cfg: CfgNode) -> None:
     outcomes = []
     for run, loader in zip(runs, loaders, strict=True):
         views = f"{run.TEST.NUM_ENSEMBLE_VIEWS} x {run.TEST.NUM_SPATIAL_CROPS} views"
-        scored = score_clips(run, loader, model, to_input, views)
+        with explained_scoring(run, model, to_input, "test"):
+            scored = score_clips(run, loader, model, to_input, views)
         if not distributed.is_master_proc():
             continue
         told = {

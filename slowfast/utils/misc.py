@@ -6,6 +6,7 @@ Notable: when a process fails, the error that came first is what the user sees l
 
 import json
 import logging as std_logging
+import math
 import os
 import socket
 import tempfile
@@ -220,19 +221,30 @@ def log_model_info(model: nn.Module, cfg: CfgNode, use_train_input: bool = True)
     if not distributed.is_master_proc():
         return
     network = unwrap(model)
-    sizes = [p.numel() for p in network.parameters()]
-    trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
     crop = cfg.DATA.TRAIN_CROP_SIZE if use_train_input else cfg.DATA.TEST_CROP_SIZE
     logger.debug(f"Model:\n{network}")
     logger.info(
-        f"Model {cfg.MODEL.MODEL_NAME} ({cfg.MODEL.ARCH}): {sum(sizes) / 1e6:.4g} M parameters, "
-        f"{trainable / 1e6:.4g} M of them trained; {_count_flops(network, cfg, crop)}"
+        f"Model {cfg.MODEL.MODEL_NAME} ({cfg.MODEL.ARCH}): {describe_size(network)}; "
+        f"{multiply_adds(network, cfg, crop) / 1e9:.4g} G multiply-adds for a clip of "
+        f"{cfg.DATA.NUM_FRAMES} x {crop} x {crop}"
         + (f"; GPU memory {gpu_mem_usage():.2f} GiB." if torch.cuda.is_available() else ".")
     )
 
 
-def _count_flops(network: nn.Module, cfg: CfgNode, crop: int) -> str:
-    clip = f"a clip of {cfg.DATA.NUM_FRAMES} x {crop} x {crop}"
+def describe_size(network: nn.Module) -> str:
+    """How many parameters a network has, and how many of them are trained, in words."""
+    size = sum(p.numel() for p in network.parameters())
+    trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    return f"{size / 1e6:.4g} M parameters, {trained / 1e6:.4g} M of them trained"
+
+
+def multiply_adds(network: nn.Module, cfg: CfgNode, crop: int) -> float:
+    """Multiply-adds of a forward pass of one clip; nan, with a warning, where counting fails.
+
+    Args:
+        network: not wrapped.
+        crop: side of the clip, pixels.
+    """
     device = next(network.parameters()).device
     was_training = network.training
     try:
@@ -240,9 +252,10 @@ def _count_flops(network: nn.Module, cfg: CfgNode, crop: int) -> str:
         with torch.no_grad():
             flops = FlopCountAnalysis(network.eval(), (inputs,))
             flops.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-            return f"{flops.total() / 1e9:.4g} G multiply-adds for {clip}"
+            return float(flops.total())
     except Exception as error:  # Of interest, but nothing to stop a run for.
-        return f"multiply-adds unknown ({type(error).__name__})"
+        logger.warning(f"Multiply-adds are unknown ({type(error).__name__}).")
+        return math.nan
     finally:
         network.train(was_training)
 

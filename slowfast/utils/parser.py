@@ -21,29 +21,64 @@ from slowfast.utils.terminal import print_all
 # Where the processes of a run on one machine meet.
 DEFAULT_INIT_METHOD = "tcp://localhost:9999"
 
-_USAGE = "%(prog)s --cfg FILE.yaml [FILE.yaml ...] [options] [KEY VALUE ...]"
+_USAGE = "%(prog)s --cfg FILE.yaml [FILE.yaml ...] [options]\n       [KEY VALUE ...]"
 
-_EXAMPLES = """\
-examples:
-  Train and test SlowFast on Animal Kingdom:
-    %(prog)s --cfg configs/AK/SLOWFAST_8x8_R50.yaml
-  Change settings for this run alone; every key of the YAML files can be named:
-    %(prog)s --cfg configs/AK/I3D_8x8_R50.yaml TRAIN.BATCH_SIZE 4 SOLVER.BASE_LR 0.05
-  The same, spelt with --opts; a list goes in quotes:
-    %(prog)s --cfg configs/AK/SLOWFAST_8x8_R50.yaml --opts SOLVER.STEPS '[0, 20, 30]'
-  On the CPU, into a folder of its own:
-    %(prog)s --cfg configs/AK/X3D_L.yaml NUM_GPUS 0 OUTPUT_DIR logs/x3d-cpu
-  Only test a checkpoint:
-    %(prog)s --cfg configs/AK/X3D_L.yaml TRAIN.ENABLE False \\
-        TEST.CHECKPOINT_FILE_PATH logs/x3d-l/checkpoints/checkpoint_epoch_00200.pyth
-  Several runs, one after the other:
-    %(prog)s --cfg configs/AK/I3D_8x8_R50.yaml configs/AK/X3D_L.yaml
-  Two machines; the same on the second with --shard_id 1:
-    %(prog)s --cfg configs/AK/X3D_L.yaml --num_shards 2 --shard_id 0 \\
-        --init_method tcp://first-machine:9999
-  What a key means, or all keys of a group:
-    %(prog)s --keys SOLVER.STEPS
-    %(prog)s --keys TEST
+# Shown as it stands, in a terminal of 80 columns: {name} is the program.
+_LESSON = """\
+see what a run will cost, before it is started:
+  {name} --cfg configs/AK/SLOWFAST_8x8_R50.yaml --dry-run
+    Reads data and weights, builds the network, takes two steps, and tells
+    parameters, multiply-adds, memory, time a step and time to train. It
+    writes nothing.
+
+train, and test what was trained:
+  {name} --cfg configs/AK/SLOWFAST_8x8_R50.yaml
+    OUTPUT_DIR gets the log (stdout.log), figures (json_stats.log), the
+    configuration, each start with its versions (runs.jsonl), checkpoints/
+    and the results of the test.
+  {name} --cfg configs/AK/X3D_L.yaml \\
+      configs/AK/I3D_8x8_R50.yaml
+    One run after the other.
+
+change settings for this run alone; every key of the YAML files can be named:
+  {name} --cfg configs/AK/I3D_8x8_R50.yaml \\
+      TRAIN.BATCH_SIZE 4 SOLVER.BASE_LR 0.05
+  {name} --cfg configs/AK/SLOWFAST_8x8_R50.yaml \\
+      --opts SOLVER.STEPS '[0, 20, 30]'
+    The same with --opts; a list goes in quotes.
+  {name} --cfg configs/AK/X3D_L.yaml \\
+      NUM_GPUS 0 OUTPUT_DIR logs/x3d-cpu
+    On the CPU, into a folder of its own.
+  {name} --keys SOLVER.STEPS
+  {name} --keys TEST
+    What a key means; all keys of a group.
+
+stop it, and go on:
+  Ctrl-C or SIGTERM saves the run where it is, and ends it with status 75; a
+  second Ctrl-C ends it at once. The same command goes on from the newest
+  checkpoint that is whole, as if nothing had been: after a crash too, from
+  at most TRAIN.CHECKPOINT_MINUTES before. For a new run name another
+  OUTPUT_DIR, or set TRAIN.AUTO_RESUME False.
+
+test a checkpoint, and do nothing else:
+  {name} --cfg configs/AK/X3D_L.yaml TRAIN.ENABLE False \\
+      TEST.CHECKPOINT_FILE_PATH logs/x3d-l/checkpoints/best.pyth
+
+several GPUs, several machines:
+  {name} --cfg configs/AK/I3D_8x8_R50.yaml NUM_GPUS 8
+    A process a GPU; they share out TRAIN.BATCH_SIZE.
+  {name} --cfg configs/AK/X3D_L.yaml \\
+      --num_shards 2 --shard_id 0 --init_method tcp://first-machine:9999
+    The first of two machines; the same on the second with --shard_id 1. Each
+    takes TRAIN.BATCH_SIZE clips.
+  torchrun --nnodes 2 --nproc_per_node 8 --max_restarts 3 --rdzv_id 1 \\
+      --rdzv_backend c10d --rdzv_endpoint first-machine:29500 \\
+      tools/run_net.py --cfg configs/AK/X3D_L.yaml
+    The same by torchrun, on each machine alike; it starts what fails again.
+
+exit status:
+  0 done; 2 something to be mended, told in words; 75 stopped, and saved: start
+  it again; 130 stopped at once
 """
 
 
@@ -52,14 +87,15 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
     Returns:
         a namespace of ``cfg_files`` (list of paths), ``opts`` (``[KEY, VALUE, ...]``),
-        ``init_method``, ``num_shards`` and ``shard_id`` (None where not given: the
+        ``dry_run``, ``init_method``, ``num_shards`` and ``shard_id`` (None where not given: the
         configuration says).
     """
+    name = f"python {sys.argv[0]}"
     parser = argparse.ArgumentParser(
-        prog=f"python {sys.argv[0]}",
+        prog=name,
         usage=_USAGE,
         description="Train a video network, then test it, as the configuration says.",
-        epilog=_EXAMPLES,
+        epilog=_LESSON.format(name=name),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -68,6 +104,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--opts", nargs="*", action="extend", default=[], metavar="KEY VALUE", help="overrides"
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="build everything, take two steps, tell what the run will cost, and leave",
     )
     parser.add_argument(
         "--init_method",

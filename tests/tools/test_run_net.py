@@ -63,6 +63,17 @@ def test_trains_then_tests_and_ends_with_the_table(run_net, tmp_path):
     assert str(tmp_path / "run/checkpoints/checkpoint_epoch_00001.pyth") in output
 
 
+def test_a_dry_run_tells_the_cost_and_leaves_no_folder(run_net, tmp_path):
+    status, output = finish(run_net("--dry-run"))
+    assert status == 0, output
+    assert "2 epochs x 2 steps x " in output
+    assert not (tmp_path / "run").exists()
+    status, output = finish(run_net("--dry-run", "DATA.PATH_TO_DATA_DIR", "nowhere"))
+    assert status == 2, output
+    assert "nowhere/train.csv" in output
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [

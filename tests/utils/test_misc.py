@@ -166,7 +166,7 @@ def test_a_models_costs_are_logged(caplog):
     caplog.clear()
     with caplog.at_level(logging.INFO):
         misc.log_model_info(nn.Linear(3, 2), cfg)
-    assert "multiply-adds unknown" in caplog.text
+    assert "Multiply-adds are unknown" in caplog.text
 
 
 def test_evaluations_are_due_each_period_and_at_the_end():

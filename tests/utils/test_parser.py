@@ -1,9 +1,13 @@
+import re
+import sys
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import get_cfg
+from slowfast.config.merge import dotted_keys
 from slowfast.config.provenance import source_of
 from slowfast.utils.parser import load_config, parse_args
 
@@ -37,6 +41,7 @@ def test_options_of_a_run_on_several_machines():
     args = parse_args(line.split())
     assert (args.init_method, args.num_shards, args.shard_id) == ("tcp://h:1", 3, 2)
     args = parse_args(["--cfg", "a.yaml"])
+    assert not args.dry_run
     assert (args.init_method, args.num_shards, args.shard_id) == (
         "tcp://localhost:9999",
         None,
@@ -61,13 +66,37 @@ def test_wrong_command_line_exits_with_2(line, words, capsys):
     assert words in capsys.readouterr().err
 
 
-def test_help_teaches_by_example(capsys):
+def test_help_teaches_by_example_on_a_terminal_of_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "argv", ["tools/run_net.py"])
     with pytest.raises(SystemExit) as exit_:
         parse_args(["--help"])
     assert exit_.value.code == 0
     text = capsys.readouterr().out
-    for example in ("configs/AK/SLOWFAST_8x8_R50.yaml", "TRAIN.ENABLE False", "--opts SOLVER"):
-        assert example in text
+    for lesson in (
+        "python tools/run_net.py --cfg configs/AK/SLOWFAST_8x8_R50.yaml --dry-run",
+        "--opts SOLVER.STEPS",
+        "TRAIN.ENABLE False",
+        "torchrun --nnodes 2",
+        "The same command goes on",
+        "status 75",
+    ):
+        assert lesson in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_what_the_help_names_is_there(capsys):
+    """Each configuration file is, and each key is one."""
+    with pytest.raises(SystemExit):
+        parse_args(["--help"])
+    text = capsys.readouterr().out
+    paths = set(re.findall(r"configs/\S+\.yaml", text))
+    keys = set(re.findall(r"\b[A-Z]{3,}\.[A-Z_]+\b", text))
+    assert len(paths) > 2
+    assert len(keys) > 5
+    root = Path(__file__).parents[2]
+    assert all((root / path).is_file() for path in paths)
+    assert keys <= set(dotted_keys(get_cfg()))
 
 
 def test_keys_are_explained(capsys):

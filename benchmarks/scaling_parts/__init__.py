@@ -1,0 +1,1 @@
+"""The parts of `benchmarks/scaling.py`; each gives tables."""

@@ -1,0 +1,79 @@
+"""How a step's time grows with clips, frames and crop, and a test's with views: a small SlowFast on
+the CPU, one thread, against the same step of 4 clips of 8 x 112 x 112."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from benchmarks.data_parts.measuring import seconds_in_turn
+from benchmarks.scaling_parts.table import Table, small_config
+from slowfast.ak.pixels import InputTransform
+from slowfast.engine.memory import black_clips
+from slowfast.engine.runtime import make_scaler
+from slowfast.engine.step import TrainStep
+from slowfast.models import build_model
+from slowfast.models.losses import build_loss
+from slowfast.models.optimizer import construct_optimizer
+
+BASE = (4, 8, 112)
+# Clips, frames, side: one of them changed at a time.
+STEPS = (
+    *((1, 8, 112), (2, 8, 112), BASE, (8, 8, 112), (16, 8, 112)),
+    *((4, 16, 112), (4, 32, 112)),
+    *((4, 8, 160), (4, 8, 224)),
+)
+VIEWS = (1, 3, 10, 30)
+
+
+def measure(folder: Path, repeats: int) -> list[Table]:
+    """Two tables; nothing is written."""
+    torch.set_num_threads(1)
+    jobs = {f"step {size}": training_step(*size) for size in STEPS}
+    jobs |= {f"views {count}": scoring(count) for count in VIEWS}
+    taken = seconds_in_turn(jobs, repeats)
+    base = taken[f"step {BASE}"]
+    rows = []
+    for clips, frames, side in STEPS:
+        ratio = taken[f"step {(clips, frames, side)}"] / base
+        pixels = clips * frames * side**2 / (BASE[0] * BASE[1] * BASE[2] ** 2)
+        shape = f"{frames} x {side} x {side}"
+        rows.append((clips, shape, f"{pixels:.2f} x", f"{ratio:.2f} x", f"{ratio / pixels:.2f}"))
+    one = taken["views 1"]
+    views = [(count, f"{taken[f'views {count}'] / one:.2f} x") for count in VIEWS]
+    return [
+        Table("A step", ("clips", "each", "pixels", "time", "time a pixel"), rows),
+        Table("Scoring a clip", ("views", "time"), views),
+    ]
+
+
+def training_step(clips: int, frames: int, side: int) -> Callable[[], object]:
+    """Takes a step when it is called."""
+    cfg = small_config(DATA__NUM_FRAMES=frames, DATA__TRAIN_CROP_SIZE=side, TRAIN__BATCH_SIZE=clips)
+    model = build_model(cfg)
+    step = TrainStep(
+        cfg,
+        model.train(),
+        build_loss(cfg),
+        construct_optimizer(model, cfg),
+        make_scaler(cfg, torch.device("cpu")),
+        InputTransform.from_cfg(cfg),
+    )
+    batch, labels = black_clips(cfg, clips, side), torch.zeros(clips, cfg.MODEL.NUM_CLASSES)
+    return lambda: step(batch, labels, 0.01, (0, 0, 0, 0))
+
+
+def scoring(views: int) -> Callable[[], object]:
+    """Scores so many views when it is called, at most four in a pass."""
+    cfg = small_config(DATA__TEST_CROP_SIZE=BASE[2])
+    network, to_input = build_model(cfg).eval(), InputTransform.from_cfg(cfg)
+    batch = black_clips(cfg, views, cfg.DATA.TEST_CROP_SIZE)
+
+    @torch.no_grad()
+    def score() -> None:
+        for part in batch.split(4):
+            network(to_input(part))
+
+    return score
