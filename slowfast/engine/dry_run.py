@@ -28,11 +28,14 @@ from slowfast.ak.norm_group import norm_group
 from slowfast.ak.pixels import InputTransform
 from slowfast.ak.recipe import describe_run
 from slowfast.datasets.loader import construct_loader, shuffle_dataset
+from slowfast.engine.average import AveragedWeights
 from slowfast.engine.memory import black_clips, explained_scoring, explained_training
 from slowfast.engine.runtime import autocast, get_device, make_scaler, seed_everything
+from slowfast.engine.speed import prepare_device
 from slowfast.engine.step import TrainStep
 from slowfast.engine.testing import temporal_view_counts, with_views
 from slowfast.models import build_model
+from slowfast.models.arrange import channels_last
 from slowfast.models.losses import build_loss, set_loss_epoch
 from slowfast.models.optimizer import construct_optimizer, get_epoch_lr
 from slowfast.utils import checkpoint, distributed, logging, misc
@@ -60,6 +63,7 @@ def dry_run(cfg: CfgNode) -> None:
     """
     logging.setup_logging()  # the terminal alone
     seed_everything(cfg.RNG_SEED)
+    prepare_device(cfg)
     memory = _Memory(get_device(cfg))
     model = build_model(cfg)
     rows = _network_rows(cfg, unwrap(model))
@@ -88,15 +92,16 @@ def _train_rows(cfg: CfgNode, model: nn.Module) -> Rows:
     """Two steps, a pass of the evaluation, and what they say about the run."""
     device = get_device(cfg)
     train_loader, val_loader = (construct_loader(cfg, split) for split in ("train", "val"))
-    to_input = InputTransform.from_cfg(cfg)
+    to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
     optimizer = construct_optimizer(model, cfg)
     scaler = make_scaler(cfg, device)
     loss_function = build_loss(cfg).to(device)
-    epoch = checkpoint.load_train_checkpoint(cfg, model, optimizer, scaler)
-    world_size = distributed.get_world_size()
-    describe_run(cfg, checkpoint.initialisation(cfg), world_size, device)
+    start = checkpoint.load_train_checkpoint(cfg, model, optimizer, scaler)
+    epoch, world_size = start.epoch, distributed.get_world_size()
+    describe_run(cfg, start.initialisation, world_size, device)
 
-    step = TrainStep(cfg, model, loss_function, optimizer, scaler, to_input)
+    average = AveragedWeights(model, cfg.SOLVER.EMA_DECAY) if cfg.SOLVER.EMA_DECAY else None
+    step = TrainStep(cfg, model, loss_function, optimizer, scaler, to_input, average)
     set_loss_epoch(loss_function, epoch)
     model.train()
     seconds, losses = [], []
@@ -173,7 +178,7 @@ def _scoring(
     cfg: CfgNode, model: nn.Module, loader: ClipLoader, split: str, views: int = 1
 ) -> tuple[float, str]:
     """Seconds that an evaluation or a test takes, and in words where they come from."""
-    to_input = InputTransform.from_cfg(cfg)
+    to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
     device, network = get_device(cfg), unwrap(model).eval()
     batch_size = (cfg.TEST if split == "test" else cfg.TRAIN).BATCH_SIZE
     clips = max(1, batch_size // processes_of_machine(cfg))

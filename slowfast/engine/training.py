@@ -22,6 +22,7 @@ from slowfast.engine.average import AveragedWeights
 from slowfast.engine.bottleneck import bottleneck
 from slowfast.engine.epoch import train_epoch
 from slowfast.engine.evaluate import evaluate
+from slowfast.engine.memory import explained_scoring, explained_training
 from slowfast.engine.precise_bn import update_norm_statistics
 from slowfast.engine.results import check_results_path
 from slowfast.engine.runtime import (
@@ -42,6 +43,7 @@ from slowfast.utils import checkpoint, distributed, logging, misc
 from slowfast.utils.checkpoint_file import check_writable
 from slowfast.utils.launch import Stopped
 from slowfast.utils.meters import TrainMeter, ValMeter
+from slowfast.utils.run_record import record_run
 from slowfast.utils.stats_log import forget_after
 
 logger = logging.get_logger(__name__)
@@ -91,6 +93,7 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
         trained.average = AveragedWeights(model, cfg.SOLVER.EMA_DECAY)
     if distributed.is_master_proc():
         save_config(cfg)  # not before it is known that the folder is this run's
+    record_run(cfg, "train", start.path)
     describe_run(cfg, start.initialisation, distributed.get_world_size(), device)
 
     step = TrainStep(
@@ -107,7 +110,8 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
 
     def evaluate_epoch(epoch: int) -> dict:
         network = trained.evaluated
-        figures = evaluate(cfg, epoch, val_loader, network, to_input, val_meter, classes, stop)
+        with explained_scoring(cfg, network, to_input, "val"):
+            figures = evaluate(cfg, epoch, val_loader, network, to_input, val_meter, classes, stop)
         checkpoint.save_evaluation(
             cfg, model, val_meter.best, start.initialisation, holdout, trained.average_state()
         )
@@ -145,10 +149,11 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     for epoch in range(start.epoch, cfg.SOLVER.MAX_EPOCH):
         if not done:  # else the loss has been taken up with its epoch
             set_loss_epoch(trained.loss_function, epoch)
-        figures = train_epoch(cfg, epoch, train_loader, step, train_meter, saver, stop, done)
-        stepping += figures["dt"] * len(train_loader)
-        idle += figures["dt_idle"] * len(train_loader)
-        figures |= close_epoch(epoch)
+        with explained_training(cfg, model, trained.loss_function, to_input):
+            figures = train_epoch(cfg, epoch, train_loader, step, train_meter, saver, stop, done)
+            stepping += figures["dt"] * len(train_loader)
+            idle += figures["dt_idle"] * len(train_loader)
+            figures |= close_epoch(epoch)
         train_meter.reset()
         done = 0
         logger.info(epoch_line(figures))

@@ -50,7 +50,9 @@ def lay_out_channels_last(network: nn.Module) -> None:
 
 
 def _make_contiguous(network: nn.Module, state: dict[str, Tensor], *_: Any) -> None:
-    state.update({name: value.contiguous() for name, value in state.items()})
+    for name, value in state.items():
+        if not isinstance(value, nn.Parameter):  # whoever asks for these wants the network's own
+            state[name] = value.contiguous()
 
 
 def _inductor_or_not(graph: GraphModule, inputs: Sequence[Tensor]) -> Callable[..., Any]:
