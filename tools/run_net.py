@@ -1,10 +1,15 @@
 """Trains, then tests: `python tools/run_net.py --cfg configs/AK/SLOWFAST_8x8_R50.yaml`.
 
-Several configurations are separate runs, one after the other. `--help` shows more.
+Several configurations are separate runs, one after the other. `--help` shows more. torchrun starts
+it as well: `torchrun --nproc-per-node 8 tools/run_net.py --cfg ...`.
+
+Exit status: 0; 2 for what the user can mend, told in words; 75 for a run that was asked to stop and
+has saved what it had; 130 for one that was interrupted before it had anything to save; 1 else.
 """
 
 import sys
 from argparse import Namespace
+from contextlib import suppress
 
 from fvcore.common.config import CfgNode
 
@@ -16,52 +21,73 @@ from slowfast.utils.parser import load_config, parse_args
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line; returns its exit status."""
     args = parse_args(argv)
+    from slowfast.utils import torchrun  # brings torch, for which --help need not wait
+
+    return torchrun.as_worker(run_all)(args)
+
+
+def run_all(args: Namespace) -> int:
+    """Runs all configurations, and says how it ended; returns the exit status."""
+    from slowfast.utils import launch
+    from slowfast.utils.torchrun import tell
+
+    cfg = None
     try:
         # All are checked before the first one runs for days.
         for cfg in [configure(args, path) for path in args.cfg_files]:
             run(cfg, args.init_method, args.dry_run)
     except UserError as error:
-        print(f"\nerror: {error}", file=sys.stderr)
+        if tell(f"error: {error}", error) and cfg is not None and not args.dry_run:
+            log(cfg, error)
         return 2
+    except launch.WorkerError as error:
+        tell(f"error: {error}")
+        return 1
+    except launch.Stopped:
+        tell("stopped; the same command goes on from where it was.")
+        return launch.EXIT_STOPPED
     except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on from the last checkpoint.", file=sys.stderr)
+        tell("interrupted; the same command goes on from the last checkpoint.")
         return 130
     return 0
 
 
 def configure(args: Namespace, path: str) -> CfgNode:
-    """The checked configuration of one run, on the GPUs that there are."""
-    from slowfast.utils.misc import available_gpus  # brings torch, for which --help need not wait
+    """The checked configuration of one run, for the processes that it will have."""
+    from slowfast.utils.launch import fit_to_machine
 
     cfg = load_config(args, path)
-    available_gpus(cfg)
+    fit_to_machine(cfg)
     return assert_and_infer_cfg(cfg)
 
 
 def run(cfg: CfgNode, init_method: str, dry: bool = False) -> None:
-    """Trains and tests, as the configuration says; an error stands in the run's log too.
+    """Trains and tests, as the configuration says.
 
     Args:
         dry: whether to build all of it and tell what it will cost, and write nothing.
     """
     from slowfast.engine import test, train
     from slowfast.engine.dry_run import dry_run
-    from slowfast.utils import logging
-    from slowfast.utils.misc import launch_job
+    from slowfast.utils.launch import launch_job
 
     if dry:
         launch_job(cfg, init_method, dry_run)
         return
-    try:
-        if cfg.TRAIN.ENABLE:
-            launch_job(cfg, init_method, train)
-        if cfg.TEST.ENABLE:
-            launch_job(cfg, init_method, test)
-    except UserError as error:
-        # Processes of their own had the log; debug, because the terminal is told by `main`.
+    if cfg.TRAIN.ENABLE:
+        launch_job(cfg, init_method, train)
+    if cfg.TEST.ENABLE:
+        launch_job(cfg, init_method, test)
+
+
+def log(cfg: CfgNode, error: UserError) -> None:
+    """Writes an error to the run's log too, which processes of their own had."""
+    from slowfast.utils import logging
+
+    with suppress(UserError):  # a folder that cannot be written is what was told
         logging.setup_logging(cfg.OUTPUT_DIR)
+        # debug, because the terminal has been told
         logging.get_logger("slowfast.run").debug(f"Stopped by an error: {error}")
-        raise
 
 
 if __name__ == "__main__":

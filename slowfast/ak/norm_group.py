@@ -19,8 +19,8 @@ def sync_group(cfg, world_size: int) -> int:
 
 def norm_group(cfg, world_size: int) -> int:
     """Clips whose statistics are taken together in training: a process's, or part, or more."""
-    parts = cfg.SOLVER.get("ACCUMULATE_STEPS", 1)  # a key of this tree alone
-    clips = cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg) // parts
+    clips = cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg)
+    clips //= cfg.SOLVER.get("ACCUMULATE_STEPS", 1)  # a key of this tree alone
     if cfg.BN.NORM_TYPE == "sub_batchnorm":
         return clips // cfg.BN.NUM_SPLITS
     return clips * sync_group(cfg, world_size)

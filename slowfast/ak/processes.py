@@ -6,6 +6,7 @@ Notable: Python objects travel over gloo, so that gathering them takes no GPU me
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -25,11 +26,19 @@ def gather_objects(data: Any) -> list[Any]:
     if size == 1:
         return [data]
     gathered: list[Any] = [None] * size
-    group = None
-    if dist.get_backend() != "gloo":
-        group = group_made_once("over gloo", lambda: dist.new_group(backend="gloo"))
-    dist.all_gather_object(gathered, data, group=group)
+    dist.all_gather_object(gathered, data, group=group_for_objects())
     return gathered
+
+
+def group_for_objects(timeout: timedelta | None = None) -> dist.ProcessGroup | None:
+    """The group of all processes over gloo; None where that is the one that they have anyway.
+
+    Args:
+        timeout: how long its collectives wait, for whoever asks first; gloo's own where None.
+    """
+    if dist.get_backend() == "gloo":
+        return None
+    return group_made_once("over gloo", lambda: dist.new_group(backend="gloo", timeout=timeout))
 
 
 def group_made_once(key: Any, make: Callable[[], dist.ProcessGroup]) -> dist.ProcessGroup:

@@ -86,32 +86,42 @@ def _run(cfg: CfgNode) -> Iterator[Finding]:
         yield "TRAIN.ENABLE", "and TEST.ENABLE is False too: nothing is left to do; switch one on"
     if cfg.SHARD_ID >= cfg.NUM_SHARDS:
         yield "SHARD_ID", f"{shown(cfg, 'NUM_SHARDS')} are numbered 0 to {cfg.NUM_SHARDS - 1}"
+    if cfg.DIST_TIMEOUT <= 0:
+        yield "DIST_TIMEOUT", "minutes; expected a number above 0"
+    processes, key = processes_of_machine(cfg), "NUM_GPUS" if cfg.NUM_GPUS else "CPU_PROCESSES"
     for phase in phases(cfg):
-        size, gpus = cfg[phase].BATCH_SIZE, processes_of_machine(cfg)
-        if size % gpus:
-            below, above = size // gpus * gpus, (size // gpus + 1) * gpus
+        size, parts, among = cfg[phase].BATCH_SIZE, processes, shown(cfg, key)
+        if phase == "TRAIN" and cfg.SOLVER.ACCUMULATE_STEPS > 1:
+            parts *= cfg.SOLVER.ACCUMULATE_STEPS
+            among += f" and {shown(cfg, 'SOLVER.ACCUMULATE_STEPS')}"
+        if size % parts:
+            below, above = size // parts * parts, (size // parts + 1) * parts
             nearest = f"{below} or {above}" if below else str(above)
             yield (
                 f"{phase}.BATCH_SIZE",
-                f"cannot be shared out evenly among {shown(cfg, 'NUM_GPUS')}; take {nearest}",
+                f"cannot be shared out evenly among {among}; take {nearest}",
             )
+
+
+def clips_of_pass(cfg: CfgNode) -> int:
+    """Clips that pass the network together in training, on one process."""
+    return cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg) // cfg.SOLVER.ACCUMULATE_STEPS
 
 
 def _norm(cfg: CfgNode) -> Iterator[Finding]:
     if not cfg.TRAIN.ENABLE:
         return
-    gpus = processes_of_machine(cfg)
-    processes = gpus * cfg.NUM_SHARDS
+    processes = processes_of_machine(cfg) * cfg.NUM_SHARDS
     group = sync_group(cfg, processes)
     if processes % group:
         yield (
             "BN.NUM_SYNC_DEVICES",
             f"the run's {processes} processes cannot be cut into groups of {group}; take a divisor",
         )
-    if cfg.BN.NORM_TYPE == "sub_batchnorm" and cfg.TRAIN.BATCH_SIZE // gpus % cfg.BN.NUM_SPLITS:
+    if cfg.BN.NORM_TYPE == "sub_batchnorm" and clips_of_pass(cfg) % cfg.BN.NUM_SPLITS:
         yield (
             "BN.NUM_SPLITS",
-            f"does not divide a process's {cfg.TRAIN.BATCH_SIZE // gpus} clips "
+            f"does not divide a process's {clips_of_pass(cfg)} clips "
             f"({shown(cfg, 'TRAIN.BATCH_SIZE')}); take a divisor",
         )
     if (

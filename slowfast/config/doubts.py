@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.config import KEYS as AK_KEYS
+from slowfast.ak.cores import processes_of_machine
+from slowfast.ak.norm_group import norm_group
 from slowfast.config.combinations import (
     ARCHS,
     Finding,
@@ -175,6 +177,20 @@ def _frozen_features(cfg: CfgNode) -> Iterator[Finding]:
         )
 
 
+def _norms_of_parts(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.TRAIN.ENABLE and cfg.SOLVER.ACCUMULATE_STEPS > 1 and not cfg.MODEL.FROZEN_BN:
+        yield (
+            "SOLVER.ACCUMULATE_STEPS",
+            f"norm layers take the statistics of {norm_group(cfg, _processes(cfg))} clips at a "
+            "time, those of a part, so that gradients are not quite those of the whole batch; they "
+            "are with MODEL.FROZEN_BN True",
+        )
+
+
+def _processes(cfg: CfgNode) -> int:
+    return processes_of_machine(cfg) * cfg.NUM_SHARDS
+
+
 DOUBTS = (
     _idle,
     _long_warmup,
@@ -188,4 +204,5 @@ DOUBTS = (
     _smoothed_margins,
     _twice_balanced,
     _frozen_features,
+    _norms_of_parts,
 )

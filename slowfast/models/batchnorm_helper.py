@@ -10,6 +10,7 @@ All but `SubBatchNorm3d` have the parameters and buffers of `torch.nn.BatchNorm3
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -58,7 +59,7 @@ def _sync_norm(cfg: CfgNode) -> Callable[..., nn.Module]:
             f"BN.NUM_SYNC_DEVICES: found {size}, which does not divide the {world_size} devices of "
             f"this run; take a divisor, or BN.GLOBAL_SYNC True for all devices together"
         )
-    group, _ = dist.new_subgroups(size)
+    group, _ = dist.new_subgroups(size, timeout=timedelta(minutes=cfg.DIST_TIMEOUT))
     on_gpu = cfg.NUM_GPUS > 0 and torch.cuda.is_available()
     return partial(nn.SyncBatchNorm if on_gpu else SyncBatchNorm3d, process_group=group)
 

@@ -51,6 +51,8 @@ def build_model(cfg: CfgNode, gpu_id: int | None = None) -> nn.Module:
         model = DistributedDataParallel(
             model,
             device_ids=[gpu_id] if on_gpu else None,
+            # Norm statistics are joined where they are used (`share_norm_statistics`).
+            broadcast_buffers=False,
             gradient_as_bucket_view=cfg.SPEED.BUCKET_VIEW,
             # Planned in the first backward pass, which may not be one that exchanges nothing.
             static_graph=cfg.SPEED.STATIC_GRAPH and cfg.SOLVER.ACCUMULATE_STEPS == 1,

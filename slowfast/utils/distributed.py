@@ -3,16 +3,26 @@
 Notable: everything works, and costs nothing, where there is one process and no process group.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
 
-from slowfast.ak.processes import gather_objects, rank_and_size
+from slowfast.ak.errors import UserError
+from slowfast.ak.processes import gather_objects, group_for_objects, rank_and_size
 
 _local_rank, _local_size = 0, 1
+
+# Of what gloo raises where a process is gone or does not answer; it has no exception of its own.
+_WORDS_OF_GLOO = ("gloo/transport", "pair closure", "Connection closed by peer")
+_WORDS_OF_TIMEOUTS = ("timed out", "timeout", "time out")
+
+
+class LostProcess(UserError):
+    """The process waited for others of the run in vain: they are gone, or hang."""
 
 
 def init_process_group(
@@ -20,10 +30,11 @@ def init_process_group(
     local_size: int,
     shard_id: int,
     num_shards: int,
-    init_method: str,
+    init_method: str | None,
     backend: str = "nccl",
     timeout: timedelta | None = None,
     on_gpu: bool = False,
+    store: dist.Store | None = None,
 ) -> None:
     """Joins the processes of all machines ("shards"), ``local_size`` of them on each.
 
@@ -35,18 +46,72 @@ def init_process_group(
         backend: ``nccl`` where there are GPUs, else ``gloo``.
         timeout: how long a collective waits for the others; the backend's own where None.
         on_gpu: whether this process takes its GPU though the backend is not ``nccl``.
+        store: where they meet instead of ``init_method``, which is None then.
+
+    Raises:
+        UserError: they cannot meet there.
     """
     global _local_rank, _local_size
     if on_gpu or backend == "nccl":
         torch.cuda.set_device(local_rank)
-    dist.init_process_group(
-        backend,
-        init_method=init_method,
-        rank=shard_id * local_size + local_rank,
-        world_size=num_shards * local_size,
-        timeout=timeout,
-    )
+    rank, world_size = shard_id * local_size + local_rank, num_shards * local_size
+    try:
+        dist.init_process_group(
+            backend,
+            init_method=init_method,
+            rank=rank,
+            world_size=world_size,
+            timeout=timeout,
+            store=store,
+        )
+    except (dist.DistNetworkError, dist.DistStoreError) as error:
+        raise UserError(
+            f"Process {rank} of {world_size} did not meet the others at "
+            f"{init_method or 'their store'}: {_first_line(error)}. All of them have to be "
+            "started with the same --init_method and --num_shards, each machine with its own "
+            "--shard_id, and have to reach the first machine there; its port must be free."
+        ) from None
+    group_for_objects(timeout)
     _local_rank, _local_size = local_rank, local_size
+
+
+@contextmanager
+def losses_in_words(minutes: float) -> Iterator[None]:
+    """Turns what a collective raises whose peers are gone, or late, into words.
+
+    Args:
+        minutes: how long collectives wait (DIST_TIMEOUT).
+
+    Raises:
+        LostProcess: instead of the backend's error, which is its cause.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error)
+        is_from_backend = isinstance(error, dist.DistError)
+        if not is_from_backend and not any(word in text for word in _WORDS_OF_GLOO):
+            raise
+        who = f"Process {get_rank()} of {get_world_size()}"
+        if any(word in text.lower() for word in _WORDS_OF_TIMEOUTS):
+            raise LostProcess(
+                f"{who} waited longer than DIST_TIMEOUT, {minutes:g} minutes, for the others "
+                f"({_first_line(error)}). One of them hangs, or does something alone that takes "
+                "longer: look at what each did last, and at the disks that they read from; raise "
+                "DIST_TIMEOUT where it only is slow."
+            ) from error
+        raise LostProcess(
+            f"{who} waited for another one that is gone ({_first_line(error)}). Look for the "
+            "error of that one, above or in the output of its machine; one that was killed, for "
+            "lack of memory or by the batch system, leaves none here."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    """What a backend says, without the place in its source and all that follows."""
+    line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    line = line.rpartition("] ")[2] if line.startswith("[/") else line
+    return line.split(". This is ")[0].rstrip(".")[:200]
 
 
 def destroy_process_group() -> None:

@@ -76,6 +76,11 @@ def setup_logging(output_dir: str | Path | None = None) -> None:
         _output_dir = Path(output_dir)
 
 
+def silence() -> None:
+    """Keeps this process from saying what another one says, before there is a log."""
+    _add(logging.getLogger(), logging.NullHandler())
+
+
 def _add(root: logging.Logger, handler: logging.Handler) -> None:
     handler.of_this_project = True
     root.addHandler(handler)

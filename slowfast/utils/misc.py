@@ -1,194 +1,28 @@
-"""Starting the processes of a run, and what a model costs.
+"""What a model and a process cost, and when an evaluation is due."""
 
-Notable: when a process fails, the error that came first is what the user sees last, and a
-:class:`UserError` reaches the program as one, without a traceback.
-"""
-
-import json
-import logging as std_logging
 import math
-import os
-import socket
-import tempfile
-import time
-import traceback
-from collections.abc import Callable
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
 import torch
 from fvcore.common.config import CfgNode
 from fvcore.nn import FlopCountAnalysis
-from torch import multiprocessing, nn
-from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
+from torch import nn
 
-from slowfast.ak.errors import UserError
 from slowfast.utils import distributed, logging
-from slowfast.utils.parser import DEFAULT_INIT_METHOD
+from slowfast.utils.launch import launch_job
 from slowfast.utils.weights import unwrap
+
+__all__ = [
+    "cpu_mem_usage",
+    "gpu_mem_usage",
+    "is_eval_epoch",
+    "launch_job",  # upstream's programs ask for it here
+    "log_model_info",
+]
 
 logger = logging.get_logger(__name__)
 
 _GIB = 1024**3
-
-
-class WorkerError(RuntimeError):
-    """A process of the run failed; the text ends with its traceback."""
-
-
-def available_gpus(cfg: CfgNode) -> int:
-    """GPUs the run will have; where NUM_GPUS asks for more, it is lowered, with a warning.
-
-    Returns:
-        The new ``cfg.NUM_GPUS``; 0 means the CPU.
-    """
-    present = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if present < cfg.NUM_GPUS:
-        instead = f"the {present} there are" if present else "the CPU"
-        logger.warning(
-            f"NUM_GPUS is {cfg.NUM_GPUS}, and this machine has {present}: using {instead}."
-        )
-        was_frozen = cfg.is_frozen()
-        cfg.defrost()
-        cfg.NUM_GPUS = present
-        if was_frozen:
-            cfg.freeze()
-    return cfg.NUM_GPUS
-
-
-def launch_job(
-    cfg: CfgNode, init_method: str, func: Callable[[CfgNode], None], daemon: bool = False
-) -> None:
-    """Runs ``func(cfg)`` on this machine's share of the run, a process a GPU.
-
-    One process, here, where there is one GPU or none. On the CPU each machine (NUM_SHARDS) has one
-    process, and they meet over gloo.
-
-    Args:
-        init_method: where processes meet; the default one gives way to a free port where its own
-            is taken and the run has this machine alone.
-        func: importable, since new processes import it.
-        daemon: whether the processes end with this one.
-
-    Raises:
-        UserError: ``init_method`` is no address, or a process raised it; then its text.
-        WorkerError: when a process failed otherwise; its traceback.
-    """
-    num_processes = max(1, cfg.NUM_GPUS)
-    if num_processes * cfg.NUM_SHARDS == 1:
-        func(cfg)
-        return
-    _check_address(init_method)
-    if cfg.NUM_SHARDS == 1 and init_method == DEFAULT_INIT_METHOD:
-        init_method = _with_free_port(init_method)
-    if num_processes == 1:
-        _join_and_run(0, 1, func, init_method, cfg)
-    else:
-        _spawn(num_processes, func, init_method, cfg, daemon)
-
-
-def _check_address(init_method: str) -> None:
-    try:
-        address = urlsplit(init_method)
-        usable = {
-            "tcp": bool(address.hostname and address.port),
-            "file": bool(address.path.strip("/")),
-            "env": True,
-        }.get(address.scheme, False)
-    except ValueError:  # a port that is no number
-        usable = False
-    if not usable:
-        raise UserError(
-            f"--init_method {init_method!r} is no address where processes can meet. It is "
-            "tcp://host:port (a free port of the first machine), file:///path (a new file in a "
-            "folder that all machines share) or env:// (MASTER_ADDR and MASTER_PORT of the "
-            "environment)."
-        )
-
-
-def _with_free_port(init_method: str) -> str:
-    """The address itself if its port can be had, else the same host with one that can."""
-    address, _, port = init_method.rpartition(":")
-    for candidate in (int(port), 0):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("localhost", candidate))
-            except OSError:
-                continue
-            return f"{address}:{probe.getsockname()[1]}"
-    return init_method
-
-
-def _join_and_run(
-    local_rank: int,
-    local_size: int,
-    func: Callable[[CfgNode], None],
-    init_method: str,
-    cfg: CfgNode,
-) -> None:
-    """Joins the process group, runs, and leaves it."""
-    backend = cfg.DIST_BACKEND if cfg.NUM_GPUS > 0 else "gloo"
-    distributed.init_process_group(
-        local_rank,
-        local_size,
-        cfg.SHARD_ID,
-        cfg.NUM_SHARDS,
-        init_method,
-        backend,
-        on_gpu=0 < cfg.NUM_GPUS <= torch.cuda.device_count(),
-    )
-    func(cfg)
-    distributed.destroy_process_group()
-
-
-def _spawn(
-    num_processes: int,
-    func: Callable[[CfgNode], None],
-    init_method: str,
-    cfg: CfgNode,
-    daemon: bool,
-) -> None:
-    with tempfile.TemporaryDirectory(prefix="slowfast-") as folder:
-        try:
-            multiprocessing.spawn(
-                _worker,
-                args=(num_processes, func, init_method, cfg, folder),
-                nprocs=num_processes,
-                daemon=daemon,
-            )
-        except (ProcessExitedException, ProcessRaisedException) as error:
-            raise _first_failure(Path(folder), error) from None
-
-
-def _worker(
-    local_rank: int,
-    local_size: int,
-    func: Callable[[CfgNode], None],
-    init_method: str,
-    cfg: CfgNode,
-    folder: str,
-) -> None:
-    """A process of the run. It leaves a note of its failure before others can notice it."""
-    try:
-        _join_and_run(local_rank, local_size, func, init_method, cfg)
-    except Exception as error:
-        text = str(error) if isinstance(error, UserError) else traceback.format_exc()
-        note = (time.time(), local_rank, isinstance(error, UserError), text)
-        (Path(folder) / f"{local_rank}.json").write_text(json.dumps(note), encoding="utf-8")
-        std_logging.shutdown()
-        # At once: an orderly exit may wait for collectives of processes that wait for this one.
-        os._exit(1)
-
-
-def _first_failure(folder: Path, error: Exception) -> Exception:
-    """What to raise for a run whose processes failed: the earliest of their errors."""
-    notes = sorted(json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json"))
-    if notes:
-        _, rank, is_user_error, text = notes[0]
-        return UserError(text) if is_user_error else WorkerError(f"process {rank}:\n{text}")
-    hint = "; it may have run out of memory" if "SIGKILL" in str(error) else ""
-    return WorkerError(f"{error}{hint}")
 
 
 def is_eval_epoch(cfg: CfgNode, cur_epoch: int, multigrid_schedule: None = None) -> bool:

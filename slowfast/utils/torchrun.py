@@ -1,0 +1,156 @@
+"""A process that torchrun has started: what it was told, and how it tells of an error.
+
+Notable: torchrun's word goes before the configuration's: processes a machine, machines, and which
+one this is. Processes meet at the store that torchrun keeps, where a restart finds a clean page.
+"""
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from fvcore.common.config import CfgNode
+from torch.distributed.elastic.multiprocessing.errors import record
+
+from slowfast.ak.errors import UserError
+from slowfast.config import provenance
+from slowfast.utils import logging
+from slowfast.utils.distributed import LostProcess
+from slowfast.utils.workers import end_with
+
+# How long a process waits for the first one to tell the same error.
+_FIRST_TELLS = timedelta(seconds=5)
+
+
+@dataclass
+class Torchrun:
+    """What torchrun has told this process.
+
+    Attributes:
+        rank: number among all processes; local_rank: among those of the machine.
+        local_size: processes on this machine.
+        machine, machines: number of this machine, and how many there are.
+    """
+
+    rank: int
+    local_rank: int
+    local_size: int
+    machine: int
+    machines: int
+    _jobs: int = field(default=0, init=False)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Torchrun | None":
+        """None where no torchrun has started this process."""
+        if "TORCHELASTIC_RUN_ID" not in environment:
+            return None
+        names = ("RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE")
+        return cls(*(int(environment[name]) for name in names))
+
+    @functools.cached_property
+    def store(self) -> dist.Store:
+        """What all processes write to and read from."""
+        return next(dist.rendezvous("env://", timeout=timedelta(minutes=30)))[0]
+
+    def next_meeting(self) -> dist.Store:
+        """Where the next process group meets; all processes ask for it alike."""
+        self._jobs += 1
+        return dist.PrefixStore(f"job {self._jobs}", self.store)
+
+    def check_machines(self) -> None:
+        """Makes sure, on all processes alike, that machines have equally many.
+
+        Raises:
+            UserError: they do not.
+        """
+        if self.local_rank == 0:
+            self.store.set(f"processes of machine {self.machine}", str(self.local_size))
+        sizes = [
+            int(self.store.get(f"processes of machine {number}")) for number in range(self.machines)
+        ]
+        if len(set(sizes)) > 1:
+            raise UserError(
+                f"torchrun started {', '.join(map(str, sizes))} processes on the machines of this "
+                "run; a batch is shared out among equally many on each. Give all machines the same "
+                "--nproc-per-node."
+            )
+
+    def adopt(self, cfg: CfgNode) -> None:
+        """Writes into the configuration how many processes and machines there are.
+
+        Raises:
+            UserError: more processes than GPUs.
+        """
+        gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        settings = {
+            "CPU_PROCESSES": self.local_size,
+            "NUM_SHARDS": self.machines,
+            "SHARD_ID": self.machine,
+        }
+        if cfg.NUM_GPUS and gpus:
+            if self.local_size > gpus:
+                raise UserError(
+                    f"torchrun started {self.local_size} processes on a machine of {gpus} GPUs; "
+                    f"give it --nproc-per-node {gpus}, or NUM_GPUS 0 to train on the CPU."
+                )
+            settings["NUM_GPUS"] = self.local_size
+        for key, value in settings.items():
+            cfg[key] = value
+            provenance.record(cfg, key, "torchrun")
+
+    def tells(self, words: str, error: Exception | None) -> bool:
+        """Whether this process is the one to say something; see `tell`."""
+        try:
+            return self._tells(words, isinstance(error, LostProcess))
+        except RuntimeError:  # the store is gone, with the machine that kept it
+            return True
+
+    def _tells(self, words: str, is_aftermath: bool) -> bool:
+        if is_aftermath:
+            return self.store.add("told", 1) == 1
+        if self.rank:
+            try:
+                self.store.wait([words], _FIRST_TELLS)
+                return False
+            except dist.DistStoreError:
+                pass
+        self.store.add("told", 1)
+        return self.store.add(words, 1) == 1
+
+
+@functools.cache
+def current() -> Torchrun | None:
+    """What torchrun has told this process; None where none has started it."""
+    return Torchrun.from_environment(os.environ)
+
+
+def tell(words: str, error: Exception | None = None) -> bool:
+    """Prints words on stderr, once for all processes that have the same to say.
+
+    The first process says them. Another one says, with its number, what the first has not said for
+    some seconds; that a process is gone it says only where no cause has been told.
+
+    Returns:
+        Whether this process has said them.
+    """
+    run = current()
+    if run and not run.tells(words, error):
+        return False
+    print(f"\n[process {run.rank}] {words}" if run and run.rank else f"\n{words}", file=sys.stderr)
+    return True
+
+
+def as_worker(function: Callable[..., int]) -> Callable[..., int]:
+    """The program, as one that torchrun watches: its exceptions stand in the summary that torchrun
+    prints in the end, and it ends where torchrun is killed. Unchanged where none has started it."""
+    run = current()
+    if run is None:
+        return function
+    if run.rank:
+        logging.silence()  # what is said before there is a log, the first process says
+    end_with(os.getppid())
+    return record(function)

@@ -1,0 +1,201 @@
+"""Started by torchrun: processes take its word, tell an error once, and are started anew."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from slowfast.ak.errors import UserError
+from slowfast.config import provenance
+from slowfast.config.defaults import get_cfg
+from slowfast.utils.torchrun import Torchrun
+
+ROOT = Path(__file__).parents[2]
+
+ENVIRONMENT = {
+    "TORCHELASTIC_RUN_ID": "none",
+    "RANK": "5",
+    "LOCAL_RANK": "1",
+    "WORLD_SIZE": "8",
+    "LOCAL_WORLD_SIZE": "4",
+    "GROUP_RANK": "1",
+    "GROUP_WORLD_SIZE": "2",
+}
+
+SCRIPT = """
+import os, sys, time
+from pathlib import Path
+from slowfast.ak.errors import UserError
+from slowfast.config.defaults import get_cfg
+from slowfast.utils import distributed, launch, torchrun
+
+FOLDER, HOW = Path(sys.argv[1]), sys.argv[2]
+
+def job(cfg):
+    rank, attempt = distributed.get_rank(), os.environ["TORCHELASTIC_RESTART_COUNT"]
+    ranks = distributed.all_gather_unaligned(rank)
+    (FOLDER / f"{attempt}.{rank}").write_text(f"{os.getpid()} {ranks} {cfg.SHARD_ID}")
+    if HOW == "same":
+        raise UserError("the list has no clips")
+    if HOW == "own" and rank == 1:
+        raise UserError("this machine has no list")
+    if HOW == "bug" and rank == 1:
+        raise ZeroDivisionError("one by nothing")
+    if HOW == "restart" and rank == 1 and attempt == "0":
+        os._exit(9)
+    if HOW == "stopped":
+        raise launch.Stopped
+    if HOW == "sleep":
+        time.sleep(600)
+    distributed.synchronize()
+
+def main():
+    try:
+        cfg = get_cfg()
+        cfg.NUM_GPUS = 0
+        launch.fit_to_machine(cfg)
+        for _ in range(2):
+            launch.launch_job(cfg, "tcp://localhost:9999", job)
+    except UserError as error:
+        torchrun.tell(f"error: {error}", error)
+        return 2
+    except launch.Stopped:
+        torchrun.tell("stopped")
+        return launch.EXIT_STOPPED
+    return 0
+
+if __name__ == "__main__":
+    sys.exit(torchrun.as_worker(main)())
+"""
+
+
+@pytest.fixture
+def torchrun(tmp_path):
+    """Starts torchrun with two processes that behave as told; returns torchrun's own process."""
+    script = tmp_path / "job.py"
+    script.write_text(SCRIPT)
+    started = []
+
+    def start(how: str, *options: str) -> subprocess.Popen:
+        command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+        if "--nnodes" not in options:
+            command.append("--standalone")
+        process = subprocess.Popen(
+            [*command, *options, str(script), str(tmp_path), how],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def finish(process):
+    output, _ = process.communicate(timeout=240)
+    return process.returncode, output
+
+
+def test_what_torchrun_says_is_taken():
+    assert Torchrun.from_environment({"RANK": "3", "WORLD_SIZE": "4"}) is None
+    run = Torchrun.from_environment(ENVIRONMENT)
+    cfg = get_cfg()
+    cfg.NUM_GPUS, cfg.NUM_SHARDS = 0, 3
+    run.adopt(cfg)
+    assert (cfg.NUM_GPUS, cfg.CPU_PROCESSES, cfg.NUM_SHARDS, cfg.SHARD_ID) == (0, 4, 2, 1)
+    assert provenance.source_of(cfg, "NUM_SHARDS") == "torchrun"
+
+
+@pytest.mark.parametrize("gpus", [2, 4])
+def test_every_process_needs_a_gpu(monkeypatch, gpus):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    cfg, run = get_cfg(), Torchrun.from_environment(ENVIRONMENT)
+    cfg.NUM_GPUS = 8
+    if gpus < 4:
+        with pytest.raises(UserError, match=r"4 processes on a machine of 2 GPUs.*node 2"):
+            run.adopt(cfg)
+    else:
+        run.adopt(cfg)
+        assert cfg.NUM_GPUS == 4
+
+
+@pytest.mark.parametrize("how", ["fine", "restart"])
+def test_a_run_ends_well_even_if_begun_anew(torchrun, tmp_path, how):
+    status, output = finish(torchrun(how, "--max-restarts", "1"))
+    assert status == 0, output
+    attempts = 2 if how == "restart" else 1
+    notes = sorted(path.name for path in tmp_path.glob("?.?"))
+    assert notes == [f"{attempt}.{rank}" for attempt in range(attempts) for rank in range(2)]
+    assert all("[0, 1] 0" in (tmp_path / note).read_text() for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("same", "\nerror: the list has no clips\n"),
+        ("own", "\n[process 1] error: this machine has no list\n"),
+        ("stopped", "\nstopped\n"),
+    ],
+)
+def test_words_are_told_once(torchrun, how, words):
+    status, output = finish(torchrun(how))
+    assert status == 1, output  # torchrun's own
+    assert output.count(words.strip()) == 1, output
+    assert words in output
+    assert "Traceback" not in output.replace("To enable traceback", ""), output
+    assert f"exitcode  : {75 if how == 'stopped' else 2}" in output
+
+
+def test_a_traceback_stands_in_the_summary(torchrun):
+    status, output = finish(torchrun("bug"))
+    assert status == 1
+    summary = output.rpartition("Root Cause")[2]
+    assert "ZeroDivisionError: one by nothing" in summary
+    assert "rank      : 1" in summary
+
+
+def test_no_process_outlives_a_killed_torchrun(torchrun, tmp_path):
+    process = torchrun("sleep")
+    notes = [tmp_path / f"0.{rank}" for rank in range(2)]
+    wait_until(lambda: all(note.exists() and note.read_text() for note in notes))
+    pids = [int(note.read_text().split()[0]) for note in notes]
+    process.send_signal(signal.SIGKILL)
+    wait_until(lambda: not any(map(psutil.pid_exists, pids)))
+
+
+def test_machines_of_unequal_size_are_refused(torchrun, tmp_path):
+    # Two torchruns on one machine stand for two machines, with 2 processes and with 1.
+    rendezvous = ["--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-id", "7"]
+    rendezvous += ["--rdzv-endpoint", f"127.0.0.1:{free_port()}"]
+    machines = [torchrun("fine", *rendezvous), torchrun("fine", *rendezvous, "--nproc-per-node=1")]
+    outputs = [finish(machine) for machine in machines]
+    assert [status for status, _ in outputs] == [1, 1], outputs
+    everything = "".join(output for _, output in outputs)
+    assert everything.count("processes on the machines of this run") == 1, everything
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(is_so):
+    deadline = time.monotonic() + 120
+    while not is_so():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.1)
