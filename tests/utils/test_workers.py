@@ -73,7 +73,7 @@ def fail_beside_one_that_sleeps(number, folder):
 
 
 def test_one_that_hangs_is_ended(tmp_path):
-    with pytest.raises(UserError, match="^no$"):
+    with pytest.raises(UserError, match=r"^no$"):
         run_together(2, fail_beside_one_that_sleeps, str(tmp_path))
     assert not psutil.pid_exists(int((tmp_path / "sleeps").read_text()))
 
