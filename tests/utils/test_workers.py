@@ -73,7 +73,7 @@ def fail_beside_one_that_sleeps(number, folder):
 
 
 def test_one_that_hangs_is_ended(tmp_path):
-    with pytest.raises(UserError, match="^no$"):
+    with pytest.raises(UserError, match=r"^no$"):
         run_together(2, fail_beside_one_that_sleeps, str(tmp_path))
     assert not psutil.pid_exists(int((tmp_path / "sleeps").read_text()))
 
@@ -100,7 +100,7 @@ def test_a_collective_that_waits_too_long_is_told(tmp_path):
 
 def test_other_errors_stay_what_they_are():
     with (
-        pytest.raises(RuntimeError, match="^of its own$") as caught,
+        pytest.raises(RuntimeError, match=r"^of its own$") as caught,
         distributed.losses_in_words(1),
     ):
         raise RuntimeError("of its own")
