@@ -133,8 +133,8 @@ def make_loader(
         raise UserError(
             f"{type(dataset).__name__}: {len(dataset)} clips fill no batch: BATCH_SIZE "
             f"{batch_size} is {share} clips on each of {world_size} processes. Lower "
-            f"TRAIN.BATCH_SIZE, to at least one clip for each of {processes} GPUs, or give more "
-            "clips."
+            f"TRAIN.BATCH_SIZE, to at least one clip for each of {processes} processes of a "
+            "machine, start fewer processes, or give more clips."
         )
     batches = -(-len(sampler) // (1 if split == "test" else share))
     if num_workers < 0:
@@ -208,7 +208,9 @@ def _signals_held_back() -> Iterator[None]:
 
 
 def start_worker(worker: int) -> None:
-    """What each worker does first: it takes one thread, and keeps its memory."""
+    """What each worker does first: it takes one thread, keeps its memory, and leaves it to its
+    process when to end."""
+    _end_by_parent_alone()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)  # none beside the worker's own
     keep_freed_memory()
@@ -230,7 +232,7 @@ def _end_with_parent_alone() -> None:
             pass
         os._exit(0)
 
-    threading.Thread(target=wait, daemon=True).start()
+    threading.Thread(target=wait, name="wait for SIGTERM", daemon=True).start()
 
 
 def keep_freed_memory() -> None:

@@ -7,6 +7,8 @@ are functions that carry the names which published configurations use. To add on
     def MyNetwork(cfg): ...
 """
 
+from inspect import signature
+
 import torch
 import torch.distributed as dist
 from fvcore.common.config import CfgNode
@@ -20,6 +22,10 @@ from slowfast.models.arrange import arrange
 from slowfast.models.settings import look_up
 
 MODEL_REGISTRY = Registry("MODEL")
+
+# Norm statistics are joined where they are used (`share_norm_statistics`), not in every step.
+_is_new = "forward_sync_buffers" in signature(DistributedDataParallel.__init__).parameters
+_SYNCS_BUFFERS = {"forward_sync_buffers" if _is_new else "broadcast_buffers": False}
 
 
 def build_model(cfg: CfgNode, gpu_id: int | None = None) -> nn.Module:
@@ -51,8 +57,7 @@ def build_model(cfg: CfgNode, gpu_id: int | None = None) -> nn.Module:
         model = DistributedDataParallel(
             model,
             device_ids=[gpu_id] if on_gpu else None,
-            # Norm statistics are joined where they are used (`share_norm_statistics`).
-            broadcast_buffers=False,
+            **_SYNCS_BUFFERS,
             gradient_as_bucket_view=cfg.SPEED.BUCKET_VIEW,
             # Planned in the first backward pass, which may not be one that exchanges nothing.
             static_graph=cfg.SPEED.STATIC_GRAPH and cfg.SOLVER.ACCUMULATE_STEPS == 1,

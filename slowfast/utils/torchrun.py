@@ -1,15 +1,18 @@
 """A process that torchrun has started: what it was told, and how it tells of an error.
 
 Notable: torchrun's word goes before the configuration's: processes a machine, machines, and which
-one this is. Processes meet at the store that torchrun keeps, where a restart finds a clean page.
+one this is. Processes meet at the store that torchrun keeps, each start of the run in a part of it
+that is its own.
 """
 
 import functools
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from uuid import uuid4
 
 import torch
 import torch.distributed as dist
@@ -22,6 +25,8 @@ from slowfast.utils import logging
 from slowfast.utils.distributed import LostProcess
 from slowfast.utils.workers import end_with
 
+# How long the first process waits for the others to have started.
+_ALL_ARE_HERE = timedelta(minutes=30)
 # How long a process waits for the first one to tell the same error.
 _FIRST_TELLS = timedelta(seconds=5)
 
@@ -31,12 +36,14 @@ class Torchrun:
     """What torchrun has told this process.
 
     Attributes:
-        rank: number among all processes; local_rank: among those of the machine.
+        rank, world_size: number among all processes, and how many there are.
+        local_rank: number among those of the machine.
         local_size: processes on this machine.
         machine, machines: number of this machine, and how many there are.
     """
 
     rank: int
+    world_size: int
     local_rank: int
     local_size: int
     machine: int
@@ -48,13 +55,46 @@ class Torchrun:
         """None where no torchrun has started this process."""
         if "TORCHELASTIC_RUN_ID" not in environment:
             return None
-        names = ("RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE")
+        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+        names += ("GROUP_RANK", "GROUP_WORLD_SIZE")
         return cls(*(int(environment[name]) for name in names))
 
     @functools.cached_property
     def store(self) -> dist.Store:
-        """What all processes write to and read from."""
-        return next(dist.rendezvous("env://", timeout=timedelta(minutes=30)))[0]
+        """What all processes of this start write to and read from.
+
+        Restarts find the store that they left, with all that stands in it, and machines do not
+        count restarts alike. So the first process gives this start's part of it a new name, which
+        it answers to whoever greets it; those of an earlier start, whose greetings it finds too,
+        do not hear that.
+        """
+        store = next(dist.rendezvous("env://", timeout=_ALL_ARE_HERE))[0]
+        name = uuid4().hex
+        if self.rank:
+            store.set(f"greeting of {self.rank}", name)
+            name = store.get(f"answer to {name}").decode()
+            store.set(f"{name} reached {self.rank}", "")
+        else:
+            self._answer(store, name)
+        return dist.PrefixStore(name, store)
+
+    def _answer(self, store: dist.Store, name: str) -> None:
+        """Tells all others the name, until each has it."""
+        others = set(range(1, self.world_size))
+        deadline = time.monotonic() + _ALL_ARE_HERE.total_seconds()
+        while others and time.monotonic() < deadline:
+            others = {rank for rank in others if not store.check([f"{name} reached {rank}"])}
+            for rank in others:
+                if store.check([f"greeting of {rank}"]):
+                    greeting = store.get(f"greeting of {rank}").decode()
+                    store.set(f"answer to {greeting}", name)
+            time.sleep(0.05 * bool(others))
+        if others:
+            raise UserError(
+                f"torchrun has started {self.world_size} processes, and of these "
+                f"{sorted(others)} have not been heard of for {_ALL_ARE_HERE}; look at the "
+                "output of their machines."
+            )
 
     def next_meeting(self) -> dist.Store:
         """Where the next process group meets; all processes ask for it alike."""

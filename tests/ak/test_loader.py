@@ -2,10 +2,13 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from time import sleep
 
 import pytest
+import torch
 from torch.utils.data import DataLoader
 
 from slowfast.ak import loader as loaders
@@ -61,6 +64,40 @@ def test_ctrl_c_while_workers_start_reaches_the_run_and_not_the_workers(
     for worker in loader._iterator._workers:
         os.kill(worker.pid, signal.SIGINT)
     assert len(list(loader)) == len(loader)
+
+
+SEND_SIGTERM = "import os, sys; [os.kill(int(pid), 15) for pid in sys.argv[1:]]"
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigwaitinfo"), reason="needs POSIX signals")
+def test_a_sigterm_ends_a_worker_only_if_its_process_sends_it(tiny_ak):
+    cfg = get_cfg()
+    cfg.merge_from_list([*tiny_ak.opts(), "DATA_LOADER.NUM_WORKERS", 2])
+    loader = construct_loader(cfg, "train")
+    assert len(list(loader)) == len(loader)
+    workers = loader._iterator._workers
+    pids = [str(worker.pid) for worker in workers]
+    subprocess.run([sys.executable, "-c", SEND_SIGTERM, *pids], check=True)
+    sleep(0.5)
+    assert all(worker.is_alive() for worker in workers)
+    assert len(list(loader)) == len(loader)
+    loader._iterator._shutdown_workers()  # tells them by itself, and has no more to do with them
+    assert [worker.exitcode for worker in workers] == [0, 0]
+
+
+def test_a_worker_hears_its_process():
+    context = torch.multiprocessing.get_context("fork")
+    worker = context.Process(target=work)
+    worker.start()
+    sleep(1)
+    worker.terminate()
+    worker.join(30)
+    assert worker.exitcode == 0
+
+
+def work():
+    loaders.start_worker(0)
+    sleep(600)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from slowfast.config.defaults import get_cfg
         ({"BN.NORM_TYPE": "sync_batchnorm", "BN.GLOBAL_SYNC": True}, 4, 32),
         ({"BN.GLOBAL_SYNC": True}, 1, 8),
         ({"NUM_GPUS": 0, "NUM_SHARDS": 1}, 1, 16),
+        ({"SOLVER.ACCUMULATE_STEPS": 4}, 1, 2),
     ],
 )
 def test_norm_group(settings, processes, clips):

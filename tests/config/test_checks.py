@@ -320,6 +320,10 @@ def test_switched_off_is_never_refused():
             "norm statistics follow the training clips still; set it True to keep both",
         ),
         ({"RESNET.TRANS_FUNC": "x3d_transform"}, "an unusual block for MODEL.MODEL_NAME SlowFast"),
+        (
+            {"NUM_GPUS": 2, "TRAIN.BATCH_SIZE": 64, "SOLVER.ACCUMULATE_STEPS": 4},
+            "SOLVER.ACCUMULATE_STEPS = 4: norm layers take the statistics of 8 clips at a time",
+        ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -341,6 +345,7 @@ def test_what_is_seldom_meant_is_logged(settings, words, load_runnable, caplog):
         {"MODEL.LOSS_FUNC": "focal_loss", "LOSS.FOCAL_LOSS.GAMMA": 2},
         {"MODEL.LOSS_FUNC": "focal_loss", "TRAIN.ENABLE": False},
         {"MODEL.LOSS_FUNC": "LDAM", "SOLVER.MAX_EPOCH": 81},
+        {"SOLVER.ACCUMULATE_STEPS": 4, "MODEL.FROZEN_BN": True},
         {"MODEL.LOSS_FUNC": "LDAM", "LOSS.LDAM.STEP_EPOCH": [], "LOSS.LDAM.BETA": []},
     ],
 )

@@ -41,6 +41,16 @@ CONTRADICTIONS = [
         "TRAIN.BATCH_SIZE = 10: cannot be shared out evenly among NUM_GPUS 4; take 8 or 12",
     ),
     (
+        {"TRAIN.BATCH_SIZE": 20, "NUM_GPUS": 4, "SOLVER.ACCUMULATE_STEPS": 2},
+        "TRAIN.BATCH_SIZE = 20: cannot be shared out evenly among NUM_GPUS 4 and "
+        "SOLVER.ACCUMULATE_STEPS 2; take 16 or 24",
+    ),
+    (
+        {"TRAIN.BATCH_SIZE": 7, "NUM_GPUS": 0, "CPU_PROCESSES": 2},
+        "TRAIN.BATCH_SIZE = 7: cannot be shared out evenly among CPU_PROCESSES 2; take 6 or 8",
+    ),
+    ({"DIST_TIMEOUT": 0}, "DIST_TIMEOUT = 0.0: minutes; expected a number above 0"),
+    (
         {"TEST.BATCH_SIZE": 3, "NUM_GPUS": 4},
         "TEST.BATCH_SIZE = 3: cannot be shared out evenly among NUM_GPUS 4; take 4",
     ),

@@ -100,7 +100,7 @@ def test_a_collective_that_waits_too_long_is_told(tmp_path):
 
 def test_other_errors_stay_what_they_are():
     with (
-        pytest.raises(RuntimeError, match="^of its own$") as caught,
+        pytest.raises(RuntimeError, match=r"^of its own$") as caught,
         distributed.losses_in_words(1),
     ):
         raise RuntimeError("of its own")
