@@ -16,6 +16,7 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compr
 from torch.nn.parallel import DistributedDataParallel
 
 from slowfast.ak.frozen import freeze_below_projection
+from slowfast.models.depthwise import replace_depthwise
 from slowfast.models.settings import look_up
 
 MODEL_REGISTRY = Registry("MODEL")
@@ -41,6 +42,8 @@ def build_model(cfg: CfgNode, gpu_id: int | None = None) -> nn.Module:
 
     if cfg.MODEL.DETACH_FINAL_FC:
         freeze_below_projection(model)
+    if cfg.SPEED.DEPTHWISE:
+        replace_depthwise(model)
     on_gpu = cfg.NUM_GPUS > 0 and torch.cuda.is_available()
     if on_gpu:
         gpu_id = torch.cuda.current_device() if gpu_id is None else gpu_id
