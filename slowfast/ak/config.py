@@ -251,7 +251,8 @@ KEYS: dict[str, AkKey] = {
     "SPEED.CHANNELS_LAST": AkKey(
         True,
         "Lay clips and convolutions out in memory with channels last, as the fast kernels of CPUs "
-        "and GPUs want them. The same results to rounding.",
+        "and GPUs want them. The same results to rounding. Not in bf16 on the CPU, whose kernels "
+        "are not safe in that layout.",
         tree_only=True,
     ),
     "SPEED.DEPTHWISE": AkKey(
@@ -263,23 +264,26 @@ KEYS: dict[str, AkKey] = {
     "SPEED.TF32": AkKey(
         False,
         "Let GPUs from 2020 on round the factors of float32 products to 10 bits of mantissa: "
-        "several times faster, and results move by more than rounding.",
+        "faster, and results move by more than float32's rounding. PyTorch left to itself, and so "
+        "upstream, does it in convolutions. It does nothing on the CPU.",
         tree_only=True,
     ),
     "SPEED.CUDNN_BENCHMARK": AkKey(
         True,
-        "Let cuDNN time its kernels on the first clips of each shape and take the fastest.",
+        "Let cuDNN time its kernels on the first clips of each shape and take the fastest. It "
+        "does nothing on the CPU.",
         tree_only=True,
     ),
     "SPEED.FUSED_OPTIMIZER": AkKey(
         True,
-        "Update all weights in one kernel, where the device has one.",
+        "Update all weights in one kernel, as CPUs and CUDA have it for SGD, Adam and AdamW.",
         tree_only=True,
     ),
     "SPEED.COMPILE": AkKey(
         False,
-        "Compile the network with torch.compile: minutes at the start, faster steps after. Where "
-        "it cannot be had, the log says why and the run goes on without.",
+        "Compile the network with torch.compile: minutes at the start, for faster steps after. "
+        "Where it cannot be had, the log says why and the run goes on without. Processes then "
+        "exchange gradients after the backward pass, not during it.",
         tree_only=True,
     ),
     "SPEED.BUCKET_VIEW": AkKey(
@@ -291,12 +295,12 @@ KEYS: dict[str, AkKey] = {
     "SPEED.STATIC_GRAPH": AkKey(
         True,
         "Rely on every step using the same layers, so that the exchange of gradients is planned "
-        "once.",
+        "once. Not with SOLVER.ACCUMULATE_STEPS, of whose parts the last alone exchanges them.",
         tree_only=True,
     ),
     "SPEED.PREFETCH": AkKey(
         True,
-        "Copy the next batch to the GPU while it computes.",
+        "Copy the next batch to the GPU while it computes. It does nothing on the CPU.",
         tree_only=True,
     ),
     "RECIPE.GLOBAL_BATCH": AkKey(

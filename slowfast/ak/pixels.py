@@ -27,7 +27,7 @@ class InputTransform(nn.Module):
 
     Channel i of the result is (x / 255 - mean[i]) / std[i]; with `rgb` False, channel 0 is blue.
     With `alpha`, a slow pathway comes first: T // alpha of the frames, evenly spread, ends
-    included.
+    included. With `channels_last` they lie so in memory (torch.channels_last_3d).
     """
 
     def __init__(
@@ -36,16 +36,17 @@ class InputTransform(nn.Module):
         std: Sequence[float],
         rgb: bool = True,
         alpha: int | None = None,
+        channels_last: bool = False,
     ):
         super().__init__()
         self.rgb, self.alpha = rgb, alpha
+        self._layout = torch.channels_last_3d if channels_last else torch.contiguous_format
         mean, std = (torch.tensor(v, dtype=torch.float64).view(3, 1, 1, 1) for v in (mean, std))
         self.register_buffer("scale", (1 / (255 * std)).float(), persistent=False)
         self.register_buffer("shift", (-mean / std).float(), persistent=False)
-        self._slow: dict[tuple[int, torch.device], Tensor] = {}
 
     @classmethod
-    def from_cfg(cls, cfg) -> InputTransform:
+    def from_cfg(cls, cfg, channels_last: bool = False) -> InputTransform:
         """As DATA.MEAN, DATA.STD, DATA.REVERSE_INPUT_CHANNEL and the network's pathways say."""
         two_pathways = cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH
         return cls(
@@ -53,6 +54,7 @@ class InputTransform(nn.Module):
             std=cfg.DATA.STD,
             rgb=sees_rgb(cfg),
             alpha=cfg.SLOWFAST.ALPHA if two_pathways else None,
+            channels_last=channels_last,
         )
 
     @torch.no_grad()
@@ -62,13 +64,10 @@ class InputTransform(nn.Module):
             self.to(clips.device)
         if not self.rgb:
             clips = clips.flip(1)
-        fast = clips.to(torch.float32, copy=True).mul_(self.scale).add_(self.shift)
+        fast = clips.to(torch.float32, copy=True, memory_format=self._layout)
+        fast.mul_(self.scale).add_(self.shift)
         if self.alpha is None:
             return [fast]
-        return [fast.index_select(2, self._slow_frames(clips.shape[2], clips.device)), fast]
-
-    def _slow_frames(self, num_frames: int, device: torch.device) -> Tensor:
-        key = (num_frames, device)
-        if key not in self._slow:
-            self._slow[key] = torch.from_numpy(slow_indices(num_frames, self.alpha)).to(device)
-        return self._slow[key]
+        # Put together from views, since an index would first have to be brought to the device.
+        slow = [fast[:, :, i : i + 1] for i in slow_indices(clips.shape[2], self.alpha).tolist()]
+        return [torch.cat(slow, dim=2), fast]

@@ -25,7 +25,7 @@ from slowfast.config.schema import WrongType, coerce
 
 logger = logging.getLogger(__name__)
 
-# Some of upstream's own files set this, though no upstream code knows it.
+# Some of upstream's own files set this in a group where no upstream code knows it.
 _UNREAD = "PREFETCH"
 
 
@@ -166,7 +166,7 @@ def _leaves(node: CfgNode, settings: dict[Any, Any], prefix: str) -> Iterator[tu
 def _merge(cfg: CfgNode, settings: Iterator[tuple[str, Any]] | zip, source: str) -> None:
     problems, accepted = [], []
     for key, value in settings:
-        if key.rsplit(".", 1)[-1] == _UNREAD:
+        if key.rsplit(".", 1)[-1] == _UNREAD and key not in dotted_keys(cfg):
             logger.warning("%s: %s is passed over: no version of SlowFast reads it", source, key)
             continue
         try:

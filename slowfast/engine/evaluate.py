@@ -15,6 +15,7 @@ from slowfast.ak.loader import ClipLoader
 from slowfast.ak.pixels import InputTransform
 from slowfast.datasets.loader import shuffle_dataset
 from slowfast.engine.device_queue import DeviceQueue
+from slowfast.engine.prefetch import DeviceBatches
 from slowfast.engine.progress import progress_bar
 from slowfast.engine.runtime import autocast, get_device
 from slowfast.utils import distributed
@@ -40,10 +41,11 @@ def evaluate(
     queue = DeviceQueue(device)
     bar = progress_bar(len(loader), "evaluation")
     meter.iter_tic()
-    for iteration, ((clips,), labels, index, _, _) in enumerate(loader):
+    batches = DeviceBatches(loader, device, cfg.SPEED.PREFETCH)
+    for iteration, (clips, labels, index) in enumerate(batches):
         meter.data_toc(queue.is_idle())
         with autocast(cfg, device):
-            scores.append(network(to_input(clips.to(device, non_blocking=True))).float())
+            scores.append(network(to_input(clips)).float())
         targets.append(labels)
         indices.append(index)
         queue.add()

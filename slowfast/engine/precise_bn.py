@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from slowfast.ak.pixels import InputTransform
 from slowfast.datasets.loader import shuffle_dataset
+from slowfast.engine.prefetch import DeviceBatches
 from slowfast.engine.progress import progress_bar
 from slowfast.engine.runtime import share_norm_statistics
 from slowfast.utils.weights import unwrap
@@ -42,9 +43,9 @@ def update_norm_statistics(
     bar = progress_bar(num_batches, "precise batch norm")
 
     def batches() -> Iterator[list[torch.Tensor]]:
-        for (clips,), *_ in loader:
+        for clips, *_ in DeviceBatches(loader, device, cfg.SPEED.PREFETCH):
             bar.update()
-            yield to_input(clips.to(device, non_blocking=True))
+            yield to_input(clips)
 
     update_bn_stats(network, batches(), num_batches)
     bar.close()

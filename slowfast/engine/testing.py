@@ -30,7 +30,9 @@ from slowfast.engine.results import (
     save_scores,
 )
 from slowfast.engine.runtime import autocast, get_device, seed_everything
+from slowfast.engine.speed import prepare_device
 from slowfast.models import build_model
+from slowfast.models.arrange import channels_last
 from slowfast.utils import checkpoint, distributed, logging, misc
 from slowfast.utils.best import Best
 from slowfast.utils.meters import TestMeter
@@ -57,6 +59,7 @@ def test(cfg: CfgNode) -> None:
     loaders = [construct_loader(run, "test") for run in runs]
     classes = read_class_table(cfg)
 
+    prepare_device(cfg)
     model = build_model(cfg)
     if cfg.LOG_MODEL_INFO and not cfg.TRAIN.ENABLE:
         misc.log_model_info(model, cfg)
@@ -64,7 +67,7 @@ def test(cfg: CfgNode) -> None:
     best = Best(**loaded.extra["best"]) if "best" in loaded.extra else None
     if best:
         logger.info(f"These are the weights of the best evaluation: {best}")
-    to_input = InputTransform.from_cfg(cfg)
+    to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
 
     outcomes = []
     for run, loader in zip(runs, loaders, strict=True):

@@ -14,7 +14,6 @@ from slowfast.ak.class_counts import read_class_table
 from slowfast.ak.flaws import most_tolerated
 from slowfast.ak.holdout import fingerprint
 from slowfast.ak.loader import ClipLoader
-from slowfast.ak.losses import check_targets
 from slowfast.ak.pixels import InputTransform
 from slowfast.ak.recipe import describe_run
 from slowfast.config import checks
@@ -26,6 +25,7 @@ from slowfast.engine.device_queue import DeviceQueue
 from slowfast.engine.evaluate import evaluate
 from slowfast.engine.pending import PendingSteps, Step
 from slowfast.engine.precise_bn import update_norm_statistics
+from slowfast.engine.prefetch import DeviceBatches
 from slowfast.engine.progress import progress_bar
 from slowfast.engine.results import check_results_path
 from slowfast.engine.runtime import (
@@ -34,8 +34,10 @@ from slowfast.engine.runtime import (
     seed_everything,
     share_norm_statistics,
 )
+from slowfast.engine.speed import prepare_device
 from slowfast.engine.step import TrainStep
 from slowfast.models import build_model
+from slowfast.models.arrange import channels_last
 from slowfast.models.losses import build_loss, set_loss_epoch
 from slowfast.models.optimizer import construct_optimizer, get_epoch_lr
 from slowfast.utils import checkpoint, distributed, logging, misc
@@ -72,7 +74,8 @@ def train(cfg: CfgNode) -> None:
     holdout = fingerprint(cfg)  # of the file as it is now: it may change while the run goes on
 
     device = get_device(cfg)
-    to_input = InputTransform.from_cfg(cfg)
+    prepare_device(cfg)
+    to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
     model = build_model(cfg)
     if cfg.LOG_MODEL_INFO:
         misc.log_model_info(model, cfg)
@@ -178,13 +181,11 @@ def train_epoch(
         loader.ledger.stop_above(tolerated, label)
 
     meter.iter_tic()
-    for iteration, ((clips,), labels, index, _, _) in enumerate(loader):
+    batches = DeviceBatches(loader, device, cfg.SPEED.PREFETCH)
+    for iteration, (clips, labels, index) in enumerate(batches):
         meter.data_toc(queue.is_idle())
-        if cfg.DATA.MULTI_LABEL:
-            check_targets(labels)  # here, where looking at them waits for no device
         lr = get_epoch_lr(epoch + iteration / len(loader), cfg)
         key = (cfg.RNG_SEED, epoch, iteration, distributed.get_rank())
-        clips, labels = (part.to(device, non_blocking=True) for part in (clips, labels))
         pending.add(iteration, index, lr, *step(clips, labels, lr, key))
         queue.add()
         # The CPU has nothing queued that reading would wait for.

@@ -16,14 +16,14 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compr
 from torch.nn.parallel import DistributedDataParallel
 
 from slowfast.ak.frozen import freeze_below_projection
-from slowfast.models.depthwise import replace_depthwise
+from slowfast.models.arrange import arrange
 from slowfast.models.settings import look_up
 
 MODEL_REGISTRY = Registry("MODEL")
 
 
 def build_model(cfg: CfgNode, gpu_id: int | None = None) -> nn.Module:
-    """Build the network MODEL.MODEL_NAME, in training mode.
+    """Build the network MODEL.MODEL_NAME, in training mode, arranged as SPEED says.
 
     With MODEL.DETACH_FINAL_FC all but the head's projection is frozen.
 
@@ -42,14 +42,19 @@ def build_model(cfg: CfgNode, gpu_id: int | None = None) -> nn.Module:
 
     if cfg.MODEL.DETACH_FINAL_FC:
         freeze_below_projection(model)
-    if cfg.SPEED.DEPTHWISE:
-        replace_depthwise(model)
     on_gpu = cfg.NUM_GPUS > 0 and torch.cuda.is_available()
     if on_gpu:
         gpu_id = torch.cuda.current_device() if gpu_id is None else gpu_id
         model = model.cuda(gpu_id)
+    arrange(cfg, model)
     if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-        model = DistributedDataParallel(model, device_ids=[gpu_id] if on_gpu else None)
+        model = DistributedDataParallel(
+            model,
+            device_ids=[gpu_id] if on_gpu else None,
+            gradient_as_bucket_view=cfg.SPEED.BUCKET_VIEW,
+            # Planned in the first backward pass, which may not be one that exchanges nothing.
+            static_graph=cfg.SPEED.STATIC_GRAPH and cfg.SOLVER.ACCUMULATE_STEPS == 1,
+        )
         if cfg.MODEL.FP16_ALLREDUCE:
             model.register_comm_hook(state=None, hook=fp16_compress_hook)
     return model

@@ -6,9 +6,11 @@ down, top to bottom, is what is computed. The names become the prefixes of the p
 which are those of the published weights.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from slowfast.ak.errors import UserError
 
@@ -20,10 +22,13 @@ class Pathways(nn.Module):
 
     Args:
         chains: for each pathway its layers by name, in the order in which they are applied.
+        recompute: of each layer keep nothing but its input for the backward pass of training, and
+            compute the rest once more there.
     """
 
-    def __init__(self, chains: Sequence[Mapping[str, nn.Module]]) -> None:
+    def __init__(self, chains: Sequence[Mapping[str, nn.Module]], recompute: bool = False) -> None:
         super().__init__()
+        self._recompute = recompute
         self._chains: list[list[str]] = []
         for pathway, layers in enumerate(chains):
             self._chains.append([f"pathway{pathway}_{name}" for name in layers])
@@ -35,9 +40,35 @@ class Pathways(nn.Module):
         outputs = []
         for x, chain in zip(pathways, self._chains, strict=True):
             for child in chain:
-                x = getattr(self, child)(x)
+                layer = getattr(self, child)
+                x = recomputed(layer, x) if self._recompute and self.training else layer(x)
             outputs.append(x)
         return outputs
+
+
+def recomputed(layer: nn.Module, x: Tensor) -> Tensor:
+    """``layer(x)``, whose backward pass computes it again instead of having kept what lies between.
+
+    Random draws are those of the first time, and norm layers count a batch once.
+    """
+
+    def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
+        return nullcontext(), _with_buffers_kept(layer)
+
+    return checkpoint(layer, x, use_reentrant=False, context_fn=contexts)
+
+
+@contextmanager
+def _with_buffers_kept(layer: nn.Module) -> Iterator[None]:
+    """Lets copies stand in for running statistics, which a second pass would move once more."""
+    buffers = [(m, name, b) for m in layer.modules() for name, b in m.named_buffers(recurse=False)]
+    for module, name, buffer in buffers:
+        setattr(module, name, buffer.clone())
+    try:
+        yield
+    finally:
+        for module, name, buffer in buffers:
+            setattr(module, name, buffer)
 
 
 class Network(nn.Module):

@@ -1,10 +1,12 @@
 """The optimizer, with the published parameter groups, and what a step does to gradients.
 
 Notable: groups stand in a fixed order (normalisation, all others, without decay), because the
-optimizer state in a checkpoint knows parameters by their place alone.
+optimizer state in a checkpoint knows parameters by their place alone. That state is contiguous
+there, and says nothing of kernels; read back, it lies in memory as the parameters do.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from fvcore.common.config import CfgNode
@@ -64,33 +66,69 @@ def construct_optimizer(model: nn.Module, cfg: CfgNode) -> torch.optim.Optimizer
     )
     if not groups:
         raise UserError("The model has no trainable parameter: all are frozen.")
-    shared = {"lr": solver.BASE_LR, "weight_decay": solver.WEIGHT_DECAY, **_implementation(groups)}
+    shared = {
+        "lr": solver.BASE_LR,
+        "weight_decay": solver.WEIGHT_DECAY,
+        "fused": cfg.SPEED.FUSED_OPTIMIZER,
+    }
     if solver.OPTIMIZING_METHOD == "sgd":
-        return torch.optim.SGD(
+        # Without dampening a momentum of zero does to the first step what having none does.
+        shared["fused"] &= not solver.DAMPENING
+        optimizer = torch.optim.SGD(
             groups,
             momentum=solver.MOMENTUM,
             dampening=solver.DAMPENING,
             nesterov=solver.NESTEROV,
             **shared,
         )
-    if solver.OPTIMIZING_METHOD == "adam":
-        return torch.optim.Adam(groups, betas=tuple(solver.BETAS), **shared)
-    if solver.OPTIMIZING_METHOD == "adamw":
-        return torch.optim.AdamW(groups, betas=tuple(solver.BETAS), **shared)
-    raise UserError(
-        f"SOLVER.OPTIMIZING_METHOD: there is no {solver.OPTIMIZING_METHOD!r}; "
-        "choose sgd, adam or adamw."
-    )
+    elif solver.OPTIMIZING_METHOD == "adam":
+        optimizer = torch.optim.Adam(groups, betas=tuple(solver.BETAS), **shared)
+    elif solver.OPTIMIZING_METHOD == "adamw":
+        optimizer = torch.optim.AdamW(groups, betas=tuple(solver.BETAS), **shared)
+    else:
+        raise UserError(
+            f"SOLVER.OPTIMIZING_METHOD: there is no {solver.OPTIMIZING_METHOD!r}; "
+            "choose sgd, adam or adamw."
+        )
+    optimizer.register_state_dict_post_hook(_without_arrangement)
+    optimizer.register_load_state_dict_pre_hook(_with_own_kernels)
+    optimizer.register_load_state_dict_post_hook(_prepare_momenta)
+    _prepare_momenta(optimizer)
+    return optimizer
 
 
-def _implementation(groups: list[dict]) -> dict[str, bool]:
-    """Fused kernels on CUDA; on the CPU torch's loop, whose results the tests pin."""
-    on_cuda = all(
-        parameter.is_cuda and parameter.is_floating_point()
-        for group in groups
-        for parameter in group["params"]
-    )
-    return {"fused": True} if on_cuda else {"foreach": False}
+# What of a group says how it is computed, and not what.
+_KERNELS = ("foreach", "fused")
+
+
+def _without_arrangement(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> dict[str, Any]:
+    """The state as every device and layout can take it."""
+    state = {
+        place: {k: v.contiguous() if torch.is_tensor(v) else v for k, v in values.items()}
+        for place, values in saved["state"].items()
+    }
+    groups = [group | dict.fromkeys(_KERNELS) for group in saved["param_groups"]]
+    return {"state": state, "param_groups": groups}
+
+
+def _with_own_kernels(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> dict[str, Any]:
+    """The state to be read, computed by the kernels that this run asks for."""
+    own = {name: optimizer.defaults[name] for name in _KERNELS}
+    return saved | {"param_groups": [group | own for group in saved["param_groups"]]}
+
+
+def _prepare_momenta(optimizer: torch.optim.Optimizer) -> None:
+    """Gives fused kernels what they take for granted: they go by places in memory, so that momenta
+    have to lie as their parameters do, and SGD's leaves its first momenta without a value where a
+    gradient scaler skips that step."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            state = optimizer.state[parameter]
+            if group["fused"] and group.get("momentum"):
+                state.setdefault("momentum_buffer", torch.zeros_like(parameter))
+            for name, value in state.items():
+                if torch.is_tensor(value) and value.shape == parameter.shape:
+                    state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def get_epoch_lr(cur_epoch: float, cfg: CfgNode) -> float:

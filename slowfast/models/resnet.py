@@ -171,7 +171,7 @@ def resnet_stage(cfg: CfgNode, number: int, plans: Sequence[PathwayPlan], norm: 
             for index in nonlocal_blocks
         }
         chains.append(stage(first, temporal_kernels, transform, nonlocal_after))
-    return Pathways(chains)
+    return Pathways(chains, recompute=cfg.MODEL.ACT_CHECKPOINT)
 
 
 def resnet_head(cfg: CfgNode, plans: Sequence[PathwayPlan], frames: Sequence[int]) -> PoolHead:

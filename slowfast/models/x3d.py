@@ -61,7 +61,8 @@ def X3D(cfg: CfgNode) -> Network:
             inplace_relu=inplace_relu,
         )
         num_blocks = math.ceil(cfg.X3D.DEPTH_FACTOR * NUM_BLOCKS[number - 2])
-        return Pathways([stage(first, [TEMPORAL_KERNEL] * num_blocks, transform)])
+        blocks = stage(first, [TEMPORAL_KERNEL] * num_blocks, transform)
+        return Pathways([blocks], recompute=cfg.MODEL.ACT_CHECKPOINT)
 
     stem = x3d_stem(channels_in, widths[0], STEM_TEMPORAL_KERNEL, norm, inplace_relu)
     side = math.ceil(cfg.DATA.TRAIN_CROP_SIZE / SPATIAL_STRIDE)

@@ -34,6 +34,16 @@ def test_slow_pathway_comes_first(clips):
     assert torch.equal(slow, fast[:, :, [0, 7]])
 
 
+@pytest.mark.parametrize("rgb", [True, False])
+def test_channels_lie_last_where_asked_for(clips, rgb):
+    plain = InputTransform(MEAN, STD, rgb, alpha=4)(clips)
+    laid_out = InputTransform(MEAN, STD, rgb, alpha=4, channels_last=True)(clips)
+    for one, other in zip(plain, laid_out, strict=True):
+        assert torch.equal(one, other)
+        assert one.is_contiguous()
+        assert other.is_contiguous(memory_format=torch.channels_last_3d)
+
+
 def test_stays_float32_under_autocast(clips):
     plain = InputTransform(MEAN, STD, alpha=4)(clips)
     with torch.autocast("cpu", dtype=torch.bfloat16):

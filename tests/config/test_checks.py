@@ -42,7 +42,6 @@ SWITCHES = {
     "DEMO.ENABLE": True,
     "DETECTION.ENABLE": True,
     "MASK.ENABLE": True,
-    "MODEL.ACT_CHECKPOINT": True,
     "MULTIGRID.LONG_CYCLE": True,
     "MULTIGRID.SHORT_CYCLE": True,
     "SOLVER.LARS_ON": True,

@@ -227,6 +227,7 @@ def test_key_that_no_version_reads_is_passed_over(load, caplog):
     with caplog.at_level(logging.WARNING):
         assert load({"DATA_LOADER.PREFETCH": True}) == get_cfg()
     assert "DATA_LOADER.PREFETCH is passed over" in caplog.text
+    assert not load({"SPEED.PREFETCH": False}).SPEED.PREFETCH, "a key of that name elsewhere"
 
 
 def test_nearest_key():

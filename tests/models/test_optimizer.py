@@ -1,5 +1,7 @@
 """The optimizer's groups, and what a step does to gradients."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -127,3 +129,94 @@ def test_gradients_are_clipped_and_measured(value, norm, expected):
     assert clip_gradients(model, value, norm).item() == 5.0
     torch.testing.assert_close(model.weight.grad, torch.tensor([expected]))
     assert model.bias.grad is None
+
+
+def make_convolution(layout=torch.contiguous_format):
+    torch.manual_seed(0)
+    convolution = nn.Conv3d(3, 4, 2)
+    convolution.weight.data = convolution.weight.data.contiguous(memory_format=layout)
+    return convolution
+
+
+def take_steps(model, optimizer, count=3):
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(count):
+        optimizer.zero_grad()
+        model(torch.randn(2, 3, 3, 4, 5, generator=generator)).square().sum().backward()
+        optimizer.step()
+
+
+METHODS = pytest.mark.parametrize("method", ["sgd", "adam", "adamw"])
+
+
+@METHODS
+def test_fused_kernels_take_the_same_steps(cfg, method):
+    cfg.SOLVER.OPTIMIZING_METHOD = method
+    weights = {}
+    for fused in (True, False):
+        cfg.SPEED.FUSED_OPTIMIZER = fused
+        model = make_convolution()
+        optimizer = construct_optimizer(model, cfg)
+        assert [group["fused"] for group in optimizer.param_groups] == [fused]
+        take_steps(model, optimizer)
+        weights[fused] = model.weight.detach()
+    torch.testing.assert_close(weights[True], weights[False])
+
+
+@METHODS
+@pytest.mark.parametrize("fused", [True, False])
+def test_saved_state_serves_any_layout_and_any_kernel(cfg, method, fused):
+    """Fused kernels of the CPU add numbers up by their place in memory, whatever the strides."""
+    cfg.SOLVER.OPTIMIZING_METHOD = method
+    cfg.SPEED.FUSED_OPTIMIZER = not fused
+    plain = make_convolution()
+    before = construct_optimizer(plain, cfg)
+    take_steps(plain, before)
+    saved = copy.deepcopy(before.state_dict())
+    assert {group["fused"] for group in saved["param_groups"]} == {None}
+
+    cfg.SPEED.FUSED_OPTIMIZER = fused
+    model = make_convolution(torch.channels_last_3d)
+    model.load_state_dict(plain.state_dict())
+    optimizer = construct_optimizer(model, cfg)
+    optimizer.load_state_dict(saved)
+    assert {group["fused"] for group in optimizer.param_groups} == {fused}
+    for each in (plain, before), (model, optimizer):
+        take_steps(*each)
+    assert not model.weight.is_contiguous()
+    torch.testing.assert_close(model.weight, plain.weight)
+    for values in optimizer.state_dict()["state"].values():
+        assert all(value.is_contiguous() for value in values.values())
+
+
+@METHODS
+def test_a_first_step_that_the_scaler_skips_leaves_no_trace(cfg, method):
+    """PyTorch's fused SGD would go on with a momentum that never had a value."""
+    cfg.SOLVER.OPTIMIZING_METHOD = method
+    weights = []
+    for skipped in (True, False):
+        model = make_convolution()
+        optimizer = construct_optimizer(model, cfg)
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+        if skipped:
+            scaler.scale(model.weight.sum()).backward()
+            model.weight.grad.fill_(float("inf"))
+            scaler.step(optimizer)
+            scaler.update()
+            assert torch.equal(model.weight, make_convolution().weight)
+        take_steps(model, optimizer)
+        weights.append(model.weight.detach())
+    assert torch.equal(*weights)
+
+
+def test_dampening_spares_the_first_step(cfg):
+    cfg.SOLVER.NESTEROV = False
+    cfg.SOLVER.DAMPENING = 0.5
+    cfg.SOLVER.WEIGHT_DECAY = 0.0
+    model = nn.Linear(1, 1, bias=False)
+    before = model.weight.item()
+    optimizer = construct_optimizer(model, cfg)
+    set_lr(optimizer, 0.5)
+    model.weight.grad = torch.ones(1, 1)
+    optimizer.step()
+    assert model.weight.item() == pytest.approx(before - 0.5)

@@ -56,8 +56,9 @@ KEYS = {
     "MODEL.FP16_ALLREDUCE": Key(False, "Exchange gradients between processes in half precision."),
     "MODEL.ACT_CHECKPOINT": Key(
         False,
-        "Compute activations again in the backward pass instead of keeping them.",
-        not_built="activation checkpointing",
+        "Of each residual and non-local block keep the input alone for the backward pass, and "
+        "compute the rest again there: the same results in much less memory, for another forward "
+        "pass of time.",
     ),
     # ---------------------------------------------------------------- ResNet stages
     "RESNET.DEPTH": Key(

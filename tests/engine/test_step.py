@@ -1,0 +1,268 @@
+"""A step that is arranged for speed is the plain step to rounding, and waits for no device."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from slowfast.ak.losses import base
+from slowfast.ak.pixels import InputTransform
+from slowfast.engine.average import AveragedWeights
+from slowfast.engine.pending import PendingSteps
+from slowfast.engine.prefetch import DeviceBatches
+from slowfast.engine.runtime import get_device, make_scaler
+from slowfast.engine.step import TrainStep
+from slowfast.models import build_model
+from slowfast.models.arrange import channels_last
+from slowfast.models.losses import build_loss
+from slowfast.models.optimizer import construct_optimizer
+from slowfast.utils.weights import unwrap
+from tests.models.network_cases import I3D, SLOWFAST, TINY, X3D, network_cfg
+
+MULTI_LABEL = {
+    "DATA.MULTI_LABEL": True,
+    "MODEL.LOSS_FUNC": "bce_loss",
+    "MODEL.HEAD_ACT": "sigmoid",
+    "SOLVER.CLIP_GRAD_L2NORM": 1.0,
+}
+PLAIN = {
+    "SPEED.CHANNELS_LAST": False,
+    "SPEED.FUSED_OPTIMIZER": False,
+    "SPEED.BUCKET_VIEW": False,
+    "SPEED.STATIC_GRAPH": False,
+    "SPEED.PREFETCH": False,
+}
+KINDS = pytest.mark.parametrize("kind", [I3D, SLOWFAST, X3D], ids=["i3d", "slowfast", "x3d"])
+
+
+def some_batches(multi_label=True, clips=4):
+    generator = torch.Generator().manual_seed(0)
+    while True:
+        pixels = torch.randint(256, (clips, 3, 4, 64, 64), dtype=torch.uint8, generator=generator)
+        if multi_label:
+            labels = torch.randint(2, (clips, 5), generator=generator).float()
+        else:
+            labels = torch.randint(5, (clips,), generator=generator)
+        yield [pixels], labels, torch.arange(clips)
+
+
+def make_step(cfg, change=lambda model: model) -> TrainStep:
+    torch.manual_seed(0)
+    device = get_device(cfg)
+    model = build_model(cfg)
+    change(unwrap(model))
+    return TrainStep(
+        cfg,
+        model,
+        build_loss(cfg).to(device),
+        construct_optimizer(model, cfg),
+        make_scaler(cfg, device),
+        InputTransform.from_cfg(cfg, channels_last(cfg)),
+    )
+
+
+def run(step, batches, count=3) -> tuple[torch.Tensor, dict]:
+    """What `count` steps measure, and the network's state after them."""
+    device = get_device(step._cfg)
+    measured = []
+    batches = DeviceBatches(batches, device, step._cfg.SPEED.PREFETCH)
+    for number, (clips, labels, _) in zip(range(count), batches, strict=False):
+        measured.append(torch.stack([m.detach() for m in step(clips, labels, 0.01, (0, number))]))
+    return torch.stack(measured), unwrap(step.model).state_dict()
+
+
+def without_kinks(model: nn.Module) -> None:
+    """Takes out the places at which a rounding may turn a gradient on or off."""
+    for parent in list(model.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, nn.ReLU):
+                setattr(parent, name, nn.Softplus())
+            if isinstance(layer, nn.MaxPool3d):
+                setattr(parent, name, nn.AvgPool3d(layer.kernel_size, layer.stride, layer.padding))
+
+
+@pytest.fixture(params=[1, pytest.param(2, marks=pytest.mark.slow)], ids=["1 thread", "2 threads"])
+def _threads(request):
+    """PyTorch picks other kernels for one thread."""
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(1)
+
+
+@pytest.mark.usefixtures("_threads")
+@KINDS
+def test_what_is_on_by_default_moves_a_result_by_rounding_alone(kind, monkeypatch):
+    monkeypatch.setattr(torch, "relu", nn.functional.softplus)
+    (measured, state), (plain_measured, plain_state) = (
+        run(
+            make_step(network_cfg(TINY, kind, MULTI_LABEL, settings), without_kinks), some_batches()
+        )
+        for settings in ({}, PLAIN)
+    )
+    torch.testing.assert_close(measured, plain_measured, rtol=1e-5, atol=1e-5)
+    for name, value in plain_state.items():
+        torch.testing.assert_close(state[name], value, rtol=1e-5, atol=1e-5)
+
+
+class Waits(TorchDispatchMode):
+    """Counts what would have Python wait for a device, if the tensors lay on one."""
+
+    ASKING = {
+        "_local_scalar_dense",  # item, int, float, bool, if
+        "_unique2",
+        "equal",
+        "is_nonzero",
+        "masked_select",
+        "nonzero",
+        "unique_dim",
+    }
+
+    def __init__(self):
+        super().__init__()
+        self.names, self.found = set(), []
+
+    def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+        name = operator.name().removeprefix("aten::").split(".")[0]
+        by_mask = name == "index" and any(
+            index is not None and index.dtype == torch.bool for index in args[1]
+        )
+        self.names.add(name)
+        if name in self.ASKING or by_mask:
+            self.found.append(name)
+        return operator(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda x: x.sum().item(),
+        lambda x: bool(x.any()),
+        lambda x: x[x > 0],
+        lambda x: x.nonzero(),
+        lambda x: x.unique(),
+    ],
+)
+def test_a_wait_is_counted(ask):
+    with Waits() as waits:
+        ask(torch.ones(1))
+    assert waits.found
+
+
+SINGLE_LABEL = {"MODEL.LOSS_FUNC": "cross_entropy"}
+FP16 = {"TRAIN.MIXED_PRECISION": True, "TRAIN.MIXED_PRECISION_TYPE": "fp16"}
+BF16 = {"TRAIN.MIXED_PRECISION": True, "TRAIN.MIXED_PRECISION_TYPE": "bf16"}
+STEPS = pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (I3D, MULTI_LABEL),
+        (SLOWFAST, MULTI_LABEL),
+        (X3D, MULTI_LABEL),
+        (I3D, SINGLE_LABEL),
+        (I3D, MULTI_LABEL | {"MIXUP.ENABLE": True, "SOLVER.ACCUMULATE_STEPS": 2}),
+        (I3D, SINGLE_LABEL | {"MIXUP.ENABLE": True, "SOLVER.OPTIMIZING_METHOD": "adamw"}),
+        (I3D, MULTI_LABEL | FP16),
+        (X3D, MULTI_LABEL | BF16),
+        (I3D, MULTI_LABEL | {"MODEL.LOSS_FUNC": "focal_loss", "SOLVER.CLIP_GRAD_VAL": 0.1}),
+        (I3D, MULTI_LABEL | {"MODEL.LOSS_FUNC": "asymmetric_loss"}),
+        (I3D, MULTI_LABEL | {"BN.NORM_TYPE": "sub_batchnorm", "BN.NUM_SPLITS": 2}),
+        (SLOWFAST, MULTI_LABEL | {"MODEL.ACT_CHECKPOINT": True, "MODEL.DROPCONNECT_RATE": 0.5}),
+    ],
+)
+
+
+def two_steps(cfg) -> Callable[[], None]:
+    """Two steps with all that the loop does between reading losses; the second one may do less."""
+    step = make_step(cfg)
+    average = AveragedWeights(step.model, 0.9)
+    pending = PendingSteps(str, "epoch 1", step.skips_bad_gradients)
+    batches = some_batches(cfg.DATA.MULTI_LABEL)
+    device = get_device(cfg)
+    batches = [next(iter(DeviceBatches([next(batches)], device))) for _ in range(2)]
+
+    def take() -> None:
+        for number, (clips, labels, index) in enumerate(batches):
+            pending.add(number, index, 0.01, *step(clips, labels, 0.01, (0, number)))
+            average.update()
+
+    return take
+
+
+@STEPS
+def test_a_step_waits_for_nothing(kind, settings, monkeypatch):
+    monkeypatch.setattr(base, "check_targets", lambda targets: None)  # done on the CPU alone
+    take = two_steps(network_cfg(TINY, kind, settings))
+    with Waits() as waits:
+        take()
+    assert waits.found == []
+    assert {"convolution_backward", "native_batch_norm_backward"} & waits.names
+
+
+def test_fp16_without_a_fused_optimizer_would_wait():
+    cfg = network_cfg(TINY, I3D, SINGLE_LABEL, FP16, {"SPEED.FUSED_OPTIMIZER": False})
+    take = two_steps(cfg)
+    with Waits() as waits:
+        take()
+    assert set(waits.found) == {"_local_scalar_dense"}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@STEPS
+def test_cuda_finds_no_wait_either(kind, settings):
+    take = two_steps(network_cfg(TINY, kind, settings, {"NUM_GPUS": 1}))
+    take()  # kernels are looked for once
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        take()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def _train_as_one_of_two(rank: int, init: str, folder: str, settings: dict) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=init, rank=rank, world_size=2)
+    for name, more in {
+        "configured": {},
+        "plain": PLAIN,
+        "recomputed": {"MODEL.ACT_CHECKPOINT": True},
+    }.items():
+        cfg = network_cfg(TINY, I3D, MULTI_LABEL, settings, more)
+        step = make_step(cfg, without_kinks)
+        _, state = run(step, own_share(rank), count=4)
+        torch.save(state, f"{folder}/{name}{rank}.pt")
+    dist.destroy_process_group()
+
+
+def own_share(rank):
+    """Two of each four clips."""
+    for (clips,), labels, index in some_batches():
+        own = slice(2 * rank, 2 * rank + 2)
+        yield [clips[own]], labels[own], index[own]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"MODEL.FROZEN_BN": True},
+        {"MODEL.FROZEN_BN": True, "SOLVER.ACCUMULATE_STEPS": 2},
+        {"BN.NORM_TYPE": "sync_batchnorm", "BN.NUM_SYNC_DEVICES": 2},
+    ],
+    ids=["frozen norms", "accumulated", "synchronised norms"],
+)
+def test_two_processes_are_one_with_whatever_is_on(tmp_path, settings):
+    settings = settings | {"SOLVER.CLIP_GRAD_L2NORM": 0.0}
+    mp.spawn(_train_as_one_of_two, (f"file://{tmp_path}/join", str(tmp_path), settings), nprocs=2)
+    _, alone = run(
+        make_step(network_cfg(TINY, I3D, MULTI_LABEL, settings), without_kinks), some_batches(), 4
+    )
+    for name in ("configured", "plain", "recomputed"):
+        one, other = (torch.load(tmp_path / f"{name}{rank}.pt") for rank in (0, 1))
+        for key, value in one.items():
+            assert torch.equal(value, other[key]), f"{name}: {key}"
+            torch.testing.assert_close(
+                value, alone[key], rtol=1e-4, atol=1e-5, msg=f"{name}: {key}"
+            )
