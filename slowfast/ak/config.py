@@ -255,6 +255,12 @@ KEYS: dict[str, AkKey] = {
         "are not safe in that layout.",
         tree_only=True,
     ),
+    "SPEED.DEPTHWISE": AkKey(
+        True,
+        "On a CPU compute the gradients of convolutions channel by channel, as X3D has them, in "
+        "another way than PyTorch: several times faster, and the same to rounding.",
+        tree_only=True,
+    ),
     "SPEED.TF32": AkKey(
         False,
         "Let GPUs from 2020 on round the factors of float32 products to 10 bits of mantissa: "

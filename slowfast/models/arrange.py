@@ -12,14 +12,17 @@ from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
+from slowfast.models.depthwise import replace_depthwise
 from slowfast.utils import logging
 
 logger = logging.get_logger(__name__)
 
 
 def arrange(cfg: CfgNode, network: nn.Module) -> None:
-    """Arranges a network on its device as SPEED.CHANNELS_LAST and SPEED.COMPILE say, before
-    DistributedDataParallel and the optimizer are given its parameters."""
+    """Arranges a network on its device as SPEED.DEPTHWISE, SPEED.CHANNELS_LAST and SPEED.COMPILE
+    say, before DistributedDataParallel and the optimizer are given its parameters."""
+    if cfg.SPEED.DEPTHWISE:
+        replace_depthwise(network)
     if channels_last(cfg):
         lay_out_channels_last(network)
     if cfg.SPEED.COMPILE:

@@ -1,0 +1,41 @@
+"""What is compared: the plain step, the configured one, and the plain one with one thing changed.
+
+Keys that exchange gradients between processes (SPEED.BUCKET_VIEW, SPEED.STATIC_GRAPH) do nothing in
+the one process that is measured here, and are not among them.
+"""
+
+from slowfast.config.defaults import get_cfg
+
+Overrides = dict[str, object]
+
+# float32, contiguous, no extras.
+PLAIN: Overrides = {f"SPEED.{key}": False for key in get_cfg().SPEED} | {
+    "TRAIN.MIXED_PRECISION": False,
+    "MODEL.ACT_CHECKPOINT": False,
+}
+# As the recipe and the defaults have it.
+CONFIGURED: Overrides = {}
+
+_GPU_ALONE = ("TF32", "CUDNN_BENCHMARK", "PREFETCH")
+_CPU_ALONE = ("DEPTHWISE",)
+
+
+def switches(on_gpu: bool) -> dict[str, Overrides]:
+    """What can be changed on a device, one thing at a time, by the name of its row."""
+    keys = ["CHANNELS_LAST", "DEPTHWISE", "FUSED_OPTIMIZER", *_GPU_ALONE, "COMPILE"]
+    idle = _CPU_ALONE if on_gpu else _GPU_ALONE
+    each: dict[str, Overrides] = {
+        f"SPEED.{key}": {f"SPEED.{key}": True} for key in keys if key not in idle
+    }
+    for precision in ("bf16", "fp16"):
+        each[precision] = {
+            "TRAIN.MIXED_PRECISION": True,
+            "TRAIN.MIXED_PRECISION_TYPE": precision,
+        }
+    each["MODEL.ACT_CHECKPOINT"] = {"MODEL.ACT_CHECKPOINT": True}
+    return each
+
+
+def as_options(overrides: Overrides) -> list[str]:
+    """As the command line has them: KEY VALUE KEY VALUE ..."""
+    return [str(part) for item in overrides.items() for part in item]
