@@ -210,7 +210,6 @@ def _signals_held_back() -> Iterator[None]:
 def start_worker(worker: int) -> None:
     """What each worker does first: it takes one thread, keeps its memory, and leaves it to its
     process when to end."""
-    _end_by_parent_alone()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)  # none beside the worker's own
     keep_freed_memory()
