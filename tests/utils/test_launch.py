@@ -176,7 +176,7 @@ def test_machines_of_a_run_have_equally_many_gpus(monkeypatch):
     has_gpus(monkeypatch, 2)
     cfg = get_cfg()
     cfg.NUM_GPUS, cfg.NUM_SHARDS = 4, 2
-    with pytest.raises(UserError, match="NUM_GPUS: found 4, and this machine.*has 2"):
+    with pytest.raises(UserError, match=r"NUM_GPUS: found 4, and this machine.*has 2"):
         launch.fit_to_machine(cfg)
 
 
