@@ -70,6 +70,7 @@ def run(cfg: CfgNode, init_method: str, dry: bool = False) -> None:
     from slowfast.engine import test, train
     from slowfast.engine.dry_run import dry_run
     from slowfast.utils.launch import launch_job
+    from slowfast.visualization.tensorboard.visualize import is_asked_for, visualize
 
     if dry:
         launch_job(cfg, init_method, dry_run)
@@ -78,6 +79,8 @@ def run(cfg: CfgNode, init_method: str, dry: bool = False) -> None:
         launch_job(cfg, init_method, train)
     if cfg.TEST.ENABLE:
         launch_job(cfg, init_method, test)
+    if is_asked_for(cfg):
+        launch_job(cfg, init_method, visualize)
 
 
 def log(cfg: CfgNode, error: UserError) -> None:

@@ -6,6 +6,7 @@ other; a loss that is a mean over clips has the gradients of the whole batch the
 layer looks at other clips, as batch norm does unless it is frozen.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -30,6 +31,9 @@ class TrainStep:
         loss_function: of logits (N, C) and targets, a mean over clips.
         scaler: of the loss; one that is not enabled does nothing.
         average: follows the weights, where one is kept.
+
+    Attributes:
+        shows: is given the first batch that comes, as the network is given it, and its targets.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class TrainStep:
         self._to_input = to_input
         self._average = average
         self._mix = BatchMixer.from_cfg(cfg)
+        self.shows: Callable[[list[Tensor], Tensor], None] | None = None
         self._parts = cfg.SOLVER.ACCUMULATE_STEPS
 
     @property
@@ -75,6 +80,9 @@ class TrainStep:
         set_lr(self._optimizer, lr)
         inputs = self._to_input(clips)
         targets = self._mix(inputs, labels, key)
+        if self.shows:
+            self.shows(inputs, targets)
+            self.shows = None
         self._optimizer.zero_grad(set_to_none=True)
         loss, logits = self._gradients(inputs, targets)
         self._scaler.unscale_(self._optimizer)

@@ -45,6 +45,7 @@ from slowfast.utils.launch import Stopped
 from slowfast.utils.meters import TrainMeter, ValMeter
 from slowfast.utils.run_record import record_run
 from slowfast.utils.stats_log import forget_after
+from slowfast.visualization.tensorboard import Board
 
 logger = logging.get_logger(__name__)
 
@@ -107,6 +108,11 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     val_meter = ValMeter(len(val_loader), cfg, taken_up)
     evaluated = taken_up.evaluated if taken_up else start.epoch
     forget_after(cfg.OUTPUT_DIR, start.epoch, done, evaluated)
+    first = start.epoch * len(train_loader) + done
+    board = Board.of_run(cfg, classes, len(train_loader), first)
+    if board:
+        train_meter.board = val_meter.board = board
+        step.shows = board.add_clips
 
     def evaluate_epoch(epoch: int) -> dict:
         network = trained.evaluated
@@ -162,6 +168,8 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
         f"Trained {cfg.SOLVER.MAX_EPOCH - start.epoch} epochs in {taken}; "
         f"checkpoints are in {checkpoint.get_checkpoint_dir(cfg.OUTPUT_DIR)}"
     )
+    if board:
+        board.close()
     logger.info(bottleneck(cfg, idle / stepping, train_loader.num_workers))
     logger.info(f"Best evaluation: {val_meter.best}")
 

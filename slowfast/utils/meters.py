@@ -6,6 +6,7 @@ batch does not swing them; a line at its end gives means over all of it.
 
 from collections.abc import Callable, Mapping, Sequence
 from math import isnan
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,7 +59,11 @@ class _EpochMeter(Timed):
 
     Attributes:
         counts: what else lines shall tell, such as how many clips could not be read; until `reset`.
+        board: `slowfast.visualization.tensorboard.Board`, is given each line too, and what an
+            evaluation rests on; None: there is none.
     """
+
+    board: Any = None
 
     def __init__(self, iterations: int, cfg: CfgNode) -> None:
         self._iterations = iterations
@@ -88,6 +93,8 @@ class _EpochMeter(Timed):
         epoch = f"{cur_epoch + 1}/{self._max_epoch}"
         stats = {"_type": kind, "epoch": epoch, **figures, **self.counts, **_memory()}
         logging.log_json_stats(stats, self._output_dir)
+        if self.board:
+            self.board.add_line(stats)
         return stats
 
     def _log_iteration(
@@ -211,6 +218,8 @@ class ValMeter(_EpochMeter):
             top1, top5 = topk_errors(preds, labels, (1, 5))
             figures = {"top1_err": float(top1), "top5_err": float(top5)}
         self.best = self.best.or_better(cur_epoch + 1, figures)
+        if self.board:
+            self.board.add_evaluation(cur_epoch, preds, labels)
         return self._log("val_epoch", cur_epoch, **self._means(), **figures, **self.best.stats())
 
 

@@ -1,0 +1,83 @@
+"""What the classes of a test, or of an evaluation, are taken for.
+
+With one label a clip this is the usual confusion matrix. With several, a clip of k labels is held
+to its k highest scores, as on the page of a run (``slowfast.visualization.report.findings``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from slowfast.visualization.tensorboard.pictures import drawn
+
+
+def named(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(N, C) booleans: of each clip the classes of its k highest scores, k being its labels.
+
+    Args:
+        scores, labels: (N, C).
+    """
+    place = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1, kind="stable")
+    return place < labels.sum(axis=1, keepdims=True)
+
+
+def confusion(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(C, C) shares: row a has what stood in the place of a, of all clips that carry it.
+
+    On the diagonal is the share that was found. A clip in which a was missed counts for each class
+    that was named there and is not one of its labels. Rows of classes without a clip are 0.
+    """
+    labels = labels.astype(bool)
+    found = named(scores, labels)
+    clips = (labels & ~found).T.astype(np.float32) @ (found & ~labels).astype(np.float32)
+    clips[np.diag_indices_from(clips)] = (labels & found).sum(axis=0)
+    return clips / np.maximum(labels.sum(axis=0), 1)[:, None]
+
+
+def draw_confusion(
+    shares: np.ndarray, names: Sequence[str], size: Sequence[float], title: str
+) -> np.ndarray:
+    """A picture (H, W, 3) of a matrix; rows are true classes. ``size`` is in inches."""
+    with drawn(size) as (figure, image):
+        axes = figure.subplots()
+        drawing = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+        axes.set(title=title, xlabel="taken for", ylabel="is")
+        if len(names) <= 40:  # more could not be read
+            axes.set_xticks(range(len(names)), names, rotation=90)
+            axes.set_yticks(range(len(names)), names)
+        figure.colorbar(drawing, ax=axes, label="share of the clips", fraction=0.046)
+    return image.pixels
+
+
+def draw_histograms(
+    scores: np.ndarray,
+    labels: np.ndarray,
+    names: Sequence[str],
+    shown: Sequence[int],
+    top: int,
+    size: Sequence[float],
+) -> dict[str, np.ndarray]:
+    """For each class shown that has clips, by its name, a picture of the ``top`` classes that are
+    named most often on them."""
+    found = named(scores, labels)
+    pictures = {}
+    for number in shown:
+        carriers = labels[:, number].astype(bool)
+        if not carriers.any():
+            continue
+        counts = found[carriers].sum(axis=0)
+        most = [k for k in np.argsort(-counts, kind="stable")[:top] if counts[k]]
+        with drawn(size) as (figure, image):
+            axes = figure.subplots()
+            bars = axes.barh(range(len(most)), counts[most])
+            for bar, k in zip(bars, most, strict=True):
+                bar.set_color("tab:blue" if k == number else "tab:gray")
+            axes.set_yticks(range(len(most)), [names[k] for k in most])
+            axes.invert_yaxis()
+            axes.set(
+                title=f"{names[number]}, {int(carriers.sum())} clips", xlabel="clips that name it"
+            )
+        pictures[names[number]] = image.pixels
+    return pictures

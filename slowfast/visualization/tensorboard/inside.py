@@ -1,0 +1,112 @@
+"""Inside a network: what its layers give for a clip, and which part of the clip they go by.
+
+Notable: Grad-CAM (Selvaraju et al., ICCV 2017) weighs the channels of a layer by the mean gradient
+that the score sends there, and keeps what is positive of their sum. It starts from logits, since a
+score near 0 or 1 has hardly a gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from slowfast.ak.errors import UserError
+from slowfast.models.network import Pathways
+
+
+def layers(network: nn.Module, key: str, names: Sequence[str]) -> dict[str, nn.Module]:
+    """Layers by the names that a key gives them, such as ``s5/pathway0_res2`` or with dots.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    there, found = dict(network.named_modules()), {}
+    for name in names:
+        dotted = name.replace("/", ".")
+        if dotted not in there:
+            near = get_close_matches(dotted, there, n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else "the log has all layers."
+            raise UserError(f"{key}: the network has no layer {name!r}; {hint}")
+        found[name] = there[dotted]
+    return found
+
+
+def last_of_each_pathway(network: nn.Module) -> list[str]:
+    """The names of the layers after which each pathway is pooled; none where that is not known."""
+    stages = [(name, m) for name, m in network.named_children() if isinstance(m, Pathways)]
+    if not stages:
+        return []
+    name, stage = stages[-1]
+    last = {child.split("_")[0]: child for child, _ in stage.named_children()}
+    return [f"{name}.{child}" for child in last.values()]
+
+
+@contextmanager
+def watched(shown: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
+    """What layers give while the block runs, (N, C, T, H, W) each, by the same names."""
+    seen: dict[str, Tensor] = {}
+
+    def watch(name: str, layer: nn.Module) -> torch.utils.hooks.RemovableHandle:
+        def keep(_: nn.Module, __: tuple, output: Tensor | list[Tensor]) -> Tensor | None:
+            if not torch.is_tensor(output):
+                seen.update({f"{name}, pathway {k}": part for k, part in enumerate(output)})
+                return None
+            seen[name] = output
+            return output.clone()  # the next layer may overwrite what it is given
+
+        return layer.register_forward_hook(keep)
+
+    handles = [watch(name, layer) for name, layer in shown.items()]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _giving_logits(network: nn.Module) -> Iterator[None]:
+    """Lets the head, in evaluation, leave its scores as they are before the last function."""
+    head = getattr(network, "head", None)
+    activate = getattr(head, "activate", None)
+    if activate is None:
+        yield
+        return
+    head.activate = lambda logits: logits
+    try:
+        yield
+    finally:
+        head.activate = activate
+
+
+def grad_cam(
+    network: nn.Module, shown: dict[str, nn.Module], clip: list[Tensor], classes: Sequence[int]
+) -> list[Tensor]:
+    """Where a network in evaluation looks at to tell classes.
+
+    Args:
+        shown: a layer of each pathway.
+        clip: a tensor (1, 3, T, H, W) a pathway.
+        classes: whose scores are added up.
+
+    Returns:
+        For each pathway a map (T, H, W) in 0..1, on the CPU.
+    """
+    with torch.enable_grad(), watched(shown) as seen, _giving_logits(network):
+        # Of clips that need a gradient all layers have one, frozen ones too.
+        logits = network([x.clone().requires_grad_() for x in clip])
+        score = logits[0, list(classes)].sum()
+        outputs = [seen[name] for name in shown]
+        gradients = torch.autograd.grad(score, outputs)
+    maps = []
+    for x, output, gradient in zip(clip, outputs, gradients, strict=True):
+        weights = gradient.mean(dim=(2, 3, 4), keepdim=True)
+        heat = (weights * output).sum(dim=1, keepdim=True).relu().detach().float()
+        heat = F.interpolate(heat, size=x.shape[2:], mode="trilinear", align_corners=False)[0, 0]
+        maps.append((heat / heat.max().clamp_min(torch.finfo(heat.dtype).tiny)).cpu())
+    return maps

@@ -1,0 +1,69 @@
+"""Which classes pictures show, and what they are called there.
+
+Notable: names come from TENSORBOARD.CLASS_NAMES_PATH, a JSON object of names and class ids, or from
+the table of classes that the data have. Categories and subsets name classes by them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fvcore.common.config import CfgNode
+
+from slowfast.ak.classes import ClassTable
+from slowfast.ak.errors import UserError
+
+
+def class_names(cfg: CfgNode, classes: ClassTable | None) -> list[str]:
+    """A name for each class id."""
+    count, path = cfg.MODEL.NUM_CLASSES, cfg.TENSORBOARD.CLASS_NAMES_PATH
+    names = list(classes.names) if classes else [str(number) for number in range(count)]
+    if path:
+        key = "TENSORBOARD.CLASS_NAMES_PATH"
+        for name, number in _json(key, path, "names and class ids").items():
+            if not isinstance(number, int) or not 0 <= number < count:
+                raise UserError(
+                    f"{key}: {path}: {name} has the id {number!r}; expected 0 to {count - 1}."
+                )
+            names[number] = name
+    return names
+
+
+def categories(cfg: CfgNode, names: Sequence[str]) -> dict[str, list[int]]:
+    """Classes by category, as TENSORBOARD.CATEGORIES_PATH has them; none without it."""
+    key, path = "TENSORBOARD.CATEGORIES_PATH", cfg.TENSORBOARD.CATEGORIES_PATH
+    found = _json(key, path, "categories and lists of class names") if path else {}
+    return {name: _ids(key, path, members, names) for name, members in found.items()}
+
+
+def subset(key: str, path: str, names: Sequence[str]) -> list[int]:
+    """The classes that a text file names, a line each; all where there is no file."""
+    if not path:
+        return list(range(len(names)))
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{key}: {path}: cannot be read: {error}") from None
+    return _ids(key, path, [line.strip() for line in lines if line.strip()], names)
+
+
+def _ids(key: str, path: str, members: Any, names: Sequence[str]) -> list[int]:
+    members = members if isinstance(members, list) else [members]
+    if unknown := [member for member in members if member not in names]:
+        raise UserError(
+            f"{key}: {path}: there is no class {unknown[0]!r}; names are such as {names[0]!r}."
+        )
+    return [names.index(member) for member in members]
+
+
+def _json(key: str, path: str, what: str) -> dict[str, Any]:
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{key}: {path}: cannot be read as JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{key}: {path}: expected a JSON object of {what}.")
+    return found

@@ -1,0 +1,108 @@
+"""Pictures as arrays: clips in strips, maps laid over them, and whatever matplotlib draws.
+
+A picture is uint8 (H, W, 3).
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import Tensor
+
+_GAP = 2
+_MOST_FRAMES = 16
+_MOST_LETTERS = 100  # in a line of a caption
+
+
+@dataclass
+class Drawn:
+    """What has been drawn, once the block around it has ended."""
+
+    pixels: np.ndarray | None = None
+
+
+@contextmanager
+def drawn(size: Sequence[float]) -> Iterator[tuple[Figure, Drawn]]:
+    """A figure of so many inches to draw on, and what becomes its picture."""
+    # No pyplot: it keeps every figure, and asks for a screen.
+    figure = Figure(figsize=tuple(size), dpi=100, layout="constrained")
+    canvas, image = FigureCanvasAgg(figure), Drawn()
+    yield figure, image
+    canvas.draw()
+    image.pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def pixels_of(clip: Tensor, mean: Sequence[float], std: Sequence[float], rgb: bool) -> np.ndarray:
+    """Frames uint8 RGB (T, H, W, 3) of a clip (3, T, H, W) as the network is given it."""
+    scale, shift = (np.asarray(v, np.float64)[:, None, None, None] for v in (std, mean))
+    values = (clip.detach().cpu().double().numpy() * scale + shift) * 255
+    frames = np.clip(np.rint(values), 0, 255).astype(np.uint8).transpose(1, 2, 3, 0)
+    return frames if rgb else frames[..., ::-1]
+
+
+def strip(frames: np.ndarray) -> np.ndarray:
+    """Frames (T, H, W, 3) side by side, at most 16 of them, evenly spread, ends included."""
+    if len(frames) > _MOST_FRAMES:
+        frames = frames[np.linspace(0, len(frames) - 1, _MOST_FRAMES).round().astype(int)]
+    height = frames.shape[1]
+    gap = np.full((height, _GAP, 3), 255, np.uint8)
+    parts = [part for frame in frames for part in (frame, gap)][:-1]
+    return np.concatenate(parts, axis=1)
+
+
+def stacked(strips: Sequence[np.ndarray]) -> np.ndarray:
+    """Strips one below the other, filled up with white on the right."""
+    width = max(s.shape[1] for s in strips)
+    rows = [
+        np.pad(s, ((0, _GAP), (0, width - s.shape[1]), (0, 0)), constant_values=255) for s in strips
+    ]
+    return np.concatenate(rows)[:-_GAP]
+
+
+def captioned(picture: np.ndarray, text: str) -> np.ndarray:
+    """A picture with lines of text above it."""
+    lines = [line for part in text.splitlines() for line in textwrap.wrap(part, _MOST_LETTERS)]
+    width = max(picture.shape[1], 7 * max(map(len, lines)))
+    with drawn((width / 100, 0.18 * len(lines) + 0.08)) as (figure, image):
+        figure.text(4 / width, 0.5, "\n".join(lines), fontsize=9, va="center")
+    return stacked([image.pixels, picture])
+
+
+def coloured(values: np.ndarray, colormap: str) -> np.ndarray:
+    """uint8 (..., 3) of values in 0..1."""
+    return (matplotlib.colormaps[colormap](values)[..., :3] * 255).round().astype(np.uint8)
+
+
+def overlaid(frames: np.ndarray, maps: np.ndarray, colormap: str, alpha: float = 0.5) -> np.ndarray:
+    """Frames (T, H, W, 3) with maps (T, H, W) in 0..1 laid over them in colours."""
+    mixed = (1 - alpha) * frames + alpha * coloured(maps, colormap)
+    return mixed.round().astype(np.uint8)
+
+
+def scaled_to_one(values: Tensor) -> Tensor:
+    """Values of a clip brought to 0..1; constant ones to 0."""
+    values = values.float() - values.min()
+    return values / values.max().clamp_min(torch.finfo(torch.float32).tiny)
+
+
+def heat_strip(activation: Tensor, colormap: str = "viridis") -> np.ndarray:
+    """A strip of an activation (C, T, H, W) of one clip: the mean over channels, in colours."""
+    maps = scaled_to_one(activation.detach().mean(dim=0)).cpu().numpy()
+    return strip(coloured(maps, colormap))
+
+
+def kernels(weight: Tensor) -> np.ndarray:
+    """A grid of the kernels (O, 3, T, H, W) of a layer that sees pixels, a row a kernel."""
+    rows = []
+    for kernel in weight.detach().cpu():
+        frames = (scaled_to_one(kernel).numpy() * 255).round().astype(np.uint8)
+        rows.append(strip(frames.transpose(1, 2, 3, 0).repeat(8, axis=1).repeat(8, axis=2)))
+    return stacked(rows)

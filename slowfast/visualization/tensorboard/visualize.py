@@ -1,0 +1,197 @@
+"""After a run: its trained network, and where it was wrong, as pictures in TensorBoard.
+
+Notable: pictures show the one centred view of a test clip that evaluations during training have.
+Of MODEL_VIS there are eight clips, of WRONG_PRED_VIS the first hundred: what a page can show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from fvcore.common.config import CfgNode
+from torch import Tensor, nn
+
+from slowfast.ak.class_counts import read_class_table
+from slowfast.ak.errors import UserError
+from slowfast.ak.pixels import InputTransform
+from slowfast.datasets.loader import construct_loader
+from slowfast.engine.runtime import autocast, get_device, seed_everything
+from slowfast.engine.saved import read_results
+from slowfast.engine.speed import prepare_device
+from slowfast.models import build_model
+from slowfast.models.arrange import channels_last
+from slowfast.utils import checkpoint, logging
+from slowfast.utils.weights import unwrap
+from slowfast.visualization.tensorboard.board import Board
+from slowfast.visualization.tensorboard.confusion import named
+from slowfast.visualization.tensorboard.inside import (
+    grad_cam,
+    last_of_each_pathway,
+    layers,
+    watched,
+)
+from slowfast.visualization.tensorboard.names import subset
+from slowfast.visualization.tensorboard.pictures import (
+    captioned,
+    heat_strip,
+    kernels,
+    overlaid,
+    stacked,
+    strip,
+)
+
+logger = logging.get_logger(__name__)
+
+_MOST_CLIPS, _MOST_WRONG = 8, 100
+
+
+def is_asked_for(cfg: CfgNode) -> bool:
+    """Whether TENSORBOARD asks for anything that `visualize` draws."""
+    board = cfg.TENSORBOARD
+    wanted = board.MODEL_VIS.ENABLE or board.WRONG_PRED_VIS.ENABLE or bool(board.PREDICTIONS_PATH)
+    return board.ENABLE and wanted
+
+
+def visualize(cfg: CfgNode) -> None:
+    """Draws what TENSORBOARD.MODEL_VIS, WRONG_PRED_VIS and PREDICTIONS_PATH ask for.
+
+    All processes call it; the first one draws.
+
+    Raises:
+        UserError: weights, saved results, layers or a file of class names that cannot be used.
+    """
+    logging.setup_logging(cfg.OUTPUT_DIR)
+    model_vis, wrong_pred_vis = cfg.TENSORBOARD.MODEL_VIS, cfg.TENSORBOARD.WRONG_PRED_VIS
+    board = Board.of_run(cfg, read_class_table(cfg))
+    if cfg.TENSORBOARD.PREDICTIONS_PATH and board:
+        _draw_saved(cfg, board)
+    if model_vis.ENABLE or wrong_pred_vis.ENABLE:
+        seed_everything(cfg.RNG_SEED)
+        prepare_device(cfg)
+        model = build_model(cfg)
+        loaded = checkpoint.load_test_checkpoint(cfg, model)
+        if board:
+            look = _Look(cfg, unwrap(model).eval(), board, (loaded.epoch or 0) + 1)
+            if model_vis.ENABLE:
+                look.draw_network()
+            if wrong_pred_vis.ENABLE:
+                look.draw_wrong()
+    if board:
+        board.close()
+
+
+def _draw_saved(cfg: CfgNode, board: Board) -> None:
+    saved = read_results(Path(cfg.TENSORBOARD.PREDICTIONS_PATH))
+    if saved.scores.shape[1] != cfg.MODEL.NUM_CLASSES:
+        raise UserError(
+            f"TENSORBOARD.PREDICTIONS_PATH: {saved.path} has scores of {saved.scores.shape[1]} "
+            f"classes, and MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}."
+        )
+    board.add_results(saved.scores, saved.labels, 0)
+
+
+class _Look:
+    """Looks at a network in evaluation, on test clips, and puts what it sees on a board."""
+
+    def __init__(self, cfg: CfgNode, network: nn.Module, board: Board, step: int) -> None:
+        self._cfg, self._network, self._board, self._step = cfg, network, board, step
+        self._device = get_device(cfg)
+        self._to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
+
+    def _clips(self) -> Iterator[tuple[str, list[Tensor], Tensor]]:
+        """Name, network input of one view, and labels (C,) or a class of each test clip."""
+        run = self._cfg.clone()
+        run.defrost()
+        run.TEST.NUM_ENSEMBLE_VIEWS, run.TEST.NUM_SPATIAL_CROPS = 1, 1
+        loader = construct_loader(run, "test")
+        for (views,), labels, index, *_ in loader:
+            inputs = self._to_input(views.to(self._device).batch(0, 1))
+            yield loader.dataset.clip_name(int(index)), inputs, torch.as_tensor(labels)
+
+    def _scores(self, inputs: list[Tensor]) -> np.ndarray:
+        """(C,) of one clip."""
+        with torch.no_grad(), autocast(self._cfg, self._device):
+            return self._network(inputs).float().cpu().numpy()[0]
+
+    def draw_network(self) -> None:
+        """Weights of layers; then of some clips what goes in, what layers make of it, and where the
+        network looks, as TENSORBOARD.MODEL_VIS says."""
+        model_vis, key = self._cfg.TENSORBOARD.MODEL_VIS, "TENSORBOARD.MODEL_VIS"
+        shown = layers(self._network, f"{key}.LAYER_LIST", model_vis.LAYER_LIST)
+        if model_vis.MODEL_WEIGHTS:
+            self._draw_weights(shown or {"": self._network})
+        cams = model_vis.GRAD_CAM.LAYER_LIST or last_of_each_pathway(self._network)
+        cams = layers(self._network, f"{key}.GRAD_CAM.LAYER_LIST", cams)
+        pathways = len(self._cfg.DATA.INPUT_CHANNEL_NUM)
+        if model_vis.GRAD_CAM.ENABLE and len(cams) != pathways:
+            raise UserError(
+                f"{key}.GRAD_CAM.LAYER_LIST: found {len(cams)} layers; expected one for each of "
+                f"the network's {pathways} pathways."
+            )
+        for name, inputs, labels in islice(self._clips(), _MOST_CLIPS):
+            with watched(shown if model_vis.ACTIVATIONS else {}) as seen:
+                scores = self._scores(inputs)
+            frames = [self._board.frames_of(pathway[0]) for pathway in inputs]
+            text = self._told(name, scores, labels)
+            if model_vis.INPUT_VIDEO:
+                self._add("Model input", name, [strip(part) for part in frames], text)
+            for layer, output in seen.items():
+                picture = heat_strip(output[0], model_vis.COLORMAP)
+                self._add(f"Activations of {layer}", name, [picture], text)
+                self._board.add_histogram(f"Activations of {layer}/{name}", output, self._step)
+            if model_vis.GRAD_CAM.ENABLE:
+                classes = self._explained(scores, labels)
+                maps = grad_cam(self._network, cams, inputs, classes)
+                strips = [
+                    strip(overlaid(part, heat.numpy(), model_vis.GRAD_CAM.COLORMAP))
+                    for part, heat in zip(frames, maps, strict=True)
+                ]
+                of = ", ".join(self._board.name_of(number) for number in classes)
+                self._add("Grad-CAM", name, strips, f"{text}\nGrad-CAM of: {of}")
+
+    def _draw_weights(self, shown: dict[str, nn.Module]) -> None:
+        for layer, module in shown.items():
+            for name, weight in module.named_parameters(prefix=layer.replace("/", ".")):
+                self._board.add_histogram(f"Weights/{name}", weight, self._step)
+                if weight.ndim == 5 and weight.shape[1] == 3:
+                    self._board.add_picture(f"Kernels/{name}", kernels(weight), self._step)
+
+    def draw_wrong(self) -> None:
+        """Clips of whose labels, k of them, one is not among their k highest scores."""
+        wrong_pred_vis = self._cfg.TENSORBOARD.WRONG_PRED_VIS
+        names = [self._board.name_of(k) for k in range(self._cfg.MODEL.NUM_CLASSES)]
+        among = subset("TENSORBOARD.WRONG_PRED_VIS.SUBSET_PATH", wrong_pred_vis.SUBSET_PATH, names)
+        drawn = 0
+        for name, inputs, labels in self._clips():
+            scores = self._scores(inputs)
+            many = labels.numpy() if labels.ndim else np.eye(len(scores))[int(labels)]
+            found = named(scores[None], many[None])[0]
+            missed = np.flatnonzero(many.astype(bool) & ~found)
+            if not np.isin(missed, among).any():
+                continue
+            strips = [strip(self._board.frames_of(pathway[0])) for pathway in inputs]
+            self._add(wrong_pred_vis.TAG, name, strips, self._told(name, scores, labels))
+            drawn += 1
+            if drawn == _MOST_WRONG:
+                logger.info(f"{wrong_pred_vis.TAG} The first {drawn} are drawn.")
+                break
+
+    def _explained(self, scores: np.ndarray, labels: Tensor) -> list[int]:
+        """Classes that Grad-CAM explains: the clip's own, or the one with the highest score."""
+        own = labels.nonzero().flatten().tolist() if labels.ndim else [int(labels)]
+        if self._cfg.TENSORBOARD.MODEL_VIS.GRAD_CAM.USE_TRUE_LABEL and own:
+            return own
+        return [int(scores.argmax())]
+
+    def _told(self, name: str, scores: np.ndarray, labels: Tensor) -> str:
+        top = self._cfg.TENSORBOARD.MODEL_VIS.TOPK_PREDS
+        best = np.argsort(-scores, kind="stable")[: max(top, 1)]
+        given = ", ".join(f"{self._board.name_of(int(k))} {scores[k]:.2f}" for k in best)
+        return f"{name}: is {self._board.labels_of(labels)}\nhighest scores: {given}"
+
+    def _add(self, tag: str, name: str, strips: list[np.ndarray], text: str) -> None:
+        self._board.add_picture(f"{tag}/{name}", captioned(stacked(strips), text), self._step)

@@ -1,0 +1,231 @@
+"""TensorBoard: what event files hold, read back, and what pictures show."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from slowfast.ak.errors import UserError
+from slowfast.engine import test as run_test
+from slowfast.engine import train
+from slowfast.engine.step import TrainStep
+from slowfast.utils.launch import Stopped
+from slowfast.visualization.tensorboard import visualize
+from slowfast.visualization.tensorboard.confusion import confusion
+from slowfast.visualization.tensorboard.pictures import pixels_of, strip
+from tests.engine.runs import stats
+
+tensorboard = pytest.importorskip("tensorboard")
+
+
+@pytest.fixture
+def cfg(small_cfg):
+    return small_cfg(
+        **{"TENSORBOARD.ENABLE": True, "TENSORBOARD.LOG_DIR": "events", "SOLVER.MAX_EPOCH": 2}
+    )
+
+
+@pytest.fixture
+def read(cfg):
+    """The events of the run, loaded anew."""
+
+    def load():
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        events = EventAccumulator(
+            str(Path(cfg.OUTPUT_DIR, "events")), {"images": 0, "histograms": 0}
+        )
+        return events.Reload()
+
+    return load
+
+
+def picture(event) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(event.encoded_image_string)).convert("RGB"))
+
+
+def test_curves_are_the_figures_of_json_stats(cfg, read):
+    train(cfg)
+    events = read()
+    for part, kind in (("Train", "train_iter_"), ("Epoch", "train_epoch"), ("Val", "val_epoch")):
+        name = "map" if part == "Val" else "loss"
+        told = [line[name] for line in stats(cfg, kind)]
+        curve = events.Scalars(f"{part}/{name}")
+        assert [point.value for point in curve] == pytest.approx(told, abs=1e-5)
+        steps = [1, 2, 3, 4] if part == "Train" else [2, 4]
+        assert [point.step for point in curve] == steps
+    assert "Val/map_micro" in events.Tags()["scalars"]
+    first, _ = events.Histograms("Val/AP of classes")
+    assert first.step == 2
+    assert 0 <= first.histogram_value.min <= first.histogram_value.max <= 1
+
+
+def test_a_run_that_goes_on_has_each_step_once(cfg, read, monkeypatch):
+    step, calls = TrainStep.__call__, []
+
+    def stopped_in_the_second_epoch(self, *args):
+        calls.append(None)
+        if len(calls) == 4:
+            raise Stopped
+        return step(self, *args)
+
+    cfg.merge_from_list(["TRAIN.CHECKPOINT_PERIOD", 2, "TRAIN.EVAL_PERIOD", 2])
+    cfg.merge_from_list(["TRAIN.CHECKPOINT_ITERATIONS", 1])
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainStep, "__call__", stopped_in_the_second_epoch)
+        with pytest.raises(Stopped):
+            train(cfg)
+    for path in Path(cfg.OUTPUT_DIR, "checkpoints").glob("unfinished*"):
+        path.rename(path.with_suffix(".gone"))  # as if the run had saved nothing
+    train(cfg)
+    assert [point.step for point in read().Scalars("Train/loss")] == [1, 2, 3, 4]
+
+
+def test_clips_are_shown_as_the_network_is_given_them(cfg, read, monkeypatch):
+    given = []
+    step = TrainStep._gradients
+    monkeypatch.setattr(
+        TrainStep,
+        "_gradients",
+        lambda self, inputs, targets: given.append(inputs) or step(self, inputs, targets),
+    )
+    train(cfg)
+    slow, fast = given[0]
+    for number in range(cfg.TRAIN.BATCH_SIZE):
+        shown = picture(read().Images(f"Input/clip {number}")[0])
+        low = 0
+        for pathway in (fast, slow):  # from below
+            wanted = strip(pixels_of(pathway[number], cfg.DATA.MEAN, cfg.DATA.STD, True))
+            height, width = wanted.shape[:2]
+            end = shown.shape[0] - low
+            assert np.array_equal(shown[end - height : end, :width], wanted)
+            low += height + 2
+
+
+def test_pixels_are_the_ones_that_were_normalised():
+    mean, std = (0.45, 0.4, 0.5), (0.2, 0.3, 0.25)
+    pixels = torch.randint(0, 256, (3, 4, 5, 6), generator=torch.Generator().manual_seed(1))
+    shape = (3, 1, 1, 1)
+    clip = (pixels / 255 - torch.tensor(mean).view(shape)) / torch.tensor(std).view(shape)
+    frames = pixels.permute(1, 2, 3, 0).numpy()
+    assert np.array_equal(pixels_of(clip, mean, std, rgb=True), frames)
+    assert np.array_equal(pixels_of(clip, mean, std, rgb=False), frames[..., ::-1])
+
+
+def test_confusion_of_one_label_is_the_usual_matrix():
+    from sklearn.metrics import confusion_matrix
+
+    rng = np.random.default_rng(0)
+    labels, scores = rng.integers(0, 4, 60), rng.random((60, 4))
+    wanted = confusion_matrix(labels, scores.argmax(1), normalize="true")
+    assert np.allclose(confusion(scores, np.eye(4)[labels]), wanted)
+
+
+def test_confusion_of_several_labels_by_hand():
+    labels = np.array([[1, 1, 0, 0], [1, 0, 0, 0]])
+    scores = np.array([[0.9, 0.1, 0.8, 0.2], [0.1, 0.2, 0.3, 0.4]])
+    # The first clip names 0 and 2: 0 is found, 1 taken for 2. The second names 3 for 0.
+    wanted = [[0.5, 0, 0, 0.5], [0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    assert np.allclose(confusion(scores, labels), wanted)
+
+
+def test_matrices_and_histograms_of_chosen_classes(cfg, read, tmp_path):
+    names = {"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4}
+    (tmp_path / "names.json").write_text(json.dumps(names))
+    (tmp_path / "categories.json").write_text(json.dumps({"few": ["zero", "two"]}))
+    (tmp_path / "subset.txt").write_text("one\nthree\n")
+    board = "TENSORBOARD."
+    cfg.merge_from_list(
+        [
+            *(board + "CLASS_NAMES_PATH", str(tmp_path / "names.json")),
+            *(board + "CATEGORIES_PATH", str(tmp_path / "categories.json")),
+            *(board + "CONFUSION_MATRIX.ENABLE", True, board + "HISTOGRAM.ENABLE", True),
+            *(board + "HISTOGRAM.SUBSET_PATH", str(tmp_path / "subset.txt")),
+            *(board + "HISTOGRAM.FIGSIZE", [4, 3]),
+        ]
+    )
+    train(cfg)
+    events = read()
+    assert len(events.Images("Confusion/all classes")) == 2
+    assert len(events.Images("Confusion/few")) == 2
+    shown = {t for t in events.Tags()["images"] if t.startswith("Predictions on clips of/")}
+    assert shown <= {"Predictions on clips of/one", "Predictions on clips of/three"}
+    assert shown
+    assert picture(events.Images(shown.pop())[0]).shape == (300, 400, 3)
+
+
+def test_a_network_and_its_mistakes_are_drawn(cfg, read):
+    vis = "TENSORBOARD.MODEL_VIS."
+    cfg.merge_from_list(
+        [
+            *(vis + "ENABLE", True, vis + "MODEL_WEIGHTS", True, vis + "ACTIVATIONS", True),
+            *(vis + "INPUT_VIDEO", True, vis + "LAYER_LIST", ["s1/pathway0_stem", "s5"]),
+            *(vis + "TOPK_PREDS", 2, "TENSORBOARD.WRONG_PRED_VIS.ENABLE", True),
+            *("TENSORBOARD.PREDICTIONS_PATH", str(Path(cfg.OUTPUT_DIR, "results.pkl"))),
+            *("TENSORBOARD.CONFUSION_MATRIX.ENABLE", True, "SOLVER.MAX_EPOCH", 1),
+        ]
+    )
+    train(cfg)
+    run_test(cfg)
+    visualize(cfg)
+    events = read()
+    images, histograms = events.Tags()["images"], events.Tags()["histograms"]
+    for tag in ("Model input/", "Grad-CAM/", "Activations of s1/pathway0_stem/"):
+        assert sum(image.startswith(tag) for image in images) == 4, tag
+    assert any(image.startswith("Activations of s5, pathway 1/") for image in images)
+    assert "Weights/s1.pathway0_stem.conv.weight" in histograms
+    assert "Kernels/s1.pathway0_stem.conv.weight" in images
+    assert any(image.startswith("Incorrectly classified videos./") for image in images)
+    assert {event.step for event in events.Images("Confusion/all classes")} == {0, 2}
+
+
+def test_grad_cam_finds_what_the_score_goes_by():
+    """A network that goes by one corner of the picture, and a map that is 1 there alone."""
+    from slowfast.visualization.tensorboard.inside import grad_cam
+
+    class Corner(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv3d(3, 2, 1, bias=False)
+            torch.nn.init.ones_(self.conv.weight)
+
+        def forward(self, pathways):
+            return self.conv(pathways[0]).mean(dim=(2, 3, 4))
+
+    network = Corner().eval()
+    clip = torch.zeros(1, 3, 4, 8, 8)
+    clip[..., :4, 4:] = 1
+    (heat,) = grad_cam(network, {"conv": network.conv}, [clip], [1])
+    assert heat.shape == (4, 8, 8)
+    assert torch.equal(heat, clip[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("CLASS_NAMES_PATH", "missing.json", "cannot be read as JSON"),
+        ("CONFUSION_MATRIX.SUBSET_PATH", "missing.txt", "cannot be read"),
+    ],
+)
+def test_a_file_that_is_not_there_is_told_of(cfg, key, value, words):
+    cfg.merge_from_list([f"TENSORBOARD.{key}", value])
+    with pytest.raises(UserError, match=f"TENSORBOARD.{key}: .*{words}"):
+        train(cfg)
+
+
+def test_a_layer_that_is_not_there_is_told_of(cfg):
+    cfg.merge_from_list(["TENSORBOARD.MODEL_VIS.ENABLE", True])
+    cfg.merge_from_list(["TENSORBOARD.MODEL_VIS.LAYER_LIST", ["s5/pathway0_res9"]])
+    with pytest.raises(UserError, match=r"no layer 's5/pathway0_res9'; did you mean s5.pathway0"):
+        visualize(cfg)
+
+
+def test_without_the_package_it_says_how_to_install_it(cfg, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(UserError, match="pip install 'tensorboard"):
+        train(cfg)
