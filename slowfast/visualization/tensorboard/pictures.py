@@ -19,6 +19,7 @@ from torch import Tensor
 
 _GAP = 2
 _MOST_FRAMES = 16
+_LEAST_HEIGHT = 64
 _MOST_LETTERS = 100  # in a line of a caption
 
 
@@ -87,6 +88,12 @@ def overlaid(frames: np.ndarray, maps: np.ndarray, colormap: str, alpha: float =
     return mixed.round().astype(np.uint8)
 
 
+def enlarged(frames: np.ndarray) -> np.ndarray:
+    """Frames (T, H, W, 3) with pixels that a person can see: 64 high at least."""
+    times = max(1, -(-_LEAST_HEIGHT // frames.shape[1]))
+    return frames.repeat(times, axis=1).repeat(times, axis=2)
+
+
 def scaled_to_one(values: Tensor) -> Tensor:
     """Values of a clip brought to 0..1; constant ones to 0."""
     values = values.float() - values.min()
@@ -96,7 +103,7 @@ def scaled_to_one(values: Tensor) -> Tensor:
 def heat_strip(activation: Tensor, colormap: str = "viridis") -> np.ndarray:
     """A strip of an activation (C, T, H, W) of one clip: the mean over channels, in colours."""
     maps = scaled_to_one(activation.detach().mean(dim=0)).cpu().numpy()
-    return strip(coloured(maps, colormap))
+    return strip(enlarged(coloured(maps, colormap)))
 
 
 def kernels(weight: Tensor) -> np.ndarray:
@@ -104,5 +111,5 @@ def kernels(weight: Tensor) -> np.ndarray:
     rows = []
     for kernel in weight.detach().cpu():
         frames = (scaled_to_one(kernel).numpy() * 255).round().astype(np.uint8)
-        rows.append(strip(frames.transpose(1, 2, 3, 0).repeat(8, axis=1).repeat(8, axis=2)))
+        rows.append(strip(enlarged(frames.transpose(1, 2, 3, 0))))
     return stacked(rows)
