@@ -103,7 +103,7 @@ def test_a_process_that_is_killed_ends_the_run(run_net, tmp_path):
     status, output = finish(process)
     assert status == 1, output
     assert "was ended by SIGKILL; the machine may have run out of memory" in output[-300:]
-    assert not any(child.is_running() for child in spawned)
+    assert not any(worker.is_running() for worker in workers)
 
 
 @pytest.mark.parametrize(
