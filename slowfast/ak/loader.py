@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import cv2
@@ -148,7 +149,7 @@ def make_loader(
         persistent_workers=keep_workers and num_workers > 0,
         multiprocessing_context="spawn" if spawn_workers and num_workers else None,
         pin_memory=pin_memory,
-        worker_init_fn=start_worker,
+        worker_init_fn=partial(start_worker, parent=os.getpid()),
         generator=torch.Generator().manual_seed(seed),
     )
 
@@ -207,31 +208,39 @@ def _signals_held_back() -> Iterator[None]:
         signal.raise_signal(number)
 
 
-def start_worker(worker: int) -> None:
-    """What each worker does first: it takes one thread, keeps its memory, and leaves it to its
-    process when to end."""
+def start_worker(worker: int, parent: int | None = None) -> None:
+    """What each worker does first: it takes one thread, and keeps its memory.
+
+    Args:
+        parent: the process whose worker it is; with it alone it ends.
+    """
+    if parent is not None:
+        _end_by(parent)
     torch.set_num_threads(1)
     cv2.setNumThreads(0)  # none beside the worker's own
     keep_freed_memory()
-    _end_with_parent_alone()
     sys.excepthook = _unless_deserted
 
 
-def _end_with_parent_alone() -> None:
-    """Let SIGTERM end this worker where the run's own process sent it, and not else.
+def _end_by(parent: int) -> None:
+    """Let this worker end when its parent does, or sends it a SIGTERM, and by nobody else's.
 
-    Schedulers send it to all processes of a job. The run then saves, and reads on until it has.
+    torchrun and batch systems send one to all processes of a run. The training process saves what
+    it has then; a worker that died under it would be an error in the midst of that. And one that
+    has hardly started when its parent is killed would not notice, and wait for ever.
     """
-    if not hasattr(signal, "sigwaitinfo"):
+    if not hasattr(signal, "sigtimedwait"):
         return
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # workers that are not forks
 
     def wait() -> None:
-        while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
-            pass
+        while os.getppid() == parent:
+            heard = signal.sigtimedwait({signal.SIGTERM}, 1)
+            if heard and heard.si_pid == parent:
+                break
         os._exit(0)
 
-    threading.Thread(target=wait, name="wait for SIGTERM", daemon=True).start()
+    threading.Thread(target=wait, name="end by the parent", daemon=True).start()
 
 
 def keep_freed_memory() -> None:

@@ -27,6 +27,8 @@ from slowfast.utils.distributed import LostProcess
 # Exit status of a run that was asked to stop and can be taken up again: EX_TEMPFAIL of sysexits.h.
 EXIT_STOPPED = 75
 
+# An option -W of Python, which the process that keeps track of shared objects is started with.
+_QUIET_TRACKER = "ignore:resource_tracker:UserWarning"
 # Seconds between two looks at the processes: forks of a process may hide its end from a wait.
 _LOOK = 0.25
 # Seconds that the others have after a failure to end by themselves, and to say what they saw.
@@ -67,6 +69,9 @@ def run_together(
         Stopped: all have ended, and at least one of them with this.
         KeyboardInterrupt: this process was interrupted, twice or while none could save anything.
     """
+    # What killed processes shared is given back for them; that need not be told below the error.
+    if _QUIET_TRACKER not in sys.warnoptions:
+        sys.warnoptions.append(_QUIET_TRACKER)
     context = get_context("spawn")
     pipes = [context.Pipe(duplex=False) for _ in range(count)]
     processes = [

@@ -69,7 +69,7 @@ def test_ctrl_c_while_workers_start_reaches_the_run_and_not_the_workers(
 SEND_SIGTERM = "import os, sys; [os.kill(int(pid), 15) for pid in sys.argv[1:]]"
 
 
-@pytest.mark.skipif(not hasattr(signal, "sigwaitinfo"), reason="needs POSIX signals")
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="needs POSIX signals")
 def test_a_sigterm_ends_a_worker_only_if_its_process_sends_it(tiny_ak):
     cfg = get_cfg()
     cfg.merge_from_list([*tiny_ak.opts(), "DATA_LOADER.NUM_WORKERS", 2])
@@ -85,18 +85,24 @@ def test_a_sigterm_ends_a_worker_only_if_its_process_sends_it(tiny_ak):
     assert [worker.exitcode for worker in workers] == [0, 0]
 
 
-def test_a_worker_hears_its_process():
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="needs POSIX signals")
+@pytest.mark.parametrize("parent", ["tells it", "is gone"])
+def test_a_worker_ends_with_its_process(parent):
     context = torch.multiprocessing.get_context("fork")
-    worker = context.Process(target=work)
+    # No process has number 0: its parent ended before it had started.
+    number = os.getpid() if parent == "tells it" else 0
+    worker = context.Process(target=work, args=(number,))
     worker.start()
-    sleep(1)
-    worker.terminate()
-    worker.join(30)
+    if parent == "tells it":
+        sleep(1)
+        assert worker.is_alive()
+        worker.terminate()
+    worker.join(60)
     assert worker.exitcode == 0
 
 
-def work():
-    loaders.start_worker(0)
+def work(parent):
+    loaders.start_worker(0, parent)
     sleep(600)
 
 

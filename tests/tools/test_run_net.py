@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -33,8 +34,8 @@ OUTPUT_DIR: {tmp_path}/run
 """
     )
 
-    def start(*args: str, cfg: str | Path = config) -> subprocess.Popen:
-        command = [sys.executable, str(ROOT / "tools/run_net.py"), "--cfg", str(cfg), *args]
+    def start(*args: str, cfg: str | Path = config, by: tuple[str, ...] = ()) -> subprocess.Popen:
+        command = [sys.executable, *by, str(ROOT / "tools/run_net.py"), "--cfg", str(cfg), *args]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
         return subprocess.Popen(
             command,
@@ -55,6 +56,12 @@ def finish(process: subprocess.Popen) -> tuple[int, str]:
     return process.returncode, output
 
 
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
 def test_trains_then_tests_and_ends_with_the_table(run_net, tmp_path):
     status, output = finish(run_net("--opts", "SOLVER.MAX_EPOCH", "1"))
     assert status == 0, output
@@ -72,6 +79,42 @@ def test_a_dry_run_tells_the_cost_and_leaves_no_folder(run_net, tmp_path):
     assert status == 2, output
     assert "nowhere/train.csv" in output
     assert not (tmp_path / "run").exists()
+
+
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", [(), TORCHRUN], ids=["by itself", "by torchrun"])
+def test_two_processes_train_and_test(run_net, by):
+    args = ["SOLVER.MAX_EPOCH", "1"] + ([] if by else ["CPU_PROCESSES", "2"])
+    status, output = finish(run_net(*args, by=by))
+    assert status == 0, output
+    assert "2 processes" in output
+    assert output.count("Checkpoint written") == output.count("random scores") == 1
+    assert "resamples of the 4 test clips" in output
+
+
+def test_two_processes_of_torchrun_tell_an_error_once(run_net):
+    status, output = finish(run_net("DATA.PATH_TO_DATA_DIR", "nowhere", by=TORCHRUN))
+    assert status == 1
+    assert output.count("nowhere/train.csv") == 1, output
+    status, output = finish(run_net("TRAIN.BATCH_SIZE", "5", by=TORCHRUN))
+    assert output.count("evenly among CPU_PROCESSES 2; take 4 or 6") == 1, output
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_ends_the_run(run_net, tmp_path):
+    process = run_net("SOLVER.MAX_EPOCH", "200", "CPU_PROCESSES", "2")
+    wait_for(tmp_path / "run/checkpoints/checkpoint_epoch_00001.pyth")
+    spawned = psutil.Process(process.pid).children()
+    workers = [child for child in spawned if "spawn_main" in str(child.cmdline())]
+    assert len(workers) == 2
+    workers[1].kill()
+    status, output = finish(process)
+    assert status == 1, output
+    assert "was ended by SIGKILL; the machine may have run out of memory" in output[-300:]
+    assert not any(worker.is_running() for worker in workers)
 
 
 @pytest.mark.parametrize(
@@ -118,9 +161,7 @@ def test_a_missing_configuration_is_told(run_net):
 def test_a_run_stopped_with_ctrl_c_goes_on(run_net, tmp_path):
     process = run_net("SOLVER.MAX_EPOCH", "200", "TEST.ENABLE", "False")
     first = tmp_path / "run/checkpoints/checkpoint_epoch_00001.pyth"
-    deadline = time.monotonic() + 120
-    while not first.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_for(first)
     process.send_signal(signal.SIGINT)
     status, output = finish(process)
     assert status == 75, output
