@@ -202,7 +202,7 @@ def _print_scores(
     for name, overrides in {"plain": settings.PLAIN, **compared}.items():
         options = shared | overrides
         value = scores.mean_ap(cfg_file, checkpoint, args.folder / "tested", options)
-        print(f"| {name} | {value:.5f} |", flush=True)
+        print(f"| {name} | {value:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def trained(folder: Path, places: Overrides) -> Path:
 
 
 def mean_ap(cfg_file: Path, checkpoint: Path, folder: Path, overrides: Overrides) -> float:
-    """mAP of a checkpoint's test, from one temporal view and as many crops as the file says."""
+    """mAP of a checkpoint's test in per cent, from one temporal view with the file's crops."""
     testing = {
         "TRAIN.ENABLE": False,
         "TEST.ENABLE": True,
