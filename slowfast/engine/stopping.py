@@ -7,16 +7,15 @@ with the other processes and saves. A second Ctrl-C leaves at once, without savi
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType
 
 import torch
 
-from slowfast.utils import distributed, logging
+from slowfast.utils import distributed
 from slowfast.utils.launch import Stopped
-
-logger = logging.get_logger(__name__)
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -46,11 +45,12 @@ class StopRequests:
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if self.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
-        if not self.asked:
-            self.asked = True
+        if not self.asked and distributed.is_master_proc():
             again = "; a second Ctrl-C leaves at once" if number == signal.SIGINT else ""
-            name = signal.Signals(number).name
-            logger.warning(f"{name}: saving where the run is, then leaving{again}.")
+            words = f"\n{signal.Signals(number).name}: saving where the run is{again}.\n"
+            # Not the log: what the signal broke into may be writing a line of it.
+            os.write(2, words.encode())
+        self.asked = True
 
     def leave_if_asked(self) -> None:
         """Raises Stopped where this process has been asked; what it does is saved already."""
