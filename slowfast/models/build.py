@@ -46,10 +46,10 @@ def build_model(cfg: CfgNode, gpu_id: int | None = None) -> nn.Module:
         gpu_id = torch.cuda.current_device() if gpu_id is None else gpu_id
         model = model.cuda(gpu_id)
     if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        model = DistributedDataParallel(model, device_ids=[gpu_id] if on_gpu else None)
         # Norm statistics are joined when they are used (`share_norm_statistics`), not at each step.
-        model = DistributedDataParallel(
-            model, device_ids=[gpu_id] if on_gpu else None, broadcast_buffers=False
-        )
+        # Set here, since the argument has another name from PyTorch 2.14 on.
+        model.broadcast_buffers = False
         if cfg.MODEL.FP16_ALLREDUCE:
             model.register_comm_hook(state=None, hook=fp16_compress_hook)
     return model
