@@ -16,7 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import connection, get_context
+from multiprocessing import connection, get_context, get_start_method, set_start_method
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
@@ -76,7 +76,9 @@ def run_together(
     pipes = [context.Pipe(duplex=False) for _ in range(count)]
     processes = [
         context.Process(
-            target=_work, args=(os.getpid(), sender, number, function, args), daemon=daemon
+            target=_work,
+            args=(os.getpid(), get_start_method(), sender, number, function, args),
+            daemon=daemon,
         )
         for number, (_, sender) in enumerate(pipes)
     ]
@@ -106,10 +108,17 @@ def run_together(
 
 
 def _work(
-    parent: int, sender: Connection, number: int, function: Callable[..., None], args: tuple
+    parent: int,
+    start_method: str,
+    sender: Connection,
+    number: int,
+    function: Callable[..., None],
+    args: tuple,
 ) -> None:
     """A process of the run. It tells of its failure before others can notice that it is gone."""
     end_with(parent)
+    # Of the loaders' workers: spawned ones, as a spawned process has by default, take seconds each.
+    set_start_method(start_method, force=True)
     try:
         function(number, *args)
     except Stopped:

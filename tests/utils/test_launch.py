@@ -87,6 +87,7 @@ def at_once(function, folder):
     assert [process.exitcode for process in processes] == [0, 0]
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_do_not_meet_each_other(tmp_path):
     for number in range(TWO):
         (tmp_path / str(number)).mkdir()
@@ -95,6 +96,7 @@ def test_two_runs_at_once_do_not_meet_each_other(tmp_path):
         assert [world["ranks"] for world in worlds(tmp_path / str(number))] == [[0, 1]] * TWO
 
 
+@pytest.mark.slow
 def test_machines_meet(tmp_path):
     at_once(shard, tmp_path)
     assert [world["ranks"] for world in worlds(tmp_path)] == [[0, 1, 2, 3]] * 4

@@ -186,6 +186,7 @@ def two_machines():
     return [*options, "--rdzv-endpoint", f"127.0.0.1:{port}"]
 
 
+@pytest.mark.slow
 def test_two_machines_begin_anew_together(torchrun, tmp_path, two_machines):
     options = [*two_machines, "--nproc-per-node=1", "--max-restarts", "2"]
     machines = [torchrun("restart", *options) for _ in range(2)]
@@ -195,6 +196,7 @@ def test_two_machines_begin_anew_together(torchrun, tmp_path, two_machines):
     assert sorted(note.split("[")[1] for note in last) == ["0, 1] 0", "0, 1] 1"]
 
 
+@pytest.mark.slow
 def test_machines_of_unequal_size_are_refused(torchrun, two_machines):
     machines = [torchrun("fine", *two_machines, f"--nproc-per-node={n}") for n in (2, 1)]
     outputs = [finish(machine) for machine in machines]

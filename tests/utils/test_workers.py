@@ -1,5 +1,6 @@
 """Processes of a run end together, and the cause is told."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -114,6 +115,15 @@ def stop(number):
 def test_a_run_that_has_stopped_is_told():
     with pytest.raises(Stopped):
         run_together(2, stop)
+
+
+def look_at_the_start_method(number, folder):
+    Path(folder, "method").write_text(multiprocessing.get_start_method())
+
+
+def test_processes_start_workers_as_this_one_does(tmp_path):
+    run_together(1, look_at_the_start_method, str(tmp_path))
+    assert (tmp_path / "method").read_text() == multiprocessing.get_start_method()
 
 
 # --------------------------------------------------------- what signals to the parent do
