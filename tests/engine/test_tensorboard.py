@@ -1,7 +1,9 @@
 """TensorBoard: what event files hold, read back, and what pictures show."""
 
+import errno
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -84,6 +86,41 @@ def test_a_run_that_goes_on_has_each_step_once(cfg, read, monkeypatch):
         path.rename(path.with_suffix(".gone"))  # as if the run had saved nothing
     train(cfg)
     assert [point.step for point in read().Scalars("Train/loss")] == [1, 2, 3, 4]
+
+
+def test_a_run_that_goes_on_after_an_epoch_keeps_what_it_had(cfg, read):
+    for epochs, steps in ((1, [2]), (2, [2, 4]), (2, [2, 4])):  # the last has nothing to do
+        cfg.merge_from_list(["SOLVER.MAX_EPOCH", epochs])
+        train(cfg)
+        events = read()
+        assert [point.step for point in events.Scalars("Train/loss")] == list(
+            range(1, steps[-1] + 1)
+        )
+        for name in ("Epoch/loss", "Val/map"):
+            assert [point.step for point in events.Scalars(name)] == steps
+        assert [event.step for event in events.Histograms("Val/AP of classes")] == steps
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_full_disk_ends_the_curves_and_not_the_run(cfg, read, monkeypatch, caplog):
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    write, written = RecordWriter.write, []
+
+    def until_full(self, data):
+        if len(written) == 30:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written.append(data)
+        write(self, data)
+
+    monkeypatch.setattr(RecordWriter, "write", until_full)
+    with caplog.at_level("WARNING"):
+        train(cfg)
+    told = [text for text in caplog.messages if "can no longer be written" in text]
+    assert len(told) == 1
+    assert "No space left" in told[0]
+    assert len(stats(cfg, "val_epoch")) == 2
+    assert read().Scalars("Train/loss")[0].step == 1
 
 
 def test_clips_are_shown_as_the_network_is_given_them(cfg, read, monkeypatch):

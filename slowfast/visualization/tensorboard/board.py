@@ -1,7 +1,7 @@
 """A run's event files: curves, histograms of average precision, confusions, and clips.
 
 Notable: a run that is taken up again writes to the same folder, and what lay after the moment at
-which it goes on is purged, so that a curve has one value a step.
+which it goes on is no longer shown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from fvcore.common.config import CfgNode
 from torch import Tensor
 
 from slowfast.ak.classes import ClassTable
-from slowfast.ak.errors import UserError
 from slowfast.ak.metrics import average_precision
 from slowfast.ak.pixels import sees_rgb
 from slowfast.utils import distributed
@@ -25,6 +24,7 @@ from slowfast.visualization.tensorboard.confusion import (
     draw_confusion,
     draw_histograms,
 )
+from slowfast.visualization.tensorboard.events import Events
 from slowfast.visualization.tensorboard.names import categories, class_names, subset
 from slowfast.visualization.tensorboard.pictures import captioned, pixels_of, stacked, strip
 
@@ -46,8 +46,7 @@ class Board:
     Args:
         classes: names of the data set's classes, where they are known.
         steps: of an epoch; a point's place on the axis is the number of steps done before it.
-        first: the step that the run goes on with: what lies from there on is purged. None: it is
-            left.
+        done: steps that are done when the run goes on (`Events`).
 
     Raises:
         UserError: the package tensorboard is missing, the folder cannot be written, or a file that
@@ -55,9 +54,9 @@ class Board:
     """
 
     def __init__(
-        self, cfg: CfgNode, classes: ClassTable | None, steps: int = 1, first: int | None = None
+        self, cfg: CfgNode, classes: ClassTable | None, steps: int = 1, done: int | None = None
     ) -> None:
-        self._cfg, self._steps, self._first = cfg, steps, first or 0
+        self._cfg, self._steps, self._done = cfg, steps, done or 0
         self._names = class_names(cfg, classes)
         self._categories = categories(cfg, self._names)
         board = cfg.TENSORBOARD
@@ -68,16 +67,16 @@ class Board:
                 ("HISTOGRAM", board.HISTOGRAM.SUBSET_PATH),
             )
         )
-        self._writer = _writer(log_dir(cfg), first)
+        self._events = Events(log_dir(cfg), done)
 
     @classmethod
     def of_run(
-        cls, cfg: CfgNode, classes: ClassTable | None, steps: int = 1, first: int | None = None
+        cls, cfg: CfgNode, classes: ClassTable | None, steps: int = 1, done: int | None = None
     ) -> Board | None:
         """The board of a run; None where TENSORBOARD.ENABLE is False, and on other processes."""
         if not (cfg.TENSORBOARD.ENABLE and distributed.is_master_proc()):
             return None
-        return cls(cfg, classes, steps, first)
+        return cls(cfg, classes, steps, done)
 
     def add_line(self, stats: Mapping[str, Any]) -> None:
         """The figures of a line of json_stats, each a point on a curve such as ``Train/loss``."""
@@ -88,9 +87,9 @@ class Board:
         done = (epoch - 1) * self._steps + _first_number(stats.get("iter", str(self._steps)))
         for name, value in stats.items():
             if name not in _NO_CURVES and isinstance(value, int | float) and value == value:
-                self._writer.add_scalar(f"{part}/{name}", value, done)
+                self._events.write("add_scalar", f"{part}/{name}", value, done)
         if part != "Train":
-            self._writer.flush()
+            self._events.write("flush")
 
     def add_evaluation(self, epoch: int, scores: Tensor, labels: Tensor) -> None:
         """What TENSORBOARD asks to be drawn of an evaluation, and how average precision is
@@ -105,7 +104,7 @@ class Board:
         precision = average_precision(scores, many)
         known = precision[~np.isnan(precision)]
         if len(known):
-            self._writer.add_histogram("Val/AP of classes", known, step, bins=20)
+            self._events.write("add_histogram", "Val/AP of classes", known, step, bins=20)
         self.add_results(scores, many, step)
 
     def add_results(self, scores: np.ndarray, labels: np.ndarray, step: int) -> None:
@@ -145,7 +144,7 @@ class Board:
             strips = [strip(self.frames_of(pathway[number])) for pathway in inputs]
             text = self.labels_of(labels[number])
             picture = captioned(stacked(strips), text)
-            self.add_picture(f"Input/clip {number}", picture, self._first)
+            self.add_picture(f"Input/clip {number}", picture, self._done)
 
     def frames_of(self, clip: Tensor) -> np.ndarray:
         """uint8 RGB (T, H, W, 3) of a clip (3, T, H, W) as the network is given it."""
@@ -162,35 +161,17 @@ class Board:
 
     def add_picture(self, tag: str, picture: np.ndarray, step: int) -> None:
         """A picture uint8 (H, W, 3)."""
-        self._writer.add_image(tag, picture, step, dataformats="HWC")
+        self._events.write("add_image", tag, picture, step, dataformats="HWC")
 
     def add_histogram(self, tag: str, values: Tensor, step: int) -> None:
         """A histogram of all values of a tensor, unless one of them is not finite."""
         if torch.isfinite(values).all():
-            self._writer.add_histogram(tag, values.detach().float().cpu(), step)
+            self._events.write("add_histogram", tag, values.detach().float().cpu(), step)
 
     def close(self) -> None:
-        self._writer.close()
+        self._events.write("close")
 
 
 def _first_number(share: str) -> int:
     """3 of "3/200"."""
     return int(share.partition("/")[0])
-
-
-def _writer(folder: Path, first: int | None) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise UserError(
-            f"TENSORBOARD.ENABLE: the package tensorboard cannot be imported ({error}). Install "
-            "it with: pip install 'tensorboard>=2.15,<2.21'"
-        ) from None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return SummaryWriter(str(folder), purge_step=first)
-    except OSError as error:
-        raise UserError(
-            f"TENSORBOARD.LOG_DIR: {folder} cannot be written ({error.strerror}); name another "
-            "folder."
-        ) from None
