@@ -127,7 +127,15 @@ def test_a_stop_after_the_last_epoch_is_not_forgotten(small_cfg, stopped):
     assert len(epochs(cfg)) == 2
 
 
-def test_a_second_ctrl_c_leaves_at_once(small_cfg, monkeypatch):
+@pytest.fixture
+def hears_ctrl_c():
+    """A program that a shell starts in the background ignores Ctrl-C, these tests then too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_ctrl_c_leaves_at_once(small_cfg, monkeypatch, hears_ctrl_c):
     def press_twice(*args):
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGINT)
