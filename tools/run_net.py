@@ -14,6 +14,7 @@ from contextlib import suppress
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
+from slowfast.config.combinations import draws
 from slowfast.config.defaults import assert_and_infer_cfg
 from slowfast.utils.parser import load_config, parse_args
 
@@ -70,7 +71,7 @@ def run(cfg: CfgNode, init_method: str, dry: bool = False) -> None:
     from slowfast.engine import test, train
     from slowfast.engine.dry_run import dry_run
     from slowfast.utils.launch import launch_job
-    from slowfast.visualization.tensorboard.visualize import is_asked_for, visualize
+    from slowfast.visualization.tensorboard import visualize
 
     if dry:
         launch_job(cfg, init_method, dry_run)
@@ -79,7 +80,7 @@ def run(cfg: CfgNode, init_method: str, dry: bool = False) -> None:
         launch_job(cfg, init_method, train)
     if cfg.TEST.ENABLE:
         launch_job(cfg, init_method, test)
-    if is_asked_for(cfg):
+    if draws(cfg):
         launch_job(cfg, init_method, visualize)
 
 

@@ -76,13 +76,20 @@ def phases(cfg: CfgNode) -> list[str]:
     return [phase for phase in ("TRAIN", "TEST") if cfg[phase].ENABLE]
 
 
+def draws(cfg: CfgNode) -> bool:
+    """Whether TENSORBOARD asks for pictures of a trained network, or of saved results."""
+    board = cfg.TENSORBOARD
+    wanted = board.MODEL_VIS.ENABLE or board.WRONG_PRED_VIS.ENABLE or bool(board.PREDICTIONS_PATH)
+    return board.ENABLE and wanted
+
+
 def shown(cfg: CfgNode, key: str) -> str:
     """Another key and its value, for the words of a finding."""
     return f"{key} {show(get(cfg, key))}"
 
 
 def _run(cfg: CfgNode) -> Iterator[Finding]:
-    if not phases(cfg):
+    if not (phases(cfg) or draws(cfg)):
         yield "TRAIN.ENABLE", "and TEST.ENABLE is False too: nothing is left to do; switch one on"
     if cfg.SHARD_ID >= cfg.NUM_SHARDS:
         yield "SHARD_ID", f"{shown(cfg, 'NUM_SHARDS')} are numbered 0 to {cfg.NUM_SHARDS - 1}"

@@ -44,7 +44,12 @@ def read_results(path: str | Path) -> SavedResults:
         UserError: it is no such pickle, of one label a clip, or what lies beside it does not fit.
     """
     path = Path(path)
-    scores, labels = _read_pickle(path)
+    scores, labels = read_scores(path)
+    if labels.ndim == 1:
+        raise UserError(
+            f"{path}: expected scores and labels (clips, classes) of many labels, found "
+            f"{scores.shape} and {labels.shape}."
+        )
     summary = _read_summary(path.with_suffix(".json"))
     table = path.with_suffix(".csv")
     clips = _read_names(table) if table.is_file() else []
@@ -54,7 +59,12 @@ def read_results(path: str | Path) -> SavedResults:
     return SavedResults(path, scores, labels, clips, classes, summary)
 
 
-def _read_pickle(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_scores(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (N, C) and labels, (N, C) of many or (N,) of one a clip, from the pickle at a path.
+
+    Raises:
+        UserError: it is no such pickle.
+    """
     try:
         with path.open("rb") as file:
             content = _ArraysAlone(file).load()
@@ -63,9 +73,9 @@ def _read_pickle(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
     except Exception as error:  # a damaged pickle may raise nearly anything
         raise UserError(f"{path}: no saved results, [predictions, labels]: {error}") from None
-    if scores.ndim != 2 or scores.shape != labels.shape:
+    if scores.ndim != 2 or labels.shape not in (scores.shape, scores.shape[:1]):
         raise UserError(
-            f"{path}: expected scores and labels (clips, classes) of many labels, found "
+            f"{path}: expected scores (clips, classes) and labels, as many or one a clip, found "
             f"{scores.shape} and {labels.shape}."
         )
     for part, array in (("scores", scores), ("labels", labels)):

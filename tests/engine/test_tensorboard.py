@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import pickle
 import sys
 from pathlib import Path
 
@@ -12,14 +13,18 @@ import pytest
 import torch
 from PIL import Image
 
-from slowfast.ak.errors import UserError
+from slowfast.ak.dataset import ClipDataset
+from slowfast.ak.errors import BadClip, UserError
+from slowfast.ak.reader import Reader
+from slowfast.config.combinations import draws
+from slowfast.config.defaults import assert_and_infer_cfg
 from slowfast.engine import test as run_test
 from slowfast.engine import train
 from slowfast.engine.step import TrainStep
 from slowfast.utils.launch import Stopped
 from slowfast.visualization.tensorboard import visualize
-from slowfast.visualization.tensorboard.confusion import confusion
-from slowfast.visualization.tensorboard.pictures import pixels_of, strip
+from slowfast.visualization.tensorboard.confusion import confusion, draw_confusion
+from slowfast.visualization.tensorboard.pictures import kernels, pixels_of, scaled_to_one, strip
 from tests.engine.runs import stats
 
 tensorboard = pytest.importorskip("tensorboard")
@@ -190,8 +195,8 @@ def test_matrices_and_histograms_of_chosen_classes(cfg, read, tmp_path):
     events = read()
     assert len(events.Images("Confusion/all classes")) == 2
     assert len(events.Images("Confusion/few")) == 2
-    shown = {t for t in events.Tags()["images"] if t.startswith("Predictions on clips of/")}
-    assert shown <= {"Predictions on clips of/one", "Predictions on clips of/three"}
+    shown = {t for t in events.Tags()["images"] if t.startswith("Predictions by class/")}
+    assert shown <= {"Predictions by class/one", "Predictions by class/three"}
     assert shown
     assert picture(events.Images(shown.pop())[0]).shape == (300, 400, 3)
 
@@ -218,7 +223,75 @@ def test_a_network_and_its_mistakes_are_drawn(cfg, read):
     assert "Weights/s1.pathway0_stem.conv.weight" in histograms
     assert "Kernels/s1.pathway0_stem.conv.weight" in images
     assert any(image.startswith("Incorrectly classified videos./") for image in images)
-    assert {event.step for event in events.Images("Confusion/all classes")} == {0, 2}
+    assert "Confusion of saved results/all classes" in images
+
+
+def test_saved_results_of_one_label_are_drawn_alone(cfg, read, tmp_path):
+    path = tmp_path / "one.pkl"
+    labels, scores = torch.tensor([0, 1, 1, 4]), torch.eye(5)[[0, 1, 2, 4]]
+    path.write_bytes(pickle.dumps([scores, labels]))
+    board = "TENSORBOARD."
+    cfg.merge_from_list(
+        [
+            *("TRAIN.ENABLE", False, "TEST.ENABLE", False),
+            *(board + "PREDICTIONS_PATH", str(path), board + "CONFUSION_MATRIX.ENABLE", True),
+        ]
+    )
+    assert draws(assert_and_infer_cfg(cfg))
+    visualize(cfg)
+    (event,) = read().Images("Confusion of saved results/all classes")
+    names = [str(number) for number in range(5)]
+    shares = confusion(scores.numpy(), np.eye(5)[labels].astype(bool))
+    wanted = draw_confusion(shares, names, cfg.TENSORBOARD.CONFUSION_MATRIX.FIGSIZE, "all classes")
+    assert np.array_equal(picture(event), wanted)
+    path.write_bytes(pickle.dumps([scores, labels + 1]))
+    with pytest.raises(UserError, match=r"one.pkl has labels other than the classes 0 to 4"):
+        visualize(cfg)
+
+
+def test_clips_that_went_wrong_are_those_of_the_list_that_can_be_read(cfg, read, monkeypatch):
+    """Of all clips, whatever this process's share of them would be in a test of several."""
+    monkeypatch.setattr("slowfast.ak.loader.rank_and_size", lambda: (0, 2))
+    read_frames = Reader.salvage
+
+    def all_but_v2(self, clip, *args):
+        if clip == 2:
+            raise BadClip("v2 is not there")
+        return read_frames(self, clip, *args)
+
+    monkeypatch.setattr(Reader, "salvage", all_but_v2)
+    names = {0: "v\udcff0", 1: r"v1 $\frac$", 3: "v3"}
+    monkeypatch.setattr(ClipDataset, "clip_name", lambda self, index: names[index])
+    module = sys.modules[visualize.__module__]
+    monkeypatch.setattr(module, "named", lambda scores, labels: np.zeros_like(labels))
+    cfg.merge_from_list(["TENSORBOARD.WRONG_PRED_VIS.ENABLE", True])
+    visualize(cfg)
+    shown = [tag.partition("/")[2] for tag in read().Tags()["images"]]
+    assert shown == ["v?0", r"v1 $\frac$", "v3"]
+
+
+@pytest.mark.parametrize("key", ["MODEL_VIS.COLORMAP", "MODEL_VIS.GRAD_CAM.COLORMAP"])
+def test_colours_that_there_are_not(cfg, key):
+    cfg.merge_from_list(["TENSORBOARD.MODEL_VIS.ENABLE", True, f"TENSORBOARD.{key}", "viridi"])
+    with pytest.raises(UserError, match=f"TENSORBOARD.{key}: .*'viridi'; take viridis"):
+        visualize(cfg)
+
+
+def test_classes_are_named_where_there_is_room():
+    shares, names = np.eye(140), [f"class {number}" for number in range(140)]
+    nameless = [""] * 140
+    for size, is_named in (([8, 8], False), ([24, 24], True)):
+        with_names = draw_confusion(shares, names, size, "")
+        assert np.array_equal(with_names, draw_confusion(shares, nameless, size, "")) != is_named
+
+
+def test_kernels_lie_side_by_side():
+    weight = torch.rand(5, 3, 4, 32, 32, generator=torch.Generator().manual_seed(1))
+    shown = kernels(weight)
+    row = (4 * 64 + 3 * 2) * 4 + 3 * 2  # four kernels of four frames, twice as large
+    assert shown.shape == (2 * 64 + 2, row, 3)
+    red = scaled_to_one(weight[4])[0, 3].mul(255).round().to(torch.uint8)
+    assert np.array_equal(shown[66::2, 3 * 66 : 3 * 66 + 64 : 2, 0], red)
 
 
 def test_grad_cam_finds_what_the_score_goes_by():

@@ -23,7 +23,11 @@ _TENSORBOARD = {
     "TENSORBOARD.CONFUSION_MATRIX.ENABLE": Key(
         False, "Draw what classes are taken for, after each evaluation."
     ),
-    "TENSORBOARD.CONFUSION_MATRIX.FIGSIZE": Key([8, 8], "Width and height, inches.", length=2),
+    "TENSORBOARD.CONFUSION_MATRIX.FIGSIZE": Key(
+        [8, 8],
+        "Width and height, inches; classes are named where there is room, as 140 are on [24, 24].",
+        length=2,
+    ),
     "TENSORBOARD.CONFUSION_MATRIX.SUBSET_PATH": Key(
         "", "Text file with the class names to show, a line each; empty: all."
     ),
@@ -36,14 +40,14 @@ _TENSORBOARD = {
     ),
     "TENSORBOARD.HISTOGRAM.TOPK": Key(10, "Most frequent predictions shown.", low=1),
     "TENSORBOARD.WRONG_PRED_VIS.ENABLE": Key(
-        False, "Show the first hundred test clips that went wrong, after the test."
+        False, "Show the first hundred test clips that went wrong, after the test or alone."
     ),
     "TENSORBOARD.WRONG_PRED_VIS.TAG": Key("Incorrectly classified videos.", "Heading above them."),
     "TENSORBOARD.WRONG_PRED_VIS.SUBSET_PATH": Key(
         "", "Text file with the class names to show, a line each; empty: all."
     ),
     "TENSORBOARD.MODEL_VIS.ENABLE": Key(
-        False, "Draw the trained network at work on eight test clips, after the test."
+        False, "Draw the trained network at work on eight test clips, after the test or alone."
     ),
     "TENSORBOARD.MODEL_VIS.MODEL_WEIGHTS": Key(
         False, "Draw weights: of LAYER_LIST, or of all layers where that is empty."
@@ -54,7 +58,9 @@ _TENSORBOARD = {
         [], "Layers to draw, such as s5/pathway0_res2.", kind="str"
     ),
     "TENSORBOARD.MODEL_VIS.TOPK_PREDS": Key(1, "Scores written on a clip.", low=1),
-    "TENSORBOARD.MODEL_VIS.COLORMAP": Key("Pastel2", "Matplotlib's name of activations' colours."),
+    "TENSORBOARD.MODEL_VIS.COLORMAP": Key(
+        "Pastel2", "Matplotlib's name of the colours behind these scores, one a class."
+    ),
     "TENSORBOARD.MODEL_VIS.GRAD_CAM.ENABLE": Key(
         True, "Overlay these clips with Grad-CAM: what the score goes by."
     ),

@@ -23,6 +23,7 @@ from slowfast.visualization.tensorboard.confusion import (
     confusion,
     draw_confusion,
     draw_histograms,
+    one_hot,
 )
 from slowfast.visualization.tensorboard.events import Events
 from slowfast.visualization.tensorboard.names import categories, class_names, subset
@@ -100,20 +101,24 @@ class Board:
             scores: (N, C); labels: (N, C) or (N,).
         """
         step, scores = (epoch + 1) * self._steps, np.asarray(scores)
-        many = np.asarray(labels) if labels.ndim == 2 else np.eye(scores.shape[1])[labels]
-        precision = average_precision(scores, many)
+        labels = one_hot(np.asarray(labels), scores.shape[1])
+        precision = average_precision(scores, labels)
         known = precision[~np.isnan(precision)]
         if len(known):
             self._events.write("add_histogram", "Val/AP of classes", known, step, bins=20)
-        self.add_results(scores, many, step)
+        self.add_results(scores, labels, step)
 
-    def add_results(self, scores: np.ndarray, labels: np.ndarray, step: int) -> None:
+    def add_results(
+        self, scores: np.ndarray, labels: np.ndarray, step: int, origin: str = ""
+    ) -> None:
         """Confusion matrices and histograms of predictions, where they are asked for.
 
         Args:
-            scores, labels: (N, C).
+            scores: (N, C); labels: (N, C) or (N,).
+            origin: of these, for the tags, where it is not an evaluation.
         """
         board = self._cfg.TENSORBOARD
+        labels = one_hot(labels, scores.shape[1])
         if board.CONFUSION_MATRIX.ENABLE:
             shares = confusion(scores, labels)
             groups = {"all classes": self._matrix_classes} | self._categories
@@ -121,7 +126,7 @@ class Board:
                 part = shares[np.ix_(shown, shown)]
                 names = [self._names[number] for number in shown]
                 picture = draw_confusion(part, names, board.CONFUSION_MATRIX.FIGSIZE, name)
-                self.add_picture(f"Confusion/{name}", picture, step)
+                self.add_picture(f"Confusion{origin}/{name}", picture, step)
         if board.HISTOGRAM.ENABLE:
             pictures = draw_histograms(
                 scores,
@@ -132,7 +137,7 @@ class Board:
                 board.HISTOGRAM.FIGSIZE,
             )
             for name, picture in pictures.items():
-                self.add_picture(f"Predictions on clips of/{name}", picture, step)
+                self.add_picture(f"Predictions by class{origin}/{name}", picture, step)
 
     def add_clips(self, inputs: Sequence[Tensor], labels: Tensor) -> None:
         """Up to eight clips as the network is given them first: a strip of frames a pathway.

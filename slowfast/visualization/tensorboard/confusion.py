@@ -12,6 +12,13 @@ import numpy as np
 
 from slowfast.visualization.tensorboard.pictures import drawn
 
+_LEAST_LETTERS = 5  # points
+
+
+def one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """(N, C) booleans of labels: (N, C) of 0 and 1, or (N,) classes."""
+    return labels.astype(bool) if labels.ndim == 2 else np.eye(num_classes, dtype=bool)[labels]
+
 
 def named(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """(N, C) booleans: of each clip the classes of its k highest scores, k being its labels.
@@ -39,14 +46,17 @@ def confusion(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def draw_confusion(
     shares: np.ndarray, names: Sequence[str], size: Sequence[float], title: str
 ) -> np.ndarray:
-    """A picture (H, W, 3) of a matrix; rows are true classes. ``size`` is in inches."""
+    """A picture (H, W, 3) of a matrix; rows are true classes. ``size`` is in inches; where it
+    leaves too little for names that can be read, there are none."""
     with drawn(size) as (figure, image):
         axes = figure.subplots()
         drawing = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
         axes.set(title=title, xlabel="taken for", ylabel="is")
-        if len(names) <= 40:  # more could not be read
-            axes.set_xticks(range(len(names)), names, rotation=90)
-            axes.set_yticks(range(len(names)), names)
+        # About 0.7 of a side is left for the rows; a point is 1/72 inch.
+        letters = min(10, 0.8 * 0.7 * min(size) * 72 / len(names))
+        if letters >= _LEAST_LETTERS:
+            axes.set_xticks(range(len(names)), names, rotation=90, fontsize=letters)
+            axes.set_yticks(range(len(names)), names, fontsize=letters)
         figure.colorbar(drawing, ax=axes, label="share of the clips", fraction=0.046)
     return image.pixels
 

@@ -9,18 +9,23 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import matplotlib
 import numpy as np
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from torch import Tensor
+
+from slowfast.ak.errors import UserError
 
 _GAP = 2
 _MOST_FRAMES = 16
 _LEAST_HEIGHT = 64
 _MOST_LETTERS = 100  # in a line of a caption
+_LUMINANCE = (0.2126, 0.7152, 0.0722)  # of red, green and blue (ITU-R BT.709)
 
 
 @dataclass
@@ -36,8 +41,9 @@ def drawn(size: Sequence[float]) -> Iterator[tuple[Figure, Drawn]]:
     # No pyplot: it keeps every figure, and asks for a screen.
     figure = Figure(figsize=tuple(size), dpi=100, layout="constrained")
     canvas, image = FigureCanvasAgg(figure), Drawn()
-    yield figure, image
-    canvas.draw()
+    with matplotlib.rc_context({"text.parse_math": False}):  # a dollar in a name is a dollar
+        yield figure, image
+        canvas.draw()
     image.pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
@@ -68,23 +74,38 @@ def stacked(strips: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(rows)[:-_GAP]
 
 
-def captioned(picture: np.ndarray, text: str) -> np.ndarray:
-    """A picture with lines of text above it."""
+def captioned(picture: np.ndarray, text: str, colour: Sequence[float] = (1, 1, 1)) -> np.ndarray:
+    """A picture with lines of text above it, on a ground of that colour, RGB in 0..1."""
     lines = [line for part in text.splitlines() for line in textwrap.wrap(part, _MOST_LETTERS)]
     width = max(picture.shape[1], 7 * max(map(len, lines)))
     with drawn((width / 100, 0.18 * len(lines) + 0.08)) as (figure, image):
-        figure.text(4 / width, 0.5, "\n".join(lines), fontsize=9, va="center")
+        figure.set_facecolor(colour)
+        ink = "black" if np.dot(colour, _LUMINANCE) > 0.5 else "white"
+        figure.text(4 / width, 0.5, "\n".join(lines), fontsize=9, va="center", color=ink)
     return stacked([image.pixels, picture])
 
 
-def coloured(values: np.ndarray, colormap: str) -> np.ndarray:
+def colormap(key: str, name: str) -> Colormap:
+    """Matplotlib's colours of that name. Raises UserError, with the key, where it has none."""
+    try:
+        return matplotlib.colormaps[name]
+    except KeyError:
+        near = get_close_matches(name, list(matplotlib.colormaps)) or ["viridis"]
+        raise UserError(
+            f"{key}: matplotlib has no colours called {name!r}; take {' or '.join(near)}."
+        ) from None
+
+
+def coloured(values: np.ndarray, colours: Colormap) -> np.ndarray:
     """uint8 (..., 3) of values in 0..1."""
-    return (matplotlib.colormaps[colormap](values)[..., :3] * 255).round().astype(np.uint8)
+    return (colours(values)[..., :3] * 255).round().astype(np.uint8)
 
 
-def overlaid(frames: np.ndarray, maps: np.ndarray, colormap: str, alpha: float = 0.5) -> np.ndarray:
+def overlaid(
+    frames: np.ndarray, maps: np.ndarray, colours: Colormap, alpha: float = 0.5
+) -> np.ndarray:
     """Frames (T, H, W, 3) with maps (T, H, W) in 0..1 laid over them in colours."""
-    mixed = (1 - alpha) * frames + alpha * coloured(maps, colormap)
+    mixed = (1 - alpha) * frames + alpha * coloured(maps, colours)
     return mixed.round().astype(np.uint8)
 
 
@@ -100,16 +121,20 @@ def scaled_to_one(values: Tensor) -> Tensor:
     return values / values.max().clamp_min(torch.finfo(torch.float32).tiny)
 
 
-def heat_strip(activation: Tensor, colormap: str = "viridis") -> np.ndarray:
-    """A strip of an activation (C, T, H, W) of one clip: the mean over channels, in colours."""
+def heat_strip(activation: Tensor) -> np.ndarray:
+    """A strip of an activation (C, T, H, W) of one clip: the mean over channels, the lower the
+    darker, each clip on its own scale."""
     maps = scaled_to_one(activation.detach().mean(dim=0)).cpu().numpy()
-    return strip(enlarged(coloured(maps, colormap)))
+    return strip(enlarged(coloured(maps, matplotlib.colormaps["viridis"])))
 
 
 def kernels(weight: Tensor) -> np.ndarray:
-    """A grid of the kernels (O, 3, T, H, W) of a layer that sees pixels, a row a kernel."""
-    rows = []
+    """The kernels (O, 3, T, H, W) of a layer that sees pixels, each a strip of its T frames and on
+    its own scale, as many beside each other as there is room for."""
+    strips = []
     for kernel in weight.detach().cpu():
         frames = (scaled_to_one(kernel).numpy() * 255).round().astype(np.uint8)
-        rows.append(strip(enlarged(frames.transpose(1, 2, 3, 0))))
-    return stacked(rows)
+        strips.append(strip(enlarged(frames.transpose(1, 2, 3, 0))))
+    across = max(1, _MOST_FRAMES // weight.shape[2])
+    rows = [np.stack(strips[k : k + across]) for k in range(0, len(strips), across)]
+    return stacked([strip(row) for row in rows])

@@ -1,12 +1,13 @@
 """After a run: its trained network, and where it was wrong, as pictures in TensorBoard.
 
 Notable: pictures show the one centred view of a test clip that evaluations during training have.
-Of MODEL_VIS there are eight clips, of WRONG_PRED_VIS the first hundred: what a page can show.
+Of MODEL_VIS there are eight clips, of WRONG_PRED_VIS the first hundred: what a page can show. One
+process reads them, one by one; a clip that cannot be read is passed over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -17,17 +18,18 @@ from torch import Tensor, nn
 
 from slowfast.ak.class_counts import read_class_table
 from slowfast.ak.errors import UserError
+from slowfast.ak.flaws import from_meta
 from slowfast.ak.pixels import InputTransform
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine.runtime import autocast, get_device, seed_everything
-from slowfast.engine.saved import read_results
+from slowfast.engine.saved import read_scores
 from slowfast.engine.speed import prepare_device
 from slowfast.models import build_model
 from slowfast.models.arrange import channels_last
 from slowfast.utils import checkpoint, logging
 from slowfast.utils.weights import unwrap
 from slowfast.visualization.tensorboard.board import Board
-from slowfast.visualization.tensorboard.confusion import named
+from slowfast.visualization.tensorboard.confusion import named, one_hot
 from slowfast.visualization.tensorboard.inside import (
     grad_cam,
     last_of_each_pathway,
@@ -37,6 +39,7 @@ from slowfast.visualization.tensorboard.inside import (
 from slowfast.visualization.tensorboard.names import subset
 from slowfast.visualization.tensorboard.pictures import (
     captioned,
+    colormap,
     heat_strip,
     kernels,
     overlaid,
@@ -49,13 +52,6 @@ logger = logging.get_logger(__name__)
 _MOST_CLIPS, _MOST_WRONG = 8, 100
 
 
-def is_asked_for(cfg: CfgNode) -> bool:
-    """Whether TENSORBOARD asks for anything that `visualize` draws."""
-    board = cfg.TENSORBOARD
-    wanted = board.MODEL_VIS.ENABLE or board.WRONG_PRED_VIS.ENABLE or bool(board.PREDICTIONS_PATH)
-    return board.ENABLE and wanted
-
-
 def visualize(cfg: CfgNode) -> None:
     """Draws what TENSORBOARD.MODEL_VIS, WRONG_PRED_VIS and PREDICTIONS_PATH ask for.
 
@@ -65,6 +61,7 @@ def visualize(cfg: CfgNode) -> None:
         UserError: weights, saved results, layers or a file of class names that cannot be used.
     """
     logging.setup_logging(cfg.OUTPUT_DIR)
+    cfg = _of_one_view(cfg)
     model_vis, wrong_pred_vis = cfg.TENSORBOARD.MODEL_VIS, cfg.TENSORBOARD.WRONG_PRED_VIS
     board = Board.of_run(cfg, read_class_table(cfg))
     if cfg.TENSORBOARD.PREDICTIONS_PATH and board:
@@ -84,14 +81,28 @@ def visualize(cfg: CfgNode) -> None:
         board.close()
 
 
+def _of_one_view(cfg: CfgNode) -> CfgNode:
+    """A copy of the configuration that tests one view of a clip, whether the run tests or not."""
+    run = cfg.clone()
+    run.defrost()
+    run.TEST.ENABLE = True
+    run.TEST.NUM_ENSEMBLE_VIEWS, run.TEST.NUM_SPATIAL_CROPS = 1, 1
+    return run
+
+
 def _draw_saved(cfg: CfgNode, board: Board) -> None:
-    saved = read_results(Path(cfg.TENSORBOARD.PREDICTIONS_PATH))
-    if saved.scores.shape[1] != cfg.MODEL.NUM_CLASSES:
+    key, path = "TENSORBOARD.PREDICTIONS_PATH", Path(cfg.TENSORBOARD.PREDICTIONS_PATH)
+    scores, labels = read_scores(path)
+    count = cfg.MODEL.NUM_CLASSES
+    if scores.shape[1] != count:
         raise UserError(
-            f"TENSORBOARD.PREDICTIONS_PATH: {saved.path} has scores of {saved.scores.shape[1]} "
-            f"classes, and MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}."
+            f"{key}: {path} has scores of {scores.shape[1]} classes, and MODEL.NUM_CLASSES is "
+            f"{count}."
         )
-    board.add_results(saved.scores, saved.labels, 0)
+    if labels.ndim == 1 and not np.isin(labels, np.arange(count)).all():
+        raise UserError(f"{key}: {path} has labels other than the classes 0 to {count - 1}.")
+    labels = labels.astype(np.int64)
+    board.add_results(scores, labels, 0, " of saved results")
 
 
 class _Look:
@@ -100,17 +111,22 @@ class _Look:
     def __init__(self, cfg: CfgNode, network: nn.Module, board: Board, step: int) -> None:
         self._cfg, self._network, self._board, self._step = cfg, network, board, step
         self._device = get_device(cfg)
+        key, model_vis = "TENSORBOARD.MODEL_VIS", cfg.TENSORBOARD.MODEL_VIS
+        self._of_classes = colormap(f"{key}.COLORMAP", model_vis.COLORMAP)
+        self._of_heat = colormap(f"{key}.GRAD_CAM.COLORMAP", model_vis.GRAD_CAM.COLORMAP)
         self._to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
 
     def _clips(self) -> Iterator[tuple[str, list[Tensor], Tensor]]:
         """Name, network input of one view, and labels (C,) or a class of each test clip."""
-        run = self._cfg.clone()
-        run.defrost()
-        run.TEST.NUM_ENSEMBLE_VIEWS, run.TEST.NUM_SPATIAL_CROPS = 1, 1
-        loader = construct_loader(run, "test")
-        for (views,), labels, index, *_ in loader:
+        clips = construct_loader(self._cfg, "test").dataset
+        for number in range(len(clips)):
+            (views,), labels, index, _, meta = clips[0, number]
+            if any(flaw.kind == "missing" for flaw in from_meta(meta)):
+                continue
             inputs = self._to_input(views.to(self._device).batch(0, 1))
-            yield loader.dataset.clip_name(int(index)), inputs, torch.as_tensor(labels)
+            # A name may hold bytes that are no text.
+            name = clips.clip_name(int(index)).encode(errors="replace").decode()
+            yield name, inputs, torch.as_tensor(labels)
 
     def _scores(self, inputs: list[Tensor]) -> np.ndarray:
         """(C,) of one clip."""
@@ -136,22 +152,22 @@ class _Look:
             with watched(shown if model_vis.ACTIVATIONS else {}) as seen:
                 scores = self._scores(inputs)
             frames = [self._board.frames_of(pathway[0]) for pathway in inputs]
-            text = self._told(name, scores, labels)
+            text, colour = self._told(name, scores, labels)
             if model_vis.INPUT_VIDEO:
-                self._add("Model input", name, [strip(part) for part in frames], text)
+                self._add("Model input", name, [strip(part) for part in frames], text, colour)
             for layer, output in seen.items():
-                picture = heat_strip(output[0], model_vis.COLORMAP)
-                self._add(f"Activations of {layer}", name, [picture], text)
+                picture = heat_strip(output[0])
+                self._add(f"Activations of {layer}", name, [picture], text, colour)
                 self._board.add_histogram(f"Activations of {layer}/{name}", output, self._step)
             if model_vis.GRAD_CAM.ENABLE:
                 classes = self._explained(scores, labels)
                 maps = grad_cam(self._network, cams, inputs, classes)
                 strips = [
-                    strip(overlaid(part, heat.numpy(), model_vis.GRAD_CAM.COLORMAP))
+                    strip(overlaid(part, heat.numpy(), self._of_heat))
                     for part, heat in zip(frames, maps, strict=True)
                 ]
                 of = ", ".join(self._board.name_of(number) for number in classes)
-                self._add("Grad-CAM", name, strips, f"{text}\nGrad-CAM of: {of}")
+                self._add("Grad-CAM", name, strips, f"{text}\nGrad-CAM of: {of}", colour)
 
     def _draw_weights(self, shown: dict[str, nn.Module]) -> None:
         for layer, module in shown.items():
@@ -168,13 +184,12 @@ class _Look:
         drawn = 0
         for name, inputs, labels in self._clips():
             scores = self._scores(inputs)
-            many = labels.numpy() if labels.ndim else np.eye(len(scores))[int(labels)]
-            found = named(scores[None], many[None])[0]
-            missed = np.flatnonzero(many.astype(bool) & ~found)
+            many = one_hot(labels.numpy()[None], len(scores))
+            missed = np.flatnonzero(many & ~named(scores[None], many))
             if not np.isin(missed, among).any():
                 continue
             strips = [strip(self._board.frames_of(pathway[0])) for pathway in inputs]
-            self._add(wrong_pred_vis.TAG, name, strips, self._told(name, scores, labels))
+            self._add(wrong_pred_vis.TAG, name, strips, *self._told(name, scores, labels))
             drawn += 1
             if drawn == _MOST_WRONG:
                 logger.info(f"{wrong_pred_vis.TAG} The first {drawn} are drawn.")
@@ -187,11 +202,22 @@ class _Look:
             return own
         return [int(scores.argmax())]
 
-    def _told(self, name: str, scores: np.ndarray, labels: Tensor) -> str:
+    def _told(self, name: str, scores: np.ndarray, labels: Tensor) -> tuple[str, Sequence[float]]:
+        """What is said above a clip, and on which colour: that of its highest score's class."""
         top = self._cfg.TENSORBOARD.MODEL_VIS.TOPK_PREDS
         best = np.argsort(-scores, kind="stable")[: max(top, 1)]
         given = ", ".join(f"{self._board.name_of(int(k))} {scores[k]:.2f}" for k in best)
-        return f"{name}: is {self._board.labels_of(labels)}\nhighest scores: {given}"
+        colour = self._of_classes(int(best[0]) % self._of_classes.N)[:3]
+        text = f"{name}: is {self._board.labels_of(labels)}\nhighest scores: {given}"
+        return text, colour
 
-    def _add(self, tag: str, name: str, strips: list[np.ndarray], text: str) -> None:
-        self._board.add_picture(f"{tag}/{name}", captioned(stacked(strips), text), self._step)
+    def _add(
+        self,
+        tag: str,
+        name: str,
+        strips: list[np.ndarray],
+        text: str,
+        colour: Sequence[float],
+    ) -> None:
+        picture = captioned(stacked(strips), text, colour)
+        self._board.add_picture(f"{tag}/{name}", picture, self._step)
