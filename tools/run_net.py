@@ -70,8 +70,8 @@ def run(cfg: CfgNode, init_method: str, dry: bool = False) -> None:
     """
     from slowfast.engine import test, train
     from slowfast.engine.dry_run import dry_run
+    from slowfast.engine.visualize import visualize
     from slowfast.utils.launch import launch_job
-    from slowfast.visualization.tensorboard import visualize
 
     if dry:
         launch_job(cfg, init_method, dry_run)
