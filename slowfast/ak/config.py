@@ -282,8 +282,7 @@ KEYS: dict[str, AkKey] = {
     "SPEED.COMPILE": AkKey(
         False,
         "Compile the network with torch.compile: minutes at the start, for faster steps after. "
-        "Where it cannot be had, the log says why and the run goes on without. Processes then "
-        "exchange gradients after the backward pass, not during it.",
+        "Where it cannot be had, the log says why and the run goes on without.",
         tree_only=True,
     ),
     "SPEED.BUCKET_VIEW": AkKey(

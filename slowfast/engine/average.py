@@ -29,10 +29,7 @@ class AveragedWeights:
         # Norm groups are shared, since they cannot be copied.
         self._network = copy.deepcopy(followed, {id(group): group for group in groups})
         self._network.requires_grad_(False)
-        own, new = ([*m.parameters(), *m.buffers()] for m in (self._network, followed))
-        pairs = list(zip(own, new, strict=True))
-        self._floats = [pair for pair in pairs if pair[0].is_floating_point()]
-        self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]
+        self._followed = followed
         self._average = get_ema_multi_avg_fn(decay)
 
     @property
@@ -44,10 +41,14 @@ class AveragedWeights:
     @torch.no_grad()
     def update(self) -> None:
         """Takes the weights after a step in; waits for no device."""
-        own, new = map(list, zip(*self._floats, strict=True))
-        self._average(own, new, None)
-        for own, new in self._counters:
-            own.copy_(new)
+        # Looked up anew: precise norm statistics put other buffers in their places.
+        own, new = ([*m.parameters(), *m.buffers()] for m in (self._network, self._followed))
+        pairs = list(zip(own, new, strict=True))
+        floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._average(*map(list, zip(*floats, strict=True)), None)
+        for own, new in pairs:
+            if not own.is_floating_point():
+                own.copy_(new)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Named as the network's own."""

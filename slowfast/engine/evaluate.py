@@ -38,7 +38,7 @@ def evaluate(
     """Scores the validation clips, and logs and returns mAP or, single label, top-k errors.
 
     Raises:
-        Stopped: when this process was asked to stop. Nothing of the evaluation is kept.
+        Stopped: when the run was asked to stop. Nothing of the evaluation is kept.
     """
     device = get_device(cfg)
     network = unwrap(model).eval()
@@ -50,7 +50,8 @@ def evaluate(
     batches = DeviceBatches(loader, device, cfg.SPEED.PREFETCH)
     for iteration, (clips, labels, index) in enumerate(batches):
         meter.data_toc(queue.is_idle())
-        stop.leave_if_asked()
+        if stop.asked:
+            break
         with autocast(cfg, device):
             scores.append(network(to_input(clips)).float())
         targets.append(labels)
@@ -61,6 +62,7 @@ def evaluate(
         bar.update()
         meter.iter_tic()
     bar.close()
+    stop.leave_together(device)
     loader.ledger.share()
     loader.ledger.stop_if_none_read(len(loader.dataset))
     scores, targets, _ = gather_clips(scores, targets, indices, loader.ledger.clips("missing"))

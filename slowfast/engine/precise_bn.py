@@ -7,6 +7,7 @@ averages over some hundred batches with fixed weights; fvcore has their code.
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 
 import torch
 from fvcore.common.config import CfgNode
@@ -20,6 +21,7 @@ from slowfast.engine.prefetch import DeviceBatches
 from slowfast.engine.progress import progress_bar
 from slowfast.engine.runtime import share_norm_statistics
 from slowfast.engine.stopping import StopRequests
+from slowfast.utils.launch import Stopped
 from slowfast.utils.weights import unwrap
 
 # Our bar says it, where there is a terminal.
@@ -39,7 +41,7 @@ def update_norm_statistics(
     batches of the training loader, or all that it has, the same on all processes.
 
     Raises:
-        Stopped: when this process was asked to stop.
+        Stopped: when the run was asked to stop.
     """
     network = unwrap(model).train()
     if not get_bn_modules(network):
@@ -50,10 +52,13 @@ def update_norm_statistics(
 
     def batches() -> Iterator[list[torch.Tensor]]:
         for clips, *_ in DeviceBatches(loader, device, cfg.SPEED.PREFETCH):
-            stop.leave_if_asked()
+            if stop.asked:
+                raise Stopped
             bar.update()
             yield to_input(clips)
 
-    update_bn_stats(network, batches(), num_batches)
+    with suppress(Stopped):
+        update_bn_stats(network, batches(), num_batches)
     bar.close()
+    stop.leave_together(device)
     share_norm_statistics(network)

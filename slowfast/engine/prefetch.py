@@ -6,6 +6,7 @@ need not wait for that.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -44,7 +45,7 @@ class DeviceBatches:
             yield *self._copied(clips, labels), index
 
     def _copied(self, *batch: Tensor) -> list[Tensor]:
-        with torch.cuda.stream(self._stream):  # None: the stream that is the current one
+        with torch.cuda.stream(self._stream) if self._stream else nullcontext():
             copies = [part.to(self._device, non_blocking=True) for part in batch]
         if self._stream is not None:
             current = torch.cuda.current_stream(self._device)

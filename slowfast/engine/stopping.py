@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import suppress
 from types import FrameType
 
 import torch
@@ -49,12 +50,18 @@ class StopRequests:
             again = "; a second Ctrl-C leaves at once" if number == signal.SIGINT else ""
             words = f"\n{signal.Signals(number).name}: saving where the run is{again}.\n"
             # Not the log: what the signal broke into may be writing a line of it.
-            os.write(2, words.encode())
+            with suppress(OSError):
+                os.write(2, words.encode())
         self.asked = True
 
-    def leave_if_asked(self) -> None:
-        """Raises Stopped where this process has been asked; what it does is saved already."""
-        if self.asked:
+    def leave_together(self, device: torch.device) -> None:
+        """Raises Stopped, in all processes, where one has been asked. What they did last is saved,
+        or can be done again.
+
+        Args:
+            device: as of `agree`.
+        """
+        if any(agree(device, self.asked)):
             raise Stopped
 
 

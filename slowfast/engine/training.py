@@ -1,8 +1,9 @@
 """Training: data, model, optimizer; then epochs of steps, statistics, checkpoint, evaluation.
 
 Notable: data come first, because they are what is most often missing. A run that is taken up again
-is, bit for bit, the run that was never stopped, wherever it was stopped: what is random is a
-function of its place in the run, and what is not stands in the checkpoint (see ``saver``).
+is the run that was never stopped, wherever it was stopped, and on the CPU bit for bit: what is
+random is a function of its place in the run, and what is not stands in the checkpoint (see
+``saver``).
 """
 
 import time
@@ -34,14 +35,13 @@ from slowfast.engine.runtime import (
 from slowfast.engine.saver import Saver, Trained, take_up
 from slowfast.engine.speed import prepare_device
 from slowfast.engine.step import TrainStep
-from slowfast.engine.stopping import StopRequests, agree
+from slowfast.engine.stopping import StopRequests
 from slowfast.models import build_model
 from slowfast.models.arrange import channels_last
 from slowfast.models.losses import build_loss, set_loss_epoch
 from slowfast.models.optimizer import construct_optimizer
 from slowfast.utils import checkpoint, distributed, logging, misc
 from slowfast.utils.checkpoint_file import check_writable
-from slowfast.utils.launch import Stopped
 from slowfast.utils.meters import TrainMeter, ValMeter
 from slowfast.utils.run_record import record_run
 from slowfast.utils.stats_log import forget_after
@@ -107,9 +107,10 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     taken_up = checkpoint.evaluations_so_far(cfg)
     val_meter = ValMeter(len(val_loader), cfg, taken_up)
     evaluated = taken_up.evaluated if taken_up else start.epoch
-    forget_after(cfg.OUTPUT_DIR, start.epoch, done, evaluated)
+    if start.path:
+        forget_after(cfg.OUTPUT_DIR, start.epoch, done, evaluated)
     first = start.epoch * len(train_loader) + done
-    board = Board.of_run(cfg, classes, len(train_loader), first)
+    board = Board.of_run(cfg, classes, len(train_loader), first if start.path else None)
     if board:
         train_meter.board = val_meter.board = board
         step.shows = board.add_clips
@@ -140,8 +141,7 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
         if saves:
             saver.epoch(epoch)
         figures = evaluate_epoch(epoch) if evaluates else {}
-        if any(agree(device, stop.asked)):
-            raise Stopped
+        stop.leave_together(device)
         return figures
 
     if evaluated < start.epoch and not done and misc.is_eval_epoch(cfg, start.epoch - 1):

@@ -118,7 +118,9 @@ def _sum_over_taps(
 ) -> tuple[Tensor | None, Tensor | None]:
     """Gradients of input and weight, those that are wanted, from 2D convolutions'."""
     grad_x = torch.zeros_like(x) if wanted[0] else None
-    grad_weight = torch.zeros_like(kernel) if wanted[1] else None
+    # Many summands: a sum in half precision would lose what they are made of.
+    summed = torch.promote_types(kernel.dtype, torch.float32)
+    grad_weight = torch.zeros_like(kernel, dtype=summed) if wanted[1] else None
     channels, _, taps, *window = kernel.shape
     padding, frames = [k // 2 for k in window], x.shape[2]
     for tap in range(taps):

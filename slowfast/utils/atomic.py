@@ -43,7 +43,9 @@ def replacing(path: Path, temporary: str = TEMPORARY) -> Iterator[BinaryIO]:
         cause = _behind(error)
         if isinstance(cause, KeyboardInterrupt):
             raise cause from None
-        reason = getattr(cause, "strerror", None) or str(cause).splitlines()[0]
+        if not isinstance(cause, OSError):  # of the device that the weights come from, say
+            raise
+        reason = cause.strerror or str(cause)
         raise UserError(
             f"{path}: the file cannot be written ({reason}). Make room, or make the folder "
             "writable, and start the same command again: a run goes on from the newest state that "

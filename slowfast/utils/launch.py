@@ -4,6 +4,7 @@ Notable: on one machine they meet at a store that this process keeps, on a port 
 gives; no two runs can want the same. The CPU has CPU_PROCESSES of them, and they meet over gloo.
 """
 
+import signal
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -112,8 +113,13 @@ def launch_job(
         meeting: Meeting = init_method
         if cfg.NUM_SHARDS == 1 and init_method == DEFAULT_INIT_METHOD:
             # As long as this process lives, so does the store.
-            store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-            meeting = partial(dist.TCPStore, "127.0.0.1", store.port, is_master=False)
+            patience = timedelta(minutes=cfg.DIST_TIMEOUT)
+            store = dist.TCPStore(
+                "127.0.0.1", 0, is_master=True, timeout=patience, wait_for_workers=False
+            )
+            meeting = partial(
+                dist.TCPStore, "127.0.0.1", store.port, is_master=False, timeout=patience
+            )
         elif urlsplit(init_method).hostname in ("localhost", "127.0.0.1"):
             logger.warning(
                 f"--init_method {init_method} is this machine for each of the {cfg.NUM_SHARDS} "
@@ -171,7 +177,9 @@ def _join_and_run(
         )
         try:
             func(cfg)
-        except Stopped:  # all are, and none waits for this one
+        except Stopped:  # all agreed to
+            # Who has heard a signal that all were sent is told once more, by who started it.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             distributed.destroy_process_group()
             raise
         distributed.destroy_process_group()

@@ -159,7 +159,8 @@ def _watch(
                 failures.update({number: failure} if failure else {})
         if not running:
             return list(failures.values())
-        if failures and deadline == math.inf:
+        has_left = any(process.exitcode == EXIT_STOPPED for process in processes)
+        if (failures or has_left) and deadline == math.inf:
             deadline = time.monotonic() + _GRACE
         if time.monotonic() > deadline or heard.count(signal.SIGINT) > 1:
             killed = running

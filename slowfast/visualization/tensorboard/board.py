@@ -158,7 +158,9 @@ class Board:
 
     def labels_of(self, labels: Tensor) -> str:
         """The names of a clip's labels: (C,) of 0 and 1, mixed or not, or a class."""
-        numbers = labels.nonzero().flatten().tolist() if labels.ndim else [int(labels)]
+        # Smoothed labels are above 0 everywhere.
+        own = (labels > labels.min()).nonzero().flatten().tolist() if labels.ndim else []
+        numbers = own if labels.ndim else [int(labels)]
         return ", ".join(self._names[number] for number in numbers) or "no label"
 
     def name_of(self, number: int) -> str:
