@@ -139,7 +139,8 @@ def _print_steps(
         f"\n{recipe}: {args.batch} clips of {args.crop} pixels, {flops / 1e9:,.0f} GFLOP a step, "
         f"median of {args.repeats}; `--batch {args.batch} --crop {args.crop}`\n\n"
         f"| setting | s a step | of plain | processor s | of plain | {' | '.join(PARTS)} "
-        f"| GFLOP/s | of the product | peak {unit}, GiB | bound by |\n|---|{'---|' * (len(PARTS) + 8)}",
+        f"| GFLOP/s | of the product | peak {unit}, GiB | bound by |\n"
+        f"|---|{'---|' * (len(PARTS) + 8)}",
         flush=True,
     )
     plain = settings.as_options(shared | settings.PLAIN)
