@@ -138,8 +138,9 @@ def _print_steps(
     print(
         f"\n{recipe}: {args.batch} clips of {args.crop} pixels, {flops / 1e9:,.0f} GFLOP a step, "
         f"median of {args.repeats}; `--batch {args.batch} --crop {args.crop}`\n\n"
-        f"| setting | s a step | of plain | {' | '.join(PARTS)} | GFLOP/s | of the product "
-        f"| peak {unit}, GiB | bound by |\n|---|{'---|' * (len(PARTS) + 6)}",
+        f"| setting | s a step | of plain | processor s | of plain | {' | '.join(PARTS)} "
+        f"| GFLOP/s | of the product | peak {unit}, GiB | bound by |\n"
+        f"|---|{'---|' * (len(PARTS) + 8)}",
         flush=True,
     )
     plain = settings.as_options(shared | settings.PLAIN)
@@ -162,8 +163,10 @@ def _row(
         return f"| {name} | {measured.failure} |"
     rate = flops / measured.seconds
     cells = [
-        f"{measured.seconds:.2f}" if measured.seconds >= 1 else f"{measured.seconds:.4f}",
+        f"{measured.seconds:.3g}",
         f"{measured.seconds / plain.seconds:.2f}",
+        f"{measured.processor:.3g}",
+        f"{measured.processor / plain.processor:.2f}",
         *(f"{100 * measured.shares[part]:.0f} %" for part in PARTS),
         f"{rate / 1e9:,.0f}",
         f"{100 * rate / peak:.0f} %",

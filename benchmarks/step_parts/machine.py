@@ -26,7 +26,7 @@ def name_of(device: torch.device, threads: int) -> str:
     return f"{processor}, {threads} thread{'s' * (threads > 1)}"
 
 
-def matrix_product_rate(device: torch.device, threads: int, turns: int = 7) -> float:
+def matrix_product_rate(device: torch.device, threads: int, turns: int = 30) -> float:
     """FLOP/s of the best of some float32 products, as PyTorch computes them if nothing is said."""
     torch.set_num_threads(threads)
     side = SIDE[device.type]

@@ -17,12 +17,12 @@ PLAIN: Overrides = {f"SPEED.{key}": False for key in get_cfg().SPEED} | {
 CONFIGURED: Overrides = {}
 
 _GPU_ALONE = ("TF32", "CUDNN_BENCHMARK", "PREFETCH")
-_CPU_ALONE = ("DEPTHWISE",)
+_CPU_ALONE = ("DEPTHWISE", "KEEP_MEMORY")
 
 
 def switches(on_gpu: bool) -> dict[str, Overrides]:
     """What can be changed on a device, one thing at a time, by the name of its row."""
-    keys = ["CHANNELS_LAST", "DEPTHWISE", "FUSED_OPTIMIZER", *_GPU_ALONE, "COMPILE"]
+    keys = ["CHANNELS_LAST", *_CPU_ALONE, "FUSED_OPTIMIZER", *_GPU_ALONE, "COMPILE"]
     idle = _CPU_ALONE if on_gpu else _GPU_ALONE
     each: dict[str, Overrides] = {
         f"SPEED.{key}": {f"SPEED.{key}": True} for key in keys if key not in idle

@@ -42,13 +42,15 @@ class Measured:
 
     Attributes:
         seconds: of a step, the median.
-        shares: of it, by part.
+        processor: seconds of the host's processors in a step, all threads, the median.
+        shares: of a step's time, by part.
         memory: largest in bytes: on a GPU what tensors take, on a CPU what the process takes.
         queued: share of a step's time in which the host hands it to the device; 1 on a CPU.
         failure: why there is nothing of the above, or empty.
     """
 
     seconds: float = float("nan")
+    processor: float = float("nan")
     shares: dict[str, float] | None = None
     memory: float = float("nan")
     queued: float = 1.0
@@ -86,15 +88,15 @@ class Stepper:
         )
         self._key = (cfg.RNG_SEED, 0, 0, 0)
 
-    def __call__(self) -> tuple[dict[str, float], float]:
-        """Seconds of each part of one step, and those in which the host was at it."""
+    def __call__(self) -> tuple[dict[str, float], float, float]:
+        """Seconds of each part of one step, of the processors, and those until all was queued."""
         self._clock.start()
-        begin = time.perf_counter()
+        begin, busy = time.perf_counter(), time.process_time()
         clips, labels, _ = next(self._batches)
         self._step(clips, labels, LR, self._key)
         self._clock.mark("optimizer")
         host = time.perf_counter() - begin
-        return self._clock.read(), host
+        return self._clock.read(), time.process_time() - busy, host
 
     def peak_memory(self) -> float:
         """Bytes, so far."""
@@ -151,11 +153,13 @@ class _Setting:
     def measured(self) -> Measured:
         if self._failure:
             return Measured(failure=self._failure)
-        parts, hosts, memory = zip(*self._steps, strict=True)
+        parts, processor, hosts, memory = zip(*self._steps, strict=True)
         seconds = statistics.median(sum(step.values()) for step in parts)
         total = sum(sum(step.values()) for step in parts)
         shares = {part: sum(step[part] for step in parts) / total for part in PARTS}
-        return Measured(seconds, shares, max(memory), sum(hosts) / total)
+        return Measured(
+            seconds, statistics.median(processor), shares, max(memory), sum(hosts) / total
+        )
 
 
 def measure(

@@ -261,6 +261,13 @@ KEYS: dict[str, AkKey] = {
         "another way than PyTorch: several times faster, and the same to rounding.",
         tree_only=True,
     ),
+    "SPEED.KEEP_MEMORY": AkKey(
+        True,
+        "Where the CPU computes, keep freed memory for the next tensors instead of giving it back "
+        "to the system, which takes time to hand it out anew. The process may take up to two "
+        "thirds more. Linux with glibc alone.",
+        tree_only=True,
+    ),
     "SPEED.TF32": AkKey(
         False,
         "Let GPUs from 2020 on round the factors of float32 products to 10 bits of mantissa: "

@@ -70,9 +70,10 @@ def test_time_falls_to_the_part_that_took_it():
 def test_parts_make_up_a_step(small):
     stepper = Stepper(load_cfg(RECIPE, settings.as_options(small)))
     begin = time.perf_counter()
-    seconds, _ = stepper()
+    seconds, processor, _ = stepper()
     total = time.perf_counter() - begin
     assert all(value > 0 for value in seconds.values())
+    assert processor > 0
     assert sum(seconds.values()) <= total
     assert stepper.peak_memory() > 2**20
 
@@ -100,11 +101,13 @@ def test_a_setting_that_fails_leaves_the_others_their_figures(small):
 
 def test_a_row_has_a_cell_for_each_column():
     shares = {"data": 0.1, "forward": 0.3, "backward": 0.5, "optimizer": 0.1}
-    plain = Measured(2.0, shares, 2**30)
-    row = step._row("other", Measured(1.0, shares, 2**31), plain, 4e9, 1e10, torch.device("cpu"))
+    plain = Measured(2.0, 3.0, shares, 2**30)
+    row = step._row(
+        "other", Measured(1.0, 0.75, shares, 2**31), plain, 4e9, 1e10, torch.device("cpu")
+    )
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[:3] == ["other", "1.00", "0.50"]
-    assert cells[7:] == ["4", "40 %", "2.00", "memory and small kernels"]
+    assert cells[:5] == ["other", "1", "0.50", "0.75", "0.25"]
+    assert cells[9:] == ["4", "40 %", "2.00", "memory and small kernels"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
-"""What CUDA is told before anything is computed."""
+"""What CUDA and the C library are told before anything is computed."""
+
+import platform
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -27,3 +31,26 @@ def test_float32_is_float32_unless_asked_otherwise():
     cfg.SPEED.TF32, cfg.SPEED.CUDNN_BENCHMARK = True, False
     prepare_device(cfg)
     assert settings() == (True, True, False)
+
+
+# Page faults of a block of 64 MiB that is written to, once a few such blocks were freed.
+FAULTS = """
+import resource, sys, torch
+from slowfast.engine.speed import keep_memory
+if sys.argv[1] == "keep":
+    assert keep_memory()
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(2**24)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+print([faults() for _ in range(5)][-1])
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone can be told")
+def test_kept_memory_is_not_handed_out_anew():
+    found = {}
+    for way in ("keep", "give back"):
+        command = [sys.executable, "-c", FAULTS, way]
+        found[way] = int(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert found["keep"] < 1000 < found["give back"]
