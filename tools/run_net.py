@@ -5,6 +5,7 @@ it as well: `torchrun --nproc-per-node 8 tools/run_net.py --cfg ...`.
 
 Exit status: 0; 2 for what the user can mend, told in words; 75 for a run that was asked to stop and
 has saved what it had; 130 for one that was interrupted before it had anything to save; 1 else.
+torchrun has a status of its own.
 """
 
 import sys
@@ -48,7 +49,7 @@ def run_all(args: Namespace) -> int:
         tell("stopped; the same command goes on from where it was.")
         return launch.EXIT_STOPPED
     except KeyboardInterrupt:
-        tell("interrupted; the same command goes on from the last checkpoint.")
+        tell("interrupted; the same command goes on from what was saved last, if anything was.")
         return 130
     return 0
 

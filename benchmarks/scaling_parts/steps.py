@@ -12,11 +12,9 @@ from benchmarks.data_parts.measuring import seconds_in_turn
 from benchmarks.scaling_parts.table import Table, small_config
 from slowfast.ak.pixels import InputTransform
 from slowfast.engine.memory import black_clips
-from slowfast.engine.runtime import make_scaler
 from slowfast.engine.step import TrainStep
+from slowfast.engine.trained import Trained
 from slowfast.models import build_model
-from slowfast.models.losses import build_loss
-from slowfast.models.optimizer import construct_optimizer
 
 BASE = (4, 8, 112)
 # Clips, frames, side: one of them changed at a time.
@@ -52,15 +50,7 @@ def measure(folder: Path, repeats: int) -> list[Table]:
 def training_step(clips: int, frames: int, side: int) -> Callable[[], object]:
     """Takes a step when it is called."""
     cfg = small_config(DATA__NUM_FRAMES=frames, DATA__TRAIN_CROP_SIZE=side, TRAIN__BATCH_SIZE=clips)
-    model = build_model(cfg)
-    step = TrainStep(
-        cfg,
-        model.train(),
-        build_loss(cfg),
-        construct_optimizer(model, cfg),
-        make_scaler(cfg, torch.device("cpu")),
-        InputTransform.from_cfg(cfg),
-    )
+    step = TrainStep(cfg, Trained.from_cfg(cfg), InputTransform.from_cfg(cfg))
     batch, labels = black_clips(cfg, clips, side), torch.zeros(clips, cfg.MODEL.NUM_CLASSES)
     return lambda: step(batch, labels, 0.01, (0, 0, 0, 0))
 

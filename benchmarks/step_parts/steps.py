@@ -25,13 +25,10 @@ from slowfast.config.defaults import get_cfg
 from slowfast.config.merge import merge_file, merge_list
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine.prefetch import DeviceBatches
-from slowfast.engine.runtime import get_device, make_scaler, seed_everything
-from slowfast.engine.speed import prepare_device
+from slowfast.engine.runtime import get_device, seed_everything
 from slowfast.engine.step import TrainStep
+from slowfast.engine.trained import Trained
 from slowfast.models.arrange import channels_last
-from slowfast.models.build import build_model
-from slowfast.models.losses import build_loss
-from slowfast.models.optimizer import construct_optimizer
 
 LR = 0.01
 
@@ -71,21 +68,15 @@ class Stepper:
     def __init__(self, cfg: CfgNode) -> None:
         seed_everything(cfg.RNG_SEED)
         self._device = device = get_device(cfg)
-        prepare_device(cfg)
         loader = construct_loader(cfg, "train")
         self._batches = iter(over_and_over(DeviceBatches(loader, device, cfg.SPEED.PREFETCH)))
         self._clock = Clock(device)
         to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
         to_input.register_forward_hook(lambda *_: self._clock.mark("data"))
-        model = build_model(cfg)
-        self._step = TrainStep(
-            cfg,
-            MarkedNetwork(model, self._clock),
-            build_loss(cfg).to(device),
-            construct_optimizer(model, cfg),
-            MarkedScaler(make_scaler(cfg, device), self._clock),
-            to_input,
-        )
+        trained = Trained.from_cfg(cfg)
+        trained.model = MarkedNetwork(trained.model, self._clock)
+        trained.scaler = MarkedScaler(trained.scaler, self._clock)
+        self._step = TrainStep(cfg, trained, to_input)
         self._key = (cfg.RNG_SEED, 0, 0, 0)
 
     def __call__(self) -> tuple[dict[str, float], float, float]:

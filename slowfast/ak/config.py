@@ -283,7 +283,8 @@ KEYS: dict[str, AkKey] = {
     ),
     "SPEED.FUSED_OPTIMIZER": AkKey(
         True,
-        "Update all weights in one kernel, as CPUs and CUDA have it for SGD, Adam and AdamW.",
+        "Update all weights in one kernel, as CPUs and CUDA have it for SGD, Adam and AdamW. "
+        "Without it fp16 waits for the GPU in each step, to learn whether a gradient overflowed.",
         tree_only=True,
     ),
     "SPEED.COMPILE": AkKey(

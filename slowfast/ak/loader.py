@@ -131,11 +131,12 @@ def make_loader(
         repeats=_expected_repeats(dataset, sampling, repeat_threshold) if train else None,
     )
     if share < 1 or not (len(sampler) or not train):
+        clips = len(dataset)
+        fewer = f"Start at most {clips} of them" if clips < world_size else "Lower TRAIN.BATCH_SIZE"
         raise UserError(
-            f"{type(dataset).__name__}: {len(dataset)} clips fill no batch: BATCH_SIZE "
-            f"{batch_size} is {share} clips on each of {world_size} processes. Lower "
-            f"TRAIN.BATCH_SIZE, to at least one clip for each of {processes} processes of a "
-            "machine, start fewer processes, or give more clips."
+            f"{type(dataset).__name__}: {clips} clip{'s' * (clips != 1)} fill no batch: BATCH_SIZE "
+            f"{batch_size} is {share} on each of {world_size} processes. {fewer}, or give more "
+            "clips."
         )
     batches = -(-len(sampler) // (1 if split == "test" else share))
     if num_workers < 0:

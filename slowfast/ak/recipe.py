@@ -34,7 +34,8 @@ def describe_run(cfg, initialisation: str, world_size: int, device: torch.device
 
     Args:
         cfg: the configuration; its RECIPE node holds what the recipe was published with.
-        initialisation: "from scratch", or where the first weights came from.
+        initialisation: "from scratch", or where the first weights came from; how a run that is
+            taken up again goes on may follow.
         world_size: processes that train together.
         device: of this process.
     """
@@ -57,7 +58,7 @@ def describe_run(cfg, initialisation: str, world_size: int, device: torch.device
                 f"The recipe was published with a {name} of {published:g} {unit}".rstrip()
                 + f"; this run has {value:g}. Nothing is rescaled: results may differ from its."
             )
-    started = "scratch" if initialisation == FROM_SCRATCH else "kinetics"
+    started = "scratch" if initialisation.startswith(FROM_SCRATCH) else "kinetics"
     if cfg.RECIPE.INIT and started != cfg.RECIPE.INIT:
         logger.warning(
             f"The recipe starts from {cfg.RECIPE.INIT}; this run starts {initialisation}."

@@ -85,6 +85,13 @@ def resumable(path_to_job: str | Path, task: str = "") -> list[Path]:
     return sorted(moments, key=moments.get, reverse=True)
 
 
+def foreign(path_to_job: str | Path, task: str = "") -> list[Path]:
+    """Files there whose name holds "checkpoint", and which are not ones to be taken up from."""
+    folder = Path(get_checkpoint_dir(path_to_job))
+    files = sorted(folder.iterdir()) if folder.is_dir() else ()
+    return [file for file in files if "checkpoint" in file.name and not moment_of(file, task)]
+
+
 def checkpoints(path_to_job: str | Path, task: str = "") -> list[Path]:
     """The files of finished epochs, the newest first."""
     return [file for file in resumable(path_to_job, task) if moment_of(file, task).is_checkpoint]

@@ -93,6 +93,12 @@ def _run(cfg: CfgNode) -> Iterator[Finding]:
         yield "TRAIN.ENABLE", "and TEST.ENABLE is False too: nothing is left to do; switch one on"
     if cfg.SHARD_ID >= cfg.NUM_SHARDS:
         yield "SHARD_ID", f"{shown(cfg, 'NUM_SHARDS')} are numbered 0 to {cfg.NUM_SHARDS - 1}"
+    if cfg.TRAIN.ENABLE and cfg.SPEED.COMPILE and cfg.MODEL.ACT_CHECKPOINT:
+        yield (
+            "SPEED.COMPILE",
+            f"cannot compile the layers that {shown(cfg, 'MODEL.ACT_CHECKPOINT')} computes twice; "
+            "set one of the two False",
+        )
     if cfg.DIST_TIMEOUT <= 0:
         yield "DIST_TIMEOUT", "minutes; expected a number above 0"
     processes, key = processes_of_machine(cfg), "NUM_GPUS" if cfg.NUM_GPUS else "CPU_PROCESSES"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import shutil
 import textwrap
 
 from fvcore.common.config import CfgNode
@@ -39,7 +40,11 @@ def get_cfg() -> CfgNode:
 
 
 def explain(name: str = "") -> str:
-    """Default and comment of each key of this name or in the group of this name; empty: of all."""
+    """Default and comment of each key of this name or in the group of this name; empty: of all.
+
+    Raises:
+        UserError: there is none.
+    """
     cfg = get_cfg()
     comments = {key: spec.help for key, spec in UPSTREAM_KEYS.items()}
     comments |= {key: spec.help for key, spec in AK_KEYS.items()}
@@ -49,13 +54,16 @@ def explain(name: str = "") -> str:
         keys = dotted_keys(cfg)
     if not keys:
         near = nearest_key(cfg, name)
-        return f"There is no key {name}" + (f"; did you mean {near}?" if near else ".")
+        raise UserError(f"There is no key {name}" + (f"; did you mean {near}?" if near else "."))
+    width = shutil.get_terminal_size().columns
     return "\n".join(
         textwrap.fill(
-            f"{key}: {provenance.show(provenance.get(cfg, key))}", 100, subsequent_indent="    "
+            f"{key}: {provenance.show(provenance.get(cfg, key))}", width, subsequent_indent="    "
         )
         + "\n"
-        + textwrap.fill(comments.get(key, ""), 100, initial_indent="    ", subsequent_indent="    ")
+        + textwrap.fill(
+            comments.get(key, ""), width, initial_indent="    ", subsequent_indent="    "
+        )
         for key in keys
     )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
+from slowfast.utils.atomic import set_aside
 
 CONFIG_FILE = "config.yaml"
 
@@ -26,10 +27,7 @@ def save_config(cfg: CfgNode) -> Path:
         new = path.with_suffix(".tmp")
         new.write_bytes(text.encode())
         if path.is_file():
-            number = 1
-            while (kept := path.with_stem(f"{path.stem}_{number}")).exists():
-                number += 1
-            path.rename(kept)
+            set_aside(path)
         new.replace(path)
     except OSError as error:
         raise UserError(

@@ -19,9 +19,10 @@ def bottleneck(cfg: CfgNode, share: float, workers: int, cores: int | None = Non
     """
     device = "GPU" if cfg.NUM_GPUS else "CPU"
     if share < _NOTABLE:
+        half = " TRAIN.MIXED_PRECISION," if cfg.NUM_GPUS and not cfg.TRAIN.MIXED_PRECISION else ""
         return (
             f"The {device} was the bottleneck: {share:.0%} of the time it waited for clips. A "
-            "faster one, TRAIN.MIXED_PRECISION or a smaller network would shorten training; more "
+            f"faster one,{half} a smaller network or smaller clips would shorten training; more "
             "workers would not."
         )
     cores = available_cores() if cores is None else cores

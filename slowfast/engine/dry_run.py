@@ -7,6 +7,7 @@ beside the figures that it comes from.
 
 import math
 import resource
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 
 import psutil
 import torch
@@ -28,19 +30,19 @@ from slowfast.ak.norm_group import norm_group
 from slowfast.ak.pixels import InputTransform
 from slowfast.ak.recipe import describe_run
 from slowfast.datasets.loader import construct_loader, shuffle_dataset
-from slowfast.engine.average import AveragedWeights
 from slowfast.engine.memory import black_clips, explained_scoring, explained_training
-from slowfast.engine.runtime import autocast, get_device, make_scaler, seed_everything
+from slowfast.engine.runtime import autocast, get_device, seed_everything
 from slowfast.engine.speed import prepare_device
 from slowfast.engine.step import TrainStep
 from slowfast.engine.testing import temporal_view_counts, with_views
+from slowfast.engine.trained import Trained
 from slowfast.models import build_model
 from slowfast.models.arrange import channels_last
-from slowfast.models.losses import build_loss, set_loss_epoch
-from slowfast.models.optimizer import construct_optimizer, get_epoch_lr
-from slowfast.utils import checkpoint, distributed, logging, misc
+from slowfast.models.optimizer import get_epoch_lr
+from slowfast.utils import distributed, logging, misc
 from slowfast.utils.terminal import print_all
 from slowfast.utils.weights import unwrap
+from slowfast.utils.words import count
 
 _GIB = 1024**3
 _CLIPS_READ = 4
@@ -63,19 +65,24 @@ def dry_run(cfg: CfgNode) -> None:
     """
     logging.setup_logging()  # the terminal alone
     seed_everything(cfg.RNG_SEED)
-    prepare_device(cfg)
     memory = _Memory(get_device(cfg))
-    model = build_model(cfg)
+    if cfg.TRAIN.ENABLE:
+        trained = Trained.from_cfg(cfg)
+        model = trained.model
+    else:
+        prepare_device(cfg)
+        model = build_model(cfg)
     rows = _network_rows(cfg, unwrap(model))
     if cfg.TRAIN.ENABLE:
-        rows += _train_rows(cfg, model)
+        rows += _train_rows(cfg, trained)
     if cfg.TEST.ENABLE:
         rows += _test_rows(cfg, model)
     rows.append(("memory", memory.most()))
     if distributed.is_master_proc():
         width = max(len(name) for name, _ in rows)
         lines = [f"{name:{width}}  {text}" for name, text in rows]
-        print_all("\n".join(["", *lines, "", _ASSUMED]))
+        assumed = fill(_ASSUMED, min(100, shutil.get_terminal_size().columns))
+        print_all("\n".join(["", *lines, "", assumed]))
 
 
 def _network_rows(cfg: CfgNode, network: nn.Module) -> Rows:
@@ -88,24 +95,19 @@ def _network_rows(cfg: CfgNode, network: nn.Module) -> Rows:
     ]
 
 
-def _train_rows(cfg: CfgNode, model: nn.Module) -> Rows:
+def _train_rows(cfg: CfgNode, trained: Trained) -> Rows:
     """Two steps, a pass of the evaluation, and what they say about the run."""
     device = get_device(cfg)
     train_loader, val_loader = (construct_loader(cfg, split) for split in ("train", "val"))
     to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
-    optimizer = construct_optimizer(model, cfg)
-    scaler = make_scaler(cfg, device)
-    loss_function = build_loss(cfg).to(device)
-    start = checkpoint.load_train_checkpoint(cfg, model, optimizer, scaler)
+    start = trained.load(cfg)
     epoch, world_size = start.epoch, distributed.get_world_size()
-    describe_run(cfg, start.initialisation, world_size, device)
+    describe_run(cfg, start.words, world_size, device)
 
-    average = AveragedWeights(model, cfg.SOLVER.EMA_DECAY) if cfg.SOLVER.EMA_DECAY else None
-    step = TrainStep(cfg, model, loss_function, optimizer, scaler, to_input, average)
-    set_loss_epoch(loss_function, epoch)
-    model.train()
+    step = TrainStep(cfg, trained, to_input)
+    trained.model.train()
     seconds, losses = [], []
-    with explained_training(cfg, model, loss_function, to_input):
+    with explained_training(cfg, trained.model, trained.loss_function, to_input):
         for number, (clips, labels) in enumerate(_two_batches(cfg, train_loader, epoch)):
             clips, labels = (part.to(device) for part in (clips, labels))
             key = cfg.RNG_SEED, epoch, number, distributed.get_rank()
@@ -114,22 +116,22 @@ def _train_rows(cfg: CfgNode, model: nn.Module) -> Rows:
             seconds.append(taken)
             losses.append(float(loss))
 
+    network, crop = unwrap(trained.model), cfg.DATA.TRAIN_CROP_SIZE
     steps, share = len(train_loader), len(clips)
-    adds = misc.multiply_adds(unwrap(model), cfg, cfg.DATA.TRAIN_CROP_SIZE) * share * world_size
-    flops = 2 * adds * _passes(cfg)
+    flops = 2 * misc.multiply_adds(network, cfg, crop) * share * world_size * _passes(cfg)
     read = _reading_seconds(train_loader, epoch)
     wait, reading = _reading(cfg, train_loader, read, share)
     pace = max(seconds[1], wait) if train_loader.num_workers else seconds[1] + wait
     epochs = max(0, cfg.SOLVER.MAX_EPOCH - epoch)
     train_seconds = epochs * steps * pace
     evaluations = sum(misc.is_eval_epoch(cfg, e) for e in range(epoch, cfg.SOLVER.MAX_EPOCH))
-    evaluation, scoring = _scoring(cfg, model, val_loader, "val")
+    evaluation, scoring = _scoring(cfg, trained.model, val_loader, "val")
     norms = "frozen" if cfg.MODEL.FROZEN_BN else f"{norm_group(cfg, world_size)} clips"
     slower = "reading" if wait > seconds[1] else "the step"
     return [
         (
             "a step",
-            f"{share * world_size} clips in {_count(world_size, 'process', 'es')}, "
+            f"{share * world_size} clips in {count(world_size, 'process', 'es')}, "
             f"{flops / 2e9:,.1f} G multiply-adds, {flops / 1e9:,.1f} GFLOP",
         ),
         ("norm group", norms),
@@ -218,8 +220,8 @@ def _reading(cfg: CfgNode, loader: ClipLoader, seconds: float, clips: int) -> tu
     at_once = max(1, min(loader.num_workers, cores))
     wait = seconds * clips / at_once
     workers = loader.num_workers
-    readers = _count(workers, "worker") if workers else "the process itself"
-    on = f"{readers} on {_count(cores, 'core')}"
+    readers = count(workers, "worker") if workers else "the process itself"
+    on = f"{readers} on {count(cores, 'core')}"
     return wait, f"{seconds:.4f} s a clip; {on}: {wait:.3f} s a batch"
 
 
@@ -232,10 +234,6 @@ def _timed(device: torch.device, job: Callable[[], object]) -> tuple[float, obje
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter() - begin, result
-
-
-def _count(number: int, what: str, plural: str = "s") -> str:
-    return f"{number} {what}{plural if number != 1 else ''}"
 
 
 def _duration(seconds: float) -> str:
@@ -260,7 +258,8 @@ class _Memory:
             of = f"of the {total:.1f} GiB of its GPU"
         else:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            own = (peak * (1 if sys.platform == "darwin" else 1024) - self._before) / _GIB
+            peak *= 1 if sys.platform == "darwin" else 1024
+            own = max(0, peak - self._before) / _GIB
             of = "more than before the network was built"
         own = max(distributed.all_gather_unaligned(own))
         return f"at most {own:.2f} GiB in a process, {of}"

@@ -20,9 +20,11 @@ from slowfast.engine.saver import Saver
 from slowfast.engine.step import TrainStep
 from slowfast.engine.stopping import StopRequests, agree
 from slowfast.models.optimizer import get_epoch_lr
-from slowfast.utils import distributed
+from slowfast.utils import distributed, logging
 from slowfast.utils.launch import Stopped
 from slowfast.utils.meters import TrainMeter
+
+logger = logging.get_logger(__name__)
 
 # Between two looks at losses and signals on a GPU, whatever LOG_PERIOD says: a scheduler gives a
 # run that it stops some half a minute.
@@ -91,7 +93,8 @@ def train_epoch(
             report(steps)
             stops, saves = agree(device, stop.asked, saver.is_due_by_time())
             if stops or ((saves or is_due) and made < len(loader)):
-                saver.unfinished(epoch, made, loader, meter)
+                path = saver.unfinished(epoch, made, loader, meter)
+                logger.info(f"{label}: state after {made} of {len(loader)} steps written: {path}")
             if stops:
                 bar.close()
                 raise Stopped

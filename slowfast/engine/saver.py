@@ -8,58 +8,19 @@ saved: what a step draws is a function of its place (`seed_everything`), as is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
 
-import torch
 from fvcore.common.config import CfgNode
-from torch import nn
 
 from slowfast.ak.loader import ClipLoader
-from slowfast.engine.average import AveragedWeights
+from slowfast.engine.trained import Trained
 from slowfast.models.optimizer import set_lr
 from slowfast.utils import checkpoint, distributed, logging
+from slowfast.utils.best import Best
 from slowfast.utils.meters import TrainMeter
-from slowfast.utils.weights import unwrap
 
 logger = logging.get_logger(__name__)
-
-
-@dataclass
-class Trained:
-    """All that training changes, and so all that is saved. `average`: of the weights, if any."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    scaler: torch.amp.GradScaler
-    loss_function: nn.Module
-    average: AveragedWeights | None = None
-
-    @property
-    def networks(self) -> list[nn.Module]:
-        """The network that is trained, and the averaged one where there is one."""
-        return [unwrap(self.model), *([self.average.network] if self.average else [])]
-
-    @property
-    def evaluated(self) -> nn.Module:
-        """The last of them, which is evaluated."""
-        return self.networks[-1]
-
-    def extra(self) -> dict[str, Any]:
-        """What a checkpoint holds beyond weights, optimizer and scaler."""
-        return {"loss": self.loss_function.state_dict()}
-
-    def average_state(self) -> dict[str, Any] | None:
-        return self.average.state_dict() if self.average else None
-
-    def take_up(self, extra: Mapping[str, Any]) -> None:
-        """Goes on with what a checkpoint of this run holds."""
-        if "loss" in extra:
-            self.loss_function.load_state_dict(extra["loss"])
-        if self.average:
-            self.average.load_state_dict(extra.get("ema_state") or unwrap(self.model).state_dict())
 
 
 @dataclass
@@ -79,6 +40,9 @@ class Saver:
 
     def epoch(self, epoch: int) -> None:
         """Saves a finished epoch, 0-based."""
+        self._saved_at = monotonic()
+        if not distributed.is_master_proc():
+            return
         checkpoint.save_checkpoint(
             self.cfg.OUTPUT_DIR,
             self.trained.model,
@@ -91,19 +55,25 @@ class Saver:
             holdout=self.holdout,
             average_state=self.trained.average_state(),
         )
-        self._saved_at = monotonic()
 
-    def unfinished(self, epoch: int, done: int, loader: ClipLoader, meter: TrainMeter) -> None:
-        """Saves an epoch, 0-based, of which so many iterations are done; all processes call it."""
+    def unfinished(self, epoch: int, done: int, loader: ClipLoader, meter: TrainMeter) -> str:
+        """Saves an epoch, 0-based, of which so many iterations are done; all processes call it.
+
+        Returns:
+            The file.
+        """
+        self._saved_at = monotonic()
         own = [[buffer.cpu() for buffer in of.buffers()] for of in self.trained.networks]
         buffers = distributed.all_gather_unaligned(own)
+        if not distributed.is_master_proc():
+            return ""
         place = {
             "clips_a_step": loader.batch_size * distributed.get_world_size(),
             "meter": meter.state(),
             "flaws": [list(flaw) for flaw in loader.ledger.state()],
             "buffers": buffers if len(buffers) > 1 else [],
         }
-        checkpoint.save_unfinished(
+        return checkpoint.save_unfinished(
             self.cfg,
             self.trained.model,
             self.trained.optimizer,
@@ -115,7 +85,18 @@ class Saver:
             holdout=self.holdout,
             average_state=self.trained.average_state(),
         )
-        self._saved_at = monotonic()
+
+    def evaluation(self, best: Best) -> None:
+        """Writes down that an evaluation was made, and the weights where it is the best so far."""
+        if distributed.is_master_proc():
+            checkpoint.save_evaluation(
+                self.cfg,
+                self.trained.model,
+                best,
+                self.initialisation,
+                self.holdout,
+                self.trained.average_state(),
+            )
 
     def is_due_by_number(self, done: int) -> bool:
         """Whether TRAIN.CHECKPOINT_ITERATIONS asks for a file after so many iterations."""
@@ -131,12 +112,14 @@ class Saver:
 def take_up(
     start: checkpoint.Start, trained: Trained, loader: ClipLoader, meter: TrainMeter
 ) -> int:
-    """Goes on where a file of this run was saved.
+    """Goes on in the midst of an epoch, where the file that a run starts from was saved there.
+
+    Args:
+        start: what it leaves is taken out.
 
     Returns:
         Iterations of the epoch that are done.
     """
-    trained.take_up(start.extra)
     if not start.iteration:
         return 0
     meter.take_up(start.extra["meter"])

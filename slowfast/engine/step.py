@@ -16,8 +16,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from slowfast.ak.mixup import BatchMixer
 from slowfast.ak.pixels import InputTransform
-from slowfast.engine.average import AveragedWeights
 from slowfast.engine.runtime import autocast
+from slowfast.engine.trained import Trained
 from slowfast.models.optimizer import clip_gradients, set_lr
 from slowfast.utils.metrics import topk_errors
 
@@ -27,40 +27,28 @@ class TrainStep:
 
     Args:
         cfg: SOLVER.ACCUMULATE_STEPS, SOLVER.CLIP_GRAD_*, MIXUP and DATA.MULTI_LABEL are read.
-        model: on its device, wrapped or not.
-        loss_function: of logits (N, C) and targets, a mean over clips.
-        scaler: of the loss; one that is not enabled does nothing.
-        average: follows the weights, where one is kept.
+        trained: its average, where it has one, follows the weights.
 
     Attributes:
         shows: is given the first batch that comes, as the network is given it, and its targets.
     """
 
-    def __init__(
-        self,
-        cfg: CfgNode,
-        model: nn.Module,
-        loss_function: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        scaler: torch.amp.GradScaler,
-        to_input: InputTransform,
-        average: AveragedWeights | None = None,
-    ) -> None:
-        self.model = model
+    def __init__(self, cfg: CfgNode, trained: Trained, to_input: InputTransform) -> None:
         self._cfg = cfg
-        self._loss_function = loss_function
-        self._optimizer = optimizer
-        self._scaler = scaler
+        self._trained = trained
         self._to_input = to_input
-        self._average = average
         self._mix = BatchMixer.from_cfg(cfg)
-        self.shows: Callable[[list[Tensor], Tensor], None] | None = None
         self._parts = cfg.SOLVER.ACCUMULATE_STEPS
+        self.shows: Callable[[list[Tensor], Tensor], None] | None = None
+
+    @property
+    def model(self) -> nn.Module:
+        return self._trained.model
 
     @property
     def skips_bad_gradients(self) -> bool:
         """Whether a step whose gradient is not finite leaves the weights as they are."""
-        return self._scaler.is_enabled()
+        return self._trained.scaler.is_enabled()
 
     def __call__(
         self, clips: Tensor, labels: Tensor, lr: float, key: tuple[int, ...]
@@ -77,22 +65,23 @@ class TrainStep:
             Scalars on the device: loss, norm of the gradients before they are clipped, and with
             one label a clip the top-1 and top-5 errors in per cent.
         """
-        set_lr(self._optimizer, lr)
+        optimizer, scaler = self._trained.optimizer, self._trained.scaler
+        set_lr(optimizer, lr)
         inputs = self._to_input(clips)
         targets = self._mix(inputs, labels, key)
         if self.shows:
             self.shows(inputs, targets)
             self.shows = None
-        self._optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         loss, logits = self._gradients(inputs, targets)
-        self._scaler.unscale_(self._optimizer)
+        scaler.unscale_(optimizer)
         grad_norm = clip_gradients(
             self.model, self._cfg.SOLVER.CLIP_GRAD_VAL, self._cfg.SOLVER.CLIP_GRAD_L2NORM
         )
-        self._scaler.step(self._optimizer)
-        self._scaler.update()
-        if self._average:
-            self._average.update()
+        scaler.step(optimizer)
+        scaler.update()
+        if self._trained.average:
+            self._trained.average.update()
         if self._cfg.DATA.MULTI_LABEL:
             return loss, grad_norm
         # Of a mixed clip the class with the larger share counts.
@@ -107,8 +96,8 @@ class TrainStep:
             with self._exchange(number == self._parts):
                 with autocast(self._cfg, labels.device):
                     scores = self.model(clips)
-                loss = self._loss_function(scores.float(), labels) / self._parts
-                self._scaler.scale(loss).backward()
+                loss = self._trained.loss_function(scores.float(), labels) / self._parts
+                self._trained.scaler.scale(loss).backward()
             losses.append(loss.detach())
             logits.append(scores.detach())
         return torch.stack(losses).sum(), torch.cat(logits)

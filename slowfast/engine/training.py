@@ -19,35 +19,29 @@ from slowfast.config import checks
 from slowfast.config.saved import save_config
 from slowfast.datasets.check_data import doubts_before_training
 from slowfast.datasets.loader import construct_loader
-from slowfast.engine.average import AveragedWeights
 from slowfast.engine.bottleneck import bottleneck
 from slowfast.engine.epoch import train_epoch
-from slowfast.engine.evaluate import evaluate
-from slowfast.engine.memory import explained_scoring, explained_training
-from slowfast.engine.precise_bn import update_norm_statistics
+from slowfast.engine.epoch_end import EpochEnd
+from slowfast.engine.memory import explained_training
 from slowfast.engine.results import check_results_path
-from slowfast.engine.runtime import (
-    get_device,
-    make_scaler,
-    seed_everything,
-    share_norm_statistics,
-)
-from slowfast.engine.saver import Saver, Trained, take_up
-from slowfast.engine.speed import prepare_device
+from slowfast.engine.runtime import get_device, seed_everything
+from slowfast.engine.saver import Saver, take_up
 from slowfast.engine.step import TrainStep
 from slowfast.engine.stopping import StopRequests
-from slowfast.models import build_model
+from slowfast.engine.trained import Trained
 from slowfast.models.arrange import channels_last
-from slowfast.models.losses import build_loss, set_loss_epoch
-from slowfast.models.optimizer import construct_optimizer
-from slowfast.utils import checkpoint, distributed, logging, misc
+from slowfast.models.losses import set_loss_epoch
+from slowfast.utils import checkpoint, distributed, logging, misc, stats_log
 from slowfast.utils.checkpoint_file import check_writable
 from slowfast.utils.meters import TrainMeter, ValMeter
 from slowfast.utils.run_record import record_run
-from slowfast.utils.stats_log import forget_after
+from slowfast.utils.words import count
 from slowfast.visualization.tensorboard import Board
 
 logger = logging.get_logger(__name__)
+
+# From so many on it shows what held them up; before, workers start and kernels are chosen.
+_TELLING_STEPS = 20
 
 
 def train(cfg: CfgNode) -> None:
@@ -80,97 +74,68 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     classes = read_class_table(cfg)
     holdout = fingerprint(cfg)  # of the file as it is now: it may change while the run goes on
 
-    device = get_device(cfg)
-    prepare_device(cfg)
     to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
-    model = build_model(cfg)
+    trained = Trained.from_cfg(cfg)
     if cfg.LOG_MODEL_INFO:
-        misc.log_model_info(model, cfg)
-    optimizer = construct_optimizer(model, cfg)
-    scaler = make_scaler(cfg, device)
-    trained = Trained(model, optimizer, scaler, build_loss(cfg).to(device))
-    start = checkpoint.load_train_checkpoint(cfg, model, optimizer, scaler)
-    if cfg.SOLVER.EMA_DECAY:  # of the weights that the run starts from
-        trained.average = AveragedWeights(model, cfg.SOLVER.EMA_DECAY)
+        misc.log_model_info(trained.model, cfg)
+    start = trained.load(cfg)
     if distributed.is_master_proc():
         save_config(cfg)  # not before it is known that the folder is this run's
     record_run(cfg, "train", start.path)
-    describe_run(cfg, start.initialisation, distributed.get_world_size(), device)
+    describe_run(cfg, start.words, distributed.get_world_size(), get_device(cfg))
 
-    step = TrainStep(
-        cfg, model, trained.loss_function, optimizer, scaler, to_input, trained.average
-    )
+    step = TrainStep(cfg, trained, to_input)
     saver = Saver(cfg, trained, start.initialisation, holdout)
     train_meter = TrainMeter(len(train_loader), cfg)
-    set_loss_epoch(trained.loss_function, start.epoch)
     done = take_up(start, trained, train_loader, train_meter)
     taken_up = checkpoint.evaluations_so_far(cfg)
     val_meter = ValMeter(len(val_loader), cfg, taken_up)
     evaluated = taken_up.evaluated if taken_up else start.epoch
     if start.path:
-        forget_after(cfg.OUTPUT_DIR, start.epoch, done, evaluated)
-    first = start.epoch * len(train_loader) + done
-    board = Board.of_run(cfg, classes, len(train_loader), first if start.path else None)
+        stats_log.forget_after(cfg.OUTPUT_DIR, start.epoch, done, evaluated)
+    else:
+        stats_log.begin(cfg.OUTPUT_DIR)
+    before = start.epoch * len(train_loader) + done
+    board = Board.of_run(cfg, classes, len(train_loader), before)
     if board:
         train_meter.board = val_meter.board = board
         step.shows = board.add_clips
-
-    def evaluate_epoch(epoch: int) -> dict:
-        network = trained.evaluated
-        with explained_scoring(cfg, network, to_input, "val"):
-            figures = evaluate(cfg, epoch, val_loader, network, to_input, val_meter, classes, stop)
-        checkpoint.save_evaluation(
-            cfg, model, val_meter.best, start.initialisation, holdout, trained.average_state()
-        )
-        return figures
-
-    def close_epoch(epoch: int) -> dict:
-        """Norm statistics, checkpoint and evaluation of an epoch, as far as they are due."""
-        saves = checkpoint.is_checkpoint_epoch(cfg, epoch)
-        evaluates = misc.is_eval_epoch(cfg, epoch)
-        if not (saves or evaluates):
-            return {}
-        if cfg.BN.USE_PRECISE_STATS or not saves:  # what follows takes long, and can be repeated
-            saver.unfinished(epoch, len(train_loader), train_loader, train_meter)
-        for network in trained.networks:
-            if cfg.BN.USE_PRECISE_STATS and network is trained.evaluated:
-                seed_everything(cfg.RNG_SEED, epoch, len(train_loader))
-                update_norm_statistics(cfg, network, train_loader, to_input, device, epoch, stop)
-            else:
-                share_norm_statistics(network)
-        if saves:
-            saver.epoch(epoch)
-        figures = evaluate_epoch(epoch) if evaluates else {}
-        stop.leave_together(device)
-        return figures
+    end = EpochEnd(
+        cfg, saver, train_loader, val_loader, train_meter, val_meter, to_input, classes, stop
+    )
 
     if evaluated < start.epoch and not done and misc.is_eval_epoch(cfg, start.epoch - 1):
         logger.info(f"The run was stopped before it had evaluated epoch {start.epoch}.")
-        evaluate_epoch(start.epoch - 1)
+        end.evaluate(start.epoch - 1)
     if start.epoch >= cfg.SOLVER.MAX_EPOCH:
-        logger.info(f"All {cfg.SOLVER.MAX_EPOCH} epochs are trained already; nothing to do.")
+        logger.info(
+            f"Nothing to train: {count(start.epoch, 'epoch')} done, SOLVER.MAX_EPOCH is "
+            f"{cfg.SOLVER.MAX_EPOCH}."
+        )
         return
 
+    steps = (cfg.SOLVER.MAX_EPOCH - start.epoch) * len(train_loader) - done
     begin, stepping, idle = time.perf_counter(), 0.0, 0.0
     for epoch in range(start.epoch, cfg.SOLVER.MAX_EPOCH):
         if not done:  # else the loss has been taken up with its epoch
             set_loss_epoch(trained.loss_function, epoch)
-        with explained_training(cfg, model, trained.loss_function, to_input):
+        with explained_training(cfg, trained.model, trained.loss_function, to_input):
             figures = train_epoch(cfg, epoch, train_loader, step, train_meter, saver, stop, done)
             stepping += figures["dt"] * len(train_loader)
             idle += figures["dt_idle"] * len(train_loader)
-            figures |= close_epoch(epoch)
+            figures |= end.close(epoch)
         train_meter.reset()
         done = 0
         logger.info(epoch_line(figures))
     taken = timedelta(seconds=round(time.perf_counter() - begin))
     logger.info(
-        f"Trained {cfg.SOLVER.MAX_EPOCH - start.epoch} epochs in {taken}; "
+        f"Trained {count(cfg.SOLVER.MAX_EPOCH - start.epoch, 'epoch')} in {taken}; "
         f"checkpoints are in {checkpoint.get_checkpoint_dir(cfg.OUTPUT_DIR)}"
     )
     if board:
         board.close()
-    logger.info(bottleneck(cfg, idle / stepping, train_loader.num_workers))
+    if steps >= _TELLING_STEPS:
+        logger.info(bottleneck(cfg, idle / stepping, train_loader.num_workers))
     logger.info(f"Best evaluation: {val_meter.best}")
 
 

@@ -26,6 +26,7 @@ def arrange(cfg: CfgNode, network: nn.Module) -> None:
     if channels_last(cfg):
         lay_out_channels_last(network)
     if cfg.SPEED.COMPILE:
+        logger.info("SPEED.COMPILE: the first steps compile the network, which takes minutes.")
         # In place: no wrapper that would change names, and evaluation is compiled too.
         network.compile(backend=_inductor_or_not)
 
@@ -62,6 +63,8 @@ def _inductor_or_not(graph: GraphModule, inputs: Sequence[Tensor]) -> Callable[.
     """A compiled graph, or, where it cannot be had, the graph as it is."""
     try:
         return torch._dynamo.lookup_backend("inductor")(graph, inputs)
+    except (torch._dynamo.exc.RestartAnalysis, torch._dynamo.exc.SkipFrame):
+        raise  # how dynamo has itself begin anew
     except Exception as error:  # A compiler that is missing, too old, in want of memory, ...
         cause = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
         logger.warning(f"SPEED.COMPILE: the network is not compiled, and runs as it is: {cause}")

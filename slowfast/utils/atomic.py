@@ -53,6 +53,21 @@ def replacing(path: Path, temporary: str = TEMPORARY) -> Iterator[BinaryIO]:
         ) from error
 
 
+def set_aside(path: Path) -> Path:
+    """Renames a file to the first of ``<name>_1``, ``<name>_2`` and so on that is free.
+
+    Returns:
+        Its new path.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    number = 1
+    while (kept := path.with_stem(f"{path.stem}_{number}")).exists():
+        number += 1
+    return path.rename(kept)
+
+
 def _behind(error: BaseException) -> BaseException:
     """What made torch's writer fail, which itself tells of a file with a piece missing: a full
     disk, a Ctrl-C; else the error itself."""

@@ -161,7 +161,7 @@ def save_unfinished(
     content |= {"iteration": iteration, "extra": _checked(extra)}
     write_whole(content, Path(path))
     remove_outdated(Path(path), cfg.TRAIN.CHECKPOINT_KEEP, cfg.TASK)
-    logger.info(f"State of the unfinished epoch written: {path}")
+    logger.debug(f"State of the unfinished epoch written: {path}")
     return path
 
 

@@ -83,23 +83,34 @@ def flaw_of(path: Path) -> str:
     try:
         if not path.stat().st_size:
             return "it is empty"
-        if expected := digests.listed(path):
-            if digests.of_file(path) in expected:
-                return ""
-            digest_file = path_to_digest(path)
-            return (
-                "it is damaged or cut short: its SHA-256 is another than it was written with. (If "
-                f"another program has replaced it, delete {digest_file} to have it taken.)"
-            )
+        expected = digests.listed(path)
+        if expected and digests.of_file(path) in expected:
+            return ""
+        damage = _damage(path)
+    except OSError as error:
+        return f"it cannot be read ({error.strerror or error})"
+    if not expected:
+        return damage
+    if damage:
+        return "it is damaged or cut short"
+    return (
+        "its SHA-256 is another than it was written with. (If another program has replaced it, "
+        f"delete {path_to_digest(path)} to have it taken.)"
+    )
+
+
+def _damage(path: Path) -> str:
+    """What a file's own checksums and structure tell of damage; "" where that is nothing."""
+    try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as records:
                 if damaged := records.testzip():
                     return f"it is damaged: its record {damaged} has another checksum than it names"
         read_checkpoint(path, lazily=True)
-    except OSError as error:
-        return f"it cannot be read ({error.strerror or error})"
     except UserError as error:
         return str(error).removeprefix(f"{path}: ")
+    except OSError:
+        raise
     except Exception as error:  # A damaged file may raise nearly anything.
         return f"it is damaged ({error})"
     return ""

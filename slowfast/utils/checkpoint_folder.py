@@ -12,7 +12,7 @@ from typing import TypeVar
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
-from slowfast.config.checkpoint_names import checkpoints, path_to_digest, resumable
+from slowfast.config.checkpoint_names import checkpoints, foreign, path_to_digest, resumable
 from slowfast.utils import distributed, logging
 from slowfast.utils.checkpoint_file import flaw_of
 
@@ -32,7 +32,14 @@ def find_resumable(cfg: CfgNode) -> Path | None:
     """
 
     def look() -> Path | None:
-        files = resumable(cfg.OUTPUT_DIR, cfg.TASK) if cfg.TRAIN.AUTO_RESUME else []
+        if not cfg.TRAIN.AUTO_RESUME:
+            return None
+        for file in foreign(cfg.OUTPUT_DIR, cfg.TASK):
+            logger.warning(
+                f"Passed over: {file}: a run is not taken up from a file of that name. To begin "
+                "with its weights name it in TRAIN.CHECKPOINT_FILE_PATH, with another OUTPUT_DIR."
+            )
+        files = resumable(cfg.OUTPUT_DIR, cfg.TASK)
         return first_whole(files) if files else None
 
     return chosen_once(look)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
+from slowfast.ak.errors import UserError
 from slowfast.config.defaults import explain, get_cfg
 from slowfast.config.merge import merge_file, merge_list
 from slowfast.utils.terminal import print_all
@@ -77,8 +78,9 @@ several GPUs, several machines:
     The same by torchrun, on each machine alike; it starts what fails again.
 
 exit status:
-  0 done; 2 something to be mended, told in words; 75 stopped, and saved: start
-  it again; 130 stopped at once
+  0 done; 1 failed, with a traceback; 2 something to be mended, told in words;
+  75 stopped, and saved: start it again; 130 stopped at once. torchrun has a
+  status of its own: 1 for whatever is not 0.
 """
 
 
@@ -130,7 +132,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     if unknown:
         parser.error(f"unknown option {unknown[0]}; --help shows all of them")
     if args.keys is not None:
-        print_all(explain(args.keys))
+        try:
+            print_all(explain(args.keys))
+        except UserError as error:
+            parser.error(str(error))
         parser.exit()
     if not args.cfg_files:
         parser.error("--cfg is missing: name a file, such as configs/AK/SLOWFAST_8x8_R50.yaml")

@@ -49,6 +49,12 @@ class Start(NamedTuple):
     initialisation: str
     path: str | None = None
 
+    @property
+    def words(self) -> str:
+        """Where its weights come from, in words."""
+        resumed = f", resumed from {Path(self.path).name}" if self.path else ""
+        return f"{self.initialisation}{resumed}"
+
 
 def initialisation(cfg: CfgNode) -> str:
     """Where the first weights of this run come from: "from scratch", or "from <file> (...)".

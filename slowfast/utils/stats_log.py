@@ -1,17 +1,22 @@
 """json_stats.log of a run that is taken up again: what it will log anew is forgotten first.
 
 Notable: an epoch's figures then stand there once, as in the log of a run that was never stopped.
+Where a run begins in the folder of another, or of its own start that ended before anything was
+saved, the log that is there is set aside.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
+from slowfast.ak.errors import UserError
 from slowfast.utils import distributed
-from slowfast.utils.atomic import replacing
+from slowfast.utils.atomic import replacing, set_aside
 
 FILE = "json_stats.log"
 PREFIX = "json_stats: "
+
+_OF_TRAINING = ("train_iter_", "train_epoch", "val_iter", "val_epoch")
 
 
 def forget_after(folder: str | Path, epoch: int, iteration: int, evaluated: int) -> None:
@@ -41,6 +46,27 @@ def forget_after(folder: str | Path, epoch: int, iteration: int, evaluated: int)
     if (after := b"".join(kept)) != before:
         with replacing(path) as file:
             file.write(after)
+
+
+def begin(folder: str | Path) -> None:
+    """Sets a log that tells of training aside, as json_stats_1.log and so on, for a run that begins
+    in its folder. The first process does; the others return.
+
+    Raises:
+        UserError: it cannot be renamed.
+    """
+    path = Path(folder, FILE)
+    if not (distributed.is_master_proc() and path.is_file()):
+        return
+    with path.open("rb") as lines:
+        tells = any(_figures(line).get("_type") in _OF_TRAINING for line in lines)
+    if tells:
+        try:
+            set_aside(path)
+        except OSError as error:
+            raise UserError(
+                f"{path}: cannot be renamed ({error.strerror}); name another OUTPUT_DIR."
+            ) from None
 
 
 def _figures(line: bytes) -> dict[str, Any]:

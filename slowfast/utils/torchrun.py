@@ -25,6 +25,8 @@ from slowfast.utils import logging
 from slowfast.utils.distributed import LostProcess
 from slowfast.utils.workers import end_with
 
+logger = logging.get_logger(__name__)
+
 # How long the first process waits for the others to have started.
 _ALL_ARE_HERE = timedelta(minutes=30)
 # How long a process waits for the first one to tell the same error.
@@ -131,6 +133,11 @@ class Torchrun:
             "NUM_SHARDS": self.machines,
             "SHARD_ID": self.machine,
         }
+        if cfg.CPU_PROCESSES not in (1, self.local_size) and not self.rank:
+            logger.warning(
+                f"CPU_PROCESSES is {cfg.CPU_PROCESSES}, and torchrun has started "
+                f"{self.local_size} on this machine: these it is."
+            )
         if cfg.NUM_GPUS and gpus:
             if self.local_size > gpus:
                 raise UserError(

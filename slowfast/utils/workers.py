@@ -190,7 +190,8 @@ def _failure(number: int, process: BaseProcess, receiver: Connection) -> _Failur
 
 
 _HINTS = {
-    signal.SIGKILL: "; the machine may have run out of memory (`dmesg` tells)",
+    signal.SIGKILL: "; the machine may have run out of memory (`dmesg` tells). The same "
+    "command goes on from the last checkpoint",
     signal.SIGABRT: "; what it printed above says why (NCCL ends a process so whose peers are "
     "gone, or have kept it waiting for DIST_TIMEOUT)",
     signal.SIGBUS: "; the memory that processes share may be too small (/dev/shm)",

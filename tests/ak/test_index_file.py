@@ -1,6 +1,6 @@
 """An index gives what the list gives, is shared by workers, and never stands in the way."""
 
-import multiprocessing
+import multiprocessing.util
 import os
 import pickle
 from pathlib import Path
@@ -22,6 +22,7 @@ def folders(tmp_path, monkeypatch):
     """A list in a folder of its own, and cache and temporary folders; any list gets an index."""
     monkeypatch.setattr(index_file, "SMALLEST_LIST", 0)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    multiprocessing.util.get_temp_dir()  # made once, and needed by later tests as well
     monkeypatch.setattr(index_file.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
     (tmp_path / "annot").mkdir()

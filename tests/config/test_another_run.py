@@ -45,6 +45,9 @@ def test_what_makes_another_run(settings):
         {"RNG_SEED": 3},
         {"TRAIN.MIXED_PRECISION_TYPE": "bf16"},
         {"SOLVER.EMA_DECAY": 0.999},
+        {"NUM_SHARDS": 2},
+        {"NUM_GPUS": 0},
+        {"CPU_PROCESSES": 2},
     ],
 )
 def test_what_may_change_on_the_way_and_is_told(settings):
@@ -59,8 +62,6 @@ def test_what_changes_nothing_that_is_trained_is_passed_over():
             "OUTPUT_DIR": "/elsewhere",
             "DATA.PATH_TO_DATA_DIR": "/data",
             "DATA.PATH_PREFIX": "/frames",
-            "NUM_GPUS": 0,
-            "CPU_PROCESSES": 2,
             "SPEED.CHANNELS_LAST": False,
             "MODEL.ACT_CHECKPOINT": True,
             "TRAIN.CHECKPOINT_KEEP": 3,

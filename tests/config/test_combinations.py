@@ -35,6 +35,11 @@ CONTRADICTIONS = [
         {"TEST.WEIGHTS": "best", "TRAIN.KEEP_BEST": False},
         "TEST.WEIGHTS = best: and TRAIN.KEEP_BEST False; set that True, or take last",
     ),
+    (
+        {"SPEED.COMPILE": True, "MODEL.ACT_CHECKPOINT": True},
+        "SPEED.COMPILE = True: cannot compile the layers that MODEL.ACT_CHECKPOINT True computes "
+        "twice; set one of the two False",
+    ),
     ({"SHARD_ID": 2, "NUM_SHARDS": 2}, "SHARD_ID = 2: NUM_SHARDS 2 are numbered 0 to 1"),
     (
         {"TRAIN.BATCH_SIZE": 10, "NUM_GPUS": 4},

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from slowfast.config.defaults import get_cfg
-from slowfast.engine import training
+from slowfast.engine import epoch_end, training
 
 torch.set_num_threads(1)
 
@@ -86,7 +86,7 @@ def train_until_evaluation(monkeypatch):
 
     def start(cfg) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(training, "evaluate", interrupt)
+            patch.setattr(epoch_end, "evaluate", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 training.train(cfg)
 

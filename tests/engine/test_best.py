@@ -8,8 +8,8 @@ import torch
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.holdout import fingerprint
+from slowfast.engine import epoch_end, training
 from slowfast.engine import test as run_test
-from slowfast.engine import training
 from slowfast.engine.training import train
 from slowfast.utils import checkpoint
 from tests.engine.runs import stats
@@ -26,7 +26,7 @@ def evaluations(monkeypatch):
             meter.best = meter.best.or_better(epoch + 1, {"map": next(found)})
             return {"map": meter.best.value}
 
-        monkeypatch.setattr(training, "evaluate", evaluate)
+        monkeypatch.setattr(epoch_end, "evaluate", evaluate)
 
     return give
 

@@ -8,7 +8,7 @@ import torch.multiprocessing as mp
 
 from slowfast.ak.frozen import HEAD
 from slowfast.config.defaults import assert_and_infer_cfg
-from slowfast.engine import train, training
+from slowfast.engine import train, trained, training
 from slowfast.engine.pending import PendingSteps
 from slowfast.models import build_model
 from slowfast.utils import distributed
@@ -112,8 +112,8 @@ def _train(rank: int, cfg, init: str, folder: str) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group(0, 1, rank, 2, init, "gloo")
     clips, states = [], []
-    build, add = training.build_model, PendingSteps.add
-    training.build_model = lambda cfg: states.append(build(cfg)) or states[-1]
+    build, add = trained.build_model, PendingSteps.add
+    trained.build_model = lambda cfg: states.append(build(cfg)) or states[-1]
 
     def record(self, iteration, index, *args):
         clips.append(index.tolist())

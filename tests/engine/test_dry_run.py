@@ -8,7 +8,7 @@ import torch
 
 from slowfast.ak.errors import UserError
 from slowfast.engine import dry_run as module
-from slowfast.engine import training
+from slowfast.engine import trained, training
 from slowfast.engine.dry_run import dry_run
 from slowfast.models import build_model
 from slowfast.utils import checkpoint
@@ -86,7 +86,7 @@ def test_a_step_that_does_not_fit_is_told_as_in_training(small_cfg, monkeypatch)
         network.register_forward_pre_hook(refuse)
         return network
 
-    monkeypatch.setattr(module, "build_model", build)
+    monkeypatch.setattr(trained, "build_model", build)
     with pytest.raises(UserError, match=r"4 clips .* do not fit, 2 do .*ACCUMULATE_STEPS 2 "):
         dry_run(small_cfg())
 

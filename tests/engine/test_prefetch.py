@@ -90,7 +90,7 @@ class Streams:
             True,
             ["side", "copied", "copied", "main waits for side", "kept for main", "kept for main"],
         ),
-        (False, [None, "copied", "copied"]),
+        (False, ["copied", "copied"]),
     ],
 )
 def test_on_a_gpu_a_stream_of_its_own_copies_and_the_computing_one_waits(

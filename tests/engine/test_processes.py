@@ -9,7 +9,7 @@ import torch.multiprocessing as mp
 
 from slowfast.engine import evaluate as evaluation
 from slowfast.engine import test as run_test
-from slowfast.engine import train, training
+from slowfast.engine import train, trained
 from slowfast.utils import distributed
 
 
@@ -17,7 +17,7 @@ def _train_and_test(rank: int, cfg, init: str, folder: str) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group(0, 1, rank, 2, init, "gloo")
     models, counted = [], []
-    build, gather = training.build_model, evaluation.gather_clips
+    build, gather = trained.build_model, evaluation.gather_clips
 
     def build_model(cfg):
         models.append(build(cfg))
@@ -28,7 +28,7 @@ def _train_and_test(rank: int, cfg, init: str, folder: str) -> None:
         counted.append(len(gathered[0]))
         return gathered
 
-    training.build_model = build_model
+    trained.build_model = build_model
     evaluation.gather_clips = gather_clips
     train(cfg)
     run_test(cfg)

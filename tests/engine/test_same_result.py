@@ -17,6 +17,7 @@ from slowfast.engine import test as run_test
 from slowfast.engine import train
 from slowfast.engine.runtime import make_scaler
 from slowfast.engine.step import TrainStep
+from slowfast.engine.trained import Trained
 from slowfast.models import build_model
 from slowfast.models.losses import build_loss
 from slowfast.models.optimizer import construct_optimizer
@@ -88,7 +89,7 @@ def test_processes_train_and_evaluate_as_one(small_cfg, three_clips, processes):
 def test_more_processes_than_clips_are_refused(small_cfg, monkeypatch):
     monkeypatch.setattr(loader, "rank_and_size", lambda: (0, 9))
     cfg = small_cfg(**{"CPU_PROCESSES": 9, "TRAIN.BATCH_SIZE": 9})
-    with pytest.raises(UserError, match=r"8 clips fill no batch.* 9 processes.*start fewer"):
+    with pytest.raises(UserError, match=r"8 clips fill no batch.* 9 processes.*Start at most 8"):
         construct_loader(cfg, "train")
 
 
@@ -124,9 +125,8 @@ def test_parts_of_a_batch_have_its_gradients_where_norms_are_frozen(small_cfg, n
 def moved_weights(cfg, model, clips, labels, parts):
     """The weights after a step that takes the batch in so many parts."""
     cfg.SOLVER.ACCUMULATE_STEPS = parts
-    optimizer = construct_optimizer(model, cfg)
-    scaler = make_scaler(cfg, clips.device)
-    to_input = InputTransform.from_cfg(cfg)
-    step = TrainStep(cfg, model, build_loss(cfg), optimizer, scaler, to_input)
+    optimizer, scaler = construct_optimizer(model, cfg), make_scaler(cfg, clips.device)
+    trained = Trained(model, optimizer, scaler, build_loss(cfg))
+    step = TrainStep(cfg, trained, InputTransform.from_cfg(cfg))
     step(clips, labels, 0.1, (0,))
     return model.state_dict()

@@ -14,12 +14,10 @@ from slowfast.ak.pixels import InputTransform
 from slowfast.engine.average import AveragedWeights
 from slowfast.engine.pending import PendingSteps
 from slowfast.engine.prefetch import DeviceBatches
-from slowfast.engine.runtime import get_device, make_scaler
+from slowfast.engine.runtime import get_device
 from slowfast.engine.step import TrainStep
-from slowfast.models import build_model
+from slowfast.engine.trained import Trained
 from slowfast.models.arrange import channels_last
-from slowfast.models.losses import build_loss
-from slowfast.models.optimizer import construct_optimizer
 from slowfast.utils.weights import unwrap
 from tests.models.network_cases import I3D, SLOWFAST, TINY, X3D, network_cfg
 
@@ -52,17 +50,9 @@ def some_batches(multi_label=True, clips=4):
 
 def make_step(cfg, change=lambda model: model) -> TrainStep:
     torch.manual_seed(0)
-    device = get_device(cfg)
-    model = build_model(cfg)
-    change(unwrap(model))
-    return TrainStep(
-        cfg,
-        model,
-        build_loss(cfg).to(device),
-        construct_optimizer(model, cfg),
-        make_scaler(cfg, device),
-        InputTransform.from_cfg(cfg, channels_last(cfg)),
-    )
+    trained = Trained.from_cfg(cfg)
+    change(unwrap(trained.model))
+    return TrainStep(cfg, trained, InputTransform.from_cfg(cfg, channels_last(cfg)))
 
 
 def run(step, batches, count=3) -> tuple[torch.Tensor, dict]:

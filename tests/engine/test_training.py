@@ -10,8 +10,9 @@ import torch
 from slowfast.ak.dataset import ClipDataset
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import assert_and_infer_cfg
-from slowfast.engine import step, training
+from slowfast.engine import step, trained, training
 from slowfast.engine.training import train
+from slowfast.models import build_model
 from slowfast.utils import timing
 from tests.engine.runs import assert_same_run, last_state, stats
 
@@ -58,7 +59,7 @@ def spoil_loss(monkeypatch):
                 value = logits.square().mean()
                 return change(value) if next(calls) == at else value
 
-        monkeypatch.setattr(training, "build_loss", lambda cfg: Loss())
+        monkeypatch.setattr(trained, "build_loss", lambda cfg: Loss())
 
     return spoil
 
@@ -99,7 +100,7 @@ def test_sub_batch_norm_is_saved_as_plain_batch_norm_with_what_it_measured(small
     train(cfg)
     state = last_state(cfg)["model_state"]
     assert not [name for name in state if "split_bn" in name]
-    plain = training.build_model(small_cfg("plain"))
+    plain = build_model(small_cfg("plain"))
     assert state.keys() == plain.state_dict().keys()
     for name in (name for name in state if name.endswith("running_mean")):
         assert state[name].abs().max() > 0, name
@@ -164,7 +165,7 @@ def test_a_clip_of_both_lists_is_told_before_training(small_cfg, tiny_ak, tmp_pa
     shutil.copytree(tiny_ak.annot, annot)
     with (annot / "val.csv").open("a") as file:
         file.writelines(f't4 9 {k} t4/t4_{k + 1:06d}.jpg "3"\n' for k in range(5))
-    monkeypatch.setattr(training, "build_model", end)
+    monkeypatch.setattr(trained, "build_model", end)
     for folder, told in ((tiny_ak.annot, False), (annot, True)):
         cfg = small_cfg(output=f"told-{told}", DATA__PATH_TO_DATA_DIR=str(folder))
         with pytest.raises(UserError, match="that will do"):
@@ -193,7 +194,7 @@ def seen_by_the_loss(monkeypatch):
             targets.append(labels)
             return super().forward(logits, labels)
 
-    monkeypatch.setattr(training, "build_loss", lambda cfg: Loss())
+    monkeypatch.setattr(trained, "build_loss", lambda cfg: Loss())
     return targets
 
 
@@ -301,10 +302,52 @@ def test_the_last_words_say_what_held_it_up(small_cfg, monkeypatch, reading, com
             return super().forward(logits, labels)
 
     monkeypatch.setattr(ClipDataset, "__getitem__", read)
-    monkeypatch.setattr(training, "build_loss", lambda cfg: Loss())
+    monkeypatch.setattr(trained, "build_loss", lambda cfg: Loss())
+    monkeypatch.setattr(training, "_TELLING_STEPS", 2)
     cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1})
     train(cfg)
     (epoch,) = stats(cfg, "train_epoch")
     assert epoch["dt_data"] == epoch["dt_idle"] == pytest.approx(4 * reading)
     assert epoch["dt_net"] == pytest.approx(computing)
     assert verdict in Path(cfg.OUTPUT_DIR, "stdout.log").read_text()
+
+
+def test_a_run_of_few_steps_says_nothing_of_what_held_it_up(small_cfg):
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1})
+    train(cfg)
+    assert "the bottleneck" not in Path(cfg.OUTPUT_DIR, "stdout.log").read_text()
+
+
+def test_a_run_that_begins_where_another_was_sets_its_log_aside(small_cfg):
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1})
+    train(cfg)
+    log = Path(cfg.OUTPUT_DIR, "json_stats.log")
+    first = log.read_bytes()
+    shutil.rmtree(Path(cfg.OUTPUT_DIR, "checkpoints"))
+    train(cfg)
+    assert log.with_stem("json_stats_1").read_bytes() == first
+    assert len(stats(cfg, "train_epoch")) == 1
+    train(cfg)  # nothing is left to do
+    assert len(stats(cfg, "train_epoch")) == 1
+
+
+def test_a_state_of_the_loss_that_does_not_fit_is_told(small_cfg):
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1})
+    train(cfg)
+    checkpoint = last_state(cfg)
+    checkpoint["extra"]["loss"] = {"weights": torch.ones(3)}
+    (path,) = Path(cfg.OUTPUT_DIR, "checkpoints").glob("checkpoint_*")
+    torch.save(checkpoint, path)
+    for digest in path.parent.glob("*.sha256"):
+        digest.unlink()
+    with pytest.raises(UserError, match=r"what it holds of the loss .* does not fit"):
+        train(small_cfg(**{"SOLVER.MAX_EPOCH": 2}))
+
+
+def test_an_average_that_is_switched_on_starts_from_the_weights(small_cfg, caplog):
+    train(small_cfg(**{"SOLVER.MAX_EPOCH": 1}))
+    with caplog.at_level("INFO"):
+        train(small_cfg(**{"SOLVER.MAX_EPOCH": 2, "SOLVER.EMA_DECAY": 0.9}))
+    assert "the average starts from its weights" in caplog.text
+    assert "weights from scratch, resumed from checkpoint_epoch_00001.pyth" in caplog.text
+    assert "ema_state" in last_state(small_cfg(**{"SOLVER.MAX_EPOCH": 2}))

@@ -87,8 +87,17 @@ def test_a_damaged_file_is_known(path, damage, has_digest):
     if damage == "zip":
         shutil.make_archive(str(path), "zip", Path(__file__).parent, Path(__file__).name)
         path.with_suffix(".pyth.zip").replace(path)
-    words = "it is empty" if damage == "empty" else "SHA-256" if has_digest else "damaged|not a who"
+    words = "it is empty" if damage == "empty" else "damaged|not a whole"
     assert re.search(words, flaw_of(path))
+    assert "SHA-256" not in flaw_of(path)
+
+
+def test_a_whole_file_that_another_program_has_put_there_is_known(path):
+    write_whole(content(1), path)
+    torch.save(content(2), path)
+    assert "SHA-256 is another" in flaw_of(path)
+    digests.path_to_digest(path).unlink()
+    assert flaw_of(path) == ""
 
 
 def test_other_things_in_a_files_place_are_known(path, monkeypatch, tmp_path):

@@ -85,6 +85,17 @@ def test_the_newest_whole_file_is_taken_and_the_damaged_are_named(cfg, caplog):
     assert find_resumable(cfg) is None
 
 
+def test_a_checkpoint_of_another_name_is_passed_over_and_named(cfg, caplog):
+    model, optimizer = make(cfg)
+    own = save_finished(cfg, model, optimizer, 1)
+    for name in ("checkpoint_best.pyth", "my_checkpoint_epoch_00009.pyth"):
+        shutil.copy(own, own.with_name(name))
+    assert find_resumable(cfg) == own
+    told = [record.getMessage() for record in caplog.records if "of that name" in record.message]
+    assert len(told) == 2
+    assert f"{own.with_name('checkpoint_best.pyth')}: " in told[0]
+
+
 def test_files_of_upstream_and_of_earlier_versions_are_taken(cfg):
     model, optimizer = make(cfg)
     for epochs in (1, 2):

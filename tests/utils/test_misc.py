@@ -2,6 +2,7 @@
 
 import logging
 
+import pytest
 from torch import nn
 
 from slowfast.config.defaults import get_cfg
@@ -21,12 +22,15 @@ class Network(nn.Module):
         return [layer(clip) for layer, clip in zip(self.layers, pathways, strict=True)]
 
 
-def test_a_models_costs_are_logged(caplog):
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_models_costs_are_logged(caplog, compiled):
     cfg = get_cfg()
     cfg.MODEL.ARCH, cfg.MODEL.MODEL_NAME = "slowfast", "SlowFast"
     cfg.DATA.NUM_FRAMES, cfg.DATA.TRAIN_CROP_SIZE, cfg.SLOWFAST.ALPHA = 8, 100, 4
     cfg.DATA.INPUT_CHANNEL_NUM = [3, 3]
     model = Network()
+    if compiled:
+        model.compile(backend="eager")
     with caplog.at_level(logging.INFO):
         misc.log_model_info(model, cfg)
     # 900 products at each of 100 x 100 places of 2 slow and 8 fast frames.

@@ -18,6 +18,19 @@ class Pair(NamedTuple):
     share: float
 
 
+def named(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(N, C) booleans: of each clip the classes of its k highest scores, k being its labels."""
+    # A stable sort: of equal scores the lower class id comes first, on every machine.
+    place = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1, kind="stable")
+    return place < labels.sum(axis=1, keepdims=True)
+
+
+def mistaken(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(C, C) clips: those that carry a, which is not `named` there, while b is, wrongly."""
+    labels, found = labels.astype(bool), named(scores, labels)
+    return (labels & ~found).T.astype(np.float32) @ (found & ~labels).astype(np.float32)
+
+
 def confused_pairs(scores: np.ndarray, labels: np.ndarray, most: int = 40) -> list[Pair]:
     """The pairs of classes of which one is most often ranked in the other's place.
 
@@ -29,12 +42,7 @@ def confused_pairs(scores: np.ndarray, labels: np.ndarray, most: int = 40) -> li
         The ``most`` pairs of the most clips and the ``most`` of the highest share, of two clips
         at least; most clips first, then by share.
     """
-    labels = labels.astype(bool)
-    # A stable sort: of equal scores the lower class id comes first, on every machine.
-    place = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1, kind="stable")
-    named = place < labels.sum(axis=1, keepdims=True)
-    missed, wrong = labels & ~named, named & ~labels
-    clips = missed.T.astype(np.float32) @ wrong.astype(np.float32)
+    clips = mistaken(scores, labels)
     share = clips / np.maximum(labels.sum(axis=0), 1)[:, None]
     rows, columns = np.nonzero(clips >= 2)
     pairs = [

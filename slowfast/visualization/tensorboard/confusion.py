@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from slowfast.visualization.report.findings import mistaken, named
 from slowfast.visualization.tensorboard.pictures import drawn
 
 _LEAST_LETTERS = 5  # points
@@ -20,26 +21,15 @@ def one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
     return labels.astype(bool) if labels.ndim == 2 else np.eye(num_classes, dtype=bool)[labels]
 
 
-def named(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(N, C) booleans: of each clip the classes of its k highest scores, k being its labels.
-
-    Args:
-        scores, labels: (N, C).
-    """
-    place = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1, kind="stable")
-    return place < labels.sum(axis=1, keepdims=True)
-
-
 def confusion(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """(C, C) shares: row a has what stood in the place of a, of all clips that carry it.
 
     On the diagonal is the share that was found. A clip in which a was missed counts for each class
     that was named there and is not one of its labels. Rows of classes without a clip are 0.
     """
-    labels = labels.astype(bool)
-    found = named(scores, labels)
-    clips = (labels & ~found).T.astype(np.float32) @ (found & ~labels).astype(np.float32)
-    clips[np.diag_indices_from(clips)] = (labels & found).sum(axis=0)
+    clips = mistaken(scores, labels)
+    found = labels.astype(bool) & named(scores, labels)
+    clips[np.diag_indices_from(clips)] = found.sum(axis=0)
     return clips / np.maximum(labels.sum(axis=0), 1)[:, None]
 
 
