@@ -9,6 +9,7 @@ saved: what a step draws is a function of its place (`seed_everything`), as is t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from time import monotonic
 
 from fvcore.common.config import CfgNode
@@ -19,6 +20,7 @@ from slowfast.models.optimizer import set_lr
 from slowfast.utils import checkpoint, distributed, logging
 from slowfast.utils.best import Best
 from slowfast.utils.meters import TrainMeter
+from slowfast.utils.words import count
 
 logger = logging.get_logger(__name__)
 
@@ -114,9 +116,6 @@ def take_up(
 ) -> int:
     """Goes on in the midst of an epoch, where the file that a run starts from was saved there.
 
-    Args:
-        start: what it leaves is taken out.
-
     Returns:
         Iterations of the epoch that are done.
     """
@@ -125,18 +124,21 @@ def take_up(
     meter.take_up(start.extra["meter"])
     set_lr(trained.optimizer, start.extra["meter"]["lr"])
     loader.ledger.take_up(start.extra["flaws"])
-    buffers = start.extra["buffers"]
-    if len(buffers) == distributed.get_world_size():
-        for network, saved in zip(trained.networks, buffers[distributed.get_rank()], strict=True):
-            for own, value in zip(network.buffers(), saved, strict=True):
-                own.copy_(value)
-    elif buffers or distributed.get_world_size() > 1:
+    buffers, processes = start.extra.pop("buffers"), distributed.get_world_size()
+    own = [buffer for network in trained.networks for buffer in network.buffers()]
+    saved = buffers[distributed.get_rank()] if len(buffers) == processes else []
+    saved = list(chain.from_iterable(saved))
+    if [buffer.shape for buffer in own] == [buffer.shape for buffer in saved]:
+        for buffer, value in zip(own, saved, strict=True):
+            buffer.copy_(value)
+    elif buffers or processes > 1:
         logger.warning(
-            f"This epoch was begun by {len(buffers) or 1} processes, and is gone on with by "
-            f"{distributed.get_world_size()}: norm layers go on with the statistics of the first."
+            f"This epoch was begun by {count(len(buffers) or 1, 'process', 'es')}, and is gone on "
+            f"with by {processes}, or with other norm layers: they go on with the statistics of "
+            "the first process."
         )
     clips = start.extra["clips_a_step"]
-    now = loader.batch_size * distributed.get_world_size()
+    now = loader.batch_size * processes
     if now == clips:
         return start.iteration
     done = start.iteration * clips // now

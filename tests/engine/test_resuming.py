@@ -12,7 +12,7 @@ import torch
 from slowfast.engine import evaluate as evaluation
 from slowfast.engine import precise_bn, step, training
 from slowfast.engine.training import train
-from slowfast.utils import checkpoint
+from slowfast.utils import checkpoint, digests
 from slowfast.utils.launch import Stopped
 from tests.engine.runs import assert_same_run, epochs, last_state, stats
 
@@ -185,6 +185,22 @@ def test_a_run_goes_on_with_another_batch_where_the_clips_of_the_epoch_are(
     assert "3 steps of 2 clips were done of this epoch; with 4 clips a step" in caplog.text
     assert "it goes on after step 1" in caplog.text
     assert len(epochs(cfg)) == 4
+    assert last_state(cfg)["epoch"] == 1
+
+
+@pytest.mark.parametrize("buffers", [[[[]]], [[[torch.ones(3)]], [[torch.ones(3)]]]])
+def test_norms_of_other_processes_or_layers_are_those_of_the_first(
+    small_cfg, stopped, caplog, buffers
+):
+    cfg = small_cfg(**FOUR_STEPS)
+    stopped(cfg, step.TrainStep, "__call__", 3)
+    (path,) = Path(cfg.OUTPUT_DIR, "checkpoints").glob("unfinished*.pyth")
+    saved = torch.load(path)
+    saved["extra"]["buffers"] = buffers
+    torch.save(saved, path)
+    digests.path_to_digest(path).unlink()
+    train(cfg)
+    assert "they go on with the statistics of the first process" in caplog.text
     assert last_state(cfg)["epoch"] == 1
 
 
