@@ -28,8 +28,9 @@ from slowfast.models import build_model
 from slowfast.models.arrange import channels_last
 from slowfast.utils import checkpoint, logging
 from slowfast.utils.weights import unwrap
+from slowfast.visualization.report.findings import named
 from slowfast.visualization.tensorboard.board import Board
-from slowfast.visualization.tensorboard.confusion import named, one_hot
+from slowfast.visualization.tensorboard.confusion import one_hot
 from slowfast.visualization.tensorboard.inside import (
     grad_cam,
     last_of_each_pathway,

@@ -133,7 +133,7 @@ class Torchrun:
             "NUM_SHARDS": self.machines,
             "SHARD_ID": self.machine,
         }
-        if cfg.CPU_PROCESSES not in (1, self.local_size) and not self.rank:
+        if cfg.CPU_PROCESSES not in (1, self.local_size):
             logger.warning(
                 f"CPU_PROCESSES is {cfg.CPU_PROCESSES}, and torchrun has started "
                 f"{self.local_size} on this machine: these it is."

@@ -108,7 +108,7 @@ def finish(process):
     return process.returncode, output
 
 
-def test_what_torchrun_says_is_taken():
+def test_what_torchrun_says_is_taken(caplog):
     assert Torchrun.from_environment({"RANK": "3", "WORLD_SIZE": "4"}) is None
     run = Torchrun.from_environment(ENVIRONMENT)
     cfg = get_cfg()
@@ -116,6 +116,11 @@ def test_what_torchrun_says_is_taken():
     run.adopt(cfg)
     assert (cfg.NUM_GPUS, cfg.CPU_PROCESSES, cfg.NUM_SHARDS, cfg.SHARD_ID) == (0, 4, 2, 1)
     assert provenance.source_of(cfg, "NUM_SHARDS") == "torchrun"
+    assert not caplog.records
+    cfg.CPU_PROCESSES = 2
+    run.adopt(cfg)
+    assert "CPU_PROCESSES is 2, and torchrun has started 4 on this machine" in caplog.text
+    assert cfg.CPU_PROCESSES == 4
 
 
 @pytest.mark.parametrize("gpus", [2, 4])
