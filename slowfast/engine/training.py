@@ -37,6 +37,7 @@ from slowfast.utils.meters import TrainMeter, ValMeter
 from slowfast.utils.run_record import record_run
 from slowfast.utils.words import count
 from slowfast.visualization.tensorboard import Board
+from slowfast.visualization.tensorboard.events import writer_class
 
 logger = logging.get_logger(__name__)
 
@@ -63,6 +64,8 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     if distributed.is_master_proc():
         check_writable(cfg.OUTPUT_DIR)
     check_results_path(cfg)
+    if cfg.TENSORBOARD.ENABLE:
+        writer_class()  # now rather than once data and weights are read
     seed_everything(cfg.RNG_SEED)
 
     train_loader = construct_loader(cfg, "train")

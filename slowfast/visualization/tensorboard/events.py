@@ -15,6 +15,22 @@ from slowfast.utils import logging
 logger = logging.get_logger(__name__)
 
 
+def writer_class() -> type:
+    """torch's SummaryWriter.
+
+    Raises:
+        UserError: the package tensorboard is missing.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UserError(
+            f"TENSORBOARD.ENABLE: the package tensorboard cannot be imported ({error}). "
+            "Install it with: pip install 'tensorboard>=2.15,<2.21'"
+        ) from None
+    return SummaryWriter
+
+
 class Events:
     """Writes into a folder what torch's ``SummaryWriter`` can write.
 
@@ -28,18 +44,12 @@ class Events:
     """
 
     def __init__(self, folder: Path, done: int | None = None) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise UserError(
-                f"TENSORBOARD.ENABLE: the package tensorboard cannot be imported ({error}). "
-                "Install it with: pip install 'tensorboard>=2.15,<2.21'"
-            ) from None
+        writer = writer_class()
         self._folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # What is purged includes the step that is named.
-            self._writer = SummaryWriter(str(folder), purge_step=done and done + 1)
+            self._writer = writer(str(folder), purge_step=done and done + 1)
         except OSError as error:
             raise UserError(
                 f"TENSORBOARD.LOG_DIR: {folder} cannot be written ({error.strerror}); name another "
