@@ -92,14 +92,6 @@ def test_a_damaged_file_is_known(path, damage, has_digest):
     assert "SHA-256" not in flaw_of(path)
 
 
-def test_a_whole_file_that_another_program_has_put_there_is_known(path):
-    write_whole(content(1), path)
-    torch.save(content(2), path)
-    assert "SHA-256 is another" in flaw_of(path)
-    digests.path_to_digest(path).unlink()
-    assert flaw_of(path) == ""
-
-
 def test_other_things_in_a_files_place_are_known(path, monkeypatch, tmp_path):
     torch.save({"epoch": 3}, path)
     assert "no `model_state`" in flaw_of(path)
