@@ -1,9 +1,9 @@
 """Whether a checkpoint is of the run that is configured: what differs, and whether that matters.
 
 Notable: three kinds of keys. Another network, data set, loss, optimizer or sampler makes another
-run, whose state is of no use to this one. A learning rate or a number of epochs may be changed on
-the way, and is told. Of paths, devices and tests, which change nothing that is trained, nothing is
-said. A key that the checkpoint does not know had its default.
+run, whose state is of no use to this one. A learning rate, or the number of epochs or processes,
+may be changed on the way, and is told. Of paths and tests, which change nothing that is trained,
+nothing is said. A key that the checkpoint does not know had its default.
 """
 
 from __future__ import annotations
