@@ -18,6 +18,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing import parent_process
 from typing import Any
 
 import cv2
@@ -233,9 +234,10 @@ def _end_by(parent: int) -> None:
     if not hasattr(signal, "sigtimedwait"):
         return
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # workers that are not forks
+    is_child = os.getppid() == parent  # else a server has forked it
 
     def wait() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent if is_child else parent_process().is_alive():
             heard = signal.sigtimedwait({signal.SIGTERM}, 1)
             if heard and heard.si_pid == parent:
                 break

@@ -5,8 +5,10 @@ import signal
 import subprocess
 import sys
 import threading
-from time import sleep
+from pathlib import Path
+from time import monotonic, sleep
 
+import psutil
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -85,24 +87,53 @@ def test_a_sigterm_ends_a_worker_only_if_its_process_sends_it(tiny_ak):
     assert [worker.exitcode for worker in workers] == [0, 0]
 
 
+STARTS = pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+
+
 @pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="needs POSIX signals")
-@pytest.mark.parametrize("parent", ["tells it", "is gone"])
-def test_a_worker_ends_with_its_process(parent):
-    context = torch.multiprocessing.get_context("fork")
-    # No process has number 0: its parent ended before it had started.
-    number = os.getpid() if parent == "tells it" else 0
-    worker = context.Process(target=work, args=(number,))
-    worker.start()
-    if parent == "tells it":
-        sleep(1)
-        assert worker.is_alive()
-        worker.terminate()
+@STARTS
+def test_a_worker_ends_when_its_process_tells_it(tmp_path, method):
+    worker = start(method, tmp_path / "pid")
+    sleep(1.5)  # for it to look whether its process is there
+    assert worker.is_alive()
+    worker.terminate()
     worker.join(60)
     assert worker.exitcode == 0
 
 
-def work(parent):
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="needs POSIX signals")
+@STARTS
+def test_no_worker_outlives_its_process(tmp_path, method):
+    file = tmp_path / "pid"
+    parent = subprocess.run(
+        [sys.executable, "-c", f"from {__name__} import *; start({method!r}, {str(file)!r}); {DIE}"]
+    )
+    assert parent.returncode == -signal.SIGKILL
+    number = int(file.read_text())
+    deadline = monotonic() + 60
+    while psutil.pid_exists(number) and psutil.Process(number).status() != psutil.STATUS_ZOMBIE:
+        assert monotonic() < deadline
+        sleep(0.1)
+
+
+DIE = "os.kill(os.getpid(), signal.SIGKILL)"
+
+
+def start(method, file):
+    """A worker that has begun, and written its number into a file."""
+    context = torch.multiprocessing.get_context(method)
+    worker = context.Process(target=work, args=(os.getpid(), str(file)))
+    worker.start()
+    while not Path(file).exists():
+        assert worker.is_alive()
+        sleep(0.01)
+    return worker
+
+
+def work(parent, file):
     loaders.start_worker(0, parent)
+    Path(f"{file}.part").write_text(str(os.getpid()))
+    Path(f"{file}.part").rename(file)
     sleep(600)
 
 

@@ -185,7 +185,7 @@ def test_gpus_share_a_batch(cfg):
     cfg.TRAIN.BATCH_SIZE, cfg.NUM_GPUS = 4, 2
     assert construct_loader(cfg, "train").batch_size == 2
     cfg.NUM_GPUS = 8
-    with pytest.raises(UserError, match="0 clips on each"):
+    with pytest.raises(UserError, match="BATCH_SIZE 4 is 0 on each"):
         construct_loader(cfg, "train")
 
 
