@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import multiprocessing
 import os
 import signal
 import sys
@@ -18,7 +19,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import parent_process
+from multiprocessing import parent_process, resource_tracker
+from multiprocessing.context import BaseContext
 from typing import Any
 
 import cv2
@@ -50,7 +52,7 @@ class ClipLoader(DataLoader):
 
     def __iter__(self) -> Iterator[Any]:
         try:
-            with _signals_held_back():
+            with signals_held_back(self.multiprocessing_context):
                 batches = super().__iter__()
             self.ledger.begin()
             for batch in batches:
@@ -182,15 +184,21 @@ def _expected_repeats(dataset: Dataset, sampling: str, threshold: float) -> np.n
 
 
 @contextmanager
-def _signals_held_back() -> Iterator[None]:
+def signals_held_back(context: BaseContext | None = None) -> Iterator[None]:
     """Let SIGINT and SIGTERM wait until workers are started, and let them be the run's own affair.
 
     In the midst of a fork Python prints a Ctrl-C and forgets it, and the run goes on. Workers
-    inherit that they hear neither; they end with the run.
+    inherit that they hear neither, in all their threads; they end with the run.
+
+    Args:
+        context: what starts them; by default Python's own.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    if (context or multiprocessing).get_start_method() != "fork":
+        # Else it starts with the first worker, and lets the signals through from then on.
+        resource_tracker.ensure_running()
     heard: list[int] = []
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     if threading.current_thread() is not threading.main_thread():
@@ -233,7 +241,6 @@ def _end_by(parent: int) -> None:
     """
     if not hasattr(signal, "sigtimedwait"):
         return
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # workers that are not forks
     is_child = os.getppid() == parent  # else a server has forked it
 
     def wait() -> None:

@@ -94,6 +94,7 @@ STARTS = pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 @STARTS
 def test_a_worker_ends_when_its_process_tells_it(tmp_path, method):
     worker = start(method, tmp_path / "pid")
+    subprocess.run([sys.executable, "-c", SEND_SIGTERM, str(worker.pid)], check=True)
     sleep(1.5)  # for it to look whether its process is there
     assert worker.is_alive()
     worker.terminate()
@@ -123,7 +124,8 @@ def start(method, file):
     """A worker that has begun, and written its number into a file."""
     context = torch.multiprocessing.get_context(method)
     worker = context.Process(target=work, args=(os.getpid(), str(file)))
-    worker.start()
+    with loaders.signals_held_back(context):
+        worker.start()
     while not Path(file).exists():
         assert worker.is_alive()
         sleep(0.01)
