@@ -19,7 +19,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import parent_process, resource_tracker
+from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext
 from typing import Any
 
@@ -82,8 +82,10 @@ def settings_from_cfg(cfg, split: str) -> dict[str, Any]:
         "in_order": split != "val",
         # A test is read once: its workers' memory is better given back.
         "keep_workers": split != "test",
-        # A GPU that this process has used cannot be used by its forks.
-        "spawn_workers": cfg.DATA.DECODING_DEVICE == "cuda",
+        # A GPU that this process has used cannot be used by its forks. And a fork server, which may
+        # have been started by anyone, hands on signals that it hears itself.
+        "spawn_workers": cfg.DATA.DECODING_DEVICE == "cuda"
+        or multiprocessing.get_start_method() == "forkserver",
     }
 
 
@@ -191,7 +193,7 @@ def signals_held_back(context: BaseContext | None = None) -> Iterator[None]:
     inherit that they hear neither, in all their threads; they end with the run.
 
     Args:
-        context: what starts them; by default Python's own.
+        context: what forks or spawns them; by default Python's own.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -222,7 +224,7 @@ def start_worker(worker: int, parent: int | None = None) -> None:
     """What each worker does first: it takes one thread, and keeps its memory.
 
     Args:
-        parent: the process whose worker it is; with it alone it ends.
+        parent: the process that forked or spawned it; with it alone it ends.
     """
     if parent is not None:
         _end_by(parent)
@@ -241,10 +243,9 @@ def _end_by(parent: int) -> None:
     """
     if not hasattr(signal, "sigtimedwait"):
         return
-    is_child = os.getppid() == parent  # else a server has forked it
 
     def wait() -> None:
-        while os.getppid() == parent if is_child else parent_process().is_alive():
+        while os.getppid() == parent:
             heard = signal.sigtimedwait({signal.SIGTERM}, 1)
             if heard and heard.si_pid == parent:
                 break

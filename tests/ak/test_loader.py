@@ -87,7 +87,7 @@ def test_a_sigterm_ends_a_worker_only_if_its_process_sends_it(tiny_ak):
     assert [worker.exitcode for worker in workers] == [0, 0]
 
 
-STARTS = pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+STARTS = pytest.mark.parametrize("method", ["fork", "spawn"])
 
 
 @pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="needs POSIX signals")
@@ -137,6 +137,18 @@ def work(parent, file):
     Path(f"{file}.part").write_text(str(os.getpid()))
     Path(f"{file}.part").rename(file)
     sleep(600)
+
+
+def test_no_worker_comes_from_a_fork_server(cfg):
+    cfg.DATA_LOADER.NUM_WORKERS = 1
+    before = torch.multiprocessing.get_start_method()
+    torch.multiprocessing.set_start_method("forkserver", force=True)
+    try:
+        loader = construct_loader(cfg, "train")
+        assert len(list(loader)) == len(loader)
+    finally:
+        torch.multiprocessing.set_start_method(before, force=True)
+    assert all(type(worker).__name__ == "SpawnProcess" for worker in loader._iterator._workers)
 
 
 @pytest.mark.parametrize(
