@@ -24,7 +24,8 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["slowfast", "slowfast.*"]),
     package_data={
-        "slowfast.ak": ["*.csv", "requirements.txt"],
+        "slowfast.ak": ["requirements.txt"],
+        "slowfast.ak.classes": ["*.csv"],
         "slowfast.visualization.report": ["*.html", "*.css", "*.js"],
     },
     install_requires=requirements(),

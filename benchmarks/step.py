@@ -25,7 +25,7 @@ import torch  # noqa: E402
 from benchmarks.step_parts import machine, scores, settings  # noqa: E402
 from benchmarks.step_parts.clock import PARTS  # noqa: E402
 from benchmarks.step_parts.steps import Measured, load_cfg, measure  # noqa: E402
-from slowfast.ak.cores import available_cores  # noqa: E402
+from slowfast.ak.run.cores import available_cores  # noqa: E402
 from slowfast.utils.terminal import tells_errors  # noqa: E402
 
 # Of configs/AK, with what the configured step may take of the plain one, on two CPU cores.

@@ -1,6 +1,6 @@
 """SlowFast for long-tailed multi-label video: training, testing and evaluation."""
 
-from slowfast.ak import startup
+from slowfast.ak.run import startup
 
 __version__ = "0.1.0"
 

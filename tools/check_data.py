@@ -25,10 +25,10 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from slowfast.ak.clip_checks import LEVELS
+from slowfast.ak.checks.clips import LEVELS
 from slowfast.ak.errors import UserError
 from slowfast.ak.paths import is_folder
-from slowfast.datasets.check_data import DataPlaces, check_data
+from slowfast.data_tools.check_data import DataPlaces, check_data
 from slowfast.utils.terminal import print_all, tells_errors
 
 

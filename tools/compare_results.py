@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from slowfast.ak.classes import read_sheet
-from slowfast.ak.comparison import Difference, align, compare, largest_changes
+from slowfast.ak.classes.table import read_sheet
 from slowfast.ak.errors import UserError
-from slowfast.engine.saved import SavedResults, read_results
+from slowfast.ak.metrics.comparison import Difference, align, compare, largest_changes
+from slowfast.results.saved_scores import SavedResults, read_results
 from slowfast.utils.terminal import tells_errors
 
 MOST_RESAMPLES = 10_000

@@ -5,15 +5,15 @@
 
 The table has the columns video, start, end (seconds), split (train or val), labels (class names
 parted by ;). Stopped half-way, the same command takes the work up again. See
-`slowfast/datasets/cut_videos.py`.
+`slowfast/data_tools/cut_videos.py`.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from slowfast.datasets import ak_writer
-from slowfast.datasets.cut_videos import CutOptions, CutResult, cut_videos
+from slowfast.data_tools import ak_writer
+from slowfast.data_tools.cut_videos import CutOptions, CutResult, cut_videos
 from slowfast.utils.terminal import tells_errors
 
 

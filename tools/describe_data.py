@@ -12,12 +12,12 @@ import json
 import sys
 from pathlib import Path
 
-from slowfast.ak.classes import ClassTable, count_classes, find_sheet
-from slowfast.ak.clip_list import ClipList
-from slowfast.ak.dataset import LISTS
+from slowfast.ak.classes.table import ClassTable, count_classes, find_sheet
+from slowfast.ak.clips.dataset import LISTS
 from slowfast.ak.errors import UserError
-from slowfast.ak.statistics import Split, Statistics
-from slowfast.ak.statistics_text import as_text
+from slowfast.ak.lists.clip_list import ClipList
+from slowfast.ak.statistics.summary import Split, Statistics
+from slowfast.ak.statistics.text import as_text
 from slowfast.utils.terminal import print_all, tells_errors
 
 
@@ -89,7 +89,7 @@ def write_json(path: Path, data: Statistics, args: argparse.Namespace) -> None:
 
 
 def write_picture(path: Path, data: Statistics, args: argparse.Namespace) -> None:
-    from slowfast.ak.statistics_picture import draw  # matplotlib takes a second
+    from slowfast.ak.statistics.picture import draw  # matplotlib takes a second
 
     draw(data, path, title=str(args.folder))
 

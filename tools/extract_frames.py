@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from slowfast.datasets.extract_frames import Extraction, extract_frames
+from slowfast.data_tools.extract_frames import Extraction, extract_frames
 from slowfast.utils.terminal import tells_errors
 
 

@@ -24,7 +24,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from slowfast.datasets.annotations import Annotations, make_annotations, name_some
+from slowfast.data_tools.annotations import Annotations, make_annotations, name_some
 from slowfast.utils.terminal import print_all, tells_errors
 
 

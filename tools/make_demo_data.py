@@ -4,14 +4,14 @@
     python tools/make_demo_data.py data/demo
 
 The same options give the same set; a folder that is finished is left as it is, one that was left
-half-way is completed. See `slowfast/datasets/demo_data.py` for what it holds.
+half-way is completed. See `slowfast/data_tools/demo_data.py` for what it holds.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from slowfast.datasets import demo_data
+from slowfast.data_tools import demo_data
 from slowfast.utils.terminal import tells_errors
 
 

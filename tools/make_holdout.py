@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from slowfast.ak.clip_list import ClipList
-from slowfast.ak.dataset import LISTS
+from slowfast.ak.clips.dataset import LISTS
 from slowfast.ak.errors import UserError
-from slowfast.ak.holdout import stratified_holdout, write_holdout
+from slowfast.ak.lists.clip_list import ClipList
+from slowfast.ak.lists.holdout import stratified_holdout, write_holdout
 from slowfast.utils.terminal import tells_errors
 
 _NAMED = 20

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.data_parts.measuring import Row
-from slowfast.ak.clip_list import ClipList
+from slowfast.ak.lists.clip_list import ClipList
 
 CLIPS, LINES, CLASSES = 24_004, 4_300_000, 140
 WORKERS = 16  # all alike: with two or more the pages that they share are counted as shared

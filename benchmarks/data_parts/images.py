@@ -17,13 +17,13 @@ import torch
 from torchvision.io import ImageReadMode, decode_jpeg
 
 from benchmarks.data_parts.measuring import Row, seconds_in_turn
-from slowfast.ak.clip_list import ClipList
-from slowfast.ak.dataset import ClipDataset
-from slowfast.ak.loader import keep_freed_memory
-from slowfast.ak.readers import JpegFrames
-from slowfast.ak.sampling import EvenWindows, RandomWindow
-from slowfast.ak.transforms import RandomCrop
-from slowfast.ak.views import UniformCrops
+from slowfast.ak.clips.crops import RandomCrop
+from slowfast.ak.clips.dataset import ClipDataset
+from slowfast.ak.clips.loader import keep_freed_memory
+from slowfast.ak.clips.views import UniformCrops
+from slowfast.ak.clips.windows import EvenWindows, RandomWindow
+from slowfast.ak.frames.open_reader import JpegFrames
+from slowfast.ak.lists.clip_list import ClipList
 
 HEIGHT, WIDTH = 360, 640
 # Bytes of an image on average, and how many times its decoding a training clip may take at most.

@@ -18,13 +18,13 @@ import numpy as np
 import torch
 
 from benchmarks.data_parts.measuring import Row, seconds_in_turn
-from slowfast.ak.clip_list import ClipList
-from slowfast.ak.dataset import ClipDataset
+from slowfast.ak.clips.crops import RandomCrop
+from slowfast.ak.clips.dataset import ClipDataset
+from slowfast.ak.clips.views import UniformCrops
+from slowfast.ak.clips.windows import EvenWindows
 from slowfast.ak.errors import UserError
-from slowfast.ak.sampling import EvenWindows
-from slowfast.ak.transforms import RandomCrop
-from slowfast.ak.video_frames import Decoding, VideoFrames
-from slowfast.ak.views import UniformCrops
+from slowfast.ak.frames.video import Decoding, VideoFrames
+from slowfast.ak.lists.clip_list import ClipList
 
 HEIGHT, WIDTH, FRAMES, BYTES, FPS = 360, 640, 150, 3000, 30
 NUM_FRAMES, RATE = 8, 2

@@ -17,10 +17,10 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.scaling_parts.table import RECIPES, Table, recipe
-from slowfast.ak.pixels import InputTransform
-from slowfast.engine.memory import black_clips
+from slowfast.ak.clips.network_input import InputTransform
+from slowfast.engine.device.memory import black_clips
 from slowfast.models import build_model
-from slowfast.utils.misc import multiply_adds
+from slowfast.models.cost import multiply_adds
 
 # Frames and side of a clip: what growth is counted against, what is grown, and the recipes' own,
 # the last; four times its frames would not fit where this is meant to run.

@@ -12,11 +12,11 @@ import torch
 from benchmarks.data_parts.images import image_set
 from benchmarks.data_parts.measuring import seconds_in_turn
 from benchmarks.scaling_parts.table import Table
-from slowfast.ak.dataset import ClipDataset
-from slowfast.ak.loader import keep_freed_memory
-from slowfast.ak.sampling import EvenWindows, RandomWindow
-from slowfast.ak.transforms import RandomCrop
-from slowfast.ak.views import UniformCrops
+from slowfast.ak.clips.crops import RandomCrop
+from slowfast.ak.clips.dataset import ClipDataset
+from slowfast.ak.clips.loader import keep_freed_memory
+from slowfast.ak.clips.views import UniformCrops
+from slowfast.ak.clips.windows import EvenWindows, RandomWindow
 
 BASE = (8, 256)
 TRAINING = (BASE, (16, 256), (32, 256), (8, 128), (8, 320))

@@ -10,8 +10,8 @@ import torch
 
 from benchmarks.data_parts.measuring import seconds_in_turn
 from benchmarks.scaling_parts.table import Table, small_config
-from slowfast.ak.pixels import InputTransform
-from slowfast.engine.memory import black_clips
+from slowfast.ak.clips.network_input import InputTransform
+from slowfast.engine.device.memory import black_clips
 from slowfast.engine.step import TrainStep
 from slowfast.engine.trained import Trained
 from slowfast.models import build_model

@@ -9,7 +9,7 @@ import torch
 from fvcore.common.config import CfgNode
 from torch.utils.flop_counter import FlopCounterMode
 
-from slowfast.ak.pixels import InputTransform
+from slowfast.ak.clips.network_input import InputTransform
 from slowfast.models.build import build_model
 
 # Sides of the square matrices.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.step_parts.settings import PLAIN, Overrides, as_options
 from slowfast.ak.errors import UserError
-from slowfast.datasets import demo_data
+from slowfast.data_tools import demo_data
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "configs" / "AK" / "DEMO.yaml"

@@ -20,15 +20,15 @@ import torch.multiprocessing as mp
 from fvcore.common.config import CfgNode
 
 from benchmarks.step_parts.clock import PARTS, Clock, MarkedNetwork, MarkedScaler, over_and_over
-from slowfast.ak.pixels import InputTransform
+from slowfast.ak.clips.network_input import InputTransform
 from slowfast.config.defaults import get_cfg
 from slowfast.config.merge import merge_file, merge_list
 from slowfast.datasets.loader import construct_loader
-from slowfast.engine.prefetch import DeviceBatches
-from slowfast.engine.runtime import get_device, seed_everything
+from slowfast.engine.device.prefetch import DeviceBatches
+from slowfast.engine.device.runtime import get_device, seed_everything
 from slowfast.engine.step import TrainStep
 from slowfast.engine.trained import Trained
-from slowfast.models.arrange import channels_last
+from slowfast.models.memory_format import channels_last
 
 LR = 0.01
 

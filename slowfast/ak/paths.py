@@ -9,6 +9,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from iopath.common.file_io import PathManager, PathManagerFactory
+
+# Handlers are registered here: ``pathmgr.register_handler(HTTPURLHandler())``, say.
+pathmgr: PathManager = PathManagerFactory.get(key="pyslowfast")
+
 
 def is_remote(path: str) -> bool:
     """Whether a path is the path manager's affair: it begins with a scheme, as in `s3://`."""
@@ -75,16 +80,10 @@ class _CannotTell(OSError):
 def _ask(question: str, path: str) -> Any:
     """What the path manager answers; a handler may raise anything, which becomes an OSError."""
     try:
-        return getattr(_manager(), question)(path)
+        return getattr(pathmgr, question)(path)
     except OSError:
         raise
     except NotImplementedError:
         raise _CannotTell(f"{path}: its handler has no {question}") from None
     except Exception as error:
         raise OSError(f"{type(error).__name__}: {error}") from error
-
-
-def _manager() -> Any:
-    from slowfast.utils.env import pathmgr  # of the tree; not needed for local files
-
-    return pathmgr

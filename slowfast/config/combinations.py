@@ -14,11 +14,11 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.augment_policy import parse_policy
-from slowfast.ak.cores import processes_of_machine
+from slowfast.ak.clips.augmentation_policy import parse_policy
 from slowfast.ak.errors import UserError
-from slowfast.ak.norm_group import sync_group
-from slowfast.config.checkpoint_names import resumable
+from slowfast.ak.norms.group import sync_group
+from slowfast.ak.run.cores import processes_of_machine
+from slowfast.checkpoints.names import resumable
 from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.config.provenance import get, show
 from slowfast.config.schema import numbers_in

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.config import KEYS as AK_KEYS
-from slowfast.ak.cores import processes_of_machine
-from slowfast.ak.norm_group import norm_group
+from slowfast.ak.norms.group import norm_group
+from slowfast.ak.run.cores import processes_of_machine
 from slowfast.config.combinations import (
     ARCHS,
     Finding,

@@ -1,6 +1,6 @@
 """Data sets, by name, and their loaders."""
 
-from slowfast.ak.dataset import Ak
+from slowfast.ak.clips.dataset import Ak
 from slowfast.datasets.build import DATASET_REGISTRY, build_dataset
 from slowfast.datasets.charades import Charades
 from slowfast.datasets.kinetics import Kinetics

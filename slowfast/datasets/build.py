@@ -15,17 +15,20 @@ and, for a DATA_LOADER.SAMPLER other than shuffle, which draws some clips severa
 An item is `([clip], labels, index, time, meta)`:
 
     clip     train, val: uint8 (3, T, H, W) RGB, one tensor however many pathways the network has;
-             it becomes floats, and pathways, on the device. test: `slowfast.ak.views.ClipViews`,
+             it becomes floats, and pathways, on the device. test:
+             `slowfast.ak.clips.views.ClipViews`,
              all views of the clip
     labels   float32 (classes,), 0 or 1; the class, a whole number, where DATA.MULTI_LABEL is False
     index    the clip's index, an int
     time     numbers of the frames shown, a tensor
-    meta     a dict, mostly empty. What `slowfast.ak.flaws.to_meta` makes tells that a clip could
+    meta     a dict, mostly empty. What `slowfast.ak.clips.bad_clips.to_meta` makes tells that a
+    clip could
              not be read: such a training clip may be replaced, in validation and test it is left
              out. A BadClip, or any other error, that an item raises stops the run
 
 An item is best made from (seed, epoch, index) alone, so that neither the number of workers nor a
-resume changes it. `slowfast.ak.dataset.ClipDataset` keeps to all this, given clips and a reader.
+resume changes it. `slowfast.ak.clips.dataset.ClipDataset` keeps to all this, given clips and a
+reader.
 """
 
 from __future__ import annotations
@@ -36,9 +39,9 @@ import torch
 from fvcore.common.registry import Registry
 from torch.utils.data import Dataset
 
-from slowfast.ak.dataset import ClipDataset
+from slowfast.ak.clips.dataset import ClipDataset
+from slowfast.ak.clips.views import ClipViews
 from slowfast.ak.errors import UserError
-from slowfast.ak.views import ClipViews
 
 DATASET_REGISTRY = Registry("DATASET")
 DATASET_REGISTRY.__doc__ = """

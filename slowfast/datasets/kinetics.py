@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slowfast.ak.dataset import ClipDataset, parts_from_cfg
+from slowfast.ak.clips.dataset import ClipDataset, parts_from_cfg
 from slowfast.datasets.build import DATASET_REGISTRY
 
 

@@ -1,10 +1,10 @@
-"""Loaders of this tree's loops: `slowfast.ak.loader` for the data set that is configured."""
+"""Loaders of this tree's loops: `slowfast.ak.clips.loader` for the data set that is configured."""
 
 from __future__ import annotations
 
 from torch.utils.data import DataLoader
 
-from slowfast.ak.loader import ClipLoader, make_loader, settings_from_cfg
+from slowfast.ak.clips.loader import ClipLoader, make_loader, settings_from_cfg
 from slowfast.datasets.build import build_dataset, check_data_set
 
 

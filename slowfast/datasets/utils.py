@@ -1,7 +1,8 @@
 """What code written for upstream imports from its `slowfast.datasets.utils`, by the same names.
 
 Nothing in this tree calls these: its data sets hand over uint8 clips, and pixels become floats on
-the device (`slowfast.ak.pixels`). They are here for scripts, and for data sets that are moved over
+the device (`slowfast.ak.clips.network_input`). They are here for scripts, and for data sets that
+are moved over
 from upstream, whose `__getitem__` must come to end as `slowfast.datasets.build` says.
 """
 
@@ -14,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from slowfast.ak.sampling import slow_indices
-from slowfast.ak.transforms import RandomCrop, crop_corners, scaled_size
+from slowfast.ak.clips.crops import RandomCrop, crop_corners, scaled_size
+from slowfast.ak.clips.windows import slow_indices
 from slowfast.config.combinations import num_pathways
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from slowfast.utils.weights import unwrap
+from slowfast.utils.distributed import unwrap
 
 
 class AveragedWeights:

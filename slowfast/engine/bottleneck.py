@@ -2,7 +2,7 @@
 
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.cores import available_cores, processes_of_machine
+from slowfast.ak.run.cores import available_cores, processes_of_machine
 
 # Share of the time spent waiting for clips from which on waiting for them is worth a remedy.
 _NOTABLE = 0.1

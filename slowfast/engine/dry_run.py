@@ -23,25 +23,28 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 
-from slowfast.ak.cores import available_cores, processes_of_machine
-from slowfast.ak.loader import ClipLoader
+from slowfast.ak.checks.recipe import describe_run
+from slowfast.ak.clips.loader import ClipLoader
+from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.losses import check_targets
-from slowfast.ak.norm_group import norm_group
-from slowfast.ak.pixels import InputTransform
-from slowfast.ak.recipe import describe_run
+from slowfast.ak.norms.group import norm_group
+from slowfast.ak.run.cores import available_cores, processes_of_machine
 from slowfast.datasets.loader import construct_loader, shuffle_dataset
-from slowfast.engine.memory import black_clips, explained_scoring, explained_training
-from slowfast.engine.runtime import autocast, get_device, seed_everything
-from slowfast.engine.speed import prepare_device
+from slowfast.engine.device.memory import black_clips, explained_scoring, explained_training
+from slowfast.engine.device.runtime import autocast, get_device, seed_everything
+from slowfast.engine.device.speed import prepare_device
+from slowfast.engine.schedule import is_eval_epoch
 from slowfast.engine.step import TrainStep
 from slowfast.engine.testing import temporal_view_counts, with_views
 from slowfast.engine.trained import Trained
 from slowfast.models import build_model
-from slowfast.models.arrange import channels_last
+from slowfast.models.cost import describe_size, multiply_adds
+from slowfast.models.memory_format import channels_last
 from slowfast.models.optimizer import get_epoch_lr
-from slowfast.utils import distributed, logging, misc
+from slowfast.utils import distributed, logging
+from slowfast.utils.distributed import unwrap
+from slowfast.utils.memory_use import gpu_mem_usage
 from slowfast.utils.terminal import print_all
-from slowfast.utils.weights import unwrap
 from slowfast.utils.words import count
 
 _GIB = 1024**3
@@ -87,10 +90,10 @@ def dry_run(cfg: CfgNode) -> None:
 
 def _network_rows(cfg: CfgNode, network: nn.Module) -> Rows:
     crop = cfg.DATA.TRAIN_CROP_SIZE if cfg.TRAIN.ENABLE else cfg.DATA.TEST_CROP_SIZE
-    adds = misc.multiply_adds(network, cfg, crop)
+    adds = multiply_adds(network, cfg, crop)
     clip = f"{cfg.DATA.NUM_FRAMES} x {crop} x {crop}"
     return [
-        ("network", f"{cfg.MODEL.MODEL_NAME} ({cfg.MODEL.ARCH}), {misc.describe_size(network)}"),
+        ("network", f"{cfg.MODEL.MODEL_NAME} ({cfg.MODEL.ARCH}), {describe_size(network)}"),
         ("a clip", f"{clip}, {adds / 1e9:.4g} G multiply-adds in a forward pass"),
     ]
 
@@ -118,13 +121,13 @@ def _train_rows(cfg: CfgNode, trained: Trained) -> Rows:
 
     network, crop = unwrap(trained.model), cfg.DATA.TRAIN_CROP_SIZE
     steps, share = len(train_loader), len(clips)
-    flops = 2 * misc.multiply_adds(network, cfg, crop) * share * world_size * _passes(cfg)
+    flops = 2 * multiply_adds(network, cfg, crop) * share * world_size * _passes(cfg)
     read = _reading_seconds(train_loader, epoch)
     wait, reading = _reading(cfg, train_loader, read, share)
     pace = max(seconds[1], wait) if train_loader.num_workers else seconds[1] + wait
     epochs = max(0, cfg.SOLVER.MAX_EPOCH - epoch)
     train_seconds = epochs * steps * pace
-    evaluations = sum(misc.is_eval_epoch(cfg, e) for e in range(epoch, cfg.SOLVER.MAX_EPOCH))
+    evaluations = sum(is_eval_epoch(cfg, e) for e in range(epoch, cfg.SOLVER.MAX_EPOCH))
     evaluation, scoring = _scoring(cfg, trained.model, val_loader, "val")
     norms = "frozen" if cfg.MODEL.FROZEN_BN else f"{norm_group(cfg, world_size)} clips"
     slower = "reading" if wait > seconds[1] else "the step"
@@ -253,7 +256,7 @@ class _Memory:
     def most(self) -> str:
         """In words, of the process that took the most."""
         if self._device.type == "cuda":
-            own = misc.gpu_mem_usage()
+            own = gpu_mem_usage()
             total = torch.cuda.get_device_properties(self._device).total_memory / _GIB
             of = f"of the {total:.1f} GiB of its GPU"
         else:

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.flaws import most_tolerated
-from slowfast.ak.loader import ClipLoader
+from slowfast.ak.clips.bad_clips import most_tolerated
+from slowfast.ak.clips.loader import ClipLoader
 from slowfast.datasets.loader import shuffle_dataset
-from slowfast.engine.device_queue import DeviceQueue
+from slowfast.engine.device.prefetch import DeviceBatches
+from slowfast.engine.device.queue import DeviceQueue
+from slowfast.engine.device.runtime import get_device, seed_everything
+from slowfast.engine.meters import TrainMeter
 from slowfast.engine.pending import PendingSteps, Step
-from slowfast.engine.prefetch import DeviceBatches
 from slowfast.engine.progress import progress_bar
-from slowfast.engine.runtime import get_device, seed_everything
-from slowfast.engine.saver import Saver
+from slowfast.engine.run_saver import Saver
 from slowfast.engine.step import TrainStep
 from slowfast.engine.stopping import StopRequests, agree
 from slowfast.models.optimizer import get_epoch_lr
 from slowfast.utils import distributed, logging
 from slowfast.utils.launch import Stopped
-from slowfast.utils.meters import TrainMeter
 
 logger = logging.get_logger(__name__)
 

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.classes import ClassTable
-from slowfast.ak.loader import ClipLoader
-from slowfast.ak.pixels import InputTransform
+from slowfast.ak.classes.table import ClassTable
+from slowfast.ak.clips.loader import ClipLoader
+from slowfast.ak.clips.network_input import InputTransform
+from slowfast.checkpoints import checkpoint
+from slowfast.engine.device.memory import explained_scoring
+from slowfast.engine.device.runtime import get_device, seed_everything, share_norm_statistics
 from slowfast.engine.evaluate import evaluate
-from slowfast.engine.memory import explained_scoring
+from slowfast.engine.meters import TrainMeter, ValMeter
 from slowfast.engine.precise_bn import update_norm_statistics
-from slowfast.engine.runtime import get_device, seed_everything, share_norm_statistics
-from slowfast.engine.saver import Saver
+from slowfast.engine.run_saver import Saver
+from slowfast.engine.schedule import is_eval_epoch
 from slowfast.engine.stopping import StopRequests
-from slowfast.utils import checkpoint, misc
-from slowfast.utils.meters import TrainMeter, ValMeter
 
 
 @dataclass
@@ -47,7 +48,7 @@ class EpochEnd:
         """
         cfg, trained = self.cfg, self.saver.trained
         saves = checkpoint.is_checkpoint_epoch(cfg, epoch)
-        evaluates = misc.is_eval_epoch(cfg, epoch)
+        evaluates = is_eval_epoch(cfg, epoch)
         if not (saves or evaluates):
             return {}
         if cfg.BN.USE_PRECISE_STATS or not saves:

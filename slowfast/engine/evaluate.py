@@ -10,18 +10,18 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 
-from slowfast.ak.classes import ClassTable
-from slowfast.ak.loader import ClipLoader
-from slowfast.ak.pixels import InputTransform
+from slowfast.ak.classes.table import ClassTable
+from slowfast.ak.clips.loader import ClipLoader
+from slowfast.ak.clips.network_input import InputTransform
 from slowfast.datasets.loader import shuffle_dataset
-from slowfast.engine.device_queue import DeviceQueue
-from slowfast.engine.prefetch import DeviceBatches
+from slowfast.engine.device.prefetch import DeviceBatches
+from slowfast.engine.device.queue import DeviceQueue
+from slowfast.engine.device.runtime import autocast, get_device
+from slowfast.engine.meters import ValMeter
 from slowfast.engine.progress import progress_bar
-from slowfast.engine.runtime import autocast, get_device
 from slowfast.engine.stopping import StopRequests
 from slowfast.utils import distributed
-from slowfast.utils.meters import ValMeter
-from slowfast.utils.weights import unwrap
+from slowfast.utils.distributed import unwrap
 
 
 @torch.no_grad()

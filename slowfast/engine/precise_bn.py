@@ -15,14 +15,14 @@ from fvcore.nn.precise_bn import get_bn_modules, update_bn_stats
 from torch import nn
 from torch.utils.data import DataLoader
 
-from slowfast.ak.pixels import InputTransform
+from slowfast.ak.clips.network_input import InputTransform
 from slowfast.datasets.loader import shuffle_dataset
-from slowfast.engine.prefetch import DeviceBatches
+from slowfast.engine.device.prefetch import DeviceBatches
+from slowfast.engine.device.runtime import share_norm_statistics
 from slowfast.engine.progress import progress_bar
-from slowfast.engine.runtime import share_norm_statistics
 from slowfast.engine.stopping import StopRequests
+from slowfast.utils.distributed import unwrap
 from slowfast.utils.launch import Stopped
-from slowfast.utils.weights import unwrap
 
 # Our bar says it, where there is a terminal.
 logging.getLogger("fvcore.nn.precise_bn").setLevel(logging.WARNING)

@@ -14,12 +14,12 @@ from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from slowfast.ak.mixup import BatchMixer
-from slowfast.ak.pixels import InputTransform
-from slowfast.engine.runtime import autocast
+from slowfast.ak.clips.mixup import BatchMixer
+from slowfast.ak.clips.network_input import InputTransform
+from slowfast.ak.metrics.top_k import topk_errors
+from slowfast.engine.device.runtime import autocast
 from slowfast.engine.trained import Trained
 from slowfast.models.optimizer import clip_gradients, set_lr
-from slowfast.utils.metrics import topk_errors
 
 
 class TrainStep:

@@ -11,34 +11,36 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 
-from slowfast.ak.class_counts import read_class_table
-from slowfast.ak.classes import ClassTable
-from slowfast.ak.cores import processes_of_machine
-from slowfast.ak.loader import ClipLoader
-from slowfast.ak.pixels import InputTransform
-from slowfast.ak.views import view_batches
+from slowfast.ak.classes.counts import read_class_table
+from slowfast.ak.classes.table import ClassTable
+from slowfast.ak.clips.loader import ClipLoader
+from slowfast.ak.clips.network_input import InputTransform
+from slowfast.ak.clips.views import view_batches
+from slowfast.ak.run.cores import processes_of_machine
+from slowfast.checkpoints import checkpoint
+from slowfast.checkpoints.best import Best
 from slowfast.datasets.loader import construct_loader
-from slowfast.engine.closing import report
+from slowfast.engine.device.memory import explained_scoring
+from slowfast.engine.device.runtime import autocast, get_device, seed_everything
+from slowfast.engine.device.speed import prepare_device
 from slowfast.engine.evaluate import gather_clips
-from slowfast.engine.figures import intervals, more_figures
-from slowfast.engine.memory import explained_scoring
+from slowfast.engine.meters import TestMeter
 from slowfast.engine.progress import progress_bar
-from slowfast.engine.results import (
+from slowfast.models import build_model
+from slowfast.models.cost import log_model_info
+from slowfast.models.memory_format import channels_last
+from slowfast.results.closing_table import report
+from slowfast.results.figures import intervals, more_figures
+from slowfast.results.files import (
     Outcome,
     check_all_written,
     check_results_path,
     save_figures,
     save_scores,
 )
-from slowfast.engine.runtime import autocast, get_device, seed_everything
-from slowfast.engine.speed import prepare_device
-from slowfast.models import build_model
-from slowfast.models.arrange import channels_last
-from slowfast.utils import checkpoint, distributed, logging, misc
-from slowfast.utils.best import Best
-from slowfast.utils.meters import TestMeter
+from slowfast.utils import distributed, logging
+from slowfast.utils.distributed import unwrap
 from slowfast.utils.run_record import record_run
-from slowfast.utils.weights import unwrap
 from slowfast.visualization.report import write_report
 
 logger = logging.get_logger(__name__)
@@ -64,7 +66,7 @@ def test(cfg: CfgNode) -> None:
     prepare_device(cfg)
     model = build_model(cfg)
     if cfg.LOG_MODEL_INFO and not cfg.TRAIN.ENABLE:
-        misc.log_model_info(model, cfg)
+        log_model_info(model, cfg)
     loaded = checkpoint.load_test_checkpoint(cfg, model)
     record_run(cfg, "test", loaded.path)
     best = Best(**loaded.extra["best"]) if "best" in loaded.extra else None

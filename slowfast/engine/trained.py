@@ -10,14 +10,15 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.ak.errors import UserError
+from slowfast.checkpoints import checkpoint
 from slowfast.engine.average import AveragedWeights
-from slowfast.engine.runtime import get_device, make_scaler
-from slowfast.engine.speed import prepare_device
+from slowfast.engine.device.runtime import get_device, make_scaler
+from slowfast.engine.device.speed import prepare_device
 from slowfast.models import build_model
 from slowfast.models.losses import build_loss, set_loss_epoch
 from slowfast.models.optimizer import construct_optimizer
-from slowfast.utils import checkpoint, logging
-from slowfast.utils.weights import unwrap
+from slowfast.utils import logging
+from slowfast.utils.distributed import unwrap
 
 logger = logging.get_logger(__name__)
 

@@ -11,29 +11,32 @@ from datetime import timedelta
 
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.class_counts import read_class_table
-from slowfast.ak.holdout import fingerprint
-from slowfast.ak.pixels import InputTransform
-from slowfast.ak.recipe import describe_run
+from slowfast.ak.checks.recipe import describe_run
+from slowfast.ak.classes.counts import read_class_table
+from slowfast.ak.clips.network_input import InputTransform
+from slowfast.ak.lists.holdout import fingerprint
+from slowfast.checkpoints import checkpoint
+from slowfast.checkpoints.file import check_writable
 from slowfast.config import checks
-from slowfast.config.saved import save_config
-from slowfast.datasets.check_data import doubts_before_training
+from slowfast.data_tools.check_data import doubts_before_training
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine.bottleneck import bottleneck
+from slowfast.engine.device.memory import explained_training
+from slowfast.engine.device.runtime import get_device, seed_everything
 from slowfast.engine.epoch import train_epoch
 from slowfast.engine.epoch_end import EpochEnd
-from slowfast.engine.memory import explained_training
-from slowfast.engine.results import check_results_path
-from slowfast.engine.runtime import get_device, seed_everything
-from slowfast.engine.saver import Saver, take_up
+from slowfast.engine.meters import TrainMeter, ValMeter
+from slowfast.engine.run_saver import Saver, take_up
+from slowfast.engine.schedule import is_eval_epoch
 from slowfast.engine.step import TrainStep
 from slowfast.engine.stopping import StopRequests
 from slowfast.engine.trained import Trained
-from slowfast.models.arrange import channels_last
+from slowfast.models.cost import log_model_info
 from slowfast.models.losses import set_loss_epoch
-from slowfast.utils import checkpoint, distributed, logging, misc, stats_log
-from slowfast.utils.checkpoint_file import check_writable
-from slowfast.utils.meters import TrainMeter, ValMeter
+from slowfast.models.memory_format import channels_last
+from slowfast.results.files import check_results_path
+from slowfast.utils import distributed, logging, stats_log
+from slowfast.utils.run_config import save_config
 from slowfast.utils.run_record import record_run
 from slowfast.utils.words import count
 from slowfast.visualization.tensorboard import Board
@@ -80,7 +83,7 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
     trained = Trained.from_cfg(cfg)
     if cfg.LOG_MODEL_INFO:
-        misc.log_model_info(trained.model, cfg)
+        log_model_info(trained.model, cfg)
     start = trained.load(cfg)
     if distributed.is_master_proc():
         save_config(cfg)  # not before it is known that the folder is this run's
@@ -107,7 +110,7 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
         cfg, saver, train_loader, val_loader, train_meter, val_meter, to_input, classes, stop
     )
 
-    if evaluated < start.epoch and not done and misc.is_eval_epoch(cfg, start.epoch - 1):
+    if evaluated < start.epoch and not done and is_eval_epoch(cfg, start.epoch - 1):
         logger.info(f"The run was stopped before it had evaluated epoch {start.epoch}.")
         end.evaluate(start.epoch - 1)
     if start.epoch >= cfg.SOLVER.MAX_EPOCH:

@@ -16,18 +16,19 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
-from slowfast.ak.class_counts import read_class_table
+from slowfast.ak.classes.counts import read_class_table
+from slowfast.ak.clips.bad_clips import from_meta
+from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
-from slowfast.ak.flaws import from_meta
-from slowfast.ak.pixels import InputTransform
+from slowfast.checkpoints import checkpoint
 from slowfast.datasets.loader import construct_loader
-from slowfast.engine.runtime import autocast, get_device, seed_everything
-from slowfast.engine.saved import read_scores
-from slowfast.engine.speed import prepare_device
+from slowfast.engine.device.runtime import autocast, get_device, seed_everything
+from slowfast.engine.device.speed import prepare_device
 from slowfast.models import build_model
-from slowfast.models.arrange import channels_last
-from slowfast.utils import checkpoint, logging
-from slowfast.utils.weights import unwrap
+from slowfast.models.memory_format import channels_last
+from slowfast.results.saved_scores import read_scores
+from slowfast.utils import logging
+from slowfast.utils.distributed import unwrap
 from slowfast.visualization.report.findings import named
 from slowfast.visualization.tensorboard.board import Board
 from slowfast.visualization.tensorboard.confusion import one_hot

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.frozen import FrozenNorm
-from slowfast.ak.norm_group import sync_group
-from slowfast.ak.sync_norm import SyncBatchNorm3d
+from slowfast.ak.norms.frozen import FrozenNorm
+from slowfast.ak.norms.group import sync_group
+from slowfast.ak.norms.sync import SyncBatchNorm3d
 from slowfast.models.settings import look_up
 
 

@@ -17,8 +17,8 @@ from torch import nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compress_hook
 from torch.nn.parallel import DistributedDataParallel
 
-from slowfast.ak.frozen import freeze_below_projection
-from slowfast.models.arrange import arrange
+from slowfast.ak.norms.frozen import freeze_below_projection
+from slowfast.models.memory_format import arrange
 from slowfast.models.settings import look_up
 
 MODEL_REGISTRY = Registry("MODEL")

@@ -13,7 +13,7 @@ from fvcore.common.config import CfgNode
 from torch import nn
 from torch.nn import functional as F
 
-from slowfast.ak.class_counts import set_loss_context
+from slowfast.ak.classes.counts import set_loss_context
 from slowfast.ak.errors import UserError
 from slowfast.ak.losses import LOSSES, arguments_from_cfg, context
 from slowfast.utils import distributed

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from slowfast.ak.errors import UserError
-from slowfast.utils import lr_policy
+from slowfast.models import lr_policy
 
 
 def parameter_kind(owner: nn.Module, name: str, parameter: nn.Parameter) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch import nn
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.processes import gather_objects, group_for_objects, rank_and_size
+from slowfast.ak.run.processes import gather_objects, group_for_objects, rank_and_size
 
 _local_rank, _local_size = 0, 1
 
@@ -203,3 +204,21 @@ def all_gather_unaligned(data: Any) -> list[Any]:
 def from_master(value: Any) -> Any:
     """The object that the first process gives, in all of them; those of the others do not count."""
     return gather_objects(value)[0]
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """The network itself, out of DistributedDataParallel, DataParallel and torch.compile.
+
+    Names of parameters are those of the network itself. Evaluation calls it too: the wrapper of a
+    process waits for the others at each call, and they may have fewer batches.
+
+    Args:
+        model: a network, wrapped any number of times, or not at all.
+    """
+    while True:
+        if isinstance(model, nn.parallel.DistributedDataParallel | nn.DataParallel):
+            model = model.module
+        elif hasattr(model, "_orig_mod"):
+            model = model._orig_mod
+        else:
+            return model

@@ -1,9 +1,6 @@
-"""The file system as users' code sees it: iopath's path manager, to which handlers can be added.
+"""Front door: the path manager, to which handlers of remote files are added, by upstream's module
+name."""
 
-A handler registered here (``pathmgr.register_handler(HTTPURLHandler())``, say) serves the weights
-that ``TRAIN.CHECKPOINT_FILE_PATH`` and ``TEST.CHECKPOINT_FILE_PATH`` name. Local paths need none.
-"""
+from slowfast.ak.paths import pathmgr
 
-from iopath.common.file_io import PathManager, PathManagerFactory
-
-pathmgr: PathManager = PathManagerFactory.get(key="pyslowfast")
+__all__ = ["pathmgr"]

@@ -14,8 +14,8 @@ import torch
 import torch.distributed as dist
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.cores import available_cores, processes_of_machine
 from slowfast.ak.errors import UserError
+from slowfast.ak.run.cores import available_cores, processes_of_machine
 from slowfast.utils import distributed, logging, torchrun
 from slowfast.utils.parser import DEFAULT_INIT_METHOD
 from slowfast.utils.workers import EXIT_STOPPED, Stopped, WorkerError, run_together

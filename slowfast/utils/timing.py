@@ -1,7 +1,7 @@
 """Series of numbers, and the times of a loop.
 
 Notable: times are those of the process. On a GPU work is queued: they are true only where the loop
-does not run far ahead of it (`slowfast.engine.device_queue`).
+does not run far ahead of it (`slowfast.engine.device.queue`).
 """
 
 from collections import deque

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from slowfast.ak import index_file, list_blocks
-from slowfast.ak.clip_list import ClipList
 from slowfast.ak.errors import UserError
+from slowfast.ak.lists import blocks as list_blocks
+from slowfast.ak.lists import index_file
+from slowfast.ak.lists.clip_list import ClipList
 
 HEADER = "original_vido_id video_id frame_id path labels"
 LIGHT_HEADER = "video_id;labels"

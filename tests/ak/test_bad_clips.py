@@ -15,12 +15,12 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from slowfast.ak import dataset as datasets
-from slowfast.ak.clip_list import ClipList
-from slowfast.ak.dataset import Ak
+from slowfast.ak.clips import dataset as datasets
+from slowfast.ak.clips.bad_clips import from_meta
+from slowfast.ak.clips.dataset import Ak
 from slowfast.ak.errors import BadClip
-from slowfast.ak.flaws import from_meta
-from slowfast.ak.readers import JpegFrames, VideoFrames
+from slowfast.ak.frames.open_reader import JpegFrames, VideoFrames
+from slowfast.ak.lists.clip_list import ClipList
 from slowfast.config.defaults import get_cfg
 from tests.media import write_sound_alone
 

@@ -4,10 +4,10 @@ import pytest
 from iopath.common.file_io import PathHandler
 
 from slowfast.ak import paths
-from slowfast.ak.clip_list import ClipList
-from slowfast.ak.dataset import Ak, has_list
+from slowfast.ak.clips.dataset import Ak, has_list
 from slowfast.ak.errors import UserError
-from slowfast.ak.readers import JpegFrames, VideoFrames
+from slowfast.ak.frames.open_reader import JpegFrames, VideoFrames
+from slowfast.ak.lists.clip_list import ClipList
 from slowfast.config.defaults import get_cfg
 from slowfast.utils.env import pathmgr
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
-from slowfast.ak.pixels import InputTransform
 from slowfast.config.defaults import get_cfg
 from slowfast.datasets.build import build_dataset
 from slowfast.datasets.kinetics import Kinetics

@@ -8,8 +8,8 @@ import torch
 from fvcore.common.registry import Registry
 from torch.utils.data import Dataset
 
+from slowfast.ak.clips.views import ClipViews, UniformCrops
 from slowfast.ak.errors import UserError
-from slowfast.ak.views import ClipViews, UniformCrops
 from slowfast.config.defaults import get_cfg
 from slowfast.datasets import build
 from slowfast.datasets.loader import construct_loader, shuffle_dataset

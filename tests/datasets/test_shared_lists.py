@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from slowfast.ak import clip_list, index_file
-from slowfast.ak.class_counts import read_class_table
+from slowfast.ak.classes.counts import read_class_table
+from slowfast.ak.lists import clip_list, index_file
 from slowfast.config.defaults import get_cfg
 from slowfast.datasets.loader import construct_loader
 

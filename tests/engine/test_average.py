@@ -5,7 +5,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from slowfast.ak.sync_norm import SyncBatchNorm3d
+from slowfast.ak.norms.sync import SyncBatchNorm3d
 from slowfast.engine.average import AveragedWeights
 from slowfast.models import build_model
 from slowfast.models.batchnorm_helper import SubBatchNorm3d

@@ -10,11 +10,11 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
+from slowfast.ak.clips.bad_clip_log import TooManyBadClips
 from slowfast.ak.errors import UserError
-from slowfast.ak.ledger import TooManyBadClips
 from slowfast.engine import test as run_test
 from slowfast.engine import train
-from slowfast.engine.saved import read_results
+from slowfast.results.saved_scores import read_results
 from slowfast.utils import distributed
 
 HTML = b"<html>404</html>"

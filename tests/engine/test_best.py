@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.holdout import fingerprint
+from slowfast.ak.lists.holdout import fingerprint
+from slowfast.checkpoints import checkpoint
 from slowfast.engine import epoch_end, training
 from slowfast.engine import test as run_test
 from slowfast.engine.training import train
-from slowfast.utils import checkpoint
 from tests.engine.runs import stats
 
 

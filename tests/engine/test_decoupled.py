@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
-from slowfast.ak.frozen import HEAD
+from slowfast.ak.norms.frozen import HEAD
 from slowfast.config.defaults import assert_and_infer_cfg
 from slowfast.engine import train, trained, training
 from slowfast.engine.pending import PendingSteps

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from slowfast.config.defaults import assert_and_infer_cfg
-from slowfast.datasets.demo_data import make_demo_data, make_settings
+from slowfast.data_tools.demo_data import make_demo_data, make_settings
 from slowfast.engine import test as run_test
 from slowfast.engine import train
 from slowfast.utils.parser import load_config, parse_args

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from slowfast.ak.errors import UserError
+from slowfast.checkpoints import checkpoint
 from slowfast.engine import dry_run as module
 from slowfast.engine import trained, training
 from slowfast.engine.dry_run import dry_run
 from slowfast.models import build_model
-from slowfast.utils import checkpoint
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from slowfast.checkpoints import checkpoint, digests
 from slowfast.engine import evaluate as evaluation
 from slowfast.engine import precise_bn, step, training
 from slowfast.engine.training import train
-from slowfast.utils import checkpoint, digests
 from slowfast.utils.launch import Stopped
 from tests.engine.runs import assert_same_run, epochs, last_state, stats
 

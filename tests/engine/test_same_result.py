@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from slowfast.ak import loader
+from slowfast.ak.clips import loader
+from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
 from slowfast.ak.losses import LOSSES
-from slowfast.ak.pixels import InputTransform
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine import test as run_test
 from slowfast.engine import train
-from slowfast.engine.runtime import make_scaler
+from slowfast.engine.device.runtime import make_scaler
 from slowfast.engine.step import TrainStep
 from slowfast.engine.trained import Trained
 from slowfast.models import build_model

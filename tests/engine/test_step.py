@@ -9,16 +9,16 @@ import torch.multiprocessing as mp
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.losses import base
-from slowfast.ak.pixels import InputTransform
 from slowfast.engine.average import AveragedWeights
+from slowfast.engine.device.prefetch import DeviceBatches
+from slowfast.engine.device.runtime import get_device
 from slowfast.engine.pending import PendingSteps
-from slowfast.engine.prefetch import DeviceBatches
-from slowfast.engine.runtime import get_device
 from slowfast.engine.step import TrainStep
 from slowfast.engine.trained import Trained
-from slowfast.models.arrange import channels_last
-from slowfast.utils.weights import unwrap
+from slowfast.models.memory_format import channels_last
+from slowfast.utils.distributed import unwrap
 from tests.models.network_cases import I3D, SLOWFAST, TINY, X3D, network_cfg
 
 MULTI_LABEL = {

@@ -13,9 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
-from slowfast.ak.dataset import ClipDataset
+from slowfast.ak.clips.dataset import ClipDataset
 from slowfast.ak.errors import BadClip, UserError
-from slowfast.ak.reader import Reader
+from slowfast.ak.frames.reader import Reader
 from slowfast.config.combinations import draws
 from slowfast.config.defaults import assert_and_infer_cfg
 from slowfast.engine import test as run_test
@@ -251,7 +251,7 @@ def test_saved_results_of_one_label_are_drawn_alone(cfg, read, tmp_path):
 
 def test_clips_that_went_wrong_are_those_of_the_list_that_can_be_read(cfg, read, monkeypatch):
     """Of all clips, whatever this process's share of them would be in a test of several."""
-    monkeypatch.setattr("slowfast.ak.loader.rank_and_size", lambda: (0, 2))
+    monkeypatch.setattr("slowfast.ak.clips.loader.rank_and_size", lambda: (0, 2))
     read_frames = Reader.salvage
 
     def all_but_v2(self, clip, *args):

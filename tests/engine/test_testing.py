@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
+from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
-from slowfast.ak.metrics import chance_average_precision
-from slowfast.ak.pixels import InputTransform
+from slowfast.ak.metrics.average_precision import chance_average_precision
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine import test as run_test
 from slowfast.engine import testing, train
-from slowfast.engine.saved import read_results
 from slowfast.engine.testing import score_clips, temporal_view_counts
 from slowfast.models import build_model
+from slowfast.results.saved_scores import read_results
 
 
 def test_which_view_counts(small_cfg):

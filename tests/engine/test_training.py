@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from slowfast.ak.dataset import ClipDataset
+from slowfast.ak.clips.dataset import ClipDataset
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import assert_and_infer_cfg
 from slowfast.engine import step, trained, training

@@ -59,6 +59,6 @@ def test_stopped(tiny_ak, monkeypatch, capsys):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("slowfast.datasets.check_data.check_clip", stop)
+    monkeypatch.setattr("slowfast.data_tools.check_data.check_clip", stop)
     assert main(["--lists", str(tiny_ak.annot)]) == 130
     assert "STOPPED after" in capsys.readouterr().out

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slowfast.ak.classes import ClassTable
-from slowfast.ak.per_class import class_results, write_class_results
+from slowfast.ak.classes.table import ClassTable
+from slowfast.results.per_class import class_results, write_class_results
 
 TOOLS = Path(__file__).parents[2] / "tools"
 

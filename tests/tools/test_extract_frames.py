@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from slowfast.ak.clip_list import ClipList
-from slowfast.ak.readers import VideoFrames
+from slowfast.ak.frames.open_reader import VideoFrames
+from slowfast.ak.lists.clip_list import ClipList
 
 TOOL = Path(__file__).parents[2] / "tools" / "extract_frames.py"
 main = runpy.run_path(str(TOOL))["main"]
@@ -111,7 +111,7 @@ def test_a_ctrl_c_is_a_word_and_status_130(videos, tmp_path, monkeypatch, capsys
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("slowfast.datasets.extract_frames.every_frame", stop)
+    monkeypatch.setattr("slowfast.data_tools.extract_frames.every_frame", stop)
     assert main([str(videos), str(tmp_path / "image")]) == 130
     assert capsys.readouterr().err.strip().endswith("interrupted.")
     assert not files(tmp_path / "image")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from slowfast.ak.classes import ClassTable, find_sheet
-from slowfast.ak.clip_list import ClipList
-from slowfast.ak.dataset import Ak
-from slowfast.ak.video_frames import VideoFrames
+from slowfast.ak.classes.table import ClassTable, find_sheet
+from slowfast.ak.clips.dataset import Ak
+from slowfast.ak.frames.video import VideoFrames
+from slowfast.ak.lists.clip_list import ClipList
 from slowfast.config.defaults import get_cfg
-from tests.datasets.sheet_cases import ACTIONS, rows_of_tiny_ak, write_workbook
+from tests.data_tools.sheet_cases import ACTIONS, rows_of_tiny_ak, write_workbook
 
 TOOLS = Path(__file__).parents[2] / "tools"
 main, check = (
@@ -87,7 +87,7 @@ def test_a_ctrl_c_leaves_no_list(tiny_ak, tmp_path, monkeypatch, capsys):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("slowfast.datasets.annotations.check_video_file", stop)
+    monkeypatch.setattr("slowfast.data_tools.annotations.check_video_file", stop)
     sheet = str(write_workbook(tmp_path / "AR_metadata.xlsx", rows_of_tiny_ak()))
     out = tmp_path / "annot"
     assert main([sheet, "--videos", str(tiny_ak.video), "--out", str(out)]) == 130

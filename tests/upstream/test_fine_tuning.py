@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from slowfast.ak.frozen import HEAD
+from slowfast.ak.norms.frozen import HEAD
 from tests.upstream.checkouts import BRANCHES, run_in
 from tests.upstream.test_end_to_end import TRAIN_ALONE, Bed
 

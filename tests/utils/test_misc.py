@@ -6,7 +6,8 @@ import pytest
 from torch import nn
 
 from slowfast.config.defaults import get_cfg
-from slowfast.utils import misc
+from slowfast.engine.schedule import is_eval_epoch
+from slowfast.models.cost import log_model_info
 
 
 class Network(nn.Module):
@@ -32,18 +33,18 @@ def test_a_models_costs_are_logged(caplog, compiled):
     if compiled:
         model.compile(backend="eager")
     with caplog.at_level(logging.INFO):
-        misc.log_model_info(model, cfg)
+        log_model_info(model, cfg)
     # 900 products at each of 100 x 100 places of 2 slow and 8 fast frames.
     assert "SlowFast (slowfast): 0.0018 M parameters, 0.0009 M of them trained" in caplog.text
     assert "0.09 G multiply-adds for a clip of 8 x 100 x 100" in caplog.text
     assert model.training
     caplog.clear()
     with caplog.at_level(logging.INFO):
-        misc.log_model_info(nn.Linear(3, 2), cfg)
+        log_model_info(nn.Linear(3, 2), cfg)
     assert "Multiply-adds are unknown" in caplog.text
 
 
 def test_evaluations_are_due_each_period_and_at_the_end():
     cfg = get_cfg()
     cfg.SOLVER.MAX_EPOCH, cfg.TRAIN.EVAL_PERIOD = 10, 4
-    assert [epoch for epoch in range(10) if misc.is_eval_epoch(cfg, epoch)] == [3, 7, 9]
+    assert [epoch for epoch in range(10) if is_eval_epoch(cfg, epoch)] == [3, 7, 9]

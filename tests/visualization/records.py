@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from slowfast.ak.classes import ClassTable
-from slowfast.ak.metrics import average_precision, map_by_segment
+from slowfast.ak.classes.table import ClassTable
+from slowfast.ak.metrics.average_precision import average_precision, map_by_segment
 from slowfast.config.defaults import get_cfg
 from slowfast.visualization.report import write_report
 

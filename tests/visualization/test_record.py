@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from slowfast.ak.class_counts import read_class_table
-from slowfast.ak.metrics import chance_average_precision
+from slowfast.ak.classes.counts import read_class_table
+from slowfast.ak.metrics.average_precision import chance_average_precision
 from slowfast.datasets.build import build_dataset
 from slowfast.visualization.report import write_report
 from slowfast.visualization.report.record import make_record

@@ -101,7 +101,7 @@ def caffe2_names(existing: Any, name: str) -> Made:
         converter = importlib.import_module("slowfast.utils.c2_model_loading")
         named = converter.get_name_convert_func()
     else:
-        named = importlib.import_module("slowfast.utils.caffe2").parameter_name
+        named = importlib.import_module("slowfast.checkpoints.caffe2").parameter_name
     return Made({blob: named(blob) for blob in existing})
 
 

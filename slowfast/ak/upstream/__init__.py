@@ -10,7 +10,7 @@ from __future__ import annotations
 
 def prepare() -> None:
     """Make the checkout importable, and able to run, on current packages and without CUDA."""
-    from slowfast.ak import startup
+    from slowfast.ak.run import startup
     from slowfast.ak.upstream import last_words
 
     startup.settle()  # before anything imports torch

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from slowfast.ak.processes import rank_and_size
+from slowfast.ak.run.processes import rank_and_size
 from slowfast.ak.upstream import cpu, standins
 from slowfast.ak.upstream.arguments import binder
 from slowfast.ak.upstream.depths import lend_depths

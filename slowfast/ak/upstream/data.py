@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
-from slowfast.ak import dataset
+from slowfast.ak.clips import dataset
+from slowfast.ak.clips.bad_clips import Flaw, from_meta
+from slowfast.ak.clips.network_input import InputTransform
+from slowfast.ak.clips.views import ClipViews
 from slowfast.ak.errors import UserError
-from slowfast.ak.flaws import Flaw, from_meta
-from slowfast.ak.pixels import InputTransform
-from slowfast.ak.views import ClipViews
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Ak(Dataset):
     time: float32 (T,), numbers of the frames shown.
 
     Attributes:
-        clips: the same as whole clips, `slowfast.ak.dataset.ClipDataset`.
+        clips: the same as whole clips, `slowfast.ak.clips.dataset.ClipDataset`.
         num_views: of each clip; 1 but in a test.
 
     Raises UserError for keys whose values are not served.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from slowfast.ak.frozen import freeze_below_projection, freeze_norms
+from slowfast.ak.norms.frozen import freeze_below_projection, freeze_norms
 from slowfast.ak.upstream import config
 
 

@@ -20,15 +20,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from slowfast.ak.cores import available_cores, reading_workers
-from slowfast.ak.flaws import from_meta, most_tolerated
-from slowfast.ak.loader import ClipLoader, make_loader, settings_from_cfg
-from slowfast.ak.pixels import InputTransform
-from slowfast.ak.processes import rank_and_size
+from slowfast.ak.clips.bad_clips import from_meta, most_tolerated
+from slowfast.ak.clips.loader import ClipLoader, make_loader, settings_from_cfg
+from slowfast.ak.clips.network_input import InputTransform
+from slowfast.ak.clips.views import ClipViews, view_batches
+from slowfast.ak.run.cores import available_cores, reading_workers
+from slowfast.ak.run.processes import rank_and_size
 from slowfast.ak.upstream import meters
 from slowfast.ak.upstream.arguments import binder
 from slowfast.ak.upstream.data import Ak, is_ak
-from slowfast.ak.views import ClipViews, view_batches
 
 # Upstream gives the log of other ranks than the first no handler, and Python would print warnings.
 _SILENCE = logging.NullHandler()

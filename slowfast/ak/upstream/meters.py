@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from slowfast.ak.class_counts import read_class_table
-from slowfast.ak.metrics import mean_figures, per_cent
+from slowfast.ak.classes.counts import read_class_table
+from slowfast.ak.metrics.average_precision import mean_figures, per_cent
 from slowfast.ak.upstream.arguments import binder
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def get_map(preds: np.ndarray, labels: np.ndarray) -> float:
     Args:
         preds, labels: (clips, classes).
 
-    Raises UserError as `slowfast.ak.metrics.average_precision` does.
+    Raises UserError as `slowfast.ak.metrics.average_precision.average_precision` does.
     """
     figures = mean_figures(preds, labels, _measured.segments)
     figures["map"] = 0.0 if math.isnan(figures["map"]) else figures["map"]

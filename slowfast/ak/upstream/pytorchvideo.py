@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.processes import group_made_once, rank_and_size
-from slowfast.ak.sync_norm import SyncBatchNorm1d, SyncBatchNorm3d
+from slowfast.ak.norms.sync import SyncBatchNorm1d, SyncBatchNorm3d
+from slowfast.ak.run.processes import group_made_once, rank_and_size
 
 DISTRIBUTED = (
     "cat_all_gather",

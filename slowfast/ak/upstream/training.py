@@ -16,12 +16,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from slowfast.ak.class_counts import set_loss_context
+from slowfast.ak.checks.recipe import configured_initialisation, describe_run
+from slowfast.ak.classes.counts import set_loss_context
 from slowfast.ak.errors import UserError
-from slowfast.ak.frozen import HEAD
 from slowfast.ak.losses import context
-from slowfast.ak.processes import rank_and_size
-from slowfast.ak.recipe import configured_initialisation, describe_run
+from slowfast.ak.norms.frozen import HEAD
+from slowfast.ak.run.processes import rank_and_size
 from slowfast.ak.upstream.arguments import binder
 from slowfast.ak.upstream.losses import is_own, words_on_own
 

@@ -13,12 +13,16 @@ from typing import Any, Protocol
 import numpy as np
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.classes import ClassTable
-from slowfast.ak.metrics import average_precision, chance_average_precision, chance_figures
-from slowfast.ak.per_class import class_results
+from slowfast.ak.classes.table import ClassTable
+from slowfast.ak.metrics.average_precision import (
+    average_precision,
+    chance_average_precision,
+    chance_figures,
+)
 from slowfast.config.defaults import get_cfg
 from slowfast.config.merge import dotted_keys
 from slowfast.config.provenance import get
+from slowfast.results.per_class import class_results
 from slowfast.visualization.report.curves import figures, read_log, test_figures
 from slowfast.visualization.report.findings import (
     confused_pairs,
@@ -33,7 +37,7 @@ LOG = "json_stats.log"
 
 
 class Tested(Protocol):
-    """One test, as `slowfast.engine.results.Outcome` holds it: scores and targets (N, C), and the
+    """One test, as `slowfast.results.files.Outcome` holds it: scores and targets (N, C), and the
     clips that they are of (N,)."""
 
     views: str

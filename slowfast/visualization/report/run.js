@@ -42,7 +42,7 @@ const rangesNote = (runs) =>
     ? " Ranges are 95 % bootstrap intervals over the test clips."
     : "";
 
-// As `slowfast.utils.best` words it. Of a choice that is not told nothing is said.
+// As `slowfast.checkpoints.best` words it. Of a choice that is not told nothing is said.
 const isOptimistic = (best) => best.chosen_on && !best.chosen_on.startsWith("hold-out");
 const bestText = (best) =>
   `epoch ${best.epoch} with mAP ${perCentSign(best.map)}, ` +

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from slowfast.ak.errors import UserError
-from slowfast.config.saved import CONFIG_FILE
+from slowfast.utils.run_config import CONFIG_FILE
 from slowfast.visualization.report.curves import read_log
 from slowfast.visualization.report.record import FORMAT, LOG, settings
 

@@ -18,7 +18,7 @@ def clip_stills(dataset: object, clips: Iterable[int], budget: int = BUDGET) -> 
     """Data URI by clip, until the budget is spent; a clip that cannot be read has none.
 
     Args:
-        dataset: one with a ``reader`` as `slowfast.ak.dataset.ClipDataset` has; any
+        dataset: one with a ``reader`` as `slowfast.ak.clips.dataset.ClipDataset` has; any
             other gives no pictures.
         clips: numbers of clips, the most wanted first.
     """

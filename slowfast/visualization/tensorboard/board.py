@@ -15,9 +15,9 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor
 
-from slowfast.ak.classes import ClassTable
-from slowfast.ak.metrics import average_precision
-from slowfast.ak.pixels import sees_rgb
+from slowfast.ak.classes.table import ClassTable
+from slowfast.ak.clips.network_input import sees_rgb
+from slowfast.ak.metrics.average_precision import average_precision
 from slowfast.utils import distributed
 from slowfast.visualization.tensorboard.confusion import (
     confusion,

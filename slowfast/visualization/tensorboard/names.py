@@ -13,7 +13,7 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.classes import ClassTable
+from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.errors import UserError
 
 

@@ -9,9 +9,10 @@ import torch
 from fvcore.common.registry import Registry
 from torch.utils.data import DataLoader
 
-from slowfast.ak import dataset, jpeg_frames
+from slowfast.ak.clips import dataset
+from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
-from slowfast.ak.pixels import InputTransform
+from slowfast.ak.frames import jpeg as jpeg_frames
 from slowfast.ak.upstream.data import Ak, is_ak, register_ak
 from slowfast.config.defaults import get_cfg
 from slowfast.datasets import build

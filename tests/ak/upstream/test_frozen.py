@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.frozen import HEAD, FrozenNorm, freeze_norms
+from slowfast.ak.norms.frozen import HEAD, FrozenNorm, freeze_norms
 from slowfast.ak.upstream import config
 from slowfast.ak.upstream.config import LENT_KEYS, add_ak_keys
 from slowfast.ak.upstream.frozen import freeze_as_configured

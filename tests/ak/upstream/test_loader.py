@@ -13,10 +13,11 @@ import torch.distributed as dist
 from fvcore.common.registry import Registry
 from torch.utils.data import DataLoader, RandomSampler
 
-from slowfast.ak import dataset, jpeg_frames
+from slowfast.ak.clips import dataset
+from slowfast.ak.clips.bad_clip_log import TooManyBadClips
+from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
-from slowfast.ak.ledger import TooManyBadClips
-from slowfast.ak.pixels import InputTransform
+from slowfast.ak.frames import jpeg as jpeg_frames
 from slowfast.ak.upstream import meters
 from slowfast.ak.upstream.data import Ak, register_ak
 from slowfast.ak.upstream.loader import BatchLoader, loads_clips, shuffles_clips
@@ -105,7 +106,7 @@ def ranks(monkeypatch, count):
             context.setattr(dist, "is_initialized", lambda: count > 1)
             context.setattr(dist, "get_world_size", lambda: count)
             context.setattr(dist, "get_rank", lambda rank=rank: rank)
-            context.setattr("slowfast.ak.ledger.gather_objects", lambda own: [own])
+            context.setattr("slowfast.ak.clips.bad_clip_log.gather_objects", lambda own: [own])
             yield rank
 
 

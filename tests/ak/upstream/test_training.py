@@ -109,13 +109,13 @@ def test_counts_are_read_once_a_run(losses, monkeypatch):
     losses(0)
     assert context.state_for("EQL").counts.tolist() == [4, 3, 2, 2, 1]
     for name in ("read_clips", "class_counts_from_cfg"):
-        monkeypatch.setattr(f"slowfast.ak.class_counts.{name}", lambda *of: pytest.fail("read"))
+        monkeypatch.setattr(f"slowfast.ak.classes.counts.{name}", lambda *of: pytest.fail("read"))
     losses(1)
     losses(2)
 
 
 def test_nothing_is_read_for_a_loss_that_counts_nothing(losses, cfg, monkeypatch):
-    monkeypatch.setattr("slowfast.ak.class_counts.read_clips", lambda *of: pytest.fail("read"))
+    monkeypatch.setattr("slowfast.ak.classes.counts.read_clips", lambda *of: pytest.fail("read"))
     cfg.MODEL.LOSS_FUNC = "bce_loss"
     losses(0)
 
@@ -129,7 +129,7 @@ def test_a_loss_of_the_users_own_is_left_alone(losses, cfg, monkeypatch):
             return logits - 1
 
     monkeypatch.setitem(_LOSSES, "mine", Mine)
-    monkeypatch.setattr("slowfast.ak.class_counts.read_clips", lambda *of: pytest.fail("read"))
+    monkeypatch.setattr("slowfast.ak.classes.counts.read_clips", lambda *of: pytest.fail("read"))
     cfg.MODEL.LOSS_FUNC = "mine"
     assert (losses(0) == -1).all()
 
@@ -215,7 +215,7 @@ def test_what_the_recipe_had_is_said_once_a_run(losses, cfg, caplog):
     cfg.RECIPE.GLOBAL_BATCH, cfg.RECIPE.INIT = 8, "kinetics"
     losses(0)
     losses(1)
-    assert [r.getMessage() for r in caplog.records if r.name == "slowfast.ak.recipe"] == [
+    assert [r.getMessage() for r in caplog.records if r.name == "slowfast.ak.checks.recipe"] == [
         "This run: global batch 2 clips, norm group 2 clips, learning rate 0.1; weights from "
         "scratch; on the CPU.",
         "The recipe was published with a global batch of 8 clips; this run has 2. Nothing is "

@@ -1,0 +1,69 @@
+"""What decides a result besides the data, and where a run differs in it from its published recipe.
+
+Notable: RECIPE holds what was published. The log states a run's global batch, clips a norm group,
+learning rate and first weights, and warns where the recipe had others. Nothing is rescaled.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+
+from slowfast.ak.norms.group import norm_group
+
+logger = logging.getLogger(__name__)
+
+FROM_SCRATCH = "from scratch"
+
+
+def configured_initialisation(cfg) -> str:
+    """Where the first weights come from: "from scratch", or "from <file> (...)"."""
+    train = cfg.TRAIN
+    if not train.CHECKPOINT_FILE_PATH:
+        return FROM_SCRATCH
+    how = [train.CHECKPOINT_TYPE]
+    how += ["2D kernels spread over time"] * train.CHECKPOINT_INFLATE
+    how += ["epoch reset"] * train.CHECKPOINT_EPOCH_RESET
+    how += ["head anew"] * train.CHECKPOINT_SKIP_HEAD
+    return f"from {train.CHECKPOINT_FILE_PATH} ({', '.join(how)})"
+
+
+def describe_run(cfg, initialisation: str, world_size: int, device: torch.device) -> None:
+    """Logs what decides the result, and a warning for each thing in which the recipe differs.
+
+    Args:
+        cfg: the configuration; its RECIPE node holds what the recipe was published with.
+        initialisation: "from scratch", or where the first weights came from; how a run that is
+            taken up again goes on may follow.
+        world_size: processes that train together.
+        device: of this process.
+    """
+    facts = [
+        ("global batch", cfg.TRAIN.BATCH_SIZE * cfg.NUM_SHARDS, cfg.RECIPE.GLOBAL_BATCH, "clips"),
+        ("learning rate", cfg.SOLVER.BASE_LR, cfg.RECIPE.BASE_LR, ""),
+    ]
+    if not cfg.MODEL.FROZEN_BN:
+        group = norm_group(cfg, world_size)
+        facts.insert(1, ("norm group", group, cfg.RECIPE.NORM_GROUP, "clips"))
+    logger.info(
+        "This run: "
+        + ", ".join(f"{name} {value:g} {unit}".rstrip() for name, value, _, unit in facts)
+        + f"; weights {initialisation}; on {_name(device)}"
+        + (f", {world_size} processes." if world_size > 1 else ".")
+    )
+    for name, value, published, unit in facts:
+        if published and value != published:
+            logger.warning(
+                f"The recipe was published with a {name} of {published:g} {unit}".rstrip()
+                + f"; this run has {value:g}. Nothing is rescaled: results may differ from its."
+            )
+    started = "scratch" if initialisation.startswith(FROM_SCRATCH) else "kinetics"
+    if cfg.RECIPE.INIT and started != cfg.RECIPE.INIT:
+        logger.warning(
+            f"The recipe starts from {cfg.RECIPE.INIT}; this run starts {initialisation}."
+        )
+
+
+def _name(device: torch.device) -> str:
+    return "the CPU" if device.type == "cpu" else torch.cuda.get_device_name(device)

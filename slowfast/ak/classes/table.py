@@ -1,0 +1,211 @@
+"""What the classes are called, and which belong to head, middle and tail.
+
+Both come from a sheet like Animal Kingdom's df_action.xlsx: columns action_category, action, index,
+segment, count. Its `index` is the class id, except in Animal Kingdom's own sheet, where a few names
+sit on wrong ids: "Flapping Tail" has 50 there, while all clips that show it carry 49. A sheet with
+Animal Kingdom's class names is therefore replaced by the corrected table beside this module, made
+by looking at what the clips of each id show. Its segments are the sheet's, by name.
+
+Without a sheet, segments follow from the number of training clips of each class, those that a
+hold-out keeps from training among them. The sheet's own counts are read by
+`slowfast.ak.classes.counts`.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from openpyxl import load_workbook
+
+from slowfast.ak.errors import UserError
+
+SEGMENTS = ("head", "middle", "tail")
+SHEETS = ("df_action.xlsx", "df_action_count.xlsx")  # as it ships; as the published code calls it
+ANIMAL_KINGDOM = Path(__file__).with_name("animal_kingdom.csv")
+# Columns under their names in the sheets and in the table of this module.
+_COLUMNS = {
+    "id": ("index", "id"),
+    "name": ("action", "name"),
+    "segment": ("segment",),
+    "count": ("count",),
+}
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """Name and segment of each class, by its id.
+
+    segments: "head", "middle" or "tail" each. source: a text that says which definition they have.
+    train_counts: (classes,) clips trained on that carry each class, where known.
+    """
+
+    names: list[str]
+    segments: list[str]
+    source: str
+    train_counts: np.ndarray | None = None
+
+    @classmethod
+    def from_cfg(
+        cls, cfg, train_counts: np.ndarray | None, held_out: np.ndarray | None = None
+    ) -> ClassTable | None:
+        """The table for AK.CLASSES, or for the sheet beside the lists, or by training counts alone.
+
+        train_counts: (classes,) training clips of each class, where known; held_out: those that
+        AK.HOLDOUT keeps from training. None comes back where neither sheet nor counts tell
+        segments. Raises UserError for a sheet that does not fit.
+        """
+        sheet = find_sheet(cfg.AK.CLASSES, cfg.DATA.PATH_TO_DATA_DIR)
+        thresholds = cfg.AK.HEAD_MIN, cfg.AK.TAIL_MAX
+        return cls.make(sheet, cfg.MODEL.NUM_CLASSES, train_counts, *thresholds, held_out)
+
+    @classmethod
+    def make(
+        cls,
+        sheet: Path | None,
+        num_classes: int,
+        train_counts: np.ndarray | None,
+        head_min: int,
+        tail_max: int,
+        held_out: np.ndarray | None = None,
+    ) -> ClassTable | None:
+        """What `from_cfg` does, by plain arguments."""
+        if sheet is None:
+            names, segments, source = [str(i) for i in range(num_classes)], None, ""
+        else:
+            names, segments, source = read_sheet(sheet, num_classes)
+        if segments is None:
+            if train_counts is None:
+                return None
+            source = f"by training clips: head from {head_min} on, tail up to {tail_max}"
+            counts = train_counts
+            if held_out is not None:
+                # The same classes are head, middle and tail whatever is held out.
+                counts = train_counts + held_out
+                source += ", held-out clips counted too"
+            segments = segments_by_count(counts, head_min, tail_max)
+        return cls(names, segments, source, train_counts)
+
+
+def count_classes(path: Path) -> int:
+    """How many classes a sheet has. Raises UserError where it cannot be read."""
+    return len(_read_rows(path))
+
+
+def segments_by_count(counts: Sequence[int], head_min: int, tail_max: int) -> list[str]:
+    """The segment of each class: head from head_min clips on, tail up to tail_max, else middle."""
+    return [
+        "head" if count >= head_min else "tail" if count <= tail_max else "middle"
+        for count in counts
+    ]
+
+
+def find_sheet(given: str, folder: str) -> Path | None:
+    """The sheet that was asked for, or one of SHEETS in the folder of the lists; None without."""
+    if given:
+        return named_sheet(given, "AK.CLASSES")
+    paths = [Path(folder, name) for name in SHEETS]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def named_sheet(path: str, key: str) -> Path:
+    """A sheet that a key names. Raises UserError where there is no such file."""
+    if not Path(path).is_file():
+        raise UserError(f"{key}: there is no file {path}. Correct it, or leave it empty.")
+    return Path(path)
+
+
+def read_sheet(path: Path, num_classes: int) -> tuple[list[str], list[str] | None, str]:
+    """Names, segments (None where the sheet has no such column) and their source, from a sheet.
+
+    Raises UserError, with the row, where `class_rows` does, and for a segment of another name.
+    """
+    rows, source = class_rows(path, num_classes, "AK.CLASSES")
+    for row in rows:
+        if row.get("segment", "head").lower() not in SEGMENTS:
+            raise UserError(
+                f"{path}: row {row['row']}: expected segment head, middle or tail, found "
+                f"{row['segment']!r}."
+            )
+    segments = [row["segment"].lower() for row in rows] if "segment" in rows[0] else None
+    return [row["name"] for row in rows], segments, source
+
+
+def class_rows(path: Path, num_classes: int, key: str) -> tuple[list[dict[str, str]], str]:
+    """The row of each class in a sheet, by class id, and in words how they were attached.
+
+    A row has `row`, its number in the file, `id` and `name`, and `segment` and `count` where the
+    sheet has these columns. Raises UserError, with the row and the key that names the sheet, unless
+    each id in 0..num_classes-1 has one.
+    """
+    rows = _read_rows(path)
+    source = f"by {path}"
+    known = {_plain_name(row): row for row in _read_rows(ANIMAL_KINGDOM)}
+    if {_plain_name(row) for row in rows} == known.keys():
+        own = ("id", "name", "segment")
+        rows = [row | {column: known[_plain_name(row)][column] for column in own} for row in rows]
+        source = f"by {path}, attached to Animal Kingdom's ids by class name"
+    by_id: dict[int, dict[str, str]] = {}
+    for row in rows:
+        class_id = int(row["id"]) if row["id"].isdecimal() else -1
+        if class_id in by_id or not 0 <= class_id < num_classes:
+            raise UserError(
+                f"{path}: row {row['row']}: expected each index in 0..{num_classes - 1} once, "
+                f"found {row['id']!r} ({row['name']}); MODEL.NUM_CLASSES is {num_classes}. Correct "
+                f"the sheet, or name another by {key}."
+            )
+        by_id[class_id] = row
+    if len(by_id) != num_classes:
+        lacking = min(set(range(num_classes)) - set(by_id))
+        raise UserError(
+            f"{path}: {len(by_id)} classes, expected {num_classes} (MODEL.NUM_CLASSES); no row has "
+            f"index {lacking}. Correct the sheet, or name another by {key}."
+        )
+    return [by_id[i] for i in range(num_classes)], source
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a sheet that are not blank: those of _COLUMNS that it has, and `row`."""
+    try:
+        if path.suffix == ".csv":
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                cells = list(csv.reader(file))
+        else:
+            sheet = load_workbook(path, read_only=True).worksheets[0]
+            cells = list(sheet.iter_rows(values_only=True))
+    except Exception as error:  # whatever openpyxl meets in a file that is no workbook
+        raise UserError(f"{path}: cannot be read as a sheet (xlsx or csv): {error}") from None
+    texts = [[_text(cell) for cell in row] for row in cells]
+    header = [cell.casefold() for cell in texts[0]] if texts else []
+    place = {
+        column: header.index(name)
+        for column, names in _COLUMNS.items()
+        for name in names
+        if name in header
+    }
+    if not {"id", "name"} <= place.keys():
+        raise UserError(
+            f"{path}: row 1: expected the columns action, index and, for head, middle and tail, "
+            f"segment; found {', '.join(filter(None, header)) or 'none'}."
+        )
+    return [
+        {"row": str(number)}
+        | {column: row[at] if at < len(row) else "" for column, at in place.items()}
+        for number, row in enumerate(texts[1:], start=2)
+        if any(row)
+    ]
+
+
+def _text(cell: object) -> str:
+    """A cell as text; numbers that a spreadsheet made floats of are whole again."""
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    return "" if cell is None else str(cell).strip()
+
+
+def _plain_name(row: dict[str, str]) -> str:
+    """A class name as sheets agree on it: whatever the case and the spacing."""
+    return " ".join(row["name"].split()).casefold()

@@ -1,0 +1,185 @@
+"""Random changes of training clips beyond scale, crop and mirror: RandAugment, erasing.
+
+They work on cropped uint8 clips, in the worker. One draw serves all frames of a clip, and comes
+from the item's own generator, after that of the crop: a clip is cropped as it would be without.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from slowfast.ak.clips import augmentation_operations as ops
+from slowfast.ak.clips.augmentation_policy import MAX_MAGNITUDE, RandAugmentPolicy, parse_policy
+from slowfast.ak.clips.crops import SquareCrop
+from slowfast.ak.clips.network_input import sees_rgb
+
+Colour = tuple[int, int, int]
+Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """A crop, and changes of the cropped clip after it; a transform of the frames of a window.
+
+    A change takes a uint8 clip (3, T, side, side), RGB, which it may write into, and a generator.
+    """
+
+    crop: SquareCrop
+    changes: tuple[Change, ...]
+
+    @classmethod
+    def from_cfg(cls, cfg, crop: SquareCrop) -> Augmented:
+        """As the AUG node says. What a warp leaves empty has the mean colour."""
+        rgb = slice(None, None, 1 if sees_rgb(cfg) else -1)
+        mean, deviation = cfg.DATA.MEAN[rgb], cfg.DATA.STD[rgb]
+        fill = tuple(round(255 * part) for part in mean)
+        aug = cfg.AUG
+        changes: list[Change] = []
+        if aug.AA_TYPE:
+            changes.append(RandAugment(parse_policy(aug.AA_TYPE), fill, aug.INTERPOLATION))
+        elif aug.COLOR_JITTER:
+            changes.append(ColourJitter(aug.COLOR_JITTER))
+        if aug.RE_PROB:
+            spread = tuple(255 * part for part in deviation)
+            changes.append(RandomErasing(aug.RE_PROB, aug.RE_MODE, aug.RE_COUNT, fill, spread))
+        return cls(crop, tuple(changes))
+
+    def __call__(
+        self, frames: Iterable[np.ndarray], rows: np.ndarray, rng: np.random.Generator
+    ) -> Tensor:
+        """uint8 (3, T, side, side), as `SquareCrop` makes it, and then changed."""
+        clip = self.crop(frames, rows, rng).numpy()
+        for change in self.changes:
+            clip = change(clip, rng)
+        return torch.from_numpy(clip)
+
+
+@dataclass(frozen=True)
+class RandAugment:
+    """A few operations drawn from `OPERATIONS`, each at a magnitude about the policy's.
+
+    Cubuk et al., "RandAugment: Practical automated data augmentation with a reduced search space",
+    2020. Ranges at magnitude 10 are timm's for inc1, but posterize keeps 8 to 4 bits, as the paper
+    does, so that magnitude 0 changes nothing; and shears leave the centre where it is.
+    """
+
+    policy: RandAugmentPolicy
+    fill: Colour = (0, 0, 0)
+    interpolation: str = "bicubic"
+
+    def __call__(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The clip (3, T, H, W) uint8, changed."""
+        for _ in range(self.policy.count):
+            name = OPERATIONS[rng.integers(len(OPERATIONS))]
+            sign = rng.choice((-1, 1))
+            magnitude = rng.normal(self.policy.magnitude, self.policy.deviation)
+            if rng.random() < self.policy.prob:
+                strength = min(max(magnitude / MAX_MAGNITUDE, 0), 1)
+                clip = self.apply(name, clip, sign * strength)
+        return clip
+
+    def apply(self, name: str, clip: np.ndarray, strength: float) -> np.ndarray:
+        """One operation; strength is -1 to 1, its sign a direction where there are two."""
+        if name in GEOMETRY:
+            matrix, (x, y) = GEOMETRY[name](strength)
+            shift = x * clip.shape[3], y * clip.shape[2]
+            return ops.warp(clip, matrix, shift, self.fill, self.interpolation)
+        return TONES[name](clip, strength)
+
+
+# Tones by strength s; what goes in one direction alone takes its size.
+TONES: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
+    "auto_contrast": lambda clip, s: ops.auto_contrast(clip),
+    "equalize": lambda clip, s: ops.equalize(clip),
+    "invert": lambda clip, s: ops.invert(clip),
+    "posterize": lambda clip, s: ops.posterize(clip, 8 - round(4 * abs(s))),
+    "solarize": lambda clip, s: ops.solarize(clip, 256 - 256 * abs(s)),
+    "solarize_add": lambda clip, s: ops.solarize_add(clip, 110 * abs(s)),
+    "brightness": lambda clip, s: ops.brightness(clip, 1 + 0.9 * s),
+    "contrast": lambda clip, s: ops.contrast(clip, 1 + 0.9 * s),
+    "saturation": lambda clip, s: ops.saturation(clip, 1 + 0.9 * s),
+    "sharpness": lambda clip, s: ops.sharpness(clip, 1 + 0.9 * s),
+}
+# Matrix and shift by strength; the shift as a part of width and height.
+GEOMETRY: dict[str, Callable[[float], tuple[np.ndarray, tuple[float, float]]]] = {
+    "rotate": lambda s: (ops.rotation(30 * s), (0, 0)),
+    "shear_x": lambda s: (ops.shear(x=0.3 * s), (0, 0)),
+    "shear_y": lambda s: (ops.shear(y=0.3 * s), (0, 0)),
+    "translate_x": lambda s: (np.eye(2), (0.45 * s, 0)),
+    "translate_y": lambda s: (np.eye(2), (0, 0.45 * s)),
+}
+OPERATIONS = (*TONES, *GEOMETRY)
+
+
+@dataclass(frozen=True)
+class ColourJitter:
+    """Brightness, contrast and saturation, in random order, each by a factor of 1 +- strength."""
+
+    strength: float
+
+    def __call__(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The clip (3, T, H, W) uint8, changed."""
+        factors = rng.uniform(max(0, 1 - self.strength), 1 + self.strength, 3)
+        for which in rng.permutation(3):
+            clip = (ops.brightness, ops.contrast, ops.saturation)[which](clip, factors[which])
+        return clip
+
+
+@dataclass(frozen=True)
+class RandomErasing:
+    """Rectangles blotted out, the same in all frames (Zhong et al., AAAI 2020).
+
+    Together they take 2 to 33 % of the picture, each with sides in a ratio of 0.3 to 1 / 0.3. One
+    that does not fit is drawn again, up to ten times.
+
+    prob: probability that a clip is changed.
+    mode: what comes there: const, the mean colour; color, one random colour a rectangle; pixel, one
+        for each pixel. Random colours are normal about the mean, and the same in all frames, since
+        noise that changes from frame to frame would be motion.
+    count: rectangles.
+    mean, deviation: of pixels, RGB, 0 to 255.
+    """
+
+    prob: float
+    mode: str = "pixel"
+    count: int = 1
+    mean: Colour = (0, 0, 0)
+    deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def __call__(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The clip (3, T, H, W) uint8, written into."""
+        if rng.random() >= self.prob:
+            return clip
+        for _ in range(self.count):
+            height, width = self._size(rng, *clip.shape[-2:])
+            y0 = rng.integers(clip.shape[-2] - height, endpoint=True)
+            x0 = rng.integers(clip.shape[-1] - width, endpoint=True)
+            box = clip[:, :, y0 : y0 + height, x0 : x0 + width]
+            box[...] = self._colours(rng, height, width)[:, None]
+        return clip
+
+    def _size(self, rng: np.random.Generator, height: int, width: int) -> tuple[int, int]:
+        """Height and width of a rectangle; 0 where none was found that fits."""
+        for _ in range(10):
+            area = rng.uniform(0.02, 1 / 3) * height * width / self.count
+            ratio = math.exp(rng.uniform(math.log(0.3), math.log(1 / 0.3)))
+            size = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+            if size[0] <= height and size[1] <= width:
+                return size
+        return 0, 0
+
+    def _colours(self, rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+        """uint8 (3, height, width), or (3, 1, 1)."""
+        shape = (3, height, width) if self.mode == "pixel" else (3, 1, 1)
+        colours = np.reshape(self.mean, (3, 1, 1)) + np.zeros(shape, np.float32)
+        if self.mode != "const":
+            colours += np.reshape(self.deviation, (3, 1, 1)) * rng.standard_normal(
+                shape, np.float32
+            )
+        return np.clip(np.round(colours), 0, 255).astype(np.uint8)

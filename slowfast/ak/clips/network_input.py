@@ -1,0 +1,73 @@
+"""The one place where pixels become floats.
+
+Clips travel as uint8 up to the device. There an `InputTransform` normalises them and hands each
+pathway its frames: float32 whatever the precision the network runs in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from slowfast.ak.clips.windows import slow_indices
+
+
+def sees_rgb(cfg) -> bool:
+    """Whether the network sees RGB, else BGR: as DATA.REVERSE_INPUT_CHANNEL says, and always RGB on
+    Kinetics, where upstream's networks do whatever it says."""
+    phases = [cfg[phase] for phase in ("TRAIN", "TEST") if cfg[phase].ENABLE]
+    on_kinetics = any(phase.DATASET.lower() == "kinetics" for phase in phases)
+    return cfg.DATA.REVERSE_INPUT_CHANNEL or on_kinetics
+
+
+class InputTransform(nn.Module):
+    """uint8 clips (N, 3, T, H, W), RGB -> a list of float32 tensors, one a pathway, slow first.
+
+    Channel i of the result is (x / 255 - mean[i]) / std[i]; with `rgb` False, channel 0 is blue.
+    With `alpha`, a slow pathway comes first: T // alpha of the frames, evenly spread, ends
+    included. With `channels_last` they lie so in memory (torch.channels_last_3d).
+    """
+
+    def __init__(
+        self,
+        mean: Sequence[float],
+        std: Sequence[float],
+        rgb: bool = True,
+        alpha: int | None = None,
+        channels_last: bool = False,
+    ):
+        super().__init__()
+        self.rgb, self.alpha = rgb, alpha
+        self._layout = torch.channels_last_3d if channels_last else torch.contiguous_format
+        mean, std = (torch.tensor(v, dtype=torch.float64).view(3, 1, 1, 1) for v in (mean, std))
+        self.register_buffer("scale", (1 / (255 * std)).float(), persistent=False)
+        self.register_buffer("shift", (-mean / std).float(), persistent=False)
+
+    @classmethod
+    def from_cfg(cls, cfg, channels_last: bool = False) -> InputTransform:
+        """As DATA.MEAN, DATA.STD, DATA.REVERSE_INPUT_CHANNEL and the network's pathways say."""
+        two_pathways = cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH
+        return cls(
+            mean=cfg.DATA.MEAN,
+            std=cfg.DATA.STD,
+            rgb=sees_rgb(cfg),
+            alpha=cfg.SLOWFAST.ALPHA if two_pathways else None,
+            channels_last=channels_last,
+        )
+
+    @torch.no_grad()
+    def forward(self, clips: Tensor) -> list[Tensor]:
+        """Normalise clips on the device they are on; one float tensor of their size is made."""
+        if self.scale.device != clips.device:
+            self.to(clips.device)
+        if not self.rgb:
+            clips = clips.flip(1)
+        fast = clips.to(torch.float32, copy=True, memory_format=self._layout)
+        fast.mul_(self.scale).add_(self.shift)
+        if self.alpha is None:
+            return [fast]
+        # Put together from views, since an index would first have to be brought to the device.
+        slow = [fast[:, :, i : i + 1] for i in slow_indices(clips.shape[2], self.alpha).tolist()]
+        return [torch.cat(slow, dim=2), fast]

@@ -1,0 +1,123 @@
+"""A test clip with all its views: each frame decoded and scaled once, each view a look at it.
+
+Ten windows in time by three crops make 30 views, which share most of their frames and of the
+frames' pixels. A `ClipViews` holds the frames once, as uint8, and cuts views out of them when asked
+to, on whatever device they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from slowfast.ak.clips.crops import crop_corners, scale, scaled_size
+
+
+@dataclass(frozen=True)
+class ClipViews:
+    """Views of one clip; view v is window v // S of the Vt in time, at crop v % S.
+
+    frames: (D, H, W, 3) uint8 RGB, the distinct frames of all views, scaled.
+    temporal: (Vt, T) int64, rows of `frames`.
+    corners: (S, 2) int64 y0, x0, on the CPU.
+    size: side of the square crops, pixels.
+    """
+
+    frames: Tensor
+    temporal: Tensor
+    corners: Tensor
+    size: int
+
+    def __len__(self) -> int:
+        return len(self.temporal) * len(self.corners)
+
+    def batch(self, start: int, stop: int) -> Tensor:
+        """Views start..stop-1 as uint8 (n, 3, T, size, size); `stop` may lie beyond the last."""
+        stop = min(stop, len(self))
+        if not 0 <= start < stop:
+            raise IndexError(f"views {start}..{stop} of a clip that has {len(self)}")
+        crops = []
+        for corner, (y0, x0) in enumerate(self.corners.tolist()):
+            # First and after-last window that this crop is asked for.
+            first, after = (-(-(edge - corner) // len(self.corners)) for edge in (start, stop))
+            square = self.frames[:, y0 : y0 + self.size, x0 : x0 + self.size]
+            crops.append((corner + first * len(self.corners), square, self.temporal[first:after]))
+        views = torch.empty(
+            (stop - start, 3, self.temporal.shape[1], self.size, self.size),
+            dtype=torch.uint8,
+            device=self.frames.device,
+        )
+        for view, square, rows in crops:
+            views[view - start :: len(self.corners)] = square[rows].permute(0, 4, 1, 2, 3)
+        return views
+
+    def to(self, device: torch.device | str, non_blocking: bool = True) -> ClipViews:
+        """The same views with frames and windows on a device."""
+        return replace(
+            self,
+            frames=self.frames.to(device, non_blocking=non_blocking),
+            temporal=self.temporal.to(device, non_blocking=non_blocking),
+        )
+
+    def pin_memory(self) -> ClipViews:
+        """The same views in page-locked memory, for copies that do not block."""
+        return replace(self, frames=self.frames.pin_memory(), temporal=self.temporal.pin_memory())
+
+
+@dataclass(frozen=True)
+class UniformCrops:
+    """The short side scaled to `side`, and `count` square crops spread over the longer one."""
+
+    side: int
+    count: int
+
+    def __call__(
+        self, frames: Iterable[np.ndarray], rows: np.ndarray, rng: np.random.Generator
+    ) -> ClipViews:
+        """All views of a clip from its distinct frames (H, W, 4) uint8; `rows` are `temporal`.
+
+        Each frame is scaled as it comes, so that none is kept in its full size.
+        """
+        scaled = None
+        for row, frame in enumerate(frames):
+            if scaled is None:
+                size = scaled_size(*frame.shape[:2], self.side)
+                scaled = np.empty((int(rows.max()) + 1, *size, 3), np.uint8)
+                memory = np.empty((*size, 4), np.uint8)
+            cv2.cvtColor(scale(frame, size, memory), cv2.COLOR_RGBA2RGB, dst=scaled[row])
+        return ClipViews(
+            frames=torch.from_numpy(scaled),
+            temporal=torch.from_numpy(rows),
+            corners=torch.from_numpy(crop_corners(*size, self.side, self.count)),
+            size=self.side,
+        )
+
+
+def view_batches(clips: Iterable[ClipViews], size: int) -> Iterator[tuple[Tensor, list[int]]]:
+    """Cuts a stream of clips' views into batches of ``size`` views, the last one smaller.
+
+    Yields:
+        uint8 (n, 3, T, H, W), and for each clip whose last view is in it, the number of its views.
+    """
+    parts: list[Tensor] = []
+    ends: list[int] = []
+    held = 0
+    for views in clips:
+        start = 0
+        while start < len(views):
+            stop = min(len(views), start + size - held)
+            parts.append(views.batch(start, stop))
+            held += stop - start
+            if stop == len(views):
+                ends.append(len(views))
+            if held == size:
+                yield torch.cat(parts), ends
+                parts, ends, held = [], [], 0
+            start = stop
+    if parts:
+        yield torch.cat(parts), ends

@@ -1,0 +1,20 @@
+"""The names nearest to one that does not exist: the "did you mean" of every message."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: object, known: Iterable[object], count: int = 3, cutoff: float = 0.5) -> list:
+    """The known names that are most like a name, the nearest first. Upper and lower case count
+    as equal."""
+    folded = {str(one).lower(): one for one in known}
+    matches = difflib.get_close_matches(str(name).lower(), folded, n=count, cutoff=cutoff)
+    return [folded[match] for match in matches]
+
+
+def suggestion(name: object, known: Iterable[object], count: int = 3, cutoff: float = 0.5) -> str:
+    """``did you mean a or b?`` for the known names that are most like a name; empty for none."""
+    found = nearest(name, known, count, cutoff)
+    return f"did you mean {' or '.join(map(str, found))}?" if found else ""

@@ -1,0 +1,132 @@
+"""A registry: names, what they stand for, and what is true of each.
+
+To add an entry, write one file in the folder that a registry belongs to and register the class or
+function there. `import_all` imports every module of such a folder, so that the file is found.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+from slowfast.ak.errors import UserError
+from slowfast.ak.keys import Finding, Key
+from slowfast.ak.nearest import suggestion
+
+Check = Callable[[Any], Iterator[Finding]]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is true of an entry, whatever its kind. Each kind of entry adds its own facts.
+
+    Args:
+        keys: the configuration keys that the entry adds, by dotted name.
+        problems: finds settings with which the entry cannot run. It takes the configuration and
+            yields (key, words); it is asked only where the configuration names the entry.
+        warnings: finds settings that can run but are seldom meant; as `problems`.
+    """
+
+    keys: dict[str, Key] = field(default_factory=dict)
+    problems: Check | None = None
+    warnings: Check | None = None
+
+
+F = TypeVar("F", bound=Facts)
+
+
+class Registry(Generic[F]):
+    """Entries of one kind by name. It can be read as a dictionary, and registered to as fvcore's.
+
+    Args:
+        kind: what an entry is called in messages, such as ``loss``.
+        key: the configuration key that names an entry, such as ``MODEL.LOSS_FUNC``.
+        facts: the dataclass of facts about an entry.
+    """
+
+    def __init__(self, kind: str, key: str, facts: type[F]) -> None:
+        self.kind, self.key = kind, key
+        self._facts_type = facts
+        self._entries: dict[str, Any] = {}
+        self._facts: dict[str, F] = {}
+
+    def register(self, name: str | Any = None, **facts: Any) -> Any:
+        """Registers the class or function that follows, as ``@REGISTRY.register("name", ...)``.
+
+        Without a name the entry has the name of the class or function. ``register(entry)`` is
+        accepted too. A second registration of a name replaces the first.
+
+        Args:
+            name: the name in the configuration.
+            facts: fields of the facts of this kind.
+        """
+        if name is not None and not isinstance(name, str):
+            return self.register()(name)
+
+        def add(entry: Any) -> Any:
+            known = name or entry.__name__
+            self._entries[known] = entry
+            self._facts[known] = self._facts_type(**facts)
+            return entry
+
+        return add
+
+    def facts(self, name: str) -> F:
+        """The facts about an entry; the defaults for a name that nobody has registered."""
+        return self._facts.get(name) or self._facts_type()
+
+    def get(self, name: str) -> Any:
+        """The entry of a name.
+
+        Raises:
+            UserError: there is none; the text names the nearest ones.
+        """
+        if name in self._entries:
+            return self._entries[name]
+        hint = suggestion(name, self._entries)
+        hint = f" {hint}" if hint else ""
+        raise UserError(
+            f"{self.key}: there is no {self.kind} {name!r};{hint} expected one of "
+            f"{', '.join(self._entries)}."
+        )
+
+    def keys(self) -> list[str]:
+        """The names, in the order in which they were registered."""
+        return list(self._entries)
+
+    def items(self) -> list[tuple[str, Any]]:
+        """The names and their entries."""
+        return list(self._entries.items())
+
+    def configuration_keys(self) -> dict[str, Key]:
+        """The configuration keys of all entries, by dotted name."""
+        return {name: key for facts in self._facts.values() for name, key in facts.keys.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._entries[name]
+
+    def __setitem__(self, name: str, entry: Any) -> None:
+        self.register(name)(entry)
+
+    def __delitem__(self, name: str) -> None:
+        del self._entries[name]
+        self._facts.pop(name, None)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return iter(self.items())
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def import_all(package: ModuleType) -> None:
+    """Imports every module of a package, so that each registers what it defines."""
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)

@@ -1,0 +1,126 @@
+"""Weights of the Caffe2 zoo: read from their pickles without running code, and named as ours.
+
+Notable: the unpickler reaches no function and no class but stand-ins, not even numpy's.
+"""
+
+import pickle
+import re
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slowfast.ak.errors import UserError
+from slowfast.checkpoints.stored_arrays import STAND_INS, Refused, StoredArray
+
+# A blob's name without its ending, and the module it belongs to. {p} is the pathway: 1 for names
+# that begin with "t_" (fast), else 0.
+_MODULES = tuple(
+    (re.compile(blob), module)
+    for blob, module in (
+        (r"conv1(_xy)?", r"s1.pathway{p}_stem.conv\1"),
+        (r"res_conv1_bn", r"s1.pathway{p}_stem.bn"),
+        (r"pool1_subsample", r"s1_fuse.conv_f2s"),
+        (r"pool1_subsample_bn", r"s1_fuse.bn"),
+        (r"res(\d)_\d+_branch2c_bn_subsample", r"s\1_fuse.conv_f2s"),
+        (r"res(\d)_\d+_branch2c_bn_subsample_bn", r"s\1_fuse.bn"),
+        (r"res(\d)_(\d+)_branch1(_bn)?", r"s\1.pathway{p}_res\2.branch1\3"),
+        (r"res(\d)_(\d+)_branch2([abc](?:_xy)?(?:_bn)?)", r"s\1.pathway{p}_res\2.branch2.\3"),
+        (r"res(\d)_(\d+)_branch2b_bn_(fc[12])", r"s\1.pathway{p}_res\2.branch2.se.\3"),
+        (r"nonlocal_conv(\d)_(\d+)_bn", r"s\1.pathway{p}_nonlocal\2.bn"),
+        (r"nonlocal_conv(\d)_(\d+)_([a-z]+)", r"s\1.pathway{p}_nonlocal\2.conv_\3"),
+        (r"pred", r"head.projection"),
+        (r"((?:conv|lin)_5(?:_bn)?)", r"head.\1"),
+    )
+)
+_NAME = re.compile(r"(?P<fast>t_)?(?P<stem>.+?)_(?P<ending>w|b|s|rm|riv|\w_momentum)")
+_ENDINGS = {
+    "w": "weight",
+    "b": "bias",
+    "s": "weight",
+    "rm": "running_mean",
+    "riv": "running_var",
+}
+_SOLVER_STATE = re.compile(r"lr|model_iter|.*_momentum")
+
+
+def is_weight(blob: str) -> bool:
+    """Whether a blob is a parameter or a statistic, rather than a state of the Caffe2 solver."""
+    return not _SOLVER_STATE.fullmatch(blob)
+
+
+def parameter_name(blob: str) -> str:
+    """The name here of a blob: ``s2.pathway0_res0.branch1.weight`` for ``res2_0_branch1_w``.
+
+    A name that no rule knows is returned as it is.
+    """
+    if name := _NAME.fullmatch(blob):
+        for pattern, module in _MODULES:
+            if stem := pattern.fullmatch(name["stem"]):
+                pathway = "1" if name["fast"] else "0"
+                ending = _ENDINGS.get(name["ending"], name["ending"])
+                return f"{stem.expand(module).replace('{p}', pathway)}.{ending}"
+    return blob
+
+
+def read_blobs(path: str | Path) -> dict[str, np.ndarray]:
+    """All arrays of a Caffe2 weight file, by blob name.
+
+    Raises:
+        UserError: the file is not such a pickle, or holds anything but arrays and plain values.
+            No code of it has run then.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            content = _ArrayUnpickler(file, encoding="latin-1").load()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    except Refused as error:
+        raise UserError(
+            f"{path}: refused, for it holds {error}, where Caffe2 weights hold arrays alone. "
+            "Nothing of it was run; take the file from where it was published."
+        ) from None
+    except Exception as error:  # A malformed pickle may raise nearly anything.
+        raise UserError(
+            f"{path}: not a whole Caffe2 pickle ({type(error).__name__}: {error}). Take it anew "
+            "from where it was published; for a PyTorch file set CHECKPOINT_TYPE to pytorch."
+        ) from None
+    blobs = content.get("blobs") if isinstance(content, dict) else None
+    if not isinstance(blobs, dict):
+        raise UserError(f"{path}: a pickle without the dict `blobs` that Caffe2 weights have.")
+    return {
+        str(name): blob.array
+        for name, blob in blobs.items()
+        if isinstance(blob, StoredArray) and blob.array is not None
+    }
+
+
+class _Bytes(bytes):
+    """Stands in for ``bytes`` and ``_codecs.encode``, by which Python 3 writes for Python 2."""
+
+    def __new__(cls, text: str = "", encoding: str = "latin1") -> "_Bytes":
+        if encoding not in ("latin1", "latin-1"):
+            raise Refused(f"bytes in the encoding {encoding!r}")
+        return super().__new__(cls, text.encode("latin-1"))
+
+    def __setstate__(self, state: Any) -> None:
+        raise Refused("bytes with attributes")
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    _STAND_INS = {
+        **STAND_INS,
+        "_codecs.encode": _Bytes,
+        "__builtin__.bytes": _Bytes,
+        "collections.OrderedDict": OrderedDict,
+    }
+
+    def find_class(self, module: str, name: str) -> type:
+        key = f"{module.replace('numpy._core', 'numpy.core')}.{name}"
+        if key not in self._STAND_INS:
+            raise Refused(f"a call of {module}.{name}")
+        return self._STAND_INS[key]
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise Refused("a reference to another file")

@@ -1,0 +1,307 @@
+"""A data set checked as a whole: its lists, its files, and the sheet that it came with.
+
+A fault is what training would trip over, or be led astray by; a note is what a person should know.
+That the pairs of AR_metadata.xlsx name other actions than its labels is a note: labels count.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from torch.utils.data import Dataset
+
+from slowfast.ak.checks.clips import (
+    Fault,
+    check_clip,
+    check_labels,
+    doubts_about,
+    fault,
+    shared_clips,
+)
+from slowfast.ak.classes.table import count_classes, find_sheet
+from slowfast.ak.clips.dataset import ClipDataset, video_folder
+from slowfast.ak.errors import UserError
+from slowfast.ak.frames.open_reader import JpegFrames, Reader, open_reader
+from slowfast.ak.lists.clip_list import ClipList
+from slowfast.ak.paths import join
+from slowfast.data_tools.metadata_sheet import (
+    METADATA,
+    SheetClip,
+    pair_differences,
+    read_sheet_of_clips,
+)
+from slowfast.data_tools.parallel import run_all
+
+# Kinds of faults and notes, in the order in which they are told.
+KINDS = {
+    "list": "a list cannot be read",
+    "both_splits": "clip of both lists, trained on and measured on",
+    "label": "label out of range",
+    "missing": "file is not there",
+    "empty": "file without a byte",
+    "unreadable": "file that cannot be read",
+    "truncated": "file that was cut off",
+    "no_frames": "clip without a frame",
+    "frame_count": "other number of frames than listed",
+    "extra_frames": "frames beside those listed",
+    "sheet_split": "other split than in the sheet",
+    "sheet_labels": "other labels than in the sheet",
+    "not_in_sheet": "clip that the sheet does not have",
+    "not_listed": "clip of the sheet that is in no list",
+    "sheet_pairs": "(animal, action) pairs that differ from the sheet's labels; labels count",
+}
+NOTES = ("not_in_sheet", "not_listed", "sheet_pairs")
+
+
+@dataclass(frozen=True)
+class DataPlaces:
+    """Where a data set lies. frames: auto, image, video or both; sheet: None without one.
+
+    num_classes: None where nothing tells it; labels are then not checked. separator: what parts
+    path and label in lists of pairs, as kinetics has them; None: lists have a header.
+    """
+
+    lists: str
+    images: str
+    videos: str
+    frames: str = "auto"
+    num_classes: int | None = None
+    sheet: Path | None = None
+    separator: str | None = None
+
+    @classmethod
+    def from_cfg(cls, cfg, **given) -> DataPlaces:
+        """Those of a configuration, what its run would read, but for those that are given."""
+        name, data = cfg.TRAIN.DATASET.lower(), cfg.DATA
+        kinds = {"ak": cfg.AK.FRAMES, "charades": "image", "kinetics": "video"}
+        if name not in kinds:
+            raise UserError(
+                f"TRAIN.DATASET is {name}; expected one of {', '.join(kinds)}, whose lists are "
+                "known here."
+            )
+        in_pairs = name == "kinetics"
+        usual = {
+            "lists": data.PATH_TO_DATA_DIR,
+            "images": data.PATH_PREFIX,
+            "videos": data.PATH_PREFIX if in_pairs else video_folder(cfg),
+            "frames": kinds[name],
+            "num_classes": cfg.MODEL.NUM_CLASSES,
+            "separator": data.PATH_LABEL_SEPARATOR if in_pairs else None,
+        }
+        return cls._of(usual, given)
+
+    @classmethod
+    def beside(cls, lists: Path, **given) -> DataPlaces:
+        """Those of plain folders; what is not given lies as in `data/ak`."""
+        sheet = find_sheet("", str(lists))
+        usual = {
+            "lists": lists,
+            "images": str(lists.parent / "image"),
+            "videos": str(lists.parent / "video"),
+            "num_classes": count_classes(sheet) if sheet else None,
+        }
+        return cls._of(usual, given)
+
+    @classmethod
+    def _of(cls, usual: dict, given: dict) -> DataPlaces:
+        places = usual | {key: value for key, value in given.items() if value is not None}
+        beside = Path(places["lists"], METADATA)
+        sheet = {"sheet": beside if beside.is_file() else None}
+        return cls(**(sheet | places | {"lists": str(places["lists"])}))
+
+
+@dataclass
+class DataReport:
+    """What a check found. complete: False where it was stopped before all clips were looked at."""
+
+    lists: dict[str, dict[str, int | None]]
+    files: list[str]
+    level: str
+    looked_at: int = 0
+    complete: bool = True
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[Fault] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def add(self, found: list[Fault]) -> None:
+        """Faults and notes, each to its kind."""
+        self.faults += [one for one in found if one.kind not in NOTES]
+        self.notes += [one for one in found if one.kind in NOTES]
+
+    def as_json(self) -> str:
+        """All of it for programs."""
+        counts = Counter(one.kind for one in self.faults + self.notes)
+        content = {"sound": self.complete and not self.faults, "counts": counts} | asdict(self)
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+    def as_text(self, shown: int = 5) -> str:
+        """A summary for people, with so many clips of each kind."""
+        lines = [
+            f"{path}: {count['clips']} clips, "
+            + ("frames not listed" if count["frames"] is None else f"{count['frames']} frames")
+            for path, count in self.lists.items()
+        ]
+        lines += [f"Looked at: {text}" for text in self.files]
+        lines += self.remarks
+        if not self.complete:
+            total = sum(count["clips"] for count in self.lists.values()) * len(self.files)
+            lines.append(
+                f"STOPPED after {self.looked_at} of {total} clips; this is what they show."
+            )
+        bad = len({(one.list, one.clip) for one in self.faults})
+        count = f"Faults: {len(self.faults)}; clips that have any: {bad}."
+        lines += ["", count if self.faults else "No fault."]
+        lines += _by_kind(self.faults, shown)
+        if self.notes:
+            lines += ["", "To know, but no fault:", *_by_kind(self.notes, shown)]
+        return "\n".join(lines)
+
+
+def _by_kind(found: list[Fault], shown: int) -> list[str]:
+    lines = []
+    for kind, words in KINDS.items():
+        of_kind = [one for one in found if one.kind == kind]
+        if of_kind:
+            lines.append(f"  {kind}: {words} ({len(of_kind)})")
+            lines += [f"    {_in_words(one)}" for one in of_kind[:shown]]
+            if len(of_kind) > shown:
+                lines.append(f"    ... and {len(of_kind) - shown} more")
+    return lines
+
+
+def _in_words(one: Fault) -> str:
+    place = f"{one.list}:{one.line}" if one.line else one.list
+    return ": ".join(filter(None, (place, one.clip, one.path, one.text)))
+
+
+def check_data(places: DataPlaces, level: str = "files") -> DataReport:
+    """Checks lists, sheet and files, with a progress bar on a terminal.
+
+    level: of `slowfast.ak.checks.clips.LEVELS`. Ctrl-C ends the look at the files, and the report
+    tells of what was looked at till then. Raises UserError where neither list can be read, or the
+    sheet cannot.
+    """
+    lists, unread = _read_lists(places)
+    sheet = read_sheet_of_clips(places.sheet) if places.sheet else None
+    readers = [reader for clips in lists.values() for reader in _readers(places, clips)]
+    report = DataReport(_sizes(lists), _files_in_words(readers, level), level)
+    report.add(unread)
+    if places.num_classes is None:
+        report.remarks.append("Labels are not checked: nothing says how many classes there are.")
+    for clips in lists.values():
+        if places.num_classes is not None:
+            report.add(check_labels(clips, places.num_classes))
+        if not clips.highest_label + 1:
+            report.remarks.append(f"{clips.path}: no clip has a label.")
+    for split, clips in lists.items():
+        if split != "train" and "train" in lists:
+            report.add(shared_clips(lists["train"], clips))
+    if sheet:
+        report.add(compare_with_sheet(lists, sheet, places.sheet))
+
+    jobs = [(reader, clip) for reader in readers for clip in range(len(reader.clips))]
+    found: dict[int, list[Fault]] = {}
+
+    def look(job: int) -> None:
+        found[job] = check_clip(*jobs[job], level)
+
+    try:
+        run_all(range(len(jobs)), look, "checking")
+    except KeyboardInterrupt:
+        report.complete = False
+    report.looked_at = len(found)
+    report.add([one for job in sorted(found) for one in found[job]])
+    return report
+
+
+def doubts_before_training(train: Dataset, val: Dataset, seconds: float) -> list[str]:
+    """Warnings about the data of a run, as `slowfast.ak.checks.clips.doubts_about`, with what to
+    do;
+    none about data sets that are not made of a list and a reader."""
+    if not (isinstance(train, ClipDataset) and isinstance(val, ClipDataset)):
+        return []
+    doubts = doubts_about(train.reader, val.reader, seconds)
+    return [f"{doubt} tools/check_data.py looks at all of the data." for doubt in doubts]
+
+
+def _read_lists(places: DataPlaces) -> tuple[dict[str, ClipList], list[Fault]]:
+    """The lists that can be read, and a fault for each other one."""
+    in_pairs = places.separator is not None
+    lists, errors = {}, []
+    for split in ("train", "val", "test")[: 3 if in_pairs else 2]:
+        path = join(places.lists, f"{split}.csv")
+        try:
+            lists[split] = (
+                ClipList.read_pairs(path, places.separator) if in_pairs else ClipList.read(path)
+            )
+        except UserError as error:
+            errors.append(error)
+    if not lists:
+        raise errors[0]
+    return lists, [Fault("list", "", "", 0, "", str(error).splitlines()[0]) for error in errors]
+
+
+def _readers(places: DataPlaces, clips: ClipList) -> list[Reader]:
+    kinds = ("image", "video") if places.frames == "both" else (places.frames,)
+    return [open_reader(clips, kind, places.images, places.videos) for kind in kinds]
+
+
+def _sizes(lists: dict[str, ClipList]) -> dict[str, dict[str, int | None]]:
+    sizes = {}
+    for clips in lists.values():
+        frames = [clips.num_frames(clip) for clip in range(len(clips))]
+        sizes[str(clips.path)] = {
+            "clips": len(clips),
+            "frames": None if None in frames else sum(frames),
+        }
+    return sizes
+
+
+def _files_in_words(readers: list[Reader], level: str) -> list[str]:
+    kinds = {type(reader): reader for reader in readers}
+    return [
+        f"{'images' if kind is JpegFrames else 'videos'} below {reader.folder}, at level {level}"
+        for kind, reader in kinds.items()
+    ]
+
+
+def compare_with_sheet(
+    lists: dict[str, ClipList], sheet: list[SheetClip], path: Path
+) -> list[Fault]:
+    """How lists (by split, train or val) and a sheet of clips differ; a fault a clip and kind."""
+    in_sheet = {clip.name: clip for clip in sheet}
+    found, listed = [], set()
+    for split, clips in lists.items():
+        for clip in range(len(clips)):
+            name = clips.name(clip)
+            listed.add(name)
+            entry = in_sheet.get(name)
+            if entry is None:
+                found.append(fault(clips, clip, "not_in_sheet", f"{path} does not have it"))
+                continue
+            if entry.split != split:
+                text = f"{path}: row {entry.row} puts it into {entry.split}"
+                found.append(fault(clips, clip, "sheet_split", text))
+            labels = tuple(clips.labels(clip))
+            if labels != entry.labels:
+                text = f"has labels {_ids(labels)}, row {entry.row} of {path} {_ids(entry.labels)}"
+                found.append(fault(clips, clip, "sheet_labels", text))
+    for entry in sheet:
+        if entry.name not in listed and entry.split in lists:
+            text = f"it is in {entry.split}, and no list has it"
+            found.append(Fault("not_listed", entry.name, str(path), entry.row, "", text))
+    for one in pair_differences(sheet):
+        parts = [f"labels {_ids(one.clip.labels)}"]
+        parts += [f"not in the pairs: {_ids(one.only_labels)}"] if one.only_labels else []
+        parts += [f"in the pairs alone: {_ids(one.only_pairs)}"] if one.only_pairs else []
+        parts += [f"of no class: {', '.join(one.unknown)}"] if one.unknown else []
+        text = "; ".join(parts)
+        found.append(Fault("sheet_pairs", one.clip.name, str(path), one.clip.row, "", text))
+    return found
+
+
+def _ids(labels: tuple[int, ...]) -> str:
+    return ",".join(map(str, labels)) or "none"

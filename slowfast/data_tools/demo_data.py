@@ -1,0 +1,317 @@
+"""Demo data: a data set shaped like Animal Kingdom, made by program in less than a minute.
+
+Fourteen classes, four shapes and ten motions (see `demo_scenes`), on clips with one or two actors,
+so 1 to 4 labels each. Frequencies are long-tailed in training. Validation is drawn flatter, so that
+each tail class has at least five clips to be measured on: the demo would say little otherwise, and
+here it departs from Animal Kingdom, where 13 classes have no test clip at all.
+
+Segments are by training clips, as parts of all of them: head at a fifth or more, tail at a
+sixteenth or less. `thresholds` gives the counts, to be set as AK.HEAD_MIN and AK.TAIL_MAX where no
+class sheet is at hand.
+
+The same seed, size and number of clips give the same data set. A folder is ours if it holds
+`demo_data.json`, which also says whether the set is finished.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from slowfast.ak.errors import UserError
+from slowfast.data_tools import ak_writer, demo_scenes
+from slowfast.data_tools.ak_writer import ListedClass, ListedClip
+from slowfast.data_tools.demo_scenes import MOTIONS, PEBBLE, SHAPES, Actor, Scene
+from slowfast.data_tools.parallel import run_all
+
+CLASSES = MOTIONS + SHAPES
+MARKER = "demo_data.json"
+RECIPE = 2  # goes up whenever the same settings come to mean other clips
+
+_SHARES = {  # of the actors of the training clips
+    "Moving left": 0.22,
+    "Moving right": 0.17,
+    "Standing still": 0.13,
+    "Moving up": 0.11,
+    "Growing": 0.10,
+    "Moving down": 0.09,
+    "Spinning": 0.07,
+    "Shrinking": 0.04,
+    "Blinking": 0.035,
+    "Bouncing": 0.035,
+    "Circle": 0.41,
+    "Square": 0.24,
+    "Triangle": 0.13,
+    "Star": 0.04,
+    PEBBLE: 0.18,
+}
+_PARTNERS = 0.35  # part of the clips that have a second actor
+_VALIDATION = 0.27  # part of all clips, but
+_MIN_VALIDATION = 50  # this many at least, to have room for
+_EACH_VALIDATION = 6  # actors of every class
+_MIN_TRAIN = 60  # fewer, and the rare classes have next to nothing to be learned from
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is made: clips, their lengths in frames, and (width, height) with how often."""
+
+    clips: int
+    frames: tuple[int, int]
+    pixels: dict[tuple[int, int], int]
+
+
+SIZES = {
+    "standard": Size(
+        clips=440,
+        frames=(24, 40),
+        pixels={(112, 84): 10, (128, 96): 3, (84, 112): 3, (96, 72): 2, (106, 78): 1, (90, 90): 1},
+    ),
+    "small": Size(clips=120, frames=(12, 20), pixels={(64, 48): 6, (48, 64): 2, (58, 50): 1}),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a data set is made from; equal settings give equal data sets."""
+
+    seed: int
+    clips: int
+    size: str
+    recipe: int = RECIPE
+
+
+@dataclass(frozen=True)
+class PlannedClip:
+    """A clip before it is drawn: its name, its split (train or val) and its scene."""
+
+    name: str
+    split: str
+    scene: Scene
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """Ids of its classes: the union of what its actors are and do."""
+        names = {name for actor in self.scene.actors for name in (actor.motion, actor.shape)}
+        return tuple(sorted(CLASSES.index(name) for name in names - {PEBBLE}))
+
+
+def make_settings(seed: int = 0, clips: int | None = None, size: str = "standard") -> Settings:
+    """Settings with the default number of clips of that size.
+
+    Raises:
+        UserError: no such size, or too few clips to hold every class in both splits.
+    """
+    if size not in SIZES:
+        raise UserError(f"--size {size}: expected one of {', '.join(SIZES)}")
+    clips = SIZES[size].clips if clips is None else clips
+    if clips < _MIN_TRAIN + _MIN_VALIDATION:
+        raise UserError(
+            f"--clips {clips}: expected at least {_MIN_TRAIN + _MIN_VALIDATION}, "
+            "so that every class has clips to be learned from and measured on"
+        )
+    return Settings(seed, clips, size)
+
+
+def make_demo_data(root: Path, settings: Settings) -> bool:
+    """Makes the data set below `root`; returns False if it was there already, finished.
+
+    Work that was stopped half-way is taken up where it was: clips that are there whole stay.
+
+    Raises:
+        UserError: `root` holds something else, or demo data of other settings.
+    """
+    if _claim(root, settings):
+        return False
+    ak_writer.make_folders(root)
+    plan = plan_clips(settings)
+
+    def make(clip: PlannedClip) -> None:
+        if not ak_writer.has_clip(root, clip.name):
+            ak_writer.write_clip(
+                root, clip.name, demo_scenes.render(clip.scene), fps=Fraction(12), crf=20
+            )
+
+    run_all(plan, make, "demo clips")
+    listed = {
+        split: [
+            ListedClip(clip.name, clip.scene.num_frames, clip.labels)
+            for clip in plan
+            if clip.split == split
+        ]
+        for split in ("train", "val")
+    }
+    for split, clips in listed.items():
+        ak_writer.write_frame_list(root / "annot" / f"{split}.csv", clips)
+    ak_writer.write_class_sheet(root / "annot" / "df_action.xlsx", class_rows(listed["train"]))
+    _write_marker(root, settings, finished=True)
+    return True
+
+
+def thresholds(train_clips: int) -> tuple[int, int]:
+    """(AK.HEAD_MIN, AK.TAIL_MAX) of a demo set with that many training clips."""
+    return train_clips // 5, train_clips // 16
+
+
+def class_rows(train: Sequence[ListedClip]) -> list[ListedClass]:
+    """The rows of the class sheet, counted on the training clips."""
+    counts = ak_writer.count_labels(train, len(CLASSES))
+    limits = thresholds(len(train))
+    return [
+        ListedClass(
+            name,
+            "Shape" if name in SHAPES else "Motion",
+            ak_writer.segment_of(count, *limits),
+            count,
+        )
+        for name, count in zip(CLASSES, counts, strict=True)
+    ]
+
+
+def plan_clips(settings: Settings) -> list[PlannedClip]:
+    """All clips of the set, training first, each with all that is needed to draw it."""
+    rng = np.random.Generator(np.random.PCG64([settings.seed, settings.clips]))
+    size = SIZES[settings.size]
+    num_val = max(round(_VALIDATION * settings.clips), _MIN_VALIDATION)
+    names = _draw_names(rng, settings.clips)
+    plan = []
+    for split, num_clips in (("train", settings.clips - num_val), ("val", num_val)):
+        casts = _draw_casts(rng, num_clips, flat=split == "val")
+        split_names, names = names[:num_clips], names[num_clips:]
+        for name, cast in zip(sorted(split_names), casts, strict=True):
+            plan.append(PlannedClip(name, split, _draw_scene(rng, size, cast)))
+    return plan
+
+
+def apportion(shares: Sequence[float], total: int, least: int = 0) -> list[int]:
+    """Deals `total` out by `shares`, to the nearest whole, but at least `least` each.
+
+    Largest remainders decide, so the result is the same for every seed.
+
+    Raises:
+        ValueError: `total` is too small for that.
+    """
+    if total < least * len(shares):
+        raise ValueError(f"{total} cannot be dealt to {len(shares)} with at least {least} each")
+    parts = np.asarray(shares, dtype=np.float64) / np.sum(shares) * total
+    dealt = np.maximum(np.floor(parts).astype(int), least)
+    while dealt.sum() != total:
+        lacking = parts - dealt
+        if dealt.sum() < total:
+            dealt[np.argmax(lacking)] += 1
+        else:
+            dealt[np.argmin(np.where(dealt > least, lacking, np.inf))] -= 1
+    return dealt.tolist()
+
+
+def _claim(root: Path, settings: Settings) -> bool:
+    """Marks `root` as ours; whether the very set asked for is there, finished."""
+    marker = root / MARKER
+    if root.exists() and not root.is_dir():
+        raise UserError(f"{root}: is a file; expected a folder, or nothing there yet")
+    if marker.is_file():
+        try:
+            state = json.loads(marker.read_text(encoding="utf-8"))
+            found, finished = state["settings"], state["finished"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{marker}: does not read as a marker of demo data ({error}); "
+                "give another folder, or remove this one"
+            ) from error
+        if found != asdict(settings):
+            raise UserError(
+                f"{root}: holds demo data of {_in_words(found)}, and {_in_words(asdict(settings))} "
+                "were asked for; give another folder, or remove this one"
+            )
+        return bool(finished)
+    if root.is_dir() and any(root.iterdir()):
+        raise UserError(
+            f"{root}: is not empty and holds no {MARKER}, so it is not demo data; "
+            "give a new or an empty folder"
+        )
+    root.mkdir(parents=True, exist_ok=True)
+    _write_marker(root, settings, finished=False)
+    return False
+
+
+def _write_marker(root: Path, settings: Settings, finished: bool) -> None:
+    part = root / f"{MARKER}.part"
+    state = {"settings": asdict(settings), "finished": finished}
+    part.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+    part.replace(root / MARKER)
+
+
+def _in_words(settings: dict) -> str:
+    return ", ".join(f"{key} {value}" for key, value in settings.items())
+
+
+def _draw_names(rng: np.random.Generator, count: int) -> list[str]:
+    """Names of eight capitals, as Animal Kingdom's are, each once."""
+    names: dict[str, None] = {}
+    while len(names) < count:
+        names["".join(map(chr, rng.integers(65, 91, size=8)))] = None
+    return list(names)
+
+
+def _draw_casts(
+    rng: np.random.Generator, num_clips: int, flat: bool
+) -> list[list[tuple[str, str]]]:
+    """For each clip the (shape, motion) of its one or two actors.
+
+    How often each shape and motion comes is fixed by the shares; chance only mixes them. `flat`
+    takes the square roots of the shares, which lifts the rare classes.
+    """
+    num_actors = num_clips + round(_PARTNERS * num_clips)
+
+    def deal(names: Sequence[str]) -> list[str]:
+        shares = np.array([_SHARES[name] for name in names]) ** (0.5 if flat else 1.0)
+        counts = apportion(shares, num_actors, least=_EACH_VALIDATION if flat else 2)
+        return list(rng.permutation(np.repeat(names, counts)))
+
+    actors = [(str(s), str(m)) for s, m in zip(deal((*SHAPES, PEBBLE)), deal(MOTIONS), strict=True)]
+    casts = [[actor] for actor in actors[:num_clips]]
+    for shape, motion in actors[num_clips:]:
+        alone = [cast for cast in casts if len(cast) == 1]
+        # A partner that differs in both, where there is one left: no label is then lost.
+        fitting = [cast for cast in alone if cast[0][0] != shape and cast[0][1] != motion] or alone
+        fitting[rng.integers(len(fitting))].append((shape, motion))
+    return casts
+
+
+def _draw_scene(rng: np.random.Generator, size: Size, cast: list[tuple[str, str]]) -> Scene:
+    """A stage of some size and ground, and the cast spread over its middle square."""
+    stages = list(size.pixels)
+    often = np.array([size.pixels[stage] for stage in stages], dtype=np.float64)
+    width, height = stages[rng.choice(len(stages), p=often / often.sum())]
+    short = min(width, height)
+    ground = int(rng.integers(demo_scenes.NUM_GROUNDS))
+    coats = rng.permutation(demo_scenes.contrasting_coats(ground))
+    if len(cast) == 1:
+        places = [rng.uniform(-0.12, 0.12, size=2)]
+        radii, reach = (0.18, 0.23), 0.36
+    else:
+        side = np.array([0.27, rng.uniform(-0.1, 0.1)])
+        if rng.random() < 0.5:
+            side = side[::-1]
+        places = [side, -side]
+        radii, reach = (0.14, 0.17), 0.26
+    actors = tuple(
+        Actor(
+            shape=shape,
+            motion=motion,
+            x=float(width / 2 + short * place[0]),
+            y=float(height / 2 + short * place[1]),
+            radius=float(short * rng.uniform(*radii)),
+            reach=reach * short,
+            tempo=float(rng.uniform(0.8, 1.25)),
+            phase=float(rng.random()),
+            tilt=float(rng.uniform(-0.35, 0.35)),
+            coat=int(coats[i % len(coats)]),
+        )
+        for i, ((shape, motion), place) in enumerate(zip(cast, places, strict=True))
+    )
+    num_frames = int(rng.integers(size.frames[0], size.frames[1] + 1))
+    return Scene(width, height, num_frames, ground, int(rng.integers(2**31)), actors)

@@ -1,0 +1,359 @@
+"""Meters: what a loop measures, and the ``json_stats`` line it becomes.
+
+Notable: a line within an epoch gives medians over the last LOG_PERIOD iterations, so that one slow
+batch does not swing them; a line at its end gives means over all of it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import isnan
+from typing import Any
+
+import numpy as np
+import torch
+from fvcore.common.config import CfgNode
+
+from slowfast.ak.errors import UserError
+from slowfast.ak.metrics.average_precision import (
+    average_precision,
+    map_by_segment,
+    mean_figures,
+    per_cent,
+)
+from slowfast.ak.metrics.top_k import topk_errors, topks_correct
+from slowfast.checkpoints.best import Best
+from slowfast.utils import logging
+from slowfast.utils.memory_use import cpu_mem_usage, gpu_mem_usage
+from slowfast.utils.timing import Timed, Window
+
+logger = logging.get_logger(__name__)
+
+_NAMED = 5
+
+
+def get_map(preds: np.ndarray | torch.Tensor, labels: np.ndarray | torch.Tensor) -> float:
+    """Mean average precision over the classes that have a positive; 0.0 where none has.
+
+    Args:
+        preds: (N, C) scores.
+        labels: (N, C) of 0 and 1.
+    """
+    value = map_by_segment(average_precision(np.asarray(preds), np.asarray(labels)))["map"]
+    return 0.0 if isnan(value) else value
+
+
+def _map_stats(
+    preds: np.ndarray | torch.Tensor,
+    labels: np.ndarray | torch.Tensor,
+    segments: Sequence[str] | None = None,
+) -> dict[str, float]:
+    """``map``, 0.0 where no class has a positive; ``map_<segment>`` and ``map_micro``, nan then."""
+    stats = mean_figures(np.asarray(preds), np.asarray(labels), segments)
+    return stats | {"map": 0.0} if isnan(stats["map"]) else stats
+
+
+def _memory() -> dict[str, str]:
+    used, total = cpu_mem_usage()
+    return {"gpu_mem": f"{gpu_mem_usage():.2f}G", "RAM": f"{used:.2f}/{total:.2f}G"}
+
+
+class _EpochMeter(Timed):
+    """What training and evaluation have in common: epochs, and a line each LOG_PERIOD iterations.
+
+    Args:
+        iterations: of an epoch.
+        cfg: LOG_PERIOD, SOLVER.MAX_EPOCH, DATA.MULTI_LABEL and OUTPUT_DIR are read.
+
+    Attributes:
+        counts: what else lines shall tell, such as how many clips could not be read; until `reset`.
+        board: `slowfast.visualization.tensorboard.Board`, is given each line too, and what an
+            evaluation rests on; None: there is none.
+    """
+
+    board: Any = None
+
+    def __init__(self, iterations: int, cfg: CfgNode) -> None:
+        self._iterations = iterations
+        self._max_epoch = cfg.SOLVER.MAX_EPOCH
+        self._log_period = cfg.LOG_PERIOD
+        self._output_dir = cfg.OUTPUT_DIR
+        self._multi_label = cfg.DATA.MULTI_LABEL
+        super().__init__(cfg.LOG_PERIOD)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets the epoch."""
+        self.counts: dict[str, int] = {}
+        self._start_series()
+
+    def state(self) -> dict[str, list]:
+        """What the epoch has measured so far, as plain values."""
+        return {name: series.state() for name, series in self._series.items()}
+
+    def take_up(self, state: Mapping[str, list]) -> None:
+        """Goes on with an epoch that was saved."""
+        for name, series in self._series.items():
+            series.take_up(state[name])
+
+    def _log(self, kind: str, cur_epoch: int, **figures: object) -> dict:
+        """Writes and returns a line of its kind, with the epoch (0-based) and the memory."""
+        epoch = f"{cur_epoch + 1}/{self._max_epoch}"
+        stats = {"_type": kind, "epoch": epoch, **figures, **self.counts, **_memory()}
+        logging.log_json_stats(stats, self._output_dir)
+        if self.board:
+            self.board.add_line(stats)
+        return stats
+
+    def _log_iteration(
+        self, kind: str, cur_epoch: int, cur_iter: int, iters_left: int, **figures: object
+    ) -> None:
+        """Writes a line at the end of every LOG_PERIOD iterations."""
+        if (cur_iter + 1) % self._log_period == 0:
+            done = f"{cur_iter + 1}/{self._iterations}"
+            eta = self._eta(iters_left)
+            self._log(kind, cur_epoch, iter=done, eta=eta, **figures, **self._medians())
+
+
+class TrainMeter(_EpochMeter):
+    """Loss, gradient norm, errors, learning rate and times of training.
+
+    Args:
+        epoch_iters: iterations of an epoch.
+        cfg: LOG_PERIOD, SOLVER.MAX_EPOCH, DATA.MULTI_LABEL and OUTPUT_DIR are read.
+    """
+
+    def __init__(self, epoch_iters: int, cfg: CfgNode) -> None:
+        self._lr = 0.0
+        self._measured = ["loss", "grad_norm"]
+        if not cfg.DATA.MULTI_LABEL:
+            self._measured += ["top1_err", "top5_err"]
+        super().__init__(epoch_iters, cfg)
+
+    def _start_series(self) -> None:
+        super()._start_series()
+        self._series |= {name: Window(self._window) for name in self._measured}
+
+    def update_stats(
+        self,
+        top1_err: float | None,
+        top5_err: float | None,
+        loss: float,
+        lr: float,
+        grad_norm: float,
+        mb_size: int,
+    ) -> None:
+        """Takes an iteration of ``mb_size`` clips; errors in per cent, None with many labels."""
+        values = {
+            "loss": loss,
+            "grad_norm": grad_norm,
+            "top1_err": top1_err,
+            "top5_err": top5_err,
+        }
+        for name in self._measured:
+            self._series[name].add(values[name], mb_size)
+        self._lr = lr
+
+    def log_iter_stats(self, cur_epoch: int, cur_iter: int) -> None:
+        """Logs a line at the end of every LOG_PERIOD iterations; both counts are 0-based."""
+        left = self._iters_left(cur_epoch, cur_iter + 1)
+        self._log_iteration("train_iter_", cur_epoch, cur_iter, left, lr=self._lr)
+
+    def log_epoch_stats(self, cur_epoch: int) -> dict:
+        """Logs the line of a finished epoch (0-based), and returns its figures."""
+        eta = self._eta(self._iters_left(cur_epoch, self._iterations))
+        return self._log("train_epoch", cur_epoch, eta=eta, lr=self._lr, **self._means())
+
+    def state(self) -> dict:
+        return super().state() | {"lr": self._lr}
+
+    def take_up(self, state: Mapping) -> None:
+        super().take_up(state)
+        self._lr = state["lr"]
+
+    def time_left(self, cur_epoch: int, cur_iter: int) -> str:
+        """Until the last epoch is trained, at the pace of the last iterations; 0-based counts."""
+        return self._eta(self._iters_left(cur_epoch, cur_iter + 1))
+
+    def _iters_left(self, cur_epoch: int, iters_done: int) -> int:
+        return (self._max_epoch - cur_epoch) * self._iterations - iters_done
+
+
+class ValMeter(_EpochMeter):
+    """Predictions of an evaluation, and mAP or top-1 and top-5 error of them.
+
+    Args:
+        max_iter: iterations of an evaluation.
+        cfg: LOG_PERIOD, SOLVER.MAX_EPOCH, DATA.MULTI_LABEL and OUTPUT_DIR are read.
+        best: the best evaluation before, of a run that is resumed; None: there was none.
+
+    Attributes:
+        best: the best evaluation so far.
+    """
+
+    def __init__(self, max_iter: int, cfg: CfgNode, best: Best | None = None) -> None:
+        self.best = best or Best.of_run(cfg)
+        super().__init__(max_iter, cfg)
+
+    def reset(self) -> None:
+        """Forgets the evaluation."""
+        super().reset()
+        self._preds: list[torch.Tensor] = []
+        self._labels: list[torch.Tensor] = []
+
+    def update_predictions(self, preds: torch.Tensor, labels: torch.Tensor) -> None:
+        """Takes clips: scores (N, C) and labels (N, C) or, single label, (N,)."""
+        self._preds.append(preds.cpu())
+        self._labels.append(labels.cpu())
+
+    def log_iter_stats(self, cur_epoch: int, cur_iter: int) -> None:
+        """Logs a line at the end of every LOG_PERIOD iterations; both counts are 0-based."""
+        left = self._iterations - cur_iter - 1
+        self._log_iteration("val_iter", cur_epoch, cur_iter, left)
+
+    def log_epoch_stats(self, cur_epoch: int, segments: Sequence[str] | None = None) -> dict:
+        """Logs the line of a finished evaluation, and returns its figures.
+
+        Args:
+            segments: of each class; adds ``map_<segment>``. All mAPs here are fractions.
+
+        The line also names the best evaluation so far (`slowfast.checkpoints.best.Best.stats`).
+        """
+        preds, labels = torch.cat(self._preds), torch.cat(self._labels)
+        if self._multi_label:
+            figures = _map_stats(preds, labels, segments)
+        else:
+            top1, top5 = topk_errors(preds, labels, (1, 5))
+            figures = {"top1_err": float(top1), "top5_err": float(top5)}
+        self.best = self.best.or_better(cur_epoch + 1, figures)
+        if self.board:
+            self.board.add_evaluation(cur_epoch, preds, labels)
+        return self._log("val_epoch", cur_epoch, **self._means(), **figures, **self.best.stats())
+
+
+class TestMeter(Timed):
+    """Scores of the views of each clip, ensembled, and the figures of a test.
+
+    The test loop here ensembles views itself (:meth:`of_clips`). That this meter can do it too,
+    view by view (:meth:`update_stats`, :meth:`log_iter_stats`), is for loops written for upstream.
+
+    Args:
+        num_videos: clips ("videos" upstream).
+        num_clips: views of each.
+        num_cls: classes.
+        overall_iters: iterations of the test.
+        multi_label: whether labels are multi-hot (N, C) rather than class indices (N,).
+        ensemble_method: max or sum, over a clip's views.
+        clip_name: gives a clip's name for its index, for warnings.
+
+    Raises:
+        UserError: another ensemble method.
+    """
+
+    __test__ = False  # Not a test, in spite of its name.
+
+    def __init__(
+        self,
+        num_videos: int,
+        num_clips: int,
+        num_cls: int,
+        overall_iters: int,
+        multi_label: bool = False,
+        ensemble_method: str = "sum",
+        clip_name: Callable[[int], str] = str,
+    ) -> None:
+        if ensemble_method not in ("max", "sum"):
+            raise UserError(f"DATA.ENSEMBLE_METHOD: {ensemble_method!r} is neither max nor sum.")
+        super().__init__(window=10)
+        self.num_clips = num_clips
+        self.overall_iters = overall_iters
+        self.multi_label = multi_label
+        self.ensemble_method = ensemble_method
+        self.stats: dict = {}
+        self._clip_name = clip_name
+        label_shape = (num_videos, num_cls) if multi_label else (num_videos,)
+        self.video_preds = torch.zeros(num_videos, num_cls)
+        self.video_labels = torch.zeros(
+            label_shape, dtype=torch.float32 if multi_label else torch.int64
+        )
+        self.clip_count = torch.zeros(num_videos, dtype=torch.int64)
+
+    @classmethod
+    def of_clips(cls, scores: torch.Tensor, labels: torch.Tensor, multi_label: bool) -> "TestMeter":
+        """A meter of clips whose views are ensembled already: scores (N, C) and their labels."""
+        meter = cls(len(scores), 1, scores.shape[1], len(scores), multi_label)
+        meter.update_stats(scores, labels, torch.arange(len(scores)))
+        return meter
+
+    def update_stats(
+        self, preds: torch.Tensor, labels: torch.Tensor, clip_ids: torch.Tensor
+    ) -> None:
+        """Takes views, in any order.
+
+        Args:
+            preds: (n, C) scores.
+            labels: (n, C) or (n,), of the clip of each view.
+            clip_ids: (n,) numbers of the views; number // num_clips is the clip.
+        """
+        preds, clip_ids = preds.float().cpu(), torch.as_tensor(clip_ids).cpu()
+        videos = clip_ids // self.num_clips
+        if self.ensemble_method == "sum":
+            self.video_preds.index_add_(0, videos, preds)
+        else:
+            unseen = videos[self.clip_count[videos] == 0]
+            self.video_preds[unseen] = -torch.inf
+            rows = videos[:, None].expand_as(preds)
+            self.video_preds.scatter_reduce_(0, rows, preds, "amax")
+        self.video_labels[videos] = torch.as_tensor(labels).cpu().to(self.video_labels.dtype)
+        self.clip_count += torch.bincount(videos, minlength=len(self.clip_count))
+
+    def log_iter_stats(self, cur_iter: int) -> None:
+        """Logs how far the test is; ``cur_iter`` is 0-based."""
+        stats = {
+            "split": "test_iter",
+            "cur_iter": str(cur_iter + 1),
+            "eta": self._eta(self.overall_iters - cur_iter - 1),
+            "time_diff": self._series["dt"].median(),
+        }
+        logging.log_json_stats(stats)
+
+    def finalize_metrics(
+        self,
+        ks: Sequence[int] = (1, 5),
+        segments: Sequence[str] | None = None,
+        extra: dict | None = None,
+    ) -> dict:
+        """Logs the line of the test, and returns its figures, in per cent with two decimals.
+
+        Clips of which no view came are left out; a warning names them, and those with another
+        number of views than they should have.
+
+        Args:
+            ks: of the top-k accuracies.
+            segments: of each class; adds ``map_<segment>``, None where it has no positive.
+            extra: what else the line shall hold.
+        """
+        self._warn_of_views()
+        seen = self.clip_count > 0
+        preds, labels = self.video_preds[seen], self.video_labels[seen]
+        self.stats = {"split": "test_final", **(extra or {})}
+        if self.multi_label:
+            figures = _map_stats(preds, labels, segments)
+            self.stats |= {name: per_cent(value) for name, value in figures.items()}
+            self.stats |= {f"top{k}_acc": self.stats["map"] for k in ks}
+        else:
+            for k, correct in zip(ks, topks_correct(preds, labels, ks), strict=True):
+                self.stats[f"top{k}_acc"] = per_cent(float(correct) / max(1, len(preds)))
+        logging.log_json_stats(self.stats)
+        return self.stats
+
+    def _warn_of_views(self) -> None:
+        odd = (self.clip_count != self.num_clips).nonzero().flatten().tolist()
+        if odd:
+            told = [
+                f"{self._clip_name(index)} ({int(self.clip_count[index])})"
+                for index in odd[:_NAMED]
+            ]
+            more = f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else ""
+            logger.warning(
+                f"{len(odd)} of {len(self.clip_count)} clips did not get {self.num_clips} views: "
+                f"{', '.join(told)}{more}."
+            )

@@ -1,0 +1,85 @@
+"""What a network costs: parameters, multiply-adds, memory."""
+
+import math
+
+import torch
+from fvcore.common.config import CfgNode
+from fvcore.nn import FlopCountAnalysis
+from torch import nn
+
+from slowfast.utils import distributed, logging
+from slowfast.utils.distributed import unwrap
+from slowfast.utils.memory_use import gpu_mem_usage
+
+logger = logging.get_logger(__name__)
+
+
+def log_model_info(model: nn.Module, cfg: CfgNode, use_train_input: bool = True) -> None:
+    """Logs parameters, multiply-adds of one clip, and GPU memory; the network itself to the file.
+
+    Args:
+        use_train_input: whether a clip is cut as in training rather than in testing.
+    """
+    if not distributed.is_master_proc():
+        return
+    network = unwrap(model)
+    crop = cfg.DATA.TRAIN_CROP_SIZE if use_train_input else cfg.DATA.TEST_CROP_SIZE
+    logger.debug(f"Model:\n{network}")
+    logger.info(
+        f"Model {cfg.MODEL.MODEL_NAME} ({cfg.MODEL.ARCH}): {describe_size(network)}; "
+        f"{multiply_adds(network, cfg, crop) / 1e9:.4g} G multiply-adds for a clip of "
+        f"{cfg.DATA.NUM_FRAMES} x {crop} x {crop}"
+        + (f"; GPU memory {gpu_mem_usage():.2f} GiB." if torch.cuda.is_available() else ".")
+    )
+
+
+def describe_size(network: nn.Module) -> str:
+    """How many parameters a network has, and how many of them are trained, in words."""
+    size = sum(p.numel() for p in network.parameters())
+    trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    return f"{size / 1e6:.4g} M parameters, {trained / 1e6:.4g} M of them trained"
+
+
+def multiply_adds(network: nn.Module, cfg: CfgNode, crop: int) -> float:
+    """Multiply-adds of a forward pass of one clip; nan, with a warning, where counting fails.
+
+    Args:
+        network: not wrapped.
+        crop: side of the clip, pixels.
+    """
+    device = next(network.parameters()).device
+    was_training = network.training
+    try:
+        inputs = [torch.zeros(shape, device=device) for shape in _input_shapes(cfg, crop)]
+        with torch.no_grad():
+            flops = FlopCountAnalysis(_Uncompiled(network.eval()), (inputs,))
+            flops.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+            return float(flops.total())
+    except Exception as error:  # Of interest, but nothing to stop a run for.
+        logger.warning(f"Multiply-adds are unknown ({type(error).__name__}).")
+        return math.nan
+    finally:
+        network.train(was_training)
+
+
+class _Uncompiled(nn.Module):
+    """A network as it is without ``compile``, for those who look into it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clips: list[torch.Tensor]) -> torch.Tensor:
+        return self.network.forward(clips)
+
+
+def _input_shapes(cfg: CfgNode, crop: int) -> list[tuple[int, ...]]:
+    """Shapes of one clip's pathways, slow first."""
+    channels, frames = cfg.DATA.INPUT_CHANNEL_NUM, cfg.DATA.NUM_FRAMES
+    if cfg.MODEL.ARCH not in cfg.MODEL.MULTI_PATHWAY_ARCH:
+        return [(1, channels[0], frames, crop, crop)]
+    slow, fast = channels
+    return [
+        (1, slow, frames // cfg.SLOWFAST.ALPHA, crop, crop),
+        (1, fast, frames, crop, crop),
+    ]

@@ -1,0 +1,83 @@
+"""What workers found out about clips is told once a run, counted by pass, and bounded."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+
+from slowfast.ak.clips.bad_clip_log import Ledger, TooManyBadClips
+from slowfast.ak.clips.bad_clips import Flaw, to_meta
+from slowfast.ak.errors import UserError
+
+
+def bad(*clips: int) -> dict:
+    return to_meta(Flaw("bad", clip, f"/data/{clip}.jpg: broken.") for clip in clips)
+
+
+def test_each_clip_is_named_once_and_counted_in_every_pass(caplog):
+    ledger = Ledger("clip{}".format)
+    for _ in range(2):
+        ledger.begin()
+        for meta in (bad(3), bad(), {}, bad(3, 5)):
+            ledger.enter(meta)
+        ledger.share()
+        assert ledger.counts("bad", "missing") == {"bad_clips": 2, "missing_clips": 0}
+    assert [record.getMessage() for record in caplog.records] == [
+        "/data/3.jpg: broken. Another clip takes its place.",
+        "/data/5.jpg: broken. Another clip takes its place.",
+    ]
+    ledger.enter(to_meta([Flaw("missing", 7, "gone."), Flaw("missing", 4, "cut.")]))
+    ledger.share()
+    assert ledger.names("missing") == {"clip4": "cut.", "clip7": "gone."}
+    assert list(ledger.names("missing")) == ["clip4", "clip7"]
+
+
+def test_too_many_stop_the_run_and_the_first_are_named():
+    ledger = Ledger(str)
+    for clip in range(8):
+        ledger.enter(bad(clip))
+    ledger.share()
+    ledger.stop_above(8, "epoch 1/9")
+    with pytest.raises(TooManyBadClips) as error:
+        ledger.stop_above(7, "epoch 1/9")
+    for words in (
+        "epoch 1/9: ",
+        "so far: 8, more than",
+        "the 7 that DATA.MAX_BAD_FRACTION",
+        "/data/4.jpg: broken.",
+    ):
+        assert words in str(error.value)
+    assert "/data/5.jpg" not in str(error.value)
+
+
+def test_that_nothing_could_be_read_is_an_error():
+    ledger = Ledger(str)
+    for clip in range(3):
+        ledger.enter(to_meta([Flaw("missing", clip, "gone.")]))
+    ledger.share()
+    ledger.stop_if_none_read(4)
+    with pytest.raises(UserError, match="none of the 3 clips could be read"):
+        ledger.stop_if_none_read(3)
+
+
+def _stop_on_both(rank: int, init: str, folder: str) -> None:
+    torch.distributed.init_process_group("gloo", init_method=init, rank=rank, world_size=2)
+    ledger = Ledger(str)
+    for clips in ((3, 4), (4,)):
+        ledger.enter(bad(*clips) if rank else bad())
+        ledger.share()
+    assert ledger.counts("bad") == {"bad_clips": 2}
+    try:
+        ledger.stop_above(1, "epoch 1/9")
+    except TooManyBadClips as error:
+        Path(folder, str(rank)).write_text(str(error))
+    torch.distributed.destroy_process_group()
+
+
+def test_all_processes_stop_with_the_same_words(tmp_path):
+    """Only one of them has met bad clips."""
+    mp.spawn(_stop_on_both, args=(f"file://{tmp_path}/rendezvous", str(tmp_path)), nprocs=2)
+    one, other = ((tmp_path / str(rank)).read_text() for rank in range(2))
+    assert one == other
+    assert "/data/3.jpg: broken." in one

@@ -1,0 +1,217 @@
+"""Items of the `ak` data set: shapes, labels, and that (seed, epoch, index) decides all."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from slowfast.ak.clips.bad_clips import from_meta
+from slowfast.ak.clips.dataset import Ak
+from slowfast.ak.clips.views import ClipViews
+from slowfast.ak.errors import UserError
+from slowfast.ak.lists.clip_list import ClipList
+from slowfast.config.defaults import get_cfg
+
+
+@pytest.fixture
+def cfg(tiny_ak):
+    cfg = get_cfg()
+    cfg.merge_from_list(tiny_ak.opts())
+    return cfg
+
+
+def same(one, other) -> bool:
+    return all(
+        torch.equal(a, b)
+        for a, b in zip((one[0][0], one[1], one[3]), (other[0][0], other[1], other[3]), strict=True)
+    )
+
+
+@pytest.mark.parametrize("frames", ["image", "video"])
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_items_of_every_clip(cfg, frames, split):
+    """Portrait, short and one-frame clips among them."""
+    cfg.AK.FRAMES = frames
+    dataset = Ak(cfg, split)
+    assert len(dataset) == dataset.num_videos == (8 if split == "train" else 4)
+    for i in range(len(dataset)):
+        (clip,), labels, index, time, meta = dataset[(0, i)]
+        assert clip.shape == (3, 4, 32, 32)
+        assert clip.dtype == torch.uint8
+        assert clip.is_contiguous()
+        assert labels.shape == (5,)
+        assert labels.dtype == torch.float32
+        assert index == i
+        assert time.shape == (4,)
+        assert 0 <= time.min() <= time.max() < dataset.clips.num_frames(i)
+        assert from_meta(meta) == []
+        assert labels.nonzero().flatten().tolist() == dataset.clips.labels(i)
+
+
+def test_both_readers_give_the_same_item(cfg):
+    for split in ("train", "val", "test"):
+        items = []
+        for frames in ("image", "video"):
+            cfg.AK.FRAMES = frames
+            items.append([Ak(cfg, split)[(0, i)] for i in range(4)])
+        for image, video in zip(*items, strict=True):
+            one, other = image[0][0], video[0][0]
+            if isinstance(one, ClipViews):
+                one, other = one.batch(0, len(one)), other.batch(0, len(other))
+            assert (one.float() - other.float()).abs().mean() < 3
+            assert torch.equal(image[3], video[3])
+
+
+def test_epoch_and_index_decide_an_item(cfg):
+    dataset = Ak(cfg, "train")
+    for i in range(len(dataset)):
+        torch.manual_seed(i)
+        item = dataset[(3, i)]
+        torch.manual_seed(i + 1)
+        np.random.seed(i)  # noqa: NPY002
+        assert same(item, dataset[(3, i)])
+        assert not same(item, dataset[(4, i)])
+    cfg.RNG_SEED += 1
+    assert not same(dataset[(3, 0)], Ak(cfg, "train")[(3, 0)])
+
+
+def test_a_clip_that_comes_again_is_cropped_anew(cfg):
+    dataset = Ak(cfg, "train")
+    first, again = dataset[(3, 0)], dataset[(3, 0, 1)]
+    assert not same(first, again)
+    assert not same(again, dataset[(3, 0, 2)])
+    assert same(again, dataset[(3, 0, 1)])
+    assert first[2] == again[2] == 0
+
+
+def test_label_matrix_is_of_whole_clips(cfg):
+    dataset = Ak(cfg, "train")
+    matrix = dataset.label_matrix()
+    assert matrix.shape == (8, 5)
+    assert [row.nonzero()[0].tolist() for row in matrix] == [
+        dataset.clips.labels(i) for i in range(8)
+    ]
+
+
+def test_a_plain_index_draws_its_epoch_from_torch(cfg):
+    dataset = Ak(cfg, "train")
+    torch.manual_seed(0)
+    first, second = dataset[0], dataset[0]
+    assert not same(first, second)
+    torch.manual_seed(0)
+    assert same(first, dataset[0])
+
+
+def test_validation_is_the_centre_and_always_the_same(cfg):
+    dataset = Ak(cfg, "val")
+    assert same(dataset[(0, 0)], dataset[(7, 0)])
+    (clip,), _, _, time, _ = dataset[(0, 0)]
+    assert time.tolist() == [6, 8, 10, 12]  # 20 frames, a window of 7
+    # The centre of the middle view of a test that has one view in time.
+    cfg.TEST.NUM_ENSEMBLE_VIEWS = cfg.TEST.NUM_SPATIAL_CROPS = 1
+    (views,), *_, test_time, _ = Ak(cfg, "test")[(0, 0)]
+    assert test_time.tolist() == [time.tolist()]
+    assert torch.equal(views.batch(0, 1)[0, :, :, 2:34, 2:34], clip)
+
+
+def test_training_labels_are_those_of_the_frames_spanned(cfg, tmp_path, tiny_ak):
+    """Classes 0 and 1 in the first and the last third of t6, class 2 in a single frame."""
+    labels = ["0"] * 10 + [""] * 5 + ["2"] + [""] * 4 + ["1"] * 10
+    lines = [f't6 0 {k} t6/t6_{k + 1:06d}.jpg "{label}"' for k, label in enumerate(labels)]
+    text = "original_vido_id video_id frame_id path labels\n" + "\n".join(lines)
+    for name in ("train.csv", "val.csv"):
+        (tmp_path / name).write_text(text)
+    cfg.DATA.PATH_TO_DATA_DIR = str(tmp_path)
+    dataset = Ak(cfg, "train")
+    seen = set()
+    for epoch in range(60):
+        _, hot, _, time, _ = dataset[(epoch, 0)]
+        first, last = int(time[0]), int(time[-1])
+        expected = {int(label) for label in labels[first : last + 1] if label}
+        assert set(hot.nonzero().flatten().tolist()) == expected
+        seen.add(frozenset(expected))
+    assert {frozenset({0}), frozenset({2}), frozenset({1})} <= seen
+    for split in ("val", "test"):
+        assert Ak(cfg, split)[(0, 0)][1].tolist() == [1, 1, 1, 0, 0]
+
+
+def test_a_test_item_has_all_views_and_each_frame_once(cfg):
+    dataset = Ak(cfg, "test")
+    assert dataset.num_views == 6
+    assert dataset.num_videos == 24
+    assert len(dataset) == 4
+    for i in range(4):
+        (views,), labels, index, time, _ = dataset[(0, i)]
+        assert len(views) == 6
+        assert views.batch(0, 6).shape == (6, 3, 4, 36, 36)
+        assert min(views.frames.shape[1:3]) == 36
+        assert len(views.frames) == len(time.unique())
+        assert time.shape == (2, 4)
+        assert labels.nonzero().flatten().tolist() == dataset.clips.labels(i)
+        assert index == i
+
+
+def test_each_frame_is_read_once(cfg, monkeypatch):
+    dataset = Ak(cfg, "test")
+    asked = []
+    frames = dataset.reader.frames
+    monkeypatch.setattr(
+        dataset.reader,
+        "frames",
+        lambda clip, indices: asked.append(indices) or frames(clip, indices),
+    )
+    dataset[(0, 0)]
+    assert asked == [[0, 2, 4, 6, 13, 15, 17, 19]]
+
+
+def test_single_labels(cfg, tmp_path):
+    cfg.DATA.MULTI_LABEL = False
+    with pytest.raises(UserError, match=r"train.csv:22: clip t1 has 2 labels; .*MULTI_LABEL"):
+        Ak(cfg, "train")
+    text = 'original_vido_id video_id frame_id path labels\nt0 0 0 t0/t0_000001.jpg "3"\n'
+    (tmp_path / "train.csv").write_text(text)
+    cfg.DATA.PATH_TO_DATA_DIR = str(tmp_path)
+    label = Ak(cfg, "train")[(0, 0)][1]
+    assert label.dtype == torch.int64
+    assert label.shape == ()
+    assert label == 3
+
+
+def test_a_single_label_holds_where_frames_carry_none(cfg, tmp_path):
+    """Ten of the thirty frames are labelled; most windows of seven lie among the others."""
+    cfg.DATA.MULTI_LABEL = False
+    lines = [f't6 0 {k} t6/t6_{k + 1:06d}.jpg "{3 if k < 10 else ""}"' for k in range(30)]
+    header = "original_vido_id video_id frame_id path labels"
+    (tmp_path / "train.csv").write_text("\n".join([header, *lines]))
+    cfg.DATA.PATH_TO_DATA_DIR = str(tmp_path)
+    dataset = Ak(cfg, "train")
+    assert {int(dataset[(epoch, 0)][1]) for epoch in range(20)} == {3}
+
+
+def test_bad_data_is_found_before_any_item_is_asked_for(cfg, tmp_path, tiny_ak):
+    good = cfg.DATA.PATH_TO_DATA_DIR
+    cfg.DATA.PATH_TO_DATA_DIR = str(tmp_path)
+    with pytest.raises(UserError, match="there is no such frame list"):
+        Ak(cfg, "train")
+    cfg.DATA.PATH_TO_DATA_DIR = good
+    cfg.MODEL.NUM_CLASSES = 4
+    with pytest.raises(UserError, match=r"train.csv:\d+: label 4 is outside 0..3"):
+        Ak(cfg, "train")
+    cfg.MODEL.NUM_CLASSES = 5
+    shutil.copytree(tiny_ak.image, tmp_path / "image")
+    shutil.rmtree(tmp_path / "image/v1")
+    cfg.DATA.PATH_PREFIX = str(tmp_path / "image")
+    cfg.DATA.MAX_BAD_FRACTION = 0
+    Ak(cfg, "train")
+    with pytest.raises(UserError, match=r"val.csv:22: clip v1: there is no file .*v1_000001.jpg"):
+        Ak(cfg, "val")
+    cfg.DATA.PATH_PREFIX = str(tmp_path / "none")
+    with pytest.raises(UserError, match=r"clip t0: there is no file .*video/t0.mp4"):
+        Ak(cfg, "train")
+
+
+def test_splits_share_what_was_read(cfg):
+    assert Ak(cfg, "val").clips is Ak(cfg, "test").clips
+    assert Ak(cfg, "train").reader is Ak(cfg, "train").reader
+    assert isinstance(Ak(cfg, "train").clips, ClipList)

@@ -1,0 +1,169 @@
+"""What every loader does: workers by the cores there are, interrupts and errors in their place."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from time import monotonic, sleep
+
+import psutil
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from slowfast.ak.clips import loader as loaders
+from slowfast.config.defaults import get_cfg
+from slowfast.datasets.loader import construct_loader
+
+
+@pytest.fixture
+def cfg(tiny_ak):
+    cfg = get_cfg()
+    cfg.merge_from_list(tiny_ak.opts())
+    return cfg
+
+
+def test_a_worker_is_silent_where_the_run_was_stopped_and_nowhere_else(capsys):
+    loaders._unless_deserted(BrokenPipeError, BrokenPipeError("gone"), None)
+    assert capsys.readouterr().err == ""
+    loaders._unless_deserted(KeyError, KeyError("a fault"), None)
+    assert "a fault" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs POSIX signals")
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "another thread"])
+def test_ctrl_c_while_workers_start_reaches_the_run_and_not_the_workers(
+    tiny_ak, monkeypatch, beside
+):
+    done = threading.Event()
+    if beside:  # which does not block the signal, and so is sent it
+        threading.Thread(target=done.wait, daemon=True).start()
+    cfg = get_cfg()
+    cfg.merge_from_list([*tiny_ak.opts(), "DATA_LOADER.NUM_WORKERS", 2])
+    loader = construct_loader(cfg, "train")
+    start = DataLoader.__iter__
+    # A shell that starts the tests in the background hands on an ignored interrupt.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def interrupted(self):
+        batches = start(self)
+        os.kill(os.getpid(), signal.SIGINT)
+        sleep(0.2)  # for another thread to wake up and take it
+        self.started = True  # which a KeyboardInterrupt in the midst of it would have prevented
+        return batches
+
+    monkeypatch.setattr(DataLoader, "__iter__", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(iter(loader))
+    finally:
+        signal.signal(signal.SIGINT, before)
+        done.set()
+    assert loader.started
+    monkeypatch.undo()
+    for worker in loader._iterator._workers:
+        os.kill(worker.pid, signal.SIGINT)
+    assert len(list(loader)) == len(loader)
+
+
+SEND_SIGTERM = "import os, sys; [os.kill(int(pid), 15) for pid in sys.argv[1:]]"
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="needs POSIX signals")
+def test_a_sigterm_ends_a_worker_only_if_its_process_sends_it(tiny_ak):
+    cfg = get_cfg()
+    cfg.merge_from_list([*tiny_ak.opts(), "DATA_LOADER.NUM_WORKERS", 2])
+    loader = construct_loader(cfg, "train")
+    assert len(list(loader)) == len(loader)
+    workers = loader._iterator._workers
+    pids = [str(worker.pid) for worker in workers]
+    subprocess.run([sys.executable, "-c", SEND_SIGTERM, *pids], check=True)
+    sleep(0.5)
+    assert all(worker.is_alive() for worker in workers)
+    assert len(list(loader)) == len(loader)
+    loader._iterator._shutdown_workers()  # tells them by itself, and has no more to do with them
+    assert [worker.exitcode for worker in workers] == [0, 0]
+
+
+STARTS = pytest.mark.parametrize("method", ["fork", "spawn"])
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="needs POSIX signals")
+@STARTS
+def test_a_worker_ends_when_its_process_tells_it(tmp_path, method):
+    worker = start(method, tmp_path / "pid")
+    subprocess.run([sys.executable, "-c", SEND_SIGTERM, str(worker.pid)], check=True)
+    sleep(1.5)  # for it to look whether its process is there
+    assert worker.is_alive()
+    worker.terminate()
+    worker.join(60)
+    assert worker.exitcode == 0
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="needs POSIX signals")
+@STARTS
+def test_no_worker_outlives_its_process(tmp_path, method):
+    file = tmp_path / "pid"
+    parent = subprocess.run(
+        [sys.executable, "-c", f"from {__name__} import *; start({method!r}, {str(file)!r}); {DIE}"]
+    )
+    assert parent.returncode == -signal.SIGKILL
+    number = int(file.read_text())
+    deadline = monotonic() + 60
+    while psutil.pid_exists(number) and psutil.Process(number).status() != psutil.STATUS_ZOMBIE:
+        assert monotonic() < deadline
+        sleep(0.1)
+
+
+DIE = "os.kill(os.getpid(), signal.SIGKILL)"
+
+
+def start(method, file):
+    """A worker that has begun, and written its number into a file."""
+    context = torch.multiprocessing.get_context(method)
+    worker = context.Process(target=work, args=(os.getpid(), str(file)))
+    with loaders.signals_held_back(context):
+        worker.start()
+    while not Path(file).exists():
+        assert worker.is_alive()
+        sleep(0.01)
+    return worker
+
+
+def work(parent, file):
+    loaders.start_worker(0, parent)
+    Path(f"{file}.part").write_text(str(os.getpid()))
+    Path(f"{file}.part").rename(file)
+    sleep(600)
+
+
+def test_no_worker_comes_from_a_fork_server(cfg):
+    cfg.DATA_LOADER.NUM_WORKERS = 1
+    before = torch.multiprocessing.get_start_method()
+    torch.multiprocessing.set_start_method("forkserver", force=True)
+    try:
+        loader = construct_loader(cfg, "train")
+        assert len(list(loader)) == len(loader)
+    finally:
+        torch.multiprocessing.set_start_method(before, force=True)
+    assert all(type(worker).__name__ == "SpawnProcess" for worker in loader._iterator._workers)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "split", "workers", "says"),
+    [
+        (0, "train", 1, "Workers that read train clips: 1 a process, by 16 cores."),
+        (1, "train", 4, "clips: 4 a process"),  # as many as there are batches
+        (1, "test", 4, "clips: 4 a process"),
+        (4, "train", 3, "clips: 3 a process, by 16 cores shared by 4 processes."),
+    ],
+)
+def test_workers_by_the_cores_there_are(cfg, monkeypatch, caplog, gpus, split, workers, says):
+    monkeypatch.setattr(loaders, "available_cores", lambda: 16)
+    cfg.DATA_LOADER.NUM_WORKERS, cfg.NUM_GPUS = -1, gpus
+    cfg.TRAIN.BATCH_SIZE = 2 * max(1, gpus) if gpus < 2 else gpus
+    with caplog.at_level("INFO"):
+        assert construct_loader(cfg, split).num_workers == workers
+    assert says in caplog.text

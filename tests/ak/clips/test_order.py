@@ -1,0 +1,213 @@
+"""Every clip is drawn as often as it should, in an order that epoch and seed decide alone."""
+
+import itertools
+import math
+import time
+
+import numpy as np
+import pytest
+
+from slowfast.ak.clips.order import EpochSampler, describe_repeats, expected_repeats
+from slowfast.ak.errors import UserError
+
+
+def drawn(epoch=0, **changes):
+    arguments = {"num_clips": 23, "shuffle": True, "seed": 1, "drop_last": True, "batch_size": 3}
+    sampler = EpochSampler(**(arguments | changes))
+    sampler.set_epoch(epoch)
+    pairs = list(sampler)
+    assert len(pairs) == len(sampler)
+    assert {e for e, _ in pairs} <= {epoch}
+    return [index for _, index in pairs]
+
+
+def test_order_depends_on_epoch_and_seed_alone():
+    assert drawn(epoch=3) == drawn(epoch=3)
+    assert drawn(epoch=3) != drawn(epoch=4)
+    assert drawn(epoch=3) != drawn(epoch=3, seed=2)
+    assert drawn(shuffle=False, drop_last=False) == list(range(23))
+
+
+def test_training_ranks_get_whole_batches_and_no_clip_twice():
+    for world_size in (1, 2, 3):
+        ranks = [drawn(rank=rank, world_size=world_size) for rank in range(world_size)]
+        whole = 23 // (3 * world_size) * 3
+        assert [len(rank) for rank in ranks] == [whole] * world_size
+        every = [index for rank in ranks for index in rank]
+        assert len(set(every)) == len(every)
+    assert drawn(num_clips=5, batch_size=3, world_size=2) == []
+
+
+def test_evaluation_sees_each_clip_once_over_all_ranks():
+    for world_size in (1, 2, 3, 30):
+        ranks = [
+            drawn(shuffle=False, drop_last=False, rank=rank, world_size=world_size)
+            for rank in range(world_size)
+        ]
+        assert sorted(index for rank in ranks for index in rank) == list(range(23))
+        assert max(map(len, ranks)) - min(map(len, ranks)) <= 1
+
+
+def test_no_clip_is_left_out_in_every_epoch():
+    assert {
+        index for epoch in range(10) for index in drawn(epoch, num_clips=10, batch_size=4)
+    } == set(range(10))
+
+
+# Six clips of four classes: class 0 in four, class 1 in two, class 2 in one, class 3 in none; the
+# last clip has no label.
+LABELS = np.array(
+    [[1, 0, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+)
+
+
+def long_tailed(num_clips=500, num_classes=12, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.random((num_clips, num_classes)) < 0.5 / np.arange(1, num_classes + 1) ** 1.5
+
+
+def weighted(repeats, epoch=0, **changes):
+    """Keys of an epoch of a sampler with these expectations."""
+    arguments = {"shuffle": True, "seed": 1, "drop_last": False, "batch_size": 3}
+    sampler = EpochSampler(len(repeats), **(arguments | changes), repeats=repeats)
+    sampler.set_epoch(epoch)
+    keys = list(sampler)
+    assert len(keys) == len(sampler)
+    return keys
+
+
+def test_expectations_are_those_of_a_class_then_a_clip():
+    balanced = expected_repeats("class_balanced", LABELS)
+    one_each = np.array([1 / 4, 1 / 4, 1 / 4, 1 / 4 + 1 / 2, 1 / 2 + 1])
+    assert np.allclose(balanced, [*(one_each * 5 / 3), 1])
+    rooted = expected_repeats("square_root", LABELS)
+    by_root = np.array([1 / 2, 1 / 2, 1 / 2, 1 / 2 + 0.5**0.5, 0.5**0.5 + 1])
+    assert np.allclose(rooted, [*(by_root * 5 / by_root.sum()), 1])
+    assert expected_repeats("shuffle", LABELS) is None
+
+
+def test_expectations_are_what_drawing_a_class_then_a_clip_gives():
+    """The same by simulation, for labels at random."""
+    labels = long_tailed(40, 6)
+    labels[:, 0] |= ~labels.any(axis=1)
+    rng = np.random.default_rng(0)
+    members = [np.flatnonzero(column) for column in labels.T if column.any()]
+    for name, exponent in (("class_balanced", 0), ("square_root", 0.5)):
+        share = np.array([len(clips) for clips in members]) ** exponent
+        drawn = rng.choice(len(members), 200_000, p=share / share.sum())
+        clips = [rng.choice(members[c], n) for c, n in enumerate(np.bincount(drawn))]
+        seen = np.bincount(np.concatenate(clips), minlength=40) / 200_000 * 40
+        assert np.allclose(expected_repeats(name, labels), seen, rtol=0.1, atol=0.02)
+
+
+def test_repeat_factors_are_lvis():
+    factors = expected_repeats("repeat_factor", LABELS, threshold=0.5)
+    expected = [1, 1, 1, (0.5 / (2 / 6)) ** 0.5, (0.5 / (1 / 6)) ** 0.5, 1]
+    assert np.allclose(factors, expected)
+    assert (expected_repeats("repeat_factor", LABELS, threshold=0.1) == 1).all()
+
+
+@pytest.mark.parametrize("name", ["class_balanced", "square_root", "repeat_factor"])
+def test_without_any_label_each_clip_comes_once(name):
+    assert (expected_repeats(name, np.zeros((7, 3))) == 1).all()
+
+
+@pytest.mark.parametrize("name", ["class_balanced", "square_root", "repeat_factor"])
+def test_an_epoch_draws_each_clip_as_often_as_expected_and_epochs_are_of_one_length(name):
+    labels = long_tailed()
+    repeats = expected_repeats(name, labels, threshold=0.05)
+    length = math.ceil(repeats.sum() - 1e-6)
+    assert (length == 500) == (name != "repeat_factor")
+    total = np.zeros(500)
+    for epoch in range(60):
+        keys = weighted(repeats, epoch)
+        assert len(keys) == length
+        times = np.bincount([key[1] for key in keys], minlength=500)
+        scaled = repeats * length / repeats.sum()
+        assert (times >= np.floor(scaled)).all()
+        assert (times <= np.ceil(scaled)).all()
+        total += times
+    assert np.abs(total / 60 - scaled).max() < 0.35
+    assert abs((total / 60 - scaled) @ labels).max() < 1
+    if name == "repeat_factor":
+        assert total.min() >= 60, "no clip is left out"
+
+
+def test_draws_of_a_clip_are_told_apart_and_the_first_is_a_pair():
+    keys = weighted(np.array([3.0, 0.5, 0.5, 1.0]), epoch=4)
+    assert sorted(key for key in keys if key[1] == 0) == [(4, 0), (4, 0, 1), (4, 0, 2)]
+    assert len(set(keys)) == len(keys) == 5
+    assert sum(key[1] in (1, 2) for key in keys) == 1
+
+
+def test_draws_of_a_clip_are_spread_over_the_epoch():
+    clips = [key[1] for key in weighted(np.full(100, 4.0))]
+    assert sum(one == other for one, other in itertools.pairwise(clips)) < 30
+
+
+def test_which_clips_come_together_changes():
+    """Clips next to each other in the list are not the same half in each epoch."""
+    halves = {frozenset(key[1] for key in weighted(np.full(10, 0.5), e)) for e in range(30)}
+    assert all(len(half) == 5 for half in halves)
+    assert len(halves) > 20
+
+
+def test_draws_depend_on_epoch_and_seed_alone():
+    repeats = expected_repeats("class_balanced", long_tailed())
+    assert weighted(repeats, 3) == weighted(repeats, 3)
+    assert weighted(repeats, 3) != [(3, *key[1:]) for key in weighted(repeats, 4)]
+    assert weighted(repeats, 3) != weighted(repeats, 3, seed=2)
+
+
+def test_ranks_share_the_draws():
+    repeats = expected_repeats("repeat_factor", long_tailed(), threshold=0.05)
+    whole = weighted(repeats, 2)
+    for world_size in (2, 3):
+        ranks = [weighted(repeats, 2, rank=r, world_size=world_size) for r in range(world_size)]
+        assert sorted(key for rank in ranks for key in rank) == sorted(whole)
+        even = [
+            weighted(repeats, 2, rank=r, world_size=world_size, drop_last=True)
+            for r in range(world_size)
+        ]
+        assert len({len(rank) for rank in even}) == 1
+        assert len({key for rank in even for key in rank}) == world_size * len(even[0])
+
+
+def test_a_list_like_animal_kingdoms_takes_no_time():
+    labels = long_tailed(24_004, 140)
+    sampler = EpochSampler(
+        24_004,
+        shuffle=True,
+        seed=0,
+        drop_last=True,
+        batch_size=8,
+        repeats=expected_repeats("class_balanced", labels),
+    )
+    start = time.perf_counter()
+    assert sum(1 for _ in sampler) == 24_000
+    assert time.perf_counter() - start < 1  # measured: 0.1 s
+
+
+@pytest.mark.parametrize(
+    "repeats", [np.ones(3), np.array([1, -1, 1, 1.0]), np.array([1, np.nan, 1, 1]), np.zeros(4)]
+)
+def test_expectations_that_make_no_sense_are_refused(repeats):
+    with pytest.raises(UserError, match="expected 4 numbers from 0 on, not all 0"):
+        EpochSampler(4, shuffle=True, seed=0, drop_last=True, repeats=repeats)
+
+
+def test_there_are_no_expectations_where_nothing_is_shuffled():
+    with pytest.raises(UserError, match="for a sampler that shuffles"):
+        EpochSampler(4, shuffle=False, seed=0, drop_last=True, repeats=np.ones(4))
+    with pytest.raises(UserError, match="there is no 'balanced'; choose one of shuffle, class_"):
+        expected_repeats("balanced", LABELS)
+
+
+def test_what_a_sampler_does_is_told():
+    text = describe_repeats(LABELS, expected_repeats("class_balanced", LABELS))
+    assert text == (
+        "6 clips make 6 draws an epoch, 2 of the rarest class (2) instead of 1, 2 of the most "
+        "frequent class (0) instead of 4; a clip comes 0.42 to 2.5 times"
+    )
+    plain = describe_repeats(np.zeros((3, 2)), np.ones(3))
+    assert plain == "3 clips make 3 draws an epoch; a clip comes 1 to 1 times"

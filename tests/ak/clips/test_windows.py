@@ -1,0 +1,92 @@
+"""Frame indices, against upstream's."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slowfast.ak.clips.windows import (
+    EvenParts,
+    EvenWindows,
+    RandomParts,
+    RandomWindow,
+    even_sampler,
+    random_sampler,
+    slow_indices,
+    window_span,
+)
+
+REFERENCE = Path(__file__).parents[2] / "reference"
+CASES = json.loads((REFERENCE / "charades_test_sampling.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if "error" not in c], ids=lambda c: c["video_length"]
+)
+def test_windows_of_a_test_are_upstreams(case):
+    sampler = EvenWindows(case["num_frames"], case["sampling_rate"], case["num_ensemble_views"])
+    windows = sampler.draw(np.random.default_rng(0), case["video_length"])
+    assert windows.tolist() == case["frames_per_temporal_view"]
+
+
+def test_a_single_window_is_the_centre_one():
+    assert EvenWindows(4, 2).draw(None, 20).tolist() == [[6, 8, 10, 12]]
+    assert EvenWindows(4, 2).draw(None, 3).tolist() == [[0, 2, 2, 2]]
+    assert EvenWindows(4, 2).draw(None, 1).tolist() == [[0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("length", [1, 3, 6, 7, 8, 11])
+def test_random_windows_start_at_every_place_and_no_other(length):
+    span = window_span(4, 2)
+    assert span == 7
+    starts = range(min(0, length - span), max(0, length - span) + 1)
+    possible = {tuple(np.clip(s + 2 * np.arange(4), 0, length - 1).tolist()) for s in starts}
+    rng = np.random.default_rng(0)
+    drawn = [tuple(RandomWindow(4, 2).draw(rng, length)[0].tolist()) for _ in range(400)]
+    assert set(drawn) == possible
+
+
+def test_random_starts_are_uniform():
+    rng = np.random.default_rng(0)
+    starts = [RandomWindow(2, 1).draw(rng, 5)[0, 0] for _ in range(4000)]
+    assert np.abs(np.bincount(starts) / 4000 - 0.25).max() < 0.03
+
+
+def test_slow_pathway_indices_are_upstreams():
+    cases = json.loads((REFERENCE / "spatial_and_pathway.json").read_text())["slow_pathway_indices"]
+    for name, indices in cases.items():
+        num_frames, alpha = map(int, name.split("_"))
+        assert slow_indices(num_frames, alpha).tolist() == indices
+
+
+def test_uniform_views_take_one_frame_of_each_part_and_shift_the_phase():
+    assert EvenParts(4).draw(None, 40).tolist() == [[5, 15, 25, 35]]
+    assert EvenParts(4, 2).draw(None, 40).tolist() == [[2, 12, 22, 32], [7, 17, 27, 37]]
+    assert EvenParts(2, 5).draw(None, 10).tolist() == [[k, k + 5] for k in range(5)]
+    assert EvenParts(4, 2).draw(None, 3).tolist() == [[0, 0, 1, 2], [0, 1, 2, 2]]
+    assert EvenParts(4, 3).draw(None, 1).tolist() == [[0] * 4] * 3
+
+
+@pytest.mark.parametrize("length", [1, 3, 8, 13, 32, 176])
+def test_uniform_training_takes_any_frame_of_each_part_and_no_other(length):
+    rng = np.random.default_rng(0)
+    drawn = np.stack([RandomParts(8).draw(rng, length)[0] for _ in range(3000)])
+    assert drawn.dtype == np.int64
+    for part in range(8):
+        first, after = part * length / 8, (part + 1) * length / 8
+        possible = range(int(first), int(np.ceil(after)))  # those that the part reaches into
+        assert set(drawn[:, part].tolist()) == set(possible)
+
+
+def test_uniform_training_draws_all_frames_alike():
+    rng = np.random.default_rng(0)
+    counts = np.bincount(np.ravel([RandomParts(4).draw(rng, 10) for _ in range(5000)]))
+    assert np.abs(counts / 20000 - 0.1).max() < 0.01
+
+
+def test_samplers_by_name():
+    assert random_sampler("dense", 8, 2) == RandomWindow(8, 2)
+    assert random_sampler("uniform", 8, 2) == RandomParts(8)
+    assert even_sampler("dense", 8, 2, count=10) == EvenWindows(8, 2, 10)
+    assert even_sampler("uniform", 8, 2) == EvenParts(8, 1)

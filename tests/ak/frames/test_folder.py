@@ -1,0 +1,81 @@
+"""Frames of a list that does not tell them are those that lie in the clip's folder."""
+
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+
+from slowfast.ak.clips.dataset import Ak
+from slowfast.ak.errors import BadClip, UserError
+from slowfast.ak.frames import jpeg as jpeg_frames
+from slowfast.ak.frames.folder import frame_files
+from slowfast.ak.frames.open_reader import JpegFrames
+from slowfast.ak.lists.clip_list import ClipList
+from slowfast.config.defaults import get_cfg
+
+
+def test_frames_go_by_their_numbers_and_nothing_else_is_one(tmp_path):
+    frames = ["x_2.jpg", "x_03.JPG", "x_10.jpeg", "x_000011.jpg", "12.jpg", "x 13.jpg"]
+    others = ["x.jpg", ".x_1.jpg", "._x_000011.jpg", "x_1.png", "x_1.jpg.part", "x_1 (1).jpg"]
+    for name in [*reversed(frames), *others, "Thumbs.db", "x_1.mp4"]:
+        (tmp_path / name).touch()
+    assert frame_files(str(tmp_path)) == frames
+
+
+@pytest.fixture
+def light(tiny_ak, tmp_path):
+    """A light list of the tiny set's training clips, and the clips' frames in a folder."""
+    full = ClipList.read(tiny_ak.annot / "train.csv")
+    lines = [f'{full.name(i)};"{",".join(map(str, full.labels(i)))}"' for i in range(len(full))]
+    (tmp_path / "train.csv").write_text("\n".join(["video_id;labels", *lines]))
+    shutil.copytree(tiny_ak.image, tmp_path / "image")
+    return full, JpegFrames(ClipList.read(tmp_path / "train.csv"), tmp_path / "image")
+
+
+def test_a_light_list_gives_the_frames_of_the_full_one(light, tiny_ak):
+    full, reader = light
+    told = JpegFrames(full, tiny_ak.image)
+    reader.check()
+    for found in (reader, pickle.loads(pickle.dumps(reader))):
+        for clip in range(len(full)):
+            last = full.num_frames(clip) - 1
+            assert found.num_frames(clip) == last + 1
+            assert (found.read(clip, [last, 0]) == told.read(clip, [last, 0])).all()
+
+
+def test_a_data_set_of_a_light_list_is_that_of_the_full_one(light, tiny_ak, tmp_path):
+    cfg = get_cfg()
+    cfg.merge_from_list(tiny_ak.opts())
+    full = Ak(cfg, "train")
+    cfg.DATA.PATH_TO_DATA_DIR = str(tmp_path)
+    data = Ak(cfg, "train")
+    assert (data.label_matrix() == full.label_matrix()).all()
+    for key in ((0, 1), (3, 6)):
+        one, other = full[key], data[key]
+        assert (one[0][0] == other[0][0]).all()
+        assert (one[1] == other[1]).all()
+
+
+def test_a_folder_is_listed_once_for_a_clip(light, monkeypatch):
+    _, reader = light
+    listed = []
+    frames = jpeg_frames.frame_files
+    monkeypatch.setattr(jpeg_frames, "frame_files", lambda of: listed.append(of) or frames(of))
+    reader.num_frames(1)
+    reader.read(1, np.arange(10))
+    reader.num_frames(2)
+    assert len(listed) == 2
+
+
+def test_a_folder_without_frames_or_none_is_a_bad_clip(light, tmp_path):
+    _, reader = light
+    for path in (tmp_path / "image/t1").iterdir():
+        path.rename(path.with_suffix(".txt"))
+    shutil.rmtree(tmp_path / "image/t2")
+    for clip, says in ((1, "is a frame"), (2, "No such file")):
+        with pytest.raises(BadClip, match=rf"image/t{clip}: cannot read .*clip t{clip}: .*{says}"):
+            reader.num_frames(clip)
+    assert reader.missing(1) is None  # only folders are looked for
+    with pytest.raises(UserError, match=r"train.csv:4: clip t2: there is no file .*/t2/\*\.jpg"):
+        reader.check()

@@ -1,0 +1,439 @@
+"""Images and videos give the same frames, the right ones, and say what is wrong with a file."""
+
+import dataclasses
+import io
+import os
+import shutil
+import tracemalloc
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from slowfast.ak.clips.views import UniformCrops
+from slowfast.ak.clips.windows import EvenWindows
+from slowfast.ak.errors import UserError
+from slowfast.ak.frames import video as video_frames
+from slowfast.ak.frames.image import decode
+from slowfast.ak.frames.open_reader import JpegFrames, VideoFrames, open_reader
+from slowfast.ak.frames.pyav import open_video
+from slowfast.ak.frames.timeline import Timeline, read_timeline
+from slowfast.ak.lists.clip_list import ClipList
+from tests.media import write_sound_alone
+
+HEADER = "original_vido_id video_id frame_id path labels\n"
+
+OLD_444 = Path(__file__).parents[4] / "shared/video/mouse_openfield.mp4"
+
+
+@pytest.fixture
+def list_of(tmp_path):
+    """A list with one clip `a` of so many frames."""
+
+    def write(count: int, name: str = "a") -> ClipList:
+        path = tmp_path / f"list{count}.csv"
+        lines = [f'{name} 0 {k} {name}/{k + 1:06d}.jpg "0"\n' for k in range(count)]
+        path.write_text(HEADER + "".join(lines))
+        return ClipList.read(path)
+
+    return write
+
+
+def encode(path, frames, codec="libx264", stamps=None, **options):
+    """Write RGB frames; `stamps` are their times in milliseconds."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.options = options
+        if stamps is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        for k, frame in enumerate(frames):
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            if stamps is not None:
+                picture.pts, picture.time_base = stamps[k], Fraction(1, 1000)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+
+
+def decode_all(path) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def difference(one, other) -> float:
+    return np.abs(one.astype(int) - other.astype(int)).mean()
+
+
+def test_images_and_videos_give_the_same_frames(tiny_ak):
+    for name in ("train", "val"):
+        clips = ClipList.read(tiny_ak.annot / f"{name}.csv")
+        images, videos = JpegFrames(clips, tiny_ak.image), VideoFrames(clips, tiny_ak.video)
+        for clip in range(len(clips)):
+            last = clips.num_frames(clip) - 1
+            indices = [last, 0, last // 2, last // 2]
+            one, other = images.read(clip, indices), videos.read(clip, indices)
+            assert one.dtype == other.dtype == np.uint8
+            assert one.shape == other.shape
+            assert difference(one, other) < 3
+            if last > 10:  # it is this frame and none of its neighbours
+                near = images.read(clip, [last // 2 - 1, last // 2 + 1])
+                assert all(difference(frame, other[2]) > 3 for frame in near)
+
+
+@pytest.mark.parametrize(
+    ("file", "codec", "options"),
+    [
+        ("a.mp4", "libx264", {"g": "6", "bf": "2"}),
+        ("a.mp4", "libx264", {"g": "12", "bf": "3", "x264-params": "open-gop=1:b-pyramid=normal"}),
+        ("a.mp4", "libx264", {"g": "250", "bf": "3"}),
+        ("a.mkv", "libx264", {"g": "6", "bf": "2"}),
+        ("a.mov", "mpeg4", {"g": "5", "bf": "2"}),
+        ("a.avi", "mpeg4", {"g": "5", "bf": "0"}),
+        ("a.avi", "mpeg4", {"g": "5", "bf": "2"}),
+        ("a.avi", "libx264", {"g": "6", "bf": "2"}),
+        ("a.webm", "libvpx", {"g": "6"}),
+    ],
+)
+def test_every_frame_is_the_one_at_its_place(tmp_path, list_of, video_tools, file, codec, options):
+    frames = video_tools.moving_square(40, 64, 48, seed=1)
+    encode(tmp_path / file, frames, codec, **options)
+    expected = decode_all(tmp_path / file)
+    assert len(expected) == 40
+    reader = VideoFrames(list_of(40), tmp_path)
+    assert reader.missing(0) is None
+    for start in range(0, 40, 3):
+        for step in (1, 7, 13):
+            indices = list(range(start, 40, step))
+            assert all(
+                (one == expected[k]).all()
+                for k, one in zip(indices, reader.read(0, indices), strict=True)
+            )
+
+
+@pytest.mark.skipif(not OLD_444.is_file(), reason="needs DeepLabCut's open-field film")
+def test_frames_after_a_seek_are_those_of_decoding_from_the_start(list_of):
+    """FFmpeg decodes 4:4:4 of an old x264 by its name, which stands in the first picture alone."""
+    places = {0: None, 700: None, 1500: None}
+    with av.open(str(OLD_444)) as container:
+        container.streams.video[0].codec_context.thread_count = 1
+        for k, frame in zip(range(1501), container.decode(video=0), strict=False):
+            if k in places:
+                places[k] = frame.to_ndarray(format="rgb24")
+    for k, expected in places.items():
+        reader = VideoFrames(list_of(2330, OLD_444.stem), OLD_444.parent)
+        assert (reader.read(0, [k])[0] == expected).all()
+
+
+def test_variable_frame_rate(tmp_path, list_of, video_tools):
+    stamps = np.cumsum(np.random.default_rng(0).integers(7, 200, 30)).tolist()
+    frames = video_tools.moving_square(30, 64, 48, seed=1)
+    encode(tmp_path / "a.mp4", frames, stamps=stamps, g="6", bf="2")
+    expected = decode_all(tmp_path / "a.mp4")
+    got = VideoFrames(list_of(30), tmp_path).read(0, range(30))
+    assert (got == np.stack(expected)).all()
+    for k in (29, 14, 7, 0):
+        assert (VideoFrames(list_of(30), tmp_path).read(0, [k])[0] == expected[k]).all()
+
+
+def test_decodes_from_the_key_frame_before_and_no_further(
+    tmp_path, list_of, video_tools, monkeypatch
+):
+    video_tools.write_video(
+        tmp_path / "a.mp4", video_tools.moving_square(60, 64, 48, seed=1), g="10", sc_threshold="0"
+    )
+    reader = VideoFrames(list_of(60), tmp_path)
+    decoded = []
+    frame_at = Timeline.frame_at
+
+    def count(timeline, pts):
+        decoded.append(frame_at(timeline, pts))
+        return decoded[-1]
+
+    monkeypatch.setattr(Timeline, "frame_at", count)
+    reader.read(0, [33, 36])
+    assert decoded == [30, 31, 32, 33, 34, 35, 36]
+    decoded.clear()
+    reader.read(0, [2, 55])
+    assert decoded == [0, 1, 2, 50, 51, 52, 53, 54, 55]
+
+
+def test_stamps_that_do_not_hold_are_found_out(tmp_path, list_of, video_tools, monkeypatch):
+    """Decoding by time must not give another frame than counting does: then it counts."""
+    video_tools.write_video(tmp_path / "a.mp4", video_tools.moving_square(30, 64, 48, seed=1))
+    expected = decode_all(tmp_path / "a.mp4")
+    with open_video(str(tmp_path / "a.mp4")) as opened:
+        true = read_timeline(*opened)
+    for pts in (
+        true.pts + 1,
+        np.delete(true.pts, 3),
+        np.sort(np.append(true.pts, true.pts[4] + 1)),
+    ):
+        wrong = dataclasses.replace(true, pts=pts, key_frames=np.array([0]), key_pts=pts[:1])
+        monkeypatch.setattr(video_frames, "read_timeline", lambda *opened, wrong=wrong: wrong)
+        got = VideoFrames(list_of(30), tmp_path).read(0, [1, 8, 20])
+        assert all((one == expected[k]).all() for k, one in zip([1, 8, 20], got, strict=True))
+
+
+def test_a_video_shorter_than_listed_repeats_its_last_frame(tmp_path, list_of, video_tools):
+    for file in ("a.mp4", "a.avi"):
+        encode(tmp_path / file, video_tools.moving_square(9, 64, 48, seed=1), "mpeg4", bf="2")
+        expected = decode_all(tmp_path / file)
+        reader = VideoFrames(list_of(12), tmp_path)
+        for indices in ([7, 8, 9, 11], [10], [0, 11]):
+            got = reader.read(0, indices)
+            assert all(
+                (one == expected[min(k, 8)]).all() for k, one in zip(indices, got, strict=True)
+            )
+            assert f"{file}: has 9 frames that decode, the list says 12" in reader.amiss.pop(0)
+        reader.read(0, [8])
+        assert not reader.amiss
+        (tmp_path / file).unlink()
+
+
+def test_a_display_matrix_turns_the_frames(tmp_path, list_of, video_tools):
+    """As players and extractors do; the matrix is written into the file's track header by hand."""
+    path = tmp_path / "a.mp4"
+    video_tools.write_video(path, video_tools.moving_square(8, 64, 48, seed=1))
+    upright = VideoFrames(list_of(8), tmp_path).read(0, [3])[0]
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 44
+    one = 0x10000
+    # Clockwise quarter turn, (a b u, c d v, x y w) in fixed point, moved back into the picture.
+    turned = np.array([0, one, 0, -one, 0, 0, 48 * one, 0, 1 << 30], ">i4").tobytes()
+    data[matrix : matrix + 36] = turned
+    path.write_bytes(data)
+    got = VideoFrames(list_of(8), tmp_path).read(0, [3])[0]
+    assert got.shape == (64, 48, 3)
+    assert (got == np.rot90(upright, -1)).all()
+
+
+def test_missing_files_are_named_with_the_line_and_the_remedy(tiny_ak, tmp_path):
+    for folder in ("image", "video"):
+        shutil.copytree(tiny_ak.root / folder, tmp_path / folder)
+    clips = ClipList.read(tiny_ak.annot / "train.csv")
+    open_reader(clips, "image", str(tmp_path / "image"), str(tmp_path / "video")).check()
+
+    (tmp_path / "image/t2/t2_000017.jpg").unlink()
+    shutil.rmtree(tmp_path / "image/t6")
+    with pytest.raises(UserError) as error:
+        JpegFrames(clips, tmp_path / "image").check()
+    text = str(error.value)
+    line = clips.line(2, 16)
+    assert f"train.csv:{line}: clip t2" in text
+    assert str(tmp_path / "image/t2/t2_000017.jpg") in text
+    assert "2 of 8 clips lack files" in text
+    assert "AK.FRAMES" in text
+    assert "make demo" in text
+
+    (tmp_path / "video/t3.mp4").unlink()
+    with pytest.raises(UserError, match=r"clip t3: there is no file .*video/t3\.mp4"):
+        open_reader(clips, "video", "", str(tmp_path / "video")).check()
+
+
+def test_a_few_clips_without_files_are_warned_of(tiny_ak, tmp_path, caplog):
+    shutil.copytree(tiny_ak.image, tmp_path / "image")
+    for clip in ("t2", "t6"):
+        shutil.rmtree(tmp_path / "image" / clip)
+    reader = JpegFrames(ClipList.read(tiny_ak.annot / "train.csv"), tmp_path / "image")
+    reader.check(tolerated=2)
+    (record,) = caplog.records
+    for words in ("train.csv:46: clip t2: there is no file", "2 of 8 clips", "t2, t6", "2 pass"):
+        assert words in record.getMessage()
+    with pytest.raises(UserError, match=r"2 of 8 .* in all; DATA.MAX_BAD_FRACTION lets 1 pass"):
+        reader.check(tolerated=1)
+    caplog.clear()
+    reader.check(7, "a test")
+    assert "; a test lets 7 pass. They are t2, t6." in caplog.text
+
+
+def test_auto_takes_images_where_there_are_any(tiny_ak, tmp_path):
+    clips = ClipList.read(tiny_ak.annot / "train.csv")
+    image, video = str(tiny_ak.image), str(tiny_ak.video)
+    assert isinstance(open_reader(clips, "auto", image, video), JpegFrames)
+    assert isinstance(open_reader(clips, "video", image, video), VideoFrames)
+    (tmp_path / "empty").mkdir()
+    for nothing in ("empty", "none"):
+        reader = open_reader(clips, "auto", str(tmp_path / nothing), video)
+        assert isinstance(reader, VideoFrames)
+
+
+def test_clips_in_folders_and_with_other_endings(tmp_path, list_of, video_tools):
+    (tmp_path / "day").mkdir()
+    video_tools.write_video(tmp_path / "day/one.mkv", video_tools.moving_square(5, 64, 48, seed=1))
+    reader = VideoFrames(list_of(5, name="day/one"), tmp_path)
+    reader.check()
+    assert reader.read(0, [4]).shape == (1, 48, 64, 3)
+    (tmp_path / "day/one.mkv").rename(tmp_path / "two.MKV")
+    reader = VideoFrames(list_of(5, name="two"), tmp_path)
+    reader.check()
+    assert reader.read(0, [4]).shape == (1, 48, 64, 3)
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"<html>not found</html>", b"\xff\xd8\xff\xe0 JFIF"]
+)
+def test_an_unreadable_image_is_named(tiny_ak, tmp_path, content):
+    shutil.copytree(tiny_ak.image, tmp_path / "image")
+    clips = ClipList.read(tiny_ak.annot / "train.csv")
+    path = tmp_path / "image/t1/t1_000003.jpg"
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(UserError) as error:
+        JpegFrames(clips, tmp_path / "image").read(1, [1, 2])
+    assert str(error.value).startswith(f"{path}: cannot read this frame of clip t1: ")
+    assert str(error.value).count(str(path)) == 1
+    assert "Errno" not in str(error.value)
+    assert "train.csv" in str(error.value)
+
+
+def test_an_unreadable_video_is_named(tmp_path, list_of):
+    path = tmp_path / "a.mp4"
+    reader = None
+    for content in (b"", b"<html>not found</html>"):
+        path.write_bytes(content)
+        reader = VideoFrames(list_of(5), tmp_path)
+        with pytest.raises(UserError, match=r"a\.mp4: cannot decode the video of clip a: "):
+            reader.read(0, [1])
+    path.unlink()
+    with pytest.raises(UserError, match=r"a\.mp4: cannot decode the video of clip a: ") as error:
+        reader.read(0, [1])
+    assert str(error.value).count(str(path)) == 1
+    assert "Errno" not in str(error.value)
+    write_sound_alone(path)
+    with pytest.raises(UserError, match="no video stream"):
+        VideoFrames(list_of(5), tmp_path).read(0, [1])
+
+
+def test_a_truncated_video_gives_what_decodes_or_says_so(tmp_path, list_of, video_tools):
+    path = tmp_path / "a.mkv"
+    video_tools.write_video(path, video_tools.moving_square(30, 64, 48, seed=1))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    assert VideoFrames(list_of(30), tmp_path).read(0, [0, 29]).shape == (2, 48, 64, 3)
+
+
+def test_jpegs_are_what_opencv_makes_of_them(tiny_ak):
+    clips = ClipList.read(tiny_ak.annot / "train.csv")
+    reader = JpegFrames(clips, tiny_ak.image)
+    for clip in range(len(clips)):
+        for frame, pixels in enumerate(reader.frames(clip, range(clips.num_frames(clip)))):
+            assert pixels.dtype == np.uint8
+            assert pixels.shape[2] == 4
+            expected = cv2.imread(reader.path(clip, frame), cv2.IMREAD_COLOR_RGB)
+            assert (pixels[..., :3] == expected).all()
+
+
+def picture() -> np.ndarray:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    return cv2.GaussianBlur(noise, (0, 0), 2)
+
+
+def saved(form: str, mode: str = "RGB", turned: bool = False, **options) -> bytes:
+    """The picture as a file of Pillow's; `turned` by a note in it (EXIF)."""
+    exif = Image.Exif()
+    if turned:
+        exif[0x0112] = 6
+    file = io.BytesIO()
+    Image.fromarray(picture()).convert(mode).save(file, form, exif=exif, **options)
+    return file.getvalue()
+
+
+FILES = {
+    "jpeg": saved("JPEG"),
+    "progressive": saved("JPEG", progressive=True),
+    "4:4:4": saved("JPEG", subsampling=0),
+    "grey": saved("JPEG", "L"),
+    "CMYK": saved("JPEG", "CMYK"),
+    "png": saved("PNG"),
+    "transparent": saved("PNG", "RGBA"),
+    "palette": saved("PNG", "P"),
+    "16 bit": cv2.imencode(".png", picture()[..., ::-1].astype(np.uint16) * 257)[1].tobytes(),
+    "turned": saved("JPEG", turned=True),
+    "turned grey": saved("JPEG", "L", turned=True),
+    "turned png": saved("PNG", turned=True),
+}
+
+
+@pytest.mark.parametrize("content", FILES.values(), ids=FILES)
+def test_both_decoders_give_the_picture_as_it_lies_in_the_file(content):
+    expected = cv2.imdecode(
+        np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    )
+    got = decode(content)
+    assert got.dtype == np.uint8
+    assert got.shape == (40, 60, 4)
+    assert (got[..., :3] == expected).all()
+
+
+@pytest.mark.parametrize("content", FILES.values(), ids=FILES)
+def test_a_file_that_is_cut_off_anywhere_is_refused(content):
+    for size in range(len(content)):
+        with pytest.raises(ValueError) as error:
+            decode(content[:size])
+        assert type(error.value) is ValueError
+        assert str(error.value)
+
+
+def test_a_header_that_promises_too_much_is_refused():
+    content = bytearray(FILES["jpeg"])
+    size = content.index(b"\xff\xc0") + 5
+    content[size : size + 4] = b"\xff\xdc\xff\xdc"
+    with pytest.raises(ValueError, match="65500 x 65500 pixels"):
+        decode(bytes(content))
+
+
+def test_memory_is_used_again_where_it_suffices():
+    small, large = (cv2.imencode(".jpg", np.zeros((n, n, 3)))[1].tobytes() for n in (16, 32))
+    first = decode(large)
+    second = decode(small, first)
+    assert np.shares_memory(first, second)
+    assert second.shape == (16, 16, 4)
+    assert decode(large, second).shape == (32, 32, 4)
+    # Not where rows are written past the cache.
+    assert first.ctypes.data % 32 == 16
+
+
+def test_memory_does_not_grow_with_a_clip(tmp_path, list_of):
+    """One frame at its full size, and the scaled ones that the views show, are held at a time."""
+    (tmp_path / "a").mkdir()
+    content = cv2.imencode(".jpg", np.zeros((1080, 1920, 3), np.uint8))[1].tobytes()
+    for k in range(300):
+        (tmp_path / f"a/{k + 1:06d}.jpg").write_bytes(content)
+    windows = EvenWindows(8, rate=2, count=10).draw(None, 300)
+    distinct, rows = np.unique(windows, return_inverse=True)
+    tracemalloc.start()
+    views = UniformCrops(256, 3)(
+        JpegFrames(list_of(300), tmp_path).frames(0, distinct.tolist()), rows, None
+    )
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(distinct) == 80
+    assert peak < views.frames.numel() + 3 * 1080 * 1920 * 4
+
+
+def test_grey_images_are_read_as_colour(tmp_path, list_of):
+    (tmp_path / "a").mkdir()
+    cv2.imwrite(str(tmp_path / "a/000001.jpg"), np.full((8, 8), 77, np.uint8))
+    frame = JpegFrames(list_of(1), tmp_path).read(0, [0])
+    assert frame.shape == (1, 8, 8, 3)
+    assert np.abs(frame.astype(int) - 77).max() <= 2
+
+
+def test_a_file_that_comes_in_pieces_is_read_whole(tmp_path, list_of, monkeypatch):
+    """As network file systems give it."""
+    (tmp_path / "a").mkdir()
+    cv2.imwrite(str(tmp_path / "a/000001.jpg"), np.full((64, 64, 3), 77, np.uint8))
+    reader, read = JpegFrames(list_of(1), tmp_path), os.read
+    expected = reader.read(0, [0])
+    monkeypatch.setattr(os, "read", lambda file, size: read(file, min(size, 100)))
+    np.testing.assert_array_equal(reader.read(0, [0]), expected)
+
+
+def test_a_link_to_itself_hides_no_other_video(tmp_path, list_of):
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    assert VideoFrames(list_of(1), tmp_path).missing(0) is None

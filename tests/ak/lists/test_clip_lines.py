@@ -1,0 +1,153 @@
+"""Lists of one line a clip: light lists and lists of pairs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slowfast.ak.errors import UserError
+from slowfast.ak.lists.clip_list import ClipList
+from slowfast.ak.statistics.summary import Split
+
+LIGHT = 'video_id;labels\nA;"2,40"\nB;""\nC;7\n'
+
+
+@pytest.fixture
+def write(tmp_path):
+    def to(text: str | bytes, name: str = "train.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return to
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LIGHT,
+        LIGHT.replace("\n", "\r\n"),
+        "\ufeff" + LIGHT,
+        LIGHT + "\n \n",
+        LIGHT.rstrip("\n"),
+        LIGHT.replace('"', ""),
+        LIGHT.replace("video_id", '"video_id"'),
+        LIGHT.replace("A;", '"A";'),
+        LIGHT.replace("2,40", "40,2,2"),
+        LIGHT.replace("\nB", "\n\nB"),
+    ],
+    ids=[
+        "plain",
+        "crlf",
+        "bom",
+        "blanks",
+        "no_end",
+        "unquoted",
+        "quoted_header",
+        "quoted_name",
+        "repeated",
+        "between",
+    ],
+)
+def test_a_light_list(write, text):
+    clips = ClipList.read(write(text), 41)
+    assert [clips.name(i) for i in range(len(clips))] == ["A", "B", "C"]
+    assert [clips.labels(i) for i in range(3)] == [[2, 40], [], [7]]
+    assert clips.labels(0, 3, 9) == [2, 40]  # of the clip, whatever the frames
+    assert not clips.tells_frames
+    assert [clips.num_frames(i) for i in range(3)] == [None] * 3
+    assert clips.class_counts(41).nonzero()[0].tolist() == [2, 7, 40]
+    assert clips.line(0) == clips.line(0, 30) == 2
+    with pytest.raises(IndexError):
+        clips.frame_path(0, 0)
+    part = clips.select(np.array([False, True, True]))
+    assert (part.name(1), part.labels(1), part.num_frames(1)) == ("C", [7], None)
+
+
+def test_names_of_any_kind(write):
+    clips = ClipList.read(write('video_id;labels\nmy clip;1\n"a;b";2\nété/ü.mp4;3\n/abs/x;4\n'))
+    names = [clips.name(i) for i in range(len(clips))]
+    assert names == ["my clip", "a;b", "été/ü.mp4", "/abs/x"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ("D", "a clip, a semicolon and its labels"),
+        ("D;1;2", "a clip, a semicolon and its labels"),
+        (";1", "a clip, a semicolon and its labels"),
+        ('D;"1', "a clip, a semicolon and its labels"),
+        ("D 1", "a clip, a semicolon and its labels"),
+        ("D;x", "whole numbers from 0"),
+        ("D;-1", "whole numbers from 0"),
+        ("D;1;", "a clip, a semicolon and its labels"),
+        ("D;1,", "whole numbers from 0"),
+        ("D;41", "label 41 is outside 0..40"),
+        ("A;1", "clip A has a line already, line 2"),
+    ],
+)
+def test_bad_lines_of_a_light_list_are_refused_with_their_number(write, bad, says):
+    with pytest.raises(UserError) as error:
+        ClipList.read(write(LIGHT + "\n" + bad + "\nE;1\n"), 41)
+    assert "train.csv:6: " in str(error.value)
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("separator", "text"),
+    [
+        (" ", "a/x.mp4 3\nmy clip/y.mp4 0\n\n"),
+        (" ", "\ufeffa/x.mp4 3\r\nmy clip/y.mp4 0\r\n"),
+        (",", "a/x.mp4,3\nmy clip/y.mp4,0"),
+        ("\t", "a/x.mp4\t3\nmy clip/y.mp4\t0\n"),
+        (", ", "a/x.mp4, 3\nmy clip/y.mp4, 0\n"),
+    ],
+)
+def test_a_list_of_pairs(write, separator, text):
+    clips = ClipList.read_pairs(write(text), separator, num_classes=4)
+    assert [clips.name(i) for i in range(len(clips))] == ["a/x.mp4", "my clip/y.mp4"]
+    assert [clips.labels(i) for i in range(2)] == [[3], [0]]
+    assert clips.num_frames(0) is None
+    assert clips.line(1) == 2
+
+
+def test_quotes_are_part_of_a_path(write):
+    assert ClipList.read_pairs(write('"a b".mp4 1\n')).name(0) == '"a b".mp4'
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ("b.mp4", "one label"),
+        ("b.mp4,1", "one label"),
+        (" 1", "one label"),
+        ("b.mp4 ", "one label"),
+        ("b.mp4 1,2", "one label"),
+        ("b.mp4 -1", "one label"),
+        ("b.mp4 ²", "one label"),
+        ("b.mp4 " + "1" * 30, "whole numbers from 0"),
+        ("b.mp4 4", "label 4 is outside 0..3"),
+        ("a.mp4 2", "clip a.mp4 has a line already, line 1"),
+    ],
+)
+def test_bad_pairs_are_refused_with_their_number(write, bad, says):
+    with pytest.raises(UserError) as error:
+        ClipList.read_pairs(write("a.mp4 1\n" + bad + "\nc.mp4 1\n"), num_classes=4)
+    assert "train.csv:2: " in str(error.value)
+    assert says in str(error.value)
+
+
+def test_no_list_of_pairs_and_none_with_a_line(write, tmp_path):
+    with pytest.raises(UserError, match=r"none.csv: there is no such list of videos"):
+        ClipList.read_pairs(tmp_path / "none.csv")
+    with pytest.raises(UserError, match=r"train.csv: the list has no line"):
+        ClipList.read_pairs(write("\n\n"))
+    with pytest.raises(UserError, match=r"DATA\.PATH_LABEL_SEPARATOR: expected"):
+        ClipList.read_pairs(write("a 1\n"), "")
+
+
+def test_statistics_do_without_frames(write):
+    split = Split.of_list(ClipList.read(write(LIGHT)), 41)
+    summary = split.summary()
+    assert summary["clips"] == 3
+    assert summary["frames"] is summary["frames_a_clip"] is None

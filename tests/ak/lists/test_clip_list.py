@@ -1,0 +1,265 @@
+"""The frame list: read as it stands, whatever its form, or refused with file and line."""
+
+import csv
+import pickle
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slowfast.ak.errors import UserError
+from slowfast.ak.lists import blocks as list_blocks
+from slowfast.ak.lists.clip_list import ClipList
+
+HEADER = "original_vido_id video_id frame_id path labels\n"
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Writes a list and reads it."""
+
+    def write_and_read(text: str | bytes, num_classes: int | None = None) -> ClipList:
+        path = tmp_path / "train.csv"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return ClipList.read(path, num_classes)
+
+    return write_and_read
+
+
+def by_csv(text: str) -> dict[str, list[tuple[str, list[int]]]]:
+    """Path and labels of each frame of each clip, by Python's own csv reader."""
+    clips = {}
+    for row in csv.DictReader(text.splitlines(), delimiter=" "):
+        labels = sorted({int(label) for label in row["labels"].split(",") if label})
+        clips.setdefault(row["original_vido_id"], []).append((row["path"], labels))
+    return clips
+
+
+def assert_agrees(clips: ClipList, text: str) -> None:
+    expected = by_csv(text)
+    assert [clips.name(i) for i in range(len(clips))] == list(expected)
+    for i, frames in enumerate(expected.values()):
+        assert clips.num_frames(i) == len(frames)
+        for k, (path, labels) in enumerate(frames):
+            assert clips.frame_path(i, k) == path
+            assert clips.labels(i, k, k) == labels
+        assert clips.labels(i) == sorted(set().union(*(labels for _, labels in frames)))
+
+
+PLAIN = HEADER + "".join(
+    f'{clip} {n} {k} {clip}/{clip}_{k + 1:06d}.jpg "{labels}"\n'
+    for n, (clip, count, labels) in enumerate([("A", 3, "2,40"), ("B", 12, ""), ("C", 1, "7")])
+    for k in range(count)
+)
+
+
+def test_plain_list(read):
+    clips = read(PLAIN, num_classes=41)
+    assert_agrees(clips, PLAIN)
+    assert clips.line(0) == 2
+    assert clips.line(1, 11) == 16
+    assert clips.line(2) == 17
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN.replace("\n", "\r\n"),
+        "\ufeff" + PLAIN,
+        PLAIN + "\n",
+        PLAIN + "  \n\n",
+        PLAIN.rstrip("\n"),
+        PLAIN.replace('"', ""),  # an empty label list is then nothing at all
+        PLAIN.replace('A 0 1 A/A_000002.jpg "2,40"', "A 0 1 A/A_000002.jpg 40,2,2"),
+        PLAIN.replace("video_id frame_id", '"video_id" frame_id'),
+    ],
+    ids=["crlf", "bom", "blank", "blanks", "no end", "unquoted", "repeated", "quoted header"],
+)
+def test_other_forms_of_the_same_list(read, text):
+    clips = read(text)
+    assert_agrees(clips, PLAIN)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["a/9.jpg", "a/10.jpg", "a/11.jpg"],  # no leading zeros
+        ["a/09.jpg", "a/10.jpg", "a/12.jpg", "a/11.jpg"],  # a gap, and backwards
+        ["a/x.jpg", "a/y.jpg"],  # no numbers
+        ["a/x_01.jpeg", "a/x_02.jpeg", "a/x_03.jpg", "b/x_04.jpg"],  # other ending, other folder
+        ["/abs/x-1.jpg", "/abs/x-2.jpg"],
+        ["a/1", "a/2", "a", "3.jpg", "4.jpg", ".jpg", ".jpg"],
+        ["a1.j2.jpg", "a2.j2.jpg", "a2.j3.jpg", "a2.j3.jp4g", "a2.j4.jp4g"],
+        ["x/99999999999999999999.jpg", "x/100000000000000000000.jpg"],
+        [
+            "x/199999999999999999998.jpg",
+            "x/199999999999999999999.jpg",
+            "x/200000000000000000000.jpg",
+        ],
+        ["été/ü_001.jpg", "été/ü_002.jpg"],
+    ],
+)
+def test_frame_names_of_any_kind(read, paths):
+    text = HEADER + "".join(f'a 0 {k} {path} "1"\n' for k, path in enumerate(paths))
+    assert_agrees(read(text), text)
+
+
+def test_names_with_spaces_are_read_where_they_are_quoted(read):
+    text = HEADER + '"my clip" 0 0 "my clip/1.jpg" "1"\n"my clip" 0 1 "my clip/2.jpg" "1"\n'
+    clips = read(text)
+    assert_agrees(clips, text)
+    assert clips.name(0) == "my clip"
+
+
+def test_scattered_lines_of_a_clip_are_put_together(read):
+    lines = PLAIN.splitlines(keepends=True)[1:]
+    random.Random(1).shuffle(lines)
+    text = HEADER + "".join(lines)
+    clips = read(text)
+    assert_agrees(clips, text)
+    numbered = {line.split(" ")[3]: n for n, line in enumerate(lines, start=2)}
+    for i in range(len(clips)):
+        for k in range(clips.num_frames(i)):
+            assert clips.line(i, k) == numbered[clips.frame_path(i, k)]
+
+
+def test_blocks_of_any_size_give_the_same(read, monkeypatch):
+    for size in (7, 64, 500):
+        monkeypatch.setattr(list_blocks, "BLOCK_BYTES", size)
+        assert_agrees(read(PLAIN + "\n" * size), PLAIN)
+
+
+def test_labels_between_frames(read):
+    labels = ["", "3", "3", "1,3", "0", "0"]
+    text = HEADER + "".join(f'a 0 {k} a/{k}.jpg "{label}"\n' for k, label in enumerate(labels))
+    clips = read(text)
+    assert clips.labels(0) == [0, 1, 3]
+    assert clips.labels(0, 0, 0) == []
+    assert clips.labels(0, 1, 2) == [3]
+    assert clips.labels(0, 2, 4) == [0, 1, 3]
+    assert clips.labels(0, 4, 5) == [0]
+    with pytest.raises(IndexError):
+        clips.frame_path(0, 6)
+
+
+def test_counts_are_clips_not_lines(read):
+    clips = read(PLAIN)
+    hot = clips.multi_hot(41)
+    assert hot.shape == (3, 41)
+    assert hot.dtype == np.float32
+    assert [np.flatnonzero(row).tolist() for row in hot] == [[2, 40], [], [7]]
+    counts = clips.class_counts(41)
+    assert counts[[2, 7, 40]].tolist() == [1, 1, 1]
+    assert counts.sum() == 3
+
+
+@pytest.mark.parametrize(
+    ("bad", "line", "says"),
+    [
+        ("A 0 3 A/4.jpg", 5, "found 4"),
+        ('A 0 3 A/4.jpg "1" x', 5, "found 6"),
+        ('A 0 3  "1"', 5, "five fields"),
+        (' 0 3 A/4.jpg "1"', 5, "five fields"),
+        ('A 0 3 A 4.jpg "1"', 5, "found 6"),
+        ('A 0 3 A/4.jpg "1', 5, "not readable"),
+        ('A 0 3 A/4.jpg "1;2"', 5, "1;2"),
+        ('A 0 3 A/4.jpg "1,"', 5, "1,"),
+        ('A 0 3 A/4.jpg "-1"', 5, "-1"),
+        ('A 0 3 A/4.jpg "1.0"', 5, "1.0"),
+        ('A 0 3 A/4.jpg "1_1"', 5, "1_1"),
+        ('A 0 3 A/4.jpg "+1"', 5, "+1"),
+        ('A 0 3 A/4.jpg "1, 2"', 5, "1, 2"),
+        ('A 0 3 A/4.jpg "' + "1" * 5000 + '"', 5, "whole numbers from 0"),
+        ('A 0 3 A/4.jpg "12"', 5, "outside 0..11"),
+        ('A 0 x A/4.jpg "1"', 5, "frame number, a whole number in digits, as the third field"),
+        ('A 0 3.0 A/4.jpg "1"', 5, "found '3.0'"),
+        ('A 0 -3 A/4.jpg "1"', 5, "found '-3'"),
+        ('A 0  A/4.jpg "1"', 5, "found ''"),
+        ('A 0 "x" A/4.jpg "1"', 5, "found 'x'"),
+        ('A 0 00000000000:0 A/4.jpg "1"', 5, "found '00000000000:0'"),
+        ('A 0 é A/4.jpg "1"', 5, "found 'é'"),
+    ],
+)
+def test_bad_lines_are_refused_with_their_number(read, bad, line, says):
+    good = "".join(f'A 0 {k} A/{k + 1}.jpg "1,2"\n' for k in range(3))
+    with pytest.raises(UserError) as error:
+        read(HEADER + good + bad + "\n" + good, num_classes=12)
+    assert f"train.csv:{line}:" in str(error.value)
+    assert says in str(error.value)
+
+
+def test_no_byte_but_a_digit_is_part_of_a_frame_number(read):
+    for byte in set(range(256)) - set(b'0123456789 "\n'):
+        number = bytearray(b"9" * 12)
+        number[byte % 12] = byte
+        with pytest.raises(UserError, match=r"train.csv:2: expected a frame number"):
+            read(HEADER.encode() + b'A 0 %b A/1.jpg "1"\n' % bytes(number))
+    assert len(read(HEADER + f'A 0 {"9" * 40} A/1.jpg "1"\n')) == 1
+
+
+def test_the_same_list_may_be_read_for_other_class_numbers(read):
+    text = HEADER + 'A 0 0 A/1.jpg "5"\n'
+    assert read(text, 6).labels(0) == [5]
+    with pytest.raises(UserError, match=r"train.csv:2: label 5 is outside 0..4"):
+        read(text, 5)
+
+
+@pytest.mark.parametrize("text", ["", "\n", HEADER[:10], 'A 0 0 A/1.jpg "5"\n', b"PK\x03\x04\xff"])
+def test_a_missing_header_is_said(read, text):
+    with pytest.raises(UserError, match=r"train.csv:1: expected the header"):
+        read(text)
+
+
+def test_an_empty_list_and_a_missing_one_say_what_to_do(read, tmp_path):
+    with pytest.raises(UserError, match="no line that names a clip") as empty:
+        read(HEADER)
+    with pytest.raises(UserError, match="there is no such frame list") as missing:
+        ClipList.read(tmp_path / "none.csv")
+    for error in (empty, missing):
+        assert "make demo" in str(error.value)
+        assert "https://sutdcv.github.io/Animal-Kingdom/" in str(error.value)
+        assert "data/ak/annot/train.csv" in str(error.value)
+
+
+def test_a_list_is_read_once_until_it_changes(read):
+    first = read(PLAIN)
+    assert read(PLAIN, 41) is not None
+    path = Path(first.path)
+    again = ClipList.read(path)
+    assert ClipList.read(path) is again
+    path.write_text(PLAIN + 'D 3 0 D/1.jpg "1"\n')
+    assert len(ClipList.read(path)) == 4
+
+
+def test_memory_does_not_grow_with_the_lines(read):
+    text = HEADER + "".join(
+        f'clip{c} {c} {k} clip{c}/clip{c}_{k + 1:06d}.jpg "{c % 5}"\n'
+        for c in range(20)
+        for k in range(1000)
+    )
+    clips = read(text)
+    assert len(pickle.dumps(clips)) < len(text) / 100
+    assert_agrees(clips, text)
+    assert_agrees(pickle.loads(pickle.dumps(clips)), text)
+
+
+def test_random_lists_agree_with_the_csv_module(read):
+    rng = random.Random(0)
+    for _ in range(60):
+        lines = []
+        for c in range(rng.randint(1, 4)):
+            name = "".join(rng.choices("ab1é.", k=rng.randint(1, 20)))
+            start, width = rng.randint(0, 120), rng.randint(1, 20)
+            for k in range(rng.randint(1, 14)):
+                number = start + k + (rng.random() < 0.1)
+                end = rng.choice([".jpg"] * 8 + [".jpeg", ""])
+                labels = rng.choice(["0", "1,2", ""]) if rng.random() < 0.2 else str(c)
+                quote = rng.choice(['"', '"', "" if labels else '"'])
+                lines.append(
+                    f"{name} {c} {k} {name}/{number:0{width}d}{end} {quote}{labels}{quote}\n"
+                )
+        if rng.random() < 0.2:
+            rng.shuffle(lines)
+        text = HEADER + "".join(lines)
+        assert_agrees(read(text), text)

@@ -1,0 +1,98 @@
+"""A resample's figures are those of the clips that it drew."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from slowfast.ak.metrics.average_precision import (
+    average_precision,
+    map_by_segment,
+    mean_figures,
+    micro_average_precision,
+)
+from slowfast.ak.metrics.bootstrap import (
+    centred,
+    interval,
+    resample_weights,
+    resampled_ap,
+    resampled_means,
+    resampled_micro_ap,
+)
+
+
+def draw(clips=40, classes=6, decimals=None, seed=0):
+    generator = np.random.default_rng(seed)
+    scores = generator.random((clips, classes)).astype(np.float32)
+    labels = generator.random((clips, classes)) < np.linspace(0.03, 0.5, classes)
+    return (scores if decimals is None else scores.round(decimals)), labels
+
+
+@pytest.mark.parametrize("decimals", [None, 1, 0])
+def test_each_resample_is_the_value_of_its_clips(decimals, monkeypatch):
+    monkeypatch.setattr("slowfast.ak.metrics.bootstrap._GATHERED", 300)  # several blocks
+    scores, labels = draw(decimals=decimals)
+    weights = resample_weights(len(scores), 60, seed=3)
+    found = resampled_ap(scores, labels, weights)
+    micro = resampled_micro_ap(scores, labels, weights)
+    for resample, drawn in enumerate(weights.T):
+        clips = np.repeat(np.arange(len(scores)), drawn)
+        expected = average_precision(scores[clips], labels[clips])
+        np.testing.assert_allclose(found[resample], expected, atol=1e-12)
+        expected = micro_average_precision(scores[clips], labels[clips])
+        assert micro[resample] == pytest.approx(expected, abs=1e-12)
+    assert np.isnan(found[:, 0]).any(), "a rare class drops out of some resamples"
+    value = average_precision_score(labels[:, -1], scores[:, -1], sample_weight=weights[:, 7])
+    assert found[7, -1] == pytest.approx(value, abs=1e-12)
+
+
+def test_weights_are_draws_with_replacement_and_seeded():
+    weights = resample_weights(50, 2000, seed=1)
+    assert (weights.sum(axis=0) == 50).all()
+    assert weights.var(axis=1).mean() == pytest.approx(0.98, abs=0.02)  # of a multinomial
+    assert np.array_equal(weights, resample_weights(50, 2000, seed=1))
+    assert not np.array_equal(weights, resample_weights(50, 2000, seed=2))
+
+
+def test_means_leave_out_what_was_not_drawn():
+    scores, labels = draw()
+    weights = resample_weights(len(scores), 30)
+    segments = ["tail", "tail", "middle", "middle", "head", "head"]
+    means = resampled_means(scores, labels, segments, weights)
+    assert list(means) == ["map", "map_head", "map_middle", "map_tail", "map_micro"]
+    ap = resampled_ap(scores, labels, weights)
+    for resample in range(30):
+        for key, value in map_by_segment(ap[resample], segments).items():
+            assert means[key][resample] == pytest.approx(value, nan_ok=True)
+
+
+def test_an_interval_holds_the_middle_of_the_resamples():
+    values = np.random.default_rng(0).permutation(np.arange(1001.0))
+    assert interval(values) == pytest.approx((25, 975))
+    assert interval(values, share=0.5) == pytest.approx((250, 750))
+    assert interval(centred(np.append(values, np.nan), 510)) == pytest.approx((35, 985))
+    assert np.isnan(interval(centred(np.full(3, np.nan), 0.5))).all()
+
+
+def test_an_interval_surrounds_its_figure_though_rare_classes_score_higher_in_resamples():
+    generator = np.random.default_rng(0)
+    scores, labels = generator.random((300, 60)), np.zeros((300, 60), bool)
+    labels[generator.integers(300, size=60), np.arange(60)] = True
+    figure = mean_figures(scores, labels, None)["map"]
+    values = resampled_means(scores, labels, None, resample_weights(300, 300))["map"]
+    assert interval(values)[0] > figure, "the plain percentiles do not"
+    low, high = interval(centred(values, figure))
+    assert low < figure < high
+    assert high - low == pytest.approx(np.diff(interval(values))[0])
+
+
+def test_the_interval_is_about_as_wide_as_a_mean_of_proportions_says():
+    """A class whose positives all score best or worst: average precision is nearly the share of
+    the best among them, whose standard error is known."""
+    labels = np.zeros((2000, 1), bool)
+    labels[:100] = True
+    scores = np.zeros((2000, 1))
+    scores[:60] = 1
+    weights = resample_weights(2000, 1000)
+    low, high = interval(resampled_ap(scores, labels, weights)[:, 0])
+    expected = 2 * 1.96 * np.sqrt(0.6 * 0.4 / 100) * 0.95  # the others reach a precision of 0.05
+    assert high - low == pytest.approx(expected, rel=0.1)

@@ -1,0 +1,267 @@
+"""Files of weights survive what happens to files, are known when damaged, and run no code."""
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from slowfast.ak.errors import UserError
+from slowfast.checkpoints import digests
+from slowfast.checkpoints import file as checkpoint_file
+from slowfast.checkpoints.file import (
+    check_writable,
+    file_exists,
+    flaw_of,
+    read_checkpoint,
+    write_whole,
+)
+from tests.checkpoints.checkpoint_cases import killed_at_each_step
+
+
+def content(value, size=2000):
+    return {"model_state": {"w": torch.full((size,), float(value))}, "epoch": 0}
+
+
+def value_in(path):
+    return float(torch.load(path, weights_only=True)["model_state"]["w"][0])
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "checkpoint_epoch_00001.pyth"
+
+
+def test_a_digest_lies_beside_in_the_form_of_sha256sum(path):
+    write_whole(content(1), path)
+    write_whole(content(2), path)
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    lines = (path.parent / "epoch_00001.sha256").read_text()
+    assert lines == f"{expected}  checkpoint_epoch_00001.pyth\n"
+    assert flaw_of(path) == ""
+
+
+@pytest.mark.parametrize("before", ["nothing", "a file and its digest", "a file alone"])
+def test_killed_at_any_step_it_leaves_a_file_that_is_known_as_whole(path, monkeypatch, before):
+    def prepare():
+        shutil.rmtree(path.parent)
+        path.parent.mkdir()
+        if before == "a file and its digest":
+            write_whole(content(1), path)
+        elif before == "a file alone":
+            torch.save(content(1), path)
+
+    found = []
+    for _ in killed_at_each_step(monkeypatch, prepare, lambda: write_whole(content(2), path)):
+        names = {file.name for file in path.parent.iterdir()}
+        assert {name for name in names if "checkpoint" in name} <= {path.name}
+        if path.exists():
+            assert flaw_of(path) == ""
+        found.append(value_in(path) if path.exists() else 0)
+        write_whole(content(3), path)  # whatever lies there, the next one is written
+        assert (flaw_of(path), value_in(path)) == ("", 3)
+        assert len(list(path.parent.iterdir())) == 2
+    assert found == sorted(found)
+    assert set(found) == {0 if before == "nothing" else 1, 2}
+
+
+@pytest.mark.parametrize("has_digest", [True, False])
+@pytest.mark.parametrize(
+    "damage", ["cut short", "one bit, in a tensor", "one bit, in the names", "empty", "text", "zip"]
+)
+def test_a_damaged_file_is_known(path, damage, has_digest):
+    write_whole(content(1), path)
+    if not has_digest:
+        digests.path_to_digest(path).unlink()
+    assert flaw_of(path) == ""
+    whole = bytearray(path.read_bytes())
+    if damage.startswith("one bit"):
+        sought = b"epoch" if "names" in damage else torch.ones(8).numpy().tobytes()
+        whole[whole.index(sought)] ^= 4
+    cases = {"cut short": whole[:-100], "empty": b"", "text": b"hello"}
+    path.write_bytes(cases.get(damage, whole))
+    if damage == "zip":
+        shutil.make_archive(str(path), "zip", Path(__file__).parent, Path(__file__).name)
+        path.with_suffix(".pyth.zip").replace(path)
+    words = "it is empty" if damage == "empty" else "damaged|not a whole"
+    assert re.search(words, flaw_of(path))
+    assert "SHA-256" not in flaw_of(path)
+
+
+def test_other_things_in_a_files_place_are_known(path, monkeypatch, tmp_path):
+    torch.save({"epoch": 3}, path)
+    assert "no `model_state`" in flaw_of(path)
+    monkeypatch.chdir(tmp_path)
+    torch.save({"model_state": {}, "epoch": Malicious()}, path)
+    assert "would run code" in flaw_of(path)
+    assert not Path("was_run").exists()
+    path.unlink()
+    assert "cannot be read (No such file" in flaw_of(path)
+    path.mkdir()
+    assert "cannot be read (Is a directory)" in flaw_of(path)
+
+
+def test_a_file_that_another_program_wrote_over_is_told_from_what_the_digest_says(path):
+    write_whole(content(1), path)
+    torch.save(content(2), path)
+    assert "delete" in flaw_of(path)
+    assert str(digests.path_to_digest(path)) in flaw_of(path)
+    digests.path_to_digest(path).unlink()
+    assert flaw_of(path) == ""
+
+
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_a_file_from_elsewhere_is_whole_without_a_digest(path, is_zip):
+    torch.save(content(1), path, _use_new_zipfile_serialization=is_zip)
+    assert flaw_of(path) == ""
+    digests.path_to_digest(path).write_text("of something else\n")
+    assert flaw_of(path) == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device to write to")
+@pytest.mark.parametrize(("full", "left"), [("unfinished.tmp", 1), ("digest.tmp", 1)])
+def test_a_full_disk_is_said_and_leaves_the_previous_one(path, full, left):
+    write_whole(content(1), path)
+    (path.parent / full).symlink_to("/dev/full")
+    with pytest.raises(UserError, match=r"cannot be written \(No space left on device\)"):
+        write_whole(content(2, 1_000_000), path)
+    assert (flaw_of(path), value_in(path)) == ("", left)
+    assert len(list(path.parent.iterdir())) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device to write to")
+def test_a_disk_that_is_full_at_the_digest_leaves_the_new_one(path):
+    (path.parent / "digest.tmp").symlink_to("/dev/full")
+    with pytest.raises(UserError, match=r"epoch_00001.sha256.* \(No space left on device\)"):
+        write_whole(content(1), path)
+    assert (flaw_of(path), value_in(path)) == ("", 1)
+
+
+def test_a_folder_that_has_become_read_only_is_said_and_keeps_the_previous_one(path, monkeypatch):
+    write_whole(content(1), path)
+
+    def refuse(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        with pytest.raises(UserError, match=r"written \(Read-only.*make the folder writable"):
+            write_whole(content(2), path)
+    assert (flaw_of(path), value_in(path)) == ("", 1)
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be written"):
+        write_whole({}, tmp_path / "file" / "checkpoint_epoch_00001.pyth")
+
+
+def test_a_folder_is_tried_before_it_is_needed(tmp_path, monkeypatch):
+    check_writable(tmp_path / "new")
+    assert list((tmp_path / "new").rglob("*")) == [tmp_path / "new" / "checkpoints"]
+    (tmp_path / "checkpoints").touch()
+    with pytest.raises(UserError, match=r"OUTPUT_DIR.*checkpoints \(it is a file\)"):
+        check_writable(tmp_path)
+    with pytest.raises(UserError, match=r"OUTPUT_DIR.*Not a directory"):
+        check_writable(tmp_path / "checkpoints")
+
+    def refuse(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(checkpoint_file.tempfile, "NamedTemporaryFile", refuse)
+    with pytest.raises(UserError, match=r"OUTPUT_DIR.*Permission denied.*name another"):
+        check_writable(tmp_path / "new")
+
+
+def test_a_write_that_dies_leaves_no_checkpoint(tmp_path, monkeypatch):
+    def die(content, file):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", die)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole({}, tmp_path / "checkpoint_epoch_00001.pyth")
+    assert not list(tmp_path.iterdir())
+
+
+class Malicious:
+    def __reduce__(self):
+        return os.system, ("touch was_run",)
+
+
+def test_code_in_a_file_is_refused_and_not_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"model_state": {}, "epoch": Malicious()}, "evil.pyth")
+    with pytest.raises(UserError, match=r"evil\.pyth: refused, for it would run code .*system"):
+        read_checkpoint("evil.pyth")
+    assert not Path("was_run").exists()
+
+
+@pytest.mark.parametrize("lazily", [True, False])
+def test_numpy_values_come_as_plain_ones(tmp_path, lazily):
+    state = {"w": torch.ones(2), "b": np.ones((2, 3), ">f4")}
+    values = {"epoch": np.int64(1), "loss": [np.float32(0.5), (np.bool_(True),)]}
+    torch.save({"model_state": state, **values}, tmp_path / "numpy.pyth")
+    read = read_checkpoint(tmp_path / "numpy.pyth", lazily=lazily)
+    assert torch.equal(read["model_state"]["b"], torch.ones(2, 3))
+    assert type(read["epoch"]) is int
+    assert (read["epoch"], read["loss"]) == (1, [0.5, (True,)])
+
+
+@pytest.mark.parametrize("value", [np.array([{}]), np.array(["text"]), np.zeros(1, "i4,f4")])
+def test_other_numpy_values_are_refused_in_words(tmp_path, value):
+    torch.save({"model_state": {}, "epoch": value}, tmp_path / "numpy.pyth")
+    with pytest.raises(UserError, match="refused, for it holds an array of '"):
+        read_checkpoint(tmp_path / "numpy.pyth")
+
+
+@pytest.mark.parametrize("is_zip", [True, False])
+@pytest.mark.parametrize("lazily", [True, False])
+def test_a_bare_state_dict_is_taken(tmp_path, is_zip, lazily):
+    path = tmp_path / "bare.pth"
+    torch.save({"w": torch.ones(2)}, path, _use_new_zipfile_serialization=is_zip)
+    assert torch.equal(read_checkpoint(path, lazily=lazily)["model_state"]["w"], torch.ones(2))
+
+
+def test_a_missing_file_is_said(tmp_path):
+    assert not file_exists(tmp_path / "none.pyth")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_checkpoint(tmp_path / "none.pyth")
+
+
+def test_an_interrupt_while_the_file_is_written_is_one(tmp_path, monkeypatch):
+    """torch's writer would rather tell of a file with a piece missing."""
+    real = Path.open
+
+    def open_to_be_interrupted(self, *args):
+        file = real(self, *args)
+        write, calls = file.write, []
+
+        class Interrupted:
+            def write(self, data):
+                calls.append(data)
+                if len(calls) == 3:
+                    raise KeyboardInterrupt
+                return write(data)
+
+            def __getattr__(self, name):
+                return getattr(file, name)
+
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *error):
+                file.close()
+
+        return Interrupted()
+
+    monkeypatch.setattr(Path, "open", open_to_be_interrupted)
+    content = {"model_state": {str(i): torch.zeros(100) for i in range(20)}}
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(content, tmp_path / "checkpoint_epoch_00001.pyth")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,134 @@
+"""A data set as a whole: lists, files and sheet; what is found is told to people and programs."""
+
+import json
+import shutil
+
+import pytest
+
+from slowfast.ak.errors import UserError
+from slowfast.config.defaults import get_cfg
+from slowfast.data_tools import check_data as module
+from slowfast.data_tools.check_data import DataPlaces, check_data, doubts_before_training
+from tests.data_tools.sheet_cases import rows_of_tiny_ak, write_workbook
+
+
+@pytest.fixture
+def spoilt(tiny_ak, tmp_path):
+    """A copy of the set, to be spoilt."""
+    for folder in ("annot", "image", "video"):
+        shutil.copytree(getattr(tiny_ak, folder), tmp_path / folder)
+    return tmp_path
+
+
+def counts(report) -> dict[str, int]:
+    return json.loads(report.as_json())["counts"]
+
+
+def test_a_sound_set_by_its_folders_and_by_a_configuration(tiny_ak):
+    cfg = get_cfg()
+    cfg.merge_from_list(tiny_ak.opts())
+    by_cfg = DataPlaces.from_cfg(cfg, frames="both")
+    by_folders = DataPlaces.beside(tiny_ak.annot, frames="both", num_classes=5)
+    assert by_cfg == by_folders
+    report = check_data(by_cfg, "decode")
+    assert (report.faults, report.notes, report.complete) == ([], [], True)
+    assert report.looked_at == 24  # 12 clips, as images and as videos
+    assert json.loads(report.as_json())["sound"] is True
+    assert "No fault." in report.as_text()
+
+
+def test_lists_of_pairs_as_kinetics_has_them(tiny_ak, tmp_path):
+    lists = {"train": "t1.mp4 1\nt2.mp4 2\n", "val": "v1.mp4 7\n", "test": "t1.mp4 1\nno.mp4 0\n"}
+    for split, text in lists.items():
+        (tmp_path / f"{split}.csv").write_text(text)
+    cfg = get_cfg()
+    cfg.merge_from_list(tiny_ak.opts())
+    cfg.merge_from_list(["TRAIN.DATASET", "kinetics", "DATA.PATH_TO_DATA_DIR", str(tmp_path)])
+    cfg.merge_from_list(["DATA.PATH_PREFIX", str(tiny_ak.video)])
+    report = check_data(DataPlaces.from_cfg(cfg))
+    assert counts(report) == {"both_splits": 1, "label": 1, "missing": 1}
+    assert report.looked_at == 5
+
+
+def test_faults_of_lists_and_files_together(spoilt):
+    (spoilt / "video" / "v1.mp4").unlink()
+    (spoilt / "image" / "t2" / "t2_000004.jpg").write_bytes(b"")
+    val = spoilt / "annot" / "val.csv"
+    val.write_text(val.read_text() + 't4 9 0 t4/t4_000001.jpg "3"\n')
+    places = DataPlaces.beside(spoilt / "annot", frames="both", num_classes=4)
+    report = check_data(places)
+    # t4 has one of its five frames in the validation list, and images and video of all of them.
+    found = {"both_splits": 1, "label": 2, "missing": 1, "empty": 1}
+    assert counts(report) == found | {"extra_frames": 1, "frame_count": 1}
+    text = report.as_text(shown=1)
+    assert "Faults: 7; clips that have any: 5." in text
+    assert "v1.mp4" in text
+    assert "... and 1 more" in text
+
+
+def test_labels_without_a_number_of_classes_are_not_checked_and_that_is_said(tiny_ak):
+    report = check_data(DataPlaces.beside(tiny_ak.annot))
+    assert report.faults == []
+    assert "Labels are not checked" in report.as_text()
+
+
+def test_differences_from_the_sheet(spoilt):
+    rows = rows_of_tiny_ak()
+    rows[0][2] = "test"  # t0
+    rows[1][3] = "0,2"  # t1 has 0,1, as its pairs do
+    rows[2][4] = "[('Mongoose', 'Barking')]"  # t2 has 1
+    rows[3][1] = "elsewhere"  # t3
+    write_workbook(spoilt / "annot" / "AR_metadata.xlsx", rows)
+    report = check_data(DataPlaces.beside(spoilt / "annot"))
+    assert {fault.kind: fault.clip for fault in report.faults} == {
+        "sheet_split": "t0",
+        "sheet_labels": "t1",
+    }
+    notes = {(note.kind, note.clip) for note in report.notes}
+    assert notes == {
+        ("sheet_pairs", "t1"),
+        ("sheet_pairs", "t2"),
+        ("not_in_sheet", "t3"),
+        ("not_listed", "elsewhere"),
+    }
+
+
+def test_notes_alone_leave_a_set_sound(spoilt):
+    rows = rows_of_tiny_ak()
+    rows[2][4] = "[('Mongoose', 'Barking')]"
+    write_workbook(spoilt / "annot" / "AR_metadata.xlsx", rows)
+    report = check_data(DataPlaces.beside(spoilt / "annot"))
+    assert json.loads(report.as_json())["sound"] is True
+    assert "labels 1; not in the pairs: 1; in the pairs alone: 3" in report.as_text()
+
+
+def test_one_list_that_cannot_be_read_is_a_fault_and_the_other_is_checked(spoilt):
+    (spoilt / "annot" / "val.csv").write_text("nonsense\n")
+    report = check_data(DataPlaces.beside(spoilt / "annot"))
+    assert counts(report) == {"list": 1}
+    assert report.looked_at == 8
+    (spoilt / "annot" / "train.csv").unlink()
+    with pytest.raises(UserError):
+        check_data(DataPlaces.beside(spoilt / "annot"))
+
+
+def test_a_stopped_check_tells_of_what_it_looked_at(spoilt, monkeypatch):
+    (spoilt / "image" / "t0" / "t0_000004.jpg").write_bytes(b"")
+    look = module.check_clip
+
+    def look_and_be_stopped(reader, clip, level):
+        if reader.clips.name(clip) == "v2":
+            raise KeyboardInterrupt
+        return look(reader, clip, level)
+
+    monkeypatch.setattr(module, "check_clip", look_and_be_stopped)
+    report = check_data(DataPlaces.beside(spoilt / "annot"))
+    assert report.complete is False
+    assert counts(report) == {"empty": 1}
+    assert json.loads(report.as_json())["sound"] is False
+    assert f"STOPPED after {report.looked_at} of 12 clips" in report.as_text()
+    assert report.looked_at < 12
+
+
+def test_data_sets_of_another_make_are_not_doubted(tiny_ak):
+    assert doubts_before_training(object(), object(), 0) == []

@@ -1,0 +1,128 @@
+"""Demo data: long-tailed, measurable, the same each time, and careful with other people's files."""
+
+import json
+
+import pytest
+from openpyxl import load_workbook
+
+from slowfast.ak.errors import UserError
+from slowfast.data_tools import ak_writer, demo_data
+from slowfast.data_tools.demo_data import CLASSES, make_demo_data, make_settings, plan_clips
+
+SMALL = make_settings(size="small")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A small set, made once."""
+    root = tmp_path_factory.mktemp("demo") / "set"
+    assert make_demo_data(root, SMALL)
+    return root
+
+
+def counts(plan, split):
+    listed = [ak_writer.ListedClip(c.name, 1, c.labels) for c in plan if c.split == split]
+    return ak_writer.count_labels(listed, len(CLASSES)), listed
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("size", ["standard", "small"])
+def test_plan_is_long_tailed_and_every_class_can_be_measured(seed, size):
+    plan = plan_clips(make_settings(seed, size=size))
+    in_train, train = counts(plan, "train")
+    in_val, _ = counts(plan, "val")
+    segments = [row.segment for row in demo_data.class_rows(train)]
+    assert set(segments) == {"head", "middle", "tail"}
+    assert segments.count("tail") == 4
+    assert max(in_train) > 8 * min(in_train) > 0
+    assert min(in_val) >= 5
+    assert {len(clip.labels) for clip in plan} == {1, 2, 3, 4}
+    assert len({clip.name for clip in plan}) == len(plan)
+    shapes = {(clip.scene.width, clip.scene.height) for clip in plan}
+    assert any(w < h for w, h in shapes)
+    assert any(w > h for w, h in shapes)
+
+
+def test_plan_follows_from_the_settings():
+    assert plan_clips(SMALL) == plan_clips(SMALL)
+    assert plan_clips(SMALL) != plan_clips(make_settings(seed=1, size="small"))
+
+
+def test_lists_videos_frames_and_sheet_agree(made):
+    for split in ("train", "val"):
+        lines = (made / "annot" / f"{split}.csv").read_text().splitlines()[1:]
+        planned = [clip for clip in plan_clips(SMALL) if clip.split == split]
+        assert len(lines) == sum(clip.scene.num_frames for clip in planned)
+        for line in lines:
+            _, _, frame, path, labels = line.split(" ")
+            assert (made / "image" / path).is_file()
+            assert path.endswith(f"_{int(frame) + 1:06d}.jpg")
+            assert 1 <= len(labels.strip('"').split(",")) <= 4
+        for clip in planned[:5]:
+            frames = list(ak_writer.decode_rgb(made / "video" / f"{clip.name}.mp4"))
+            assert len(frames) == clip.scene.num_frames
+            assert frames[0].shape == (clip.scene.height, clip.scene.width, 3)
+    sheet = load_workbook(made / "annot" / "df_action.xlsx").active
+    rows = list(sheet.iter_rows(min_row=2, values_only=True))
+    assert [(row[1], row[2]) for row in rows] == [(n, i) for i, n in enumerate(CLASSES)]
+    assert [row[4] for row in rows] == counts(plan_clips(SMALL), "train")[0]
+
+
+def test_a_finished_set_is_left_alone(made):
+    before = {path: path.stat().st_mtime_ns for path in made.rglob("*")}
+    assert make_demo_data(made, SMALL) is False
+    assert {path: path.stat().st_mtime_ns for path in made.rglob("*")} == before
+
+
+def test_an_interrupted_set_is_completed(tmp_path, monkeypatch):
+    whole, written = ak_writer.write_clip, []
+
+    def write_some(root, name, frames, **options):
+        if len(written) >= 10:
+            raise KeyboardInterrupt
+        written.append(name)
+        return whole(root, name, frames, **options)
+
+    monkeypatch.setattr(ak_writer, "write_clip", write_some)
+    with pytest.raises(KeyboardInterrupt):
+        make_demo_data(tmp_path, SMALL)
+    kept = tmp_path / "video" / f"{written[0]}.mp4"
+    stamp = kept.stat().st_mtime_ns
+    monkeypatch.setattr(ak_writer, "write_clip", whole)
+    assert make_demo_data(tmp_path, SMALL) is True
+    assert kept.stat().st_mtime_ns == stamp
+    assert len(list((tmp_path / "video").iterdir())) == SMALL.clips
+    assert make_demo_data(tmp_path, SMALL) is False
+
+
+def test_other_settings_are_refused_and_nothing_is_touched(made):
+    with pytest.raises(UserError, match=r"seed 0.*seed 3.*another folder"):
+        make_demo_data(made, make_settings(seed=3, size="small"))
+    assert json.loads((made / "demo_data.json").read_text())["settings"]["seed"] == 0
+
+
+def test_a_folder_of_someone_else_is_refused(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(UserError, match=r"not empty.*demo_data\.json"):
+        make_demo_data(tmp_path, SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    with pytest.raises(UserError, match="is a file"):
+        make_demo_data(tmp_path / "thesis.txt", SMALL)
+    (tmp_path / "demo_data.json").write_text("{}")
+    with pytest.raises(UserError, match="does not read as a marker"):
+        make_demo_data(tmp_path, SMALL)
+
+
+def test_settings_that_cannot_be_are_refused():
+    with pytest.raises(UserError, match=r"--size huge.*standard, small"):
+        make_settings(size="huge")
+    with pytest.raises(UserError, match="at least 110"):
+        make_settings(clips=20)
+
+
+def test_apportion_deals_out_everything():
+    assert demo_data.apportion([5, 3, 2], 10) == [5, 3, 2]
+    assert demo_data.apportion([98, 1, 1], 10, least=2) == [6, 2, 2]
+    assert sum(demo_data.apportion([1, 1, 1], 100)) == 100
+    with pytest.raises(ValueError, match="at least 3"):
+        demo_data.apportion([1, 1, 1], 8, least=3)
