@@ -1,5 +1,6 @@
 # make demo      a small data set, a trained SlowFast, and its table of results
 # make test      the tests that take minutes; make test-all adds those that take long
+# make cuda-check  what only a GPU can show, within 8 minutes; it installs nothing
 # make torchcodec  the optional decoder of videos; it needs FFmpeg of the system's packages too
 # make lint      formatting and lint, by the settings of pyproject.toml
 # Everything is installed into .venv, once; `make PYTHON=python3.12 demo` chooses the interpreter.
@@ -7,8 +8,11 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+# As many workers as the system has cores (`auto` would count two threads of a core as one).
+# `worksteal` keeps the tests of a file, and so its shared fixtures, in one worker mostly.
+PYTEST := $(RUN) -m pytest -n logical --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test test-all torchcodec lint clean-demo
+.PHONY: demo test test-all cuda-check torchcodec lint clean-demo
 
 # A stamp a set of requirements: pip runs again only when they change.
 $(VENV)/installed: requirements.txt setup.py
@@ -26,10 +30,13 @@ demo: $(VENV)/installed
 	$(RUN) tools/run_net.py --cfg configs/AK/DEMO.yaml
 
 test: $(VENV)/installed-test
-	$(RUN) -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/installed-test
-	$(RUN) -m pytest
+	$(PYTEST)
+
+cuda-check:
+	$(if $(wildcard $(RUN)),$(RUN),$(PYTHON)) tools/cuda_check.py
 
 torchcodec: $(VENV)/installed
 	$(RUN) -m pip install -e '.[torchcodec]'

@@ -33,6 +33,7 @@ setup(
         "torchcodec": ["torchcodec>=0.17"],  # decodes videos; needs a FFmpeg of the system
         "test": [
             "pytest>=8",
+            "pytest-xdist>=3.2",
             "hypothesis>=6.100",
             "ruff>=0.6",
             "playwright>=1.49",

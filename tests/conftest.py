@@ -125,6 +125,15 @@ def _write_set(root: Path) -> TinyAk:
     return TinyAk(root)
 
 
+def pytest_collection_modifyitems(items):
+    """Skips the tests with the marker `cuda` where PyTorch finds no CUDA device."""
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if item.get_closest_marker("cuda"):
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread():
     """Tests share few cores; networks this small gain nothing from more threads."""

@@ -199,7 +199,7 @@ def test_fp16_without_a_fused_optimizer_would_wait():
     assert set(waits.found) == {"_local_scalar_dense"}
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.cuda
 @STEPS
 def test_cuda_finds_no_wait_either(kind, settings):
     take = two_steps(network_cfg(TINY, kind, settings, {"NUM_GPUS": 1}))

@@ -64,7 +64,7 @@ def test_all_but_the_projection_is_frozen_where_asked_for(monkeypatch):
         build_model(cfg)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.cuda
 def test_a_gpu_gives_the_scores_of_the_cpu():
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     torch.manual_seed(0)

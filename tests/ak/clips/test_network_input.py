@@ -53,7 +53,7 @@ def test_stays_float32_under_autocast(clips):
         assert torch.equal(one, other)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.cuda
 def test_follows_the_clips_to_their_device(clips):
     transform = InputTransform(MEAN, STD, alpha=4)
     for one, other in zip(transform(clips), transform(clips.cuda()), strict=True):

@@ -207,7 +207,7 @@ def test_targets_can_be_checked_before_they_travel():
         check_targets(torch.tensor([[0, 1], [3, 1]]))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.cuda
 @each_loss
 def test_is_the_same_on_a_gpu_without_waiting_for_it(name):
     logits, targets = batch("soft", dtype=torch.float32)

@@ -104,7 +104,7 @@ def test_on_a_gpu_a_stream_of_its_own_copies_and_the_computing_one_waits(
     assert streams.log == expected
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.cuda
 def test_copies_are_whole_when_they_are_used():
     size = (2, 3, 32, 256, 256)
     clips = [torch.full(size, number, dtype=torch.uint8).pin_memory() for number in range(5)]

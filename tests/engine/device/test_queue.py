@@ -58,7 +58,7 @@ def test_a_cpu_has_finished_whatever_it_was_given():
     assert queue.is_idle()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.cuda
 def test_a_gpu_is_waited_for():
     queue = DeviceQueue(torch.device("cuda"), depth=1)
     for _ in range(3):
