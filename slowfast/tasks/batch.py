@@ -1,0 +1,92 @@
+"""Batches: the clips of a step, with whatever the task wants to know about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import default_collate
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N clips.
+
+    Attributes:
+        inputs: from a loader: uint8 pixels (N, 3, T, H, W), one tensor per view of a clip. After
+            `Task.prepare`: the input of the network, one float tensor per pathway.
+        targets: a tensor, or a list, tuple or dict of tensors, each with N rows; None: no targets.
+        clips: (N,) numbers of the clips in the data set, on the CPU; None: not clips of a data set.
+        keys: (R, K) int64, on the CPU, one key per row of scores, the clip's number first; None:
+            one row per clip.
+        meta: what the items say about clips that could not be read.
+    """
+
+    inputs: Sequence[Tensor]
+    targets: Any = None
+    clips: Tensor | None = None
+    keys: Tensor | None = None
+    meta: Any = None
+
+    @classmethod
+    def collate(cls, items: Sequence[Sequence[Any]]) -> Batch:
+        """Joins items ``(inputs, labels, index, time, meta)`` of a data set."""
+        inputs, labels, index, _, meta = default_collate(items)
+        return cls(inputs, labels, index, meta=meta)
+
+    @classmethod
+    def of_item(cls, item: Sequence[Any]) -> Batch:
+        """One clip of a test: its inputs stay as the data set gives them."""
+        inputs, labels, index, *_, meta = item
+        return cls(inputs, default_collate([labels]), torch.tensor([int(index)]), meta=meta)
+
+    @property
+    def size(self) -> int:
+        """N."""
+        return len(self.inputs[0])
+
+    @property
+    def row_keys(self) -> Tensor:
+        """(R, K) int64: one key per row of scores."""
+        return self.clips[:, None] if self.keys is None else self.keys
+
+    def to(self, device: torch.device, non_blocking: bool = True) -> Batch:
+        """The same batch with inputs and targets on a device."""
+        return self._mapped(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Batch:
+        """The same batch in page-locked memory; the pinning thread of a DataLoader calls this."""
+        return self._mapped(lambda tensor: tensor.pin_memory())
+
+    def tensors(self) -> Iterator[Tensor]:
+        """The tensors of inputs and targets."""
+        found: list[Tensor] = []
+        self._mapped(found.append)
+        return iter(found)
+
+    def rows(self, start: int, stop: int) -> Batch:
+        """Clips start..stop-1 as a batch. A task with `keys` overrides this method."""
+        part = self._mapped(lambda tensor: tensor[start:stop])
+        return replace(part, clips=None if self.clips is None else self.clips[start:stop])
+
+    def split(self, parts: int) -> Iterator[Batch]:
+        """The clips in `parts` batches of equal size."""
+        size = -(-self.size // parts)
+        return (self.rows(start, start + size) for start in range(0, self.size, size))
+
+    def _mapped(self, change: Callable[[Tensor], Any]) -> Batch:
+        return replace(
+            self, inputs=_mapped(self.inputs, change), targets=_mapped(self.targets, change)
+        )
+
+
+def _mapped(value: Any, change: Callable[[Tensor], Any]) -> Any:
+    """The same nested lists, tuples and dicts with each tensor changed."""
+    if isinstance(value, dict):
+        return {name: _mapped(part, change) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mapped(part, change) for part in value]
+    return value if value is None else change(value)

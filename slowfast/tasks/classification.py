@@ -1,0 +1,139 @@
+"""Classification of clips: one label or several per clip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from fvcore.common.config import CfgNode
+from torch import Tensor, nn
+
+from slowfast.ak.classes.counts import read_class_table
+from slowfast.ak.classes.table import ClassTable
+from slowfast.ak.clips.mixup import BatchMixer
+from slowfast.ak.clips.network_input import InputTransform
+from slowfast.ak.losses import check_targets
+from slowfast.ak.metrics.average_precision import mean_figures
+from slowfast.ak.metrics.top_k import topk_errors
+from slowfast.ak.registries.tasks import TASKS
+from slowfast.models import build_model
+from slowfast.models.losses import build_loss, set_loss_epoch
+from slowfast.models.memory_format import channels_last
+from slowfast.tasks.batch import Batch
+from slowfast.tasks.task import BestFigure, Loss, Moment, Network, Rows, Task
+
+
+@TASKS.register("classification")
+class Classification(Task):
+    """Gives each clip a score per class.
+
+    The targets of a batch are (N, C), 0 or 1 per class, or (N,), one class per clip.
+
+    Args:
+        network: of MODEL.MODEL_NAME.
+        loss: a function of logits (N, C) and targets, a mean over clips.
+        to_input: turns pixels into the input of the network.
+        mix: mixes the clips of a training batch and smooths its targets.
+        multi_label: whether a clip may carry several classes.
+        frames: T, of an example.
+        crops: sides of the clips in training and in scoring, pixels.
+        classes: names and segments of the classes; None: not known.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        loss: nn.Module,
+        to_input: InputTransform,
+        mix: BatchMixer,
+        *,
+        multi_label: bool,
+        frames: int,
+        crops: tuple[int, int],
+        classes: ClassTable | None = None,
+    ) -> None:
+        super().__init__()
+        self.network, self.loss, self.to_input = network, loss, to_input
+        self._mix, self._multi_label = mix, multi_label
+        self._frames, self._crops, self.classes = frames, crops, classes
+        self.best = BestFigure("map") if multi_label else BestFigure("top1_err", False)
+
+    @staticmethod
+    def applies(cfg: CfgNode) -> bool:
+        return not cfg.TASK and not cfg.DETECTION.ENABLE
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode, device: torch.device) -> Classification:
+        classes = read_class_table(cfg)
+        return cls(
+            build_model(cfg),
+            build_loss(cfg).to(device),
+            InputTransform.from_cfg(cfg, channels_last(cfg)),
+            BatchMixer.from_cfg(cfg),
+            multi_label=cfg.DATA.MULTI_LABEL,
+            frames=cfg.DATA.NUM_FRAMES,
+            crops=(cfg.DATA.TRAIN_CROP_SIZE, cfg.DATA.TEST_CROP_SIZE),
+            classes=classes,
+        )
+
+    @staticmethod
+    def collate(items: Sequence[Any]) -> Batch:
+        """Joins items of the data set.
+
+        Raises:
+            UserError: multi-hot labels have values outside 0 to 1. They are looked at here, where
+                that waits for no device.
+        """
+        batch = Batch.collate(items)
+        if batch.targets.ndim == 2:
+            check_targets(batch.targets)
+        return batch
+
+    def prepare(self, batch: Batch, moment: Moment | None = None) -> Batch:
+        (pixels,) = batch.inputs
+        inputs, targets = self.to_input(pixels), batch.targets
+        if moment is not None:
+            targets = self._mix(inputs, targets, moment)
+        return Batch(inputs, targets, batch.clips)
+
+    def example(self, clips: int, training: bool, device: torch.device) -> Batch:
+        side = self._crops[0 if training else 1]
+        pixels = torch.zeros(clips, 3, self._frames, side, side, dtype=torch.uint8, device=device)
+        classes = self._mix.num_classes
+        if self._multi_label:
+            return Batch([pixels], torch.zeros(clips, classes, device=device))
+        return Batch([pixels], torch.zeros(clips, dtype=torch.int64, device=device))
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Tells the loss, which may change its weights or margins from some epoch on (DRW)."""
+        set_loss_epoch(self.loss, epoch)
+
+    def compute_loss(self, network: Network, batch: Batch) -> Loss:
+        logits = network(batch.inputs).float()
+        value = self.loss(logits, batch.targets)
+        if self._multi_label:
+            return Loss(value, {})
+        # A mixed clip counts for the class with the larger share.
+        classes = batch.targets if batch.targets.ndim == 1 else batch.targets.argmax(dim=1)
+        top1, top5 = topk_errors(logits.detach(), classes, (1, 5))
+        return Loss(value, {"top1_err": top1, "top5_err": top5})
+
+    def scores(self, network: Network, batch: Batch) -> Tensor:
+        return network(batch.inputs).float()
+
+    def figures(self, rows: Rows) -> Mapping[str, float]:
+        """Mean average precision, all means as fractions; or top-k errors in per cent."""
+        if self._multi_label:
+            segments = self.classes.segments if self.classes else None
+            found = mean_figures(rows.scores.numpy(), rows.targets.numpy(), segments)
+            # Without a single positive the mean is 0, so that evaluations can be compared.
+            return found if found["map"] == found["map"] else found | {"map": 0.0}
+        top1, top5 = topk_errors(rows.scores, rows.targets, (1, 5))
+        return {"top1_err": float(top1), "top5_err": float(top5)}
+
+    def draw_input(self, board: Any, batch: Batch) -> None:
+        board.add_clips(batch.inputs, batch.targets)
+
+    def draw_evaluation(self, board: Any, epoch: int, rows: Rows) -> None:
+        board.add_evaluation(epoch, rows.scores, rows.targets)

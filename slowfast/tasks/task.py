@@ -1,0 +1,177 @@
+"""The interface between the loops and what is learnt.
+
+The loops in `slowfast.engine` train, evaluate and test a `Task`. They know nothing else about what
+is learnt: neither labels nor losses nor metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from fvcore.common.config import CfgNode
+from torch import Tensor, nn
+
+from slowfast.tasks.batch import Batch
+
+Network = Callable[[Sequence[Tensor]], Any]
+
+
+class Moment(NamedTuple):
+    """The place of a step in the run. All randomness of a step is a function of its moment.
+
+    Attributes:
+        seed: RNG_SEED.
+        epoch: counted from 0.
+        iteration: of the epoch, counted from 0.
+        rank: number of the process.
+    """
+
+    seed: int
+    epoch: int
+    iteration: int
+    rank: int
+
+
+class Loss(NamedTuple):
+    """The loss of a batch.
+
+    Attributes:
+        value: scalar with its graph, a mean over the clips of the batch.
+        figures: further scalars for the log, by name, each a mean over the clips.
+    """
+
+    value: Tensor
+    figures: Mapping[str, Tensor]
+
+
+class Rows(NamedTuple):
+    """Scored clips, in the order of the data set.
+
+    Attributes:
+        keys: (R, K) int64; the number of the clip first.
+        scores: (R, ...) float32.
+        targets: (R, ...), or None.
+    """
+
+    keys: Tensor
+    scores: Tensor
+    targets: Tensor | None
+
+
+class BestFigure(NamedTuple):
+    """The figure by which the best evaluation is chosen.
+
+    Attributes:
+        name: one of the names that `Task.figures` returns.
+        higher_is_better: the direction.
+    """
+
+    name: str
+    higher_is_better: bool = True
+
+
+class Task(nn.Module):
+    """What a batch is, how it becomes a loss, scores and figures.
+
+    A task is one file in `slowfast/tasks` with one subclass of `Task`, registered by
+    ``@TASKS.register("name")``. Tasks do not inherit from each other.
+
+    The methods get the network as an argument, because the loops decide which one computes: the
+    one that is trained, or the running average of its weights, each in the configured precision.
+    Child modules other than the network are the task's own state, such as a queue or the counters
+    of a loss. Checkpoints hold it as the first process has it, so a task keeps its state equal on
+    all processes.
+
+    Attributes:
+        network: the network that is trained, wrapped in DistributedDataParallel where several
+            processes train. Its state dict is the ``model_state`` of checkpoints.
+        best: the figure that chooses the best evaluation; None: no evaluation is better.
+    """
+
+    network: nn.Module
+    best: BestFigure | None = None
+
+    # ------------------------------------------------------------------ choosing and building
+
+    @staticmethod
+    def applies(cfg: CfgNode) -> bool:
+        """Whether the configuration asks for this task."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode, device: torch.device) -> Task:
+        """The task with a network of random weights, on a device."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ batches
+
+    @staticmethod
+    def collate(items: Sequence[Any]) -> Batch:
+        """Joins items of the data set; runs in the workers of a loader."""
+        return Batch.collate(items)
+
+    def prepare(self, batch: Batch, moment: Moment | None = None) -> Batch:
+        """Turns a batch on its device into the input of the network, and its targets.
+
+        Args:
+            batch: as the loader gives it, or `example`.
+            moment: of a training step, whose random changes (mixing, masks) depend on it alone;
+                None: the batch is scored or measured, and nothing about it is random.
+        """
+        raise NotImplementedError
+
+    def example(self, clips: int, training: bool, device: torch.device) -> Batch:
+        """Black clips of the size of training or of scoring, to measure time and memory with."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ training
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Called before the first step of an epoch, counted from 0."""
+
+    def compute_loss(self, network: Network, batch: Batch) -> Loss:
+        """The loss of a prepared batch, or of an equal part of one."""
+        raise NotImplementedError
+
+    def after_step(self, batch: Batch) -> None:
+        """Called when the weights have moved, with the prepared batch of the step."""
+
+    # ------------------------------------------------------------------ evaluation
+
+    def scores(self, network: Network, batch: Batch) -> Tensor:
+        """(R, ...) float32 scores of a prepared batch, one row per key of the batch."""
+        raise NotImplementedError
+
+    def figures(self, rows: Rows) -> Mapping[str, float]:
+        """What an evaluation found, by the names of ``json_stats``."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ pictures
+
+    def draw_input(self, board: Any, batch: Batch) -> None:
+        """Shows the first prepared batch of a run on a TensorBoard board."""
+
+    def draw_evaluation(self, board: Any, epoch: int, rows: Rows) -> None:
+        """Shows an evaluation, made after an epoch (counted from 0), on a board."""
+
+    # ------------------------------------------------------------------ state
+
+    def state(self) -> dict[str, Any]:
+        """State dicts of the child modules other than the network, by the names of the children.
+
+        Children without state are left out.
+        """
+        states = {n: child.state_dict() for n, child in self.named_children() if n != "network"}
+        return {name: state for name, state in states.items() if state}
+
+    def load_state(self, states: Mapping[str, Any]) -> None:
+        """Restores what `state` returned; ignores names that are not children of this task.
+
+        Raises:
+            RuntimeError: a state does not fit its child.
+        """
+        for name, child in self.named_children():
+            if name in states and name != "network":
+                child.load_state_dict(states[name])
