@@ -15,6 +15,12 @@ from iopath.common.file_io import PathManager, PathManagerFactory
 pathmgr: PathManager = PathManagerFactory.get(key="pyslowfast")
 
 
+def use_path_manager(manager: PathManager) -> None:
+    """Opens remote paths with another path manager from now on, such as an upstream checkout's."""
+    global pathmgr
+    pathmgr = manager
+
+
 def is_remote(path: str) -> bool:
     """Whether a path is the path manager's affair: it begins with a scheme, as in `s3://`."""
     return "://" in path

@@ -1,7 +1,7 @@
-"""What decides a result besides the data, and where a run differs in it from its published recipe.
+"""Compares a run with its published recipe in what decides a result besides the data.
 
-Notable: RECIPE holds what was published. The log states a run's global batch, clips a norm group,
-learning rate and first weights, and warns where the recipe had others. Nothing is rescaled.
+RECIPE holds the published values. The log states a run's global batch, clips per norm group,
+learning rate and first weights, and warns if the recipe has other values. Nothing is rescaled.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FROM_SCRATCH = "from scratch"
 
 
 def configured_initialisation(cfg) -> str:
-    """Where the first weights come from: "from scratch", or "from <file> (...)"."""
+    """Returns where the first weights come from: "from scratch", or "from <file> (...)"."""
     train = cfg.TRAIN
     if not train.CHECKPOINT_FILE_PATH:
         return FROM_SCRATCH
@@ -30,14 +30,14 @@ def configured_initialisation(cfg) -> str:
 
 
 def describe_run(cfg, initialisation: str, world_size: int, device: torch.device) -> None:
-    """Logs what decides the result, and a warning for each thing in which the recipe differs.
+    """Logs what decides the result, and a warning for each value that differs from the recipe.
 
     Args:
-        cfg: the configuration; its RECIPE node holds what the recipe was published with.
-        initialisation: "from scratch", or where the first weights came from; how a run that is
-            taken up again goes on may follow.
-        world_size: processes that train together.
-        device: of this process.
+        cfg: the configuration; its RECIPE node holds the published values.
+        initialisation: "from scratch", or where the first weights came from; how a resumed run
+            goes on may follow.
+        world_size: number of processes that train together.
+        device: the device of this process.
     """
     facts = [
         ("global batch", cfg.TRAIN.BATCH_SIZE * cfg.NUM_SHARDS, cfg.RECIPE.GLOBAL_BATCH, "clips"),
@@ -56,7 +56,7 @@ def describe_run(cfg, initialisation: str, world_size: int, device: torch.device
         if published and value != published:
             logger.warning(
                 f"The recipe was published with a {name} of {published:g} {unit}".rstrip()
-                + f"; this run has {value:g}. Nothing is rescaled: results may differ from its."
+                + f"; this run has {value:g}. Nothing is rescaled, so that results may differ."
             )
     started = "scratch" if initialisation.startswith(FROM_SCRATCH) else "kinetics"
     if cfg.RECIPE.INIT and started != cfg.RECIPE.INIT:

@@ -12,6 +12,8 @@ from weakref import WeakKeyDictionary
 
 import torch.distributed as dist
 
+_GLOO = "over gloo"  # the key of the group for objects
+
 
 def rank_and_size() -> tuple[int, int]:
     """This process's number among all, and how many there are; 0 and 1 without a group."""
@@ -38,7 +40,14 @@ def group_for_objects(timeout: timedelta | None = None) -> dist.ProcessGroup | N
     """
     if dist.get_backend() == "gloo":
         return None
-    return group_made_once("over gloo", lambda: dist.new_group(backend="gloo", timeout=timeout))
+    return group_made_once(_GLOO, lambda: dist.new_group(backend="gloo", timeout=timeout))
+
+
+def leave_group_for_objects() -> None:
+    """Leaves the group that `group_for_objects` made beside another backend, if there is one."""
+    group = _made.get(dist.group.WORLD, {}).pop(_GLOO, None)
+    if group is not None:
+        dist.destroy_process_group(group)
 
 
 def group_made_once(key: Any, make: Callable[[], dist.ProcessGroup]) -> dist.ProcessGroup:

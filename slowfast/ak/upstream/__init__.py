@@ -1,28 +1,35 @@
 """What ties slowfast.ak to an upstream SlowFast checkout.
 
-A block at the end of some of the checkout's modules calls a function of a module here, which wraps
-or adds to what that module defines; docs/DROP_IN.md lists them. `prepare` comes first, from the
-checkout's `slowfast/__init__.py`, before anything else of the checkout is imported.
+`scripts/prepare_dir_AR.sh` appends a block to some modules of the checkout. Each block calls a
+function of a module in this folder, which wraps or extends what the checkout's module defines;
+docs/DROP_IN.md lists the blocks. The block of `slowfast/__init__.py` calls `prepare` before any
+other module of the checkout is imported.
+
+The modules that blocks import, and the functions that they call, keep their names: a checkout that
+was prepared with --link follows this folder, while its blocks stay as they were written.
 """
 
 from __future__ import annotations
 
 
 def prepare() -> None:
-    """Make the checkout importable, and able to run, on current packages and without CUDA."""
+    """Makes the checkout importable, and able to run, on current packages and without CUDA."""
     from slowfast.ak.run import startup
-    from slowfast.ak.upstream import last_words
 
-    startup.settle()  # before anything imports torch
-    last_words.begin()  # before what may find that a package is not installed
-    from slowfast.ak.upstream import cpu, standins
+    startup.settle()  # before torch is imported
+    from slowfast.ak.upstream import error_messages
 
-    standins.install()
+    error_messages.install()  # before an import can fail because a package is not installed
+    from slowfast.ak.upstream import cpu, path_manager
+    from slowfast.ak.upstream.standins import install
+
+    install.install()
     cpu.do_without_cuda()
+    path_manager.share()
 
 
 def in_use() -> list[str]:
-    """In words, the stand-ins that this process has taken."""
-    from slowfast.ak.upstream import standins
+    """Returns a sentence for each stand-in that this process uses."""
+    from slowfast.ak.upstream.standins import record
 
-    return standins.in_use()
+    return record.in_use()

@@ -1,4 +1,4 @@
-"""Arguments of upstream's functions, found by their names: forks add and move them."""
+"""Finds the arguments of upstream's functions by parameter name, since forks add and move some."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from slowfast.ak.errors import UserError
 
 
 def binder(function: Callable[..., Any], *names: str) -> Callable[..., BoundArguments]:
-    """What binds the arguments of a call of a function, its defaults among them.
+    """Returns a function that binds the arguments of a call to parameters, defaults included.
+
+    Args:
+        function: the function that will be called.
+        names: parameters that the function must have.
 
     Raises:
-        UserError: at once, where the function has no parameters of these names.
+        UserError: at once, if the function lacks one of the parameters.
     """
     signature = inspect.signature(function)
     if missing := [name for name in names if name not in signature.parameters]:
         raise UserError(
-            f"{function.__module__}.{function.__qualname__}{signature}: expected parameters "
-            f"{', '.join(names)}, which slowfast.ak reads; {', '.join(missing)} is missing. Name "
-            "it so."
+            f"{function.__module__}.{function.__qualname__}{signature}: slowfast.ak expects the "
+            f"parameters {', '.join(names)}, and {', '.join(missing)} is missing. Rename the "
+            "parameter that has this meaning."
         )
 
     def bind(*args: Any, **kwargs: Any) -> BoundArguments:

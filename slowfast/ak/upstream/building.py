@@ -1,4 +1,4 @@
-"""Networks where there is no CUDA, in one process or in several, and with parts frozen."""
+"""Wraps `build_model`: networks are built with or without CUDA, and with frozen layers."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 
 from slowfast.ak.run.processes import rank_and_size
-from slowfast.ak.upstream import cpu, standins
+from slowfast.ak.upstream import cpu
 from slowfast.ak.upstream.arguments import binder
-from slowfast.ak.upstream.depths import lend_depths
-from slowfast.ak.upstream.frozen import freeze_as_configured
+from slowfast.ak.upstream.older_branches.frozen_layers import freeze_as_configured
+from slowfast.ak.upstream.older_branches.resnet_depths import add_depth_18
+from slowfast.ak.upstream.standins import record
 
 
 def builds_anywhere(build_model: Callable[..., Any]) -> Callable[..., Any]:
-    """`build_model`, which on a machine without CUDA builds for its CPU.
+    """Returns `build_model`, changed so that it builds for the CPU on a machine without CUDA.
 
-    It is also the first that a training and a test do once they have a log, in which it tells what
-    stands in for what.
+    Training and test call it right after they set up the log, so that it also logs which stand-ins
+    are in use.
     """
     bind = binder(build_model, "cfg")
 
     @functools.wraps(build_model)
     def build(*args: Any, **kwargs: Any) -> Any:
-        standins.tell()
-        lend_depths()
+        record.log()
+        add_depth_18()
         cfg = bind(*args, **kwargs).arguments["cfg"]
         if not cfg.NUM_GPUS or torch.cuda.device_count():
             return freeze_as_configured(build_model(*args, **kwargs), cfg)
-        with cpu.saying_num_gpus(cfg, 0):
+        with cpu.pretended_num_gpus(cfg, 0):
             model = freeze_as_configured(build_model(*args, **kwargs), cfg)
         if rank_and_size()[1] == 1:
             return model
-        # A head that is detached leaves the gradients below it unmade.
+        # Parameters below a detached head get no gradients.
         is_detached = cfg.MODEL.DETACH_FINAL_FC
         return DistributedDataParallel(model, find_unused_parameters=is_detached)
 

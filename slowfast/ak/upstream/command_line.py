@@ -1,7 +1,8 @@
-"""Settings on the command line, after `--opts` or bare, on either branch.
+"""Takes settings on the command line after `--opts` and bare, on either branch.
 
-patch-2 takes them bare alone. main takes them after `--opts` alone, and bare ones for further
-configurations, which come after the first has run for days with other settings than were meant.
+Branch patch-2 takes bare settings only. Branch main takes settings after `--opts` only, and reads
+bare ones as further configuration files: it fails at them when the first run is over, which did not
+have the settings that were meant.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-_ENDS = (".yaml", ".yml")
+_ENDINGS = (".yaml", ".yml")
 
 
 def takes_both_forms(parse_args: Callable[..., Any]) -> Callable[..., Any]:
-    """`parse_args` of `sys.argv`, to whose result settings in either form are added as `opts`."""
+    """Returns `parse_args` of `sys.argv`, whose result has settings of either form as `opts`."""
 
     @functools.wraps(parse_args)
     def parse(*args: Any, **kwargs: Any) -> Any:
         given = sys.argv
-        command, settings = apart(given)
+        command, settings = split_settings(given)
         sys.argv = command
         try:
             parsed = parse_args(*args, **kwargs)
@@ -34,11 +35,11 @@ def takes_both_forms(parse_args: Callable[..., Any]) -> Callable[..., Any]:
     return parse
 
 
-def apart(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """A command line without its settings, and the settings.
+def split_settings(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Splits a command line into the command and the settings.
 
-    They are all that comes after `--opts`; or from the first word on that is neither an option, nor
-    an option's value, nor, after `--cfg`, a file.
+    The settings are all words after `--opts`. Without it they begin at the first word that is
+    neither an option, nor the value of an option, nor a file after `--cfg`.
     """
     words = list(argv)
     option, values = "", 0
@@ -48,7 +49,7 @@ def apart(argv: Sequence[str]) -> tuple[list[str], list[str]]:
         if word.startswith("--"):
             option, _, value = word.partition("=")
             values = int(bool(value))
-        elif option == "--cfg" and (not values or word.endswith(_ENDS) or Path(word).is_file()):
+        elif option == "--cfg" and (not values or word.endswith(_ENDINGS) or Path(word).is_file()):
             values += 1
         elif option and option != "--cfg" and not values:
             values = 1

@@ -1,9 +1,8 @@
-"""The keys of slowfast.ak in the configuration of an upstream checkout.
+"""Adds the keys of slowfast.ak to the configuration of an upstream checkout.
 
-Notable: keys that the checkout has already stay as they are, and what cannot be meant alike is
-refused. Two keys of upstream's main, which a file of configs/AK sets, are lent to branches that
-lack them; `slowfast.ak.upstream.frozen` then does what they ask for. One that they all set is
-taken and not served.
+A key that the checkout already has keeps its default; if it cannot have the same meaning, it is
+refused. A recipe in configs/AK sets two keys of upstream's main. They are added to branches that
+lack them, and `older_branches.frozen_layers` serves them.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ LENT_KEYS = {
     ),
 }
 
-# Of keys that this tree alone serves, those that configs/AK sets: there all checkpoints stay.
+# Keys that recipes in configs/AK set and that a checkout does not serve: it keeps all checkpoints.
 NOT_SERVED = {"TRAIN.CHECKPOINT_KEEP"}
 
-# Those of LENT_KEYS that this checkout did not have.
+# The keys of LENT_KEYS that this checkout lacked.
 lent: set[str] = set()
 
 
 def with_ak_keys(add_custom_config: Callable[..., Any]) -> Callable[..., Any]:
-    """The user's function, followed by `add_ak_keys` to the configuration that it is given."""
+    """Returns the user's function, followed by `add_ak_keys` on the configuration that it gets."""
 
     @functools.wraps(add_custom_config)
     def add_both(*args: Any, **kwargs: Any) -> Any:
@@ -47,20 +46,19 @@ def with_ak_keys(add_custom_config: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def add_ak_keys(cfg: CfgNode) -> None:
-    """Add the keys that work in a checkout, those of LENT_KEYS that it lacks, and NOT_SERVED.
+    """Adds the keys that work in a checkout, the keys of LENT_KEYS that it lacks, and NOT_SERVED.
 
     Raises:
-        UserError: the checkout has keys of these names that cannot mean the same. All are named.
+        UserError: the checkout has keys of these names that cannot mean the same; all are named.
     """
     wanted = LENT_KEYS | {
         name: key for name, key in KEYS.items() if not key.tree_only or name in NOT_SERVED
     }
     if clashes := [words for name, key in wanted.items() if (words := _clash(cfg, name, key))]:
         raise UserError(
-            "This checkout has keys that slowfast.ak needs for something else:\n  "
+            "This checkout has keys that mean something else in slowfast.ak:\n  "
             + "\n  ".join(dict.fromkeys(clashes))
-            + "\nRename the checkout's own, where its slowfast/config adds them and wherever they "
-            "are read."
+            + "\nRename the checkout's keys, in its slowfast/config and wherever they are read."
         )
     for name, key in wanted.items():
         if (there := _get(cfg, name)) is None:
@@ -68,13 +66,13 @@ def add_ak_keys(cfg: CfgNode) -> None:
             lent.update({name} & LENT_KEYS.keys())
         elif there != key.default:
             logger.warning(
-                f"{name}: the default of this checkout, {there!r}, is kept in place of "
-                f"{key.default!r}. In slowfast.ak the key means: {key.comment}"
+                f"{name}: this checkout's default {there!r} is kept; slowfast.ak has the default "
+                f"{key.default!r}, and reads the key as: {key.comment}"
             )
 
 
 def _clash(cfg: CfgNode, name: str, key: AkKey) -> str:
-    """In words, why a key cannot be added to a configuration nor taken as it is there."""
+    """Returns why a key can neither be added nor used as it is there; empty if it can."""
     node, *groups = cfg, *name.split(".")
     for depth, part in enumerate(groups, start=1):
         if part not in node:
@@ -94,20 +92,20 @@ def _typed(value: Any) -> str:
 
 
 def _get(cfg: CfgNode, name: str) -> Any:
-    """The value of a key, None where there is none; no key of ours is None by default."""
+    """Returns the value of a key; None without the key, as no key of slowfast.ak is None."""
     for part in name.split("."):
         cfg = cfg.get(part, CfgNode())
     return None if isinstance(cfg, CfgNode) else cfg
 
 
 def settle_ak_keys(cfg: CfgNode) -> None:
-    """Check the values of the keys, before a run; with CHECKPOINT_SKIP_HEAD epochs start anew.
+    """Checks the values of the keys before a run; sets EPOCH_RESET with CHECKPOINT_SKIP_HEAD.
 
-    Upstream would go on after the last epoch of the file that the weights come from, with its
-    optimizer. A run that is taken up again does not look at CHECKPOINT_EPOCH_RESET.
+    Without CHECKPOINT_EPOCH_RESET upstream would go on after the last epoch of the file that the
+    weights come from, with the optimizer of that file. A resumed run does not read the key.
 
     Raises:
-        UserError: values that a key does not take. All are named.
+        UserError: keys have values that they cannot have; all are named.
     """
     values = ((name, key, _get(cfg, name)) for name, key in KEYS.items() if not key.tree_only)
     if wrong := [words for name, key, value in values for words in _wrong(name, key, value)]:
@@ -117,8 +115,8 @@ def settle_ak_keys(cfg: CfgNode) -> None:
 
 
 def _wrong(name: str, key: AkKey, value: Any) -> Iterator[str]:
-    if value is None:  # as YAML's null is
-        yield f"{name}: found nothing, expected a value such as {key.default!r}."
+    if value is None:  # YAML's null
+        yield f"{name}: found no value, expected one such as {key.default!r}."
         return
     if key.choices and value not in key.choices:
         expected = ", ".join(str(choice) or "''" for choice in key.choices)

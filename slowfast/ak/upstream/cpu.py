@@ -1,9 +1,9 @@
-"""Upstream without CUDA: in one process, and in several.
+"""Lets upstream run without CUDA, in one process and in several.
 
-Upstream knows processes by NUM_GPUS alone, and hands each batch of such a process to its GPU.
-Several processes on a CPU, which NUM_GPUS and DIST_BACKEND gloo ask for together, are therefore
-processes in which `.cuda()` leaves things where they are: then all else that upstream does for
-several (its samplers, gathers and reductions) holds as it is written.
+Upstream knows only NUM_GPUS, and moves each batch of a process to the GPU of that process. A user
+asks for several processes on the CPU with NUM_GPUS and DIST_BACKEND gloo. In such processes
+`.cuda()` returns the tensor as it is, so that upstream's samplers, gathers and reductions for
+several processes work unchanged.
 """
 
 from __future__ import annotations
@@ -18,19 +18,24 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from slowfast.ak.upstream import pytorchvideo
+from slowfast.ak.run.processes import leave_group_for_objects
+from slowfast.ak.upstream.standins import pytorchvideo
 
-_SIGN = "SLOWFAST_AK_PROCESSES_ON_CPU"  # in the environment, which processes inherit
+# An environment variable, because processes that are started inherit it.
+_ON_CPU = "SLOWFAST_AK_PROCESSES_ON_CPU"
 
 
-def start_processes_here() -> None:
-    """Let processes that this one starts do their work on the CPU."""
-    os.environ[_SIGN] = "1"
+def use_cpu_in_started_processes() -> None:
+    """Lets the processes that this process starts compute on the CPU."""
+    os.environ[_ON_CPU] = "1"
 
 
 @contextlib.contextmanager
-def saying_num_gpus(cfg, count: int) -> Iterator[None]:
-    """Within, NUM_GPUS is `count`: to upstream's code the CPU is 0, and 0 cannot be divided by."""
+def pretended_num_gpus(cfg, count: int) -> Iterator[None]:
+    """Sets NUM_GPUS to `count` inside a with statement.
+
+    Upstream takes NUM_GPUS 0 for the CPU, and divides by NUM_GPUS elsewhere.
+    """
     before, cfg.NUM_GPUS = cfg.NUM_GPUS, count
     try:
         yield
@@ -39,39 +44,46 @@ def saying_num_gpus(cfg, count: int) -> Iterator[None]:
 
 
 def do_without_cuda() -> None:
-    """Where there is no CUDA: nothing is waited for, and, in a process of several, nothing moved.
+    """Replaces the functions of CUDA that upstream calls, if this machine has no CUDA.
 
-    Does nothing where there is.
+    On every machine, process groups over gloo are left when the process exits.
     """
+    atexit.register(leave_groups)
     if torch.cuda.device_count():
         return
-    torch.cuda.synchronize = _wait_for_nothing
-    if os.environ.get(_SIGN):
-        torch.cuda.set_device = _stay_here
-        torch.Tensor.cuda = _here
-        atexit.register(_leave)
+    torch.cuda.synchronize = _synchronize
+    if os.environ.get(_ON_CPU):
+        torch.cuda.set_device = _set_device
+        torch.Tensor.cuda = _cuda
 
 
-# A function for each name: torch.compile's tables refuse one that has several.
-def _wait_for_nothing(device: Any = None) -> None:
-    """In place of `torch.cuda.synchronize`."""
+# Each name has a function of its own, because torch.compile refuses one function with two names.
+def _synchronize(device: Any = None) -> None:
+    """Replaces `torch.cuda.synchronize`; there is nothing to wait for."""
 
 
-def _stay_here(device: Any) -> None:
-    """In place of `torch.cuda.set_device`."""
+def _set_device(device: Any) -> None:
+    """Replaces `torch.cuda.set_device`; there is no device to choose."""
 
 
-def _leave() -> None:
-    """Upstream never leaves its groups, whose threads over gloo can abort a process that ends."""
+def _cuda(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+    """Replaces `Tensor.cuda`; the tensor stays on the CPU."""
+    return tensor
+
+
+def leave_groups() -> None:
+    """Leaves the process groups over gloo, which upstream never does.
+
+    The threads of such a group can abort a process that exits. On CUDA only the group that
+    slowfast.ak made beside NCCL is left.
+    """
     if not dist.is_initialized():
+        return
+    if dist.get_backend() != "gloo":
+        leave_group_for_objects()
         return
     pytorchvideo.forget_machine()
     functions = sys.modules.get("slowfast.utils.distributed")
-    if hasattr(functions, "_LOCAL_PROCESS_GROUP"):  # patch-2's own
+    if hasattr(functions, "_LOCAL_PROCESS_GROUP"):  # patch-2 keeps its group there
         functions._LOCAL_PROCESS_GROUP = None
     dist.destroy_process_group()
-
-
-def _here(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-    """In place of `Tensor.cuda`."""
-    return tensor

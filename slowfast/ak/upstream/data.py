@@ -1,8 +1,8 @@
-"""Animal Kingdom in the form in which upstream's loops know a data set: an item is one view.
+"""The data set Animal Kingdom as upstream's loops expect it: one item is one view of a clip.
 
-Upstream's own loader, or any DataLoader with torch's default_collate, can batch it. A data set
-keeps the clip that it read last, so that views which are asked for one after the other, in one
-worker, are decoded once. The loader of this package batches whole clips (`.clips`) instead.
+Upstream's own loader, or any DataLoader with torch's default_collate, can batch the items. The data
+set keeps the last clip that it read, so that a worker that asks for its views in order decodes it
+once. `slowfast.ak.upstream.loader` reads whole clips (`Ak.clips`) instead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from slowfast.ak.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-# What the network would be trained on differs under these, and nobody would notice.
+# Keys that upstream reads in its data sets and that `Ak` serves with one value only.
 _NOT_SERVED = {
     "MULTIGRID.SHORT_CYCLE": False,
     "AUG.NUM_SAMPLE": 1,
@@ -32,9 +32,10 @@ _NOT_SERVED = {
 
 
 def register_ak(with_time: bool) -> None:
-    """Register `Ak` with the checkout, unless it has a data set of that name.
+    """Registers `Ak` with the checkout, unless the checkout has a data set of that name.
 
-    with_time: whether a batch of the checkout's has five fields, time among them, or four.
+    Args:
+        with_time: whether a batch of the checkout has five fields, with time, or four.
     """
     from slowfast.datasets.build import DATASET_REGISTRY
 
@@ -43,13 +44,13 @@ def register_ak(with_time: bool) -> None:
         DATASET_REGISTRY.register(Ak)
     elif DATASET_REGISTRY.get("Ak") is not Ak:
         logger.warning(
-            "This checkout has a data set Ak of its own, which stays as it is and is read by this "
-            "checkout's loader. Rename it to have that of slowfast.ak."
+            "This checkout has its own data set Ak, which is used and which the checkout's loader "
+            "reads. Rename it to use the one of slowfast.ak."
         )
 
 
 def is_ak(dataset_name: str) -> bool:
-    """Whether `Ak`, or a class made from it, is registered under a name of a configuration."""
+    """Returns whether a name in a configuration stands for `Ak` or a class derived from it."""
     from slowfast.datasets.build import DATASET_REGISTRY
 
     name = dataset_name.capitalize()
@@ -58,19 +59,21 @@ def is_ak(dataset_name: str) -> bool:
 
 
 class Ak(Dataset):
-    """Items `(inputs, labels, index, time, {})`, or without time; in a test clips x views of them.
+    """Items `(inputs, labels, index, time, {})`, or the same without time; one item is one view.
 
-    inputs: float32 (3, T, H, W) for each pathway, slow first, normalised.
-    labels: (num_classes,) float32, 0 or 1; or the class, an int64 scalar. -1 in validation and test
-        for a clip that cannot be read: it is black, and not to be counted.
-    index: of the clip; in a test of the view, clip = index // views.
-    time: float32 (T,), numbers of the frames shown.
+    Fields of an item:
+        inputs: normalised float32 tensors (3, T, H, W), one a pathway, slow first.
+        labels: float32 (num_classes,) of 0 and 1; or the class, an int64 scalar. A clip that
+            cannot be read has labels -1 and black frames in validation and test.
+        index: number of the clip; in a test, number of the view: clip = index // num_views.
+        time: float32 (T,), the numbers of the frames.
 
     Attributes:
-        clips: the same as whole clips, `slowfast.ak.clips.dataset.ClipDataset`.
-        num_views: of each clip; 1 but in a test.
+        clips: the data set of whole clips.
+        num_views: views of a clip; 1 except in a test.
 
-    Raises UserError for keys whose values are not served.
+    Raises:
+        UserError: a key has a value that this data set does not serve.
     """
 
     with_time = True
@@ -79,7 +82,7 @@ class Ak(Dataset):
         _check_served(cfg, split)
         self.clips = dataset.Ak(cfg, split)
         self.num_views = self.clips.num_views
-        self.with_time = type(self).with_time  # the class of a spawned worker has not been told
+        self.with_time = type(self).with_time  # in a spawned worker the class has the default
         self._to_input = InputTransform.from_cfg(cfg)
         self._held: tuple[int, dataset.Item] | None = None
         self._told: set[Flaw] = set()
@@ -89,11 +92,11 @@ class Ak(Dataset):
 
     @property
     def num_videos(self) -> int:
-        """Clips times views."""
+        """The number of clips times the number of views."""
         return len(self)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
-        """Raises BadClip where neither a training clip nor others in its place can be read."""
+        """Returns an item. Raises BadClip if a training clip and its substitutes are unreadable."""
         if not 0 <= index < len(self):
             raise IndexError(f"item {index} of {len(self)}")
         clip, view = divmod(index, self.num_views)
@@ -114,11 +117,11 @@ class Ak(Dataset):
         return inputs, labels, clip * self.num_views + view, *ends
 
     def _clip(self, clip: int) -> dataset.Item:
-        """The item of a whole clip; one that has several views is kept for the next of them."""
+        """Returns the item of a whole clip; a clip with several views is kept for the next view."""
         if self.num_views == 1:
             return self.clips[clip]
         if self._held is None or self._held[0] != clip:
-            self._held = None  # so that two are never in memory
+            self._held = None  # so that memory never holds two clips
             self._held = clip, self.clips[clip]
         return self._held[1]
 
@@ -128,11 +131,11 @@ def _check_served(cfg, split: str) -> None:
         group, name = key.split(".")
         found = cfg.get(group, {}).get(name, served)
         if found != served:
-            raise UserError(f"{key}: found {found}; the data set ak takes {served} alone.")
+            raise UserError(f"{key}: found {found}; the data set ak only takes {served}.")
     views, crops = cfg.TEST.NUM_ENSEMBLE_VIEWS, cfg.TEST.NUM_SPATIAL_CROPS
     if split == "test" and min(views, crops) < 1:
         raise UserError(
-            f"TEST.NUM_ENSEMBLE_VIEWS, TEST.NUM_SPATIAL_CROPS: found {views} and {crops}; expected "
-            "numbers from 1 on. -1 views stand for several tests, for which this checkout's test "
-            "program has to build a loader each; give one number, and test once for each."
+            f"TEST.NUM_ENSEMBLE_VIEWS, TEST.NUM_SPATIAL_CROPS: found {views} and {crops}, expected "
+            "numbers of at least 1. -1 stands for several tests, and this checkout's test program "
+            "would have to build a loader for each; set one number, and run one test for each."
         )

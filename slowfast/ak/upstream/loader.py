@@ -1,12 +1,12 @@
-"""Whole clips for upstream's loops: each is decoded once, on one rank, whatever their number.
+"""A loader of whole clips for upstream's loops: each clip is decoded once, on one rank.
 
-Workers make uint8 clips. The main process moves them to the device of the network, and there cuts
-the batches that upstream's loops want: views of a test, normalised floats packed by pathway.
+Workers make uint8 clips. The main process moves them to the device of the network. There it cuts
+the batches that upstream's loops expect: views of a test, normalised floats by pathway.
 
-All ranks get equally many batches of equal sizes, as upstream gathers them across ranks: what a
-rank lacks is filled up with black rows. These, and clips that cannot be read, have labels -1, which
-`slowfast.ak.upstream.meters` leaves out. Validation of one label a clip has no meter in between:
-there such a row repeats another one, as upstream's samplers do.
+Upstream gathers batches across ranks, so all ranks get the same number of batches of the same
+sizes. Black rows fill the batches of a rank that has fewer clips. Black rows, and clips that cannot
+be read, have labels -1, and `slowfast.ak.upstream.meters` leaves them out. In validation with one
+label a clip no meter can leave them out: there they repeat other rows, as upstream's samplers do.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from slowfast.ak.upstream import meters
 from slowfast.ak.upstream.arguments import binder
 from slowfast.ak.upstream.data import Ak, is_ak
 
-# Upstream gives the log of other ranks than the first no handler, and Python would print warnings.
+# Upstream gives ranks other than the first no log handler; Python would then print warnings.
 _SILENCE = logging.NullHandler()
 _CPU = torch.device("cpu")
 
 
 def loads_clips(construct_loader: Callable[..., Any]) -> Callable[..., Any]:
-    """`construct_loader`, which makes a `BatchLoader` for `Ak`; other data sets are its own."""
+    """Returns `construct_loader`, which makes a `BatchLoader` if the data set is `Ak`."""
     bind = binder(construct_loader, "cfg", "split")
 
     @functools.wraps(construct_loader)
@@ -56,7 +56,7 @@ def loads_clips(construct_loader: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_workers_counted(cfg) -> Any:
-    """With a DATA_LOADER.NUM_WORKERS that upstream's loader can take: it knows no -1."""
+    """Returns `cfg` with a number in place of DATA_LOADER.NUM_WORKERS -1, which upstream lacks."""
     if cfg.DATA_LOADER.NUM_WORKERS < 0:
         cfg = cfg.clone()
         processes, on_gpu = max(1, cfg.NUM_GPUS), cfg.NUM_GPUS > 0
@@ -65,7 +65,7 @@ def _with_workers_counted(cfg) -> Any:
 
 
 def shuffles_clips(shuffle_dataset: Callable[..., Any]) -> Callable[..., Any]:
-    """`shuffle_dataset`, which also takes a `BatchLoader`."""
+    """Returns `shuffle_dataset`, which also takes a `BatchLoader`."""
     bind = binder(shuffle_dataset, "loader", "cur_epoch")
 
     @functools.wraps(shuffle_dataset)
@@ -79,8 +79,8 @@ def shuffles_clips(shuffle_dataset: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Rows(NamedTuple):
-    """Views of clips, their fields as `Ak` describes them: pixels (n, 3, T, H, W) uint8, labels
-    (n, C) or (n,), index (n,) int64, time (n, T) float32."""
+    """Views of clips: pixels uint8 (n, 3, T, H, W), labels (n, C) or (n,), index int64 (n,), time
+    float32 (n, T). `Ak` describes the fields."""
 
     pixels: Tensor
     labels: Tensor
@@ -88,38 +88,42 @@ class Rows(NamedTuple):
     time: Tensor
 
     def filled(self, size: int) -> Rows:
-        """As many as that: what lacks is black, and its labels and index are -1."""
-        lacking = size - len(self.index)
-        if not lacking:
+        """Returns `size` rows: rows that are added are black, with labels and index -1."""
+        missing = size - len(self.index)
+        if not missing:
             return self
         values = Rows(pixels=0, labels=-1, index=-1, time=0)
         return Rows(
             *(
-                torch.cat([part, part.new_full((lacking, *part.shape[1:]), value)])
+                torch.cat([part, part.new_full((missing, *part.shape[1:]), value)])
                 for part, value in zip(self, values, strict=True)
             )
         )
 
     def taken(self, places: Tensor) -> Rows:
-        """Those at some places."""
+        """Returns the rows at some places."""
         return Rows(*(part[places] for part in self))
 
 
 class BatchLoader:
-    """Batches `[inputs, labels, index, time, {}]`, or without time, of items as `Ak` makes them.
+    """Yields batches `[inputs, labels, index, time, {}]`, or the same without time.
 
-    Inputs lie on `device`, the rest on the CPU. What else a DataLoader has, it has from the
-    `ClipLoader` that it reads.
+    `Ak` describes the fields. Inputs are on `device`, the other fields on the CPU. All other
+    attributes of a DataLoader are those of the `ClipLoader`.
 
     Args:
-        loader: of the clips of `dataset`.
-        to_input: what pixels become.
-        batch_size: rows; in a test they are views.
-        log_period: batches of training after which processes tell each other of bad clips.
-        tolerated: bad clips in an epoch of training.
+        dataset: the data set, one item a view.
+        loader: the loader of its whole clips.
+        split: train, val or test.
+        to_input: makes the network's input of uint8 pixels.
+        device: the device of the network.
+        batch_size: number of rows of a batch; in a test, of views.
+        log_period: number of training batches after which processes exchange their bad clips.
+        tolerated: number of bad clips that an epoch of training may have.
 
-    Raises, while it is read, UserError where training meets more bad clips, or where none of the
-    clips of a validation or test could be read.
+    Raises:
+        UserError: while batches are read, if training meets more bad clips than `tolerated`, or if
+            no clip of the validation or test can be read.
     """
 
     def __init__(
@@ -140,9 +144,9 @@ class BatchLoader:
 
     @classmethod
     def from_cfg(cls, cfg, split: str, is_precise_bn: bool = False) -> BatchLoader:
-        """The loader of split train, val or test for this process.
+        """Returns the loader of a split for this process.
 
-        For precise BN it ends its workers after each use: as many of training live beside them.
+        A loader for precise BN stops its workers after each use, since those of training go on.
         """
         from slowfast.datasets.build import build_dataset
 
@@ -164,7 +168,7 @@ class BatchLoader:
         )
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_loader":  # not made yet
+        if name == "_loader":  # __init__ has not set it yet
             raise AttributeError(name)
         return getattr(self._loader, name)
 
@@ -187,19 +191,19 @@ class BatchLoader:
         self._take_stock()
 
     def _most_rows(self) -> int:
-        """Those of the rank that has most."""
+        """Returns the number of rows of the rank with the most rows."""
         if self._split == "train":
             return len(self.sampler)
         _, ranks = rank_and_size()
         return -(-len(self.dataset.clips) // ranks) * self.dataset.num_views
 
     def _sizes(self) -> Iterator[int]:
-        """Rows of each batch, on every rank."""
+        """Yields the number of rows of each batch; it is the same on every rank."""
         rows = self._most_rows()
         return (min(self.batch_size, rows - at) for at in range(0, rows, self.batch_size))
 
     def _take_stock(self) -> None:
-        """Tell of clips that could not be read, on all ranks alike, and end where they are many."""
+        """Logs unreadable clips, alike on all ranks; raises UserError if there are too many."""
         self.ledger.share()
         if self._split == "train":
             self.ledger.stop_above(self._tolerated, f"epoch {self.sampler.epoch + 1}")
@@ -213,7 +217,7 @@ class BatchLoader:
 
     def _views(self) -> Iterator[Rows]:
         count = self.dataset.num_views
-        known: list[tuple[Tensor, int, Tensor]] = []  # labels, index and time of the clips so far
+        known: list[tuple[Tensor, int, Tensor]] = []  # labels, index and time of each clip
 
         def whole_clips() -> Iterator[ClipViews]:
             for (views,), labels, index, time, meta in self._loader:
@@ -233,7 +237,7 @@ class BatchLoader:
             )
 
     def _no_rows(self) -> Rows:
-        """What a rank has that has no clip left, or never had one."""
+        """Returns a batch without rows, for a rank that has no clip left."""
         clips = self.dataset.clips
         frames, side = clips.sampler.num_frames, clips.transform.side
         labels = torch.zeros(0, clips.num_classes) if clips.multi_label else torch.zeros(0).long()
@@ -246,8 +250,11 @@ class BatchLoader:
 
 
 def _without_gaps(batches: Iterator[Rows]) -> Iterator[Rows]:
-    """Batches whose rows without a class are replaced by the others in turn, or, where there are
-    none, by the last one before; such rows before the first clip that was read keep -1."""
+    """Yields batches in which rows without a class repeat the other rows of the batch in turn.
+
+    If a batch has no row with a class, the last such row before it is repeated. Rows before the
+    first readable clip keep the class -1.
+    """
     spare = None
     for rows in batches:
         lost = (rows.labels < 0).nonzero().flatten()
@@ -264,5 +271,5 @@ def _without_gaps(batches: Iterator[Rows]) -> Iterator[Rows]:
 
 
 def _missing(meta: Any) -> list[int]:
-    """Clips of an item or a batch that could not be read at all."""
+    """Returns the numbers of the clips of an item or a batch that could not be read."""
     return [flaw.clip for flaw in from_meta(meta) if flaw.kind == "missing"]

@@ -1,4 +1,4 @@
-"""The losses of slowfast.ak among those that MODEL.LOSS_FUNC of an upstream checkout may name."""
+"""Adds the losses of slowfast.ak to the losses that MODEL.LOSS_FUNC of a checkout can name."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ logger = logging.getLogger(__name__)
 
 
 def add_losses(losses: dict[str, Callable[..., Any]]) -> None:
-    """Add the losses to the checkout's table. A name that it has already keeps its meaning."""
+    """Adds the losses to the checkout's table. A name that the table has keeps its meaning."""
     for name, build in LOSSES.items():
         if losses.setdefault(name, build) is not build:
-            logger.info(f"MODEL.LOSS_FUNC {name}: {words_on_own(name)}")
+            logger.info(f"MODEL.LOSS_FUNC {name}: {explanation_of_name_clash(name)}")
 
 
-def is_own(name: str) -> bool:
-    """Whether a name of ours means another loss in this checkout."""
+def is_checkouts_own(name: str) -> bool:
+    """Returns whether the name of a loss of slowfast.ak means another loss in this checkout."""
     from slowfast.models.losses import get_loss_func
 
     return name in LOSSES and get_loss_func(name) is not LOSSES[name]
 
 
-def words_on_own(name: str) -> str:
+def explanation_of_name_clash(name: str) -> str:
+    """Returns what happens, and what to do, if checkout and slowfast.ak share a loss's name."""
     return (
-        "is a loss of this checkout's own, which stays; that of slowfast.ak is not used. To use "
-        f"it, take {name!r} out of _LOSSES in slowfast/models/losses.py."
+        "this checkout has its own loss of this name, which is used; the one of slowfast.ak is "
+        f"not. To use the latter, take {name!r} out of _LOSSES in slowfast/models/losses.py."
     )

@@ -1,8 +1,8 @@
-"""What upstream's meters measure: mAP as scikit-learn has it, by segment, of what could be read.
+"""Changes upstream's meters: mAP is scikit-learn's, segments are added, and bad clips left out.
 
-Upstream's meters tell mAP in a line json_stats. That line gets the figures of the segments beside
-it, in its unit, where the data set is `Ak`; `measures` says so when a loader is made. Rows whose
-labels are negative are black ones (`slowfast.ak.upstream.loader`), and count nowhere.
+Upstream's meters write mAP to the log as a line json_stats. If the data set is `Ak`, the line gets
+mAP by segment in the same unit. `measures` is called with each loader, so that the meters know the
+data set. Rows with labels of -1 are left out (see `slowfast.ak.upstream.loader`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BY_CLIP = ("video_preds", "video_labels", "clip_count")
 
 @dataclass
 class _Measured:
-    """Whether the data set is Ak, its segments, and the figures of the last mAP."""
+    """Whether the data set is Ak, its segments, and the figures that go with the last mAP."""
 
     is_ak: bool = False
     segments: Sequence[str] | None = None
@@ -39,20 +39,22 @@ _measured = _Measured()
 
 
 def measures(cfg) -> None:
-    """From here on the data set is Ak, configured so; None: another one."""
+    """Sets that the data set is Ak, as configured; `cfg` None: another data set."""
     table = read_class_table(cfg) if cfg else None
     _measured.is_ak, _measured.segments = cfg is not None, table.segments if table else None
     _measured.figures = {}
 
 
 def get_map(preds: np.ndarray, labels: np.ndarray) -> float:
-    """Mean average precision, a fraction; classes without a positive clip are left out, and where
-    none has one it is 0.
+    """Returns mean average precision as a fraction, over the classes that have a positive clip.
+
+    It is 0 if no class has one.
 
     Args:
         preds, labels: (clips, classes).
 
-    Raises UserError as `slowfast.ak.metrics.average_precision.average_precision` does.
+    Raises:
+        UserError: scores or labels cannot be ranked.
     """
     figures = mean_figures(preds, labels, _measured.segments)
     figures["map"] = 0.0 if math.isnan(figures["map"]) else figures["map"]
@@ -61,21 +63,23 @@ def get_map(preds: np.ndarray, labels: np.ndarray) -> float:
 
 
 def prepare(test_meter: type, val_meter: type) -> None:
-    """Let upstream's meters leave out what does not count, and tell segments in the log."""
+    """Changes upstream's meters and its log in place."""
     from slowfast.utils import logging as upstream_logging
 
     test_meter.reset = _sums_from_zero(test_meter.reset)
     test_meter.update_stats = _drops_views(test_meter.update_stats)
-    test_meter.finalize_metrics = _of_seen_clips(test_meter.finalize_metrics)
+    test_meter.finalize_metrics = _leaves_out_unseen_clips(test_meter.finalize_metrics)
     val_meter.update_predictions = _drops_clips(val_meter.update_predictions)
-    upstream_logging.log_json_stats = _tells_segments(upstream_logging.log_json_stats)
+    upstream_logging.log_json_stats = _adds_segments(upstream_logging.log_json_stats)
 
 
 def _for_ak_alone(
     wrap: Callable[[Callable[..., Any]], Callable[..., Any]],
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Wrapped methods do as before with other data sets: there -1 may be a class that is not known,
-    of clips whose scores are wanted."""
+    """Returns a wrapper that changes a method for the data set `Ak` only.
+
+    Elsewhere a label of -1 can mean an unknown class of a clip whose scores are wanted.
+    """
 
     def wrap_for_ak(method: Callable[..., Any]) -> Callable[..., Any]:
         changed = wrap(method)
@@ -90,7 +94,7 @@ def _for_ak_alone(
 
 
 def _sums_from_zero(reset: Callable[..., Any]) -> Callable[..., Any]:
-    """Upstream starts sums of many labels so far below 0 that nothing adds to them in float32."""
+    """Lets sums start at 0. Upstream starts them at -1e10, which drowns scores in float32."""
 
     @functools.wraps(reset)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -104,13 +108,13 @@ def _sums_from_zero(reset: Callable[..., Any]) -> Callable[..., Any]:
 
 @_for_ak_alone
 def _drops_views(update_stats: Callable[..., Any]) -> Callable[..., Any]:
-    """A clip that could not be read is left with labels of -1, by which saved results tell it."""
+    """Leaves out rows with labels of -1. A clip that was not readable keeps labels of -1."""
     bind = binder(update_stats, "preds", "labels", "clip_ids")
 
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
         given = bind(self, *args, **kwargs)
         lost = _drop(given.arguments, "clip_ids")["clip_ids"]
-        of_clips = lost[lost >= 0]  # a row that fills up is of none
+        of_clips = lost[lost >= 0]  # a row that fills a batch has no clip
         self.video_labels[of_clips.to(self.video_labels.device) // self.num_clips] = -1
         return update_stats(*given.args, **given.kwargs)
 
@@ -130,8 +134,11 @@ def _drops_clips(update_predictions: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _drop(arguments: dict[str, Any], *others: str) -> dict[str, Tensor]:
-    """Take the rows that count nowhere out of `preds`, `labels` (n, C) or (n,), and others; these
-    rows of each are returned."""
+    """Takes the rows with labels of -1 out of `preds`, `labels` (n, C) or (n,), and others.
+
+    Returns:
+        The rows that were taken out, by name.
+    """
     labels = arguments["labels"]
     counts = (labels if labels.ndim == 1 else labels.amin(dim=1)) >= 0
     dropped = {}
@@ -142,14 +149,14 @@ def _drop(arguments: dict[str, Any], *others: str) -> dict[str, Tensor]:
 
 
 @_for_ak_alone
-def _of_seen_clips(finalize_metrics: Callable[..., Any]) -> Callable[..., Any]:
-    """Without clips of which no view came; the meter keeps them."""
+def _leaves_out_unseen_clips(finalize_metrics: Callable[..., Any]) -> Callable[..., Any]:
+    """Leaves clips without any view out of the figures. The meter keeps the clips."""
 
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
         seen = self.clip_count > 0
         if seen.all() or not seen.any():
             return finalize_metrics(self, *args, **kwargs)
-        logger.warning(f"Clips left out of all figures: {int((~seen).sum())} of {len(seen)}.")
+        logger.warning(f"{int((~seen).sum())} of {len(seen)} clips are left out of all figures.")
         whole = {name: getattr(self, name) for name in _BY_CLIP}
         vars(self).update({name: rows[seen] for name, rows in whole.items()})
         try:
@@ -160,27 +167,34 @@ def _of_seen_clips(finalize_metrics: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def _tells_segments(log_json_stats: Callable[..., Any]) -> Callable[..., Any]:
-    """`log_json_stats`, which adds the figures that were found with the `map` of a line."""
+def _adds_segments(log_json_stats: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns `log_json_stats`, which adds the figures by segment to a line with a `map`."""
     bind = binder(log_json_stats, "stats")
 
     @functools.wraps(log_json_stats)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         given = bind(*args, **kwargs)
         stats = given.arguments["stats"]
-        given.arguments["stats"] = {**_beside(stats.get("map")), **stats}
+        given.arguments["stats"] = {**_figures_for(stats.get("map")), **stats}
         return log_json_stats(*given.args, **given.kwargs)
 
     return wrapped
 
 
-def _beside(told: float | str | None) -> dict[str, float | str | None]:
-    """Figures for the line that tells the last mAP so: a fraction, or a text in per cent; None for
-    a segment without a positive clip."""
+def _figures_for(logged_map: float | str | None) -> dict[str, float | str | None]:
+    """Returns the figures that go with the `map` of a line, in its unit.
+
+    Args:
+        logged_map: the `map` of the line: a fraction, or a text in per cent.
+
+    Returns:
+        The figures by name; None for a segment without a positive clip. Nothing if `logged_map` is
+        not the mAP that was computed last.
+    """
     figures = {key: value for key, value in _measured.figures.items() if key != "map"}
     whole = _measured.figures.get("map")
-    if isinstance(told, str) and whole is not None and told == per_cent(whole):
+    if isinstance(logged_map, str) and whole is not None and logged_map == per_cent(whole):
         return {key: per_cent(value) for key, value in figures.items()}
-    if isinstance(told, float) and told == whole:
+    if isinstance(logged_map, float) and logged_map == whole:
         return {key: None if math.isnan(value) else value for key, value in figures.items()}
     return {}

@@ -1,8 +1,8 @@
-"""What upstream's training loop does not tell: the losses their run and epoch, the log the recipe.
+"""Wraps `train_epoch`: losses learn the run and the epoch, the log gets the recipe.
 
-Notable: upstream builds a loss once an epoch or once an iteration, by its name alone. What it has
-to know lies in `slowfast.ak.losses.context`, which the wrapped `train_epoch` keeps up to date:
-class counts are read once a run, when a loss first asks for them.
+Upstream builds a loss by its name, once an epoch or once an iteration. Everything else that a loss
+needs is in `slowfast.ak.losses.context`, which the wrapped `train_epoch` updates. Class counts are
+read once a run, when a loss asks for them first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from slowfast.ak.losses import context
 from slowfast.ak.norms.frozen import HEAD
 from slowfast.ak.run.processes import rank_and_size
 from slowfast.ak.upstream.arguments import binder
-from slowfast.ak.upstream.losses import is_own, words_on_own
+from slowfast.ak.upstream.losses import explanation_of_name_clash, is_checkouts_own
 
 logger = logging.getLogger(__name__)
 
@@ -31,27 +31,29 @@ _NEEDED = ("cfg", "model", "cur_epoch")
 
 
 def tells_losses(train_epoch: Callable[..., Any]) -> Callable[..., Any]:
-    """`train_epoch`, which first begins its run and its epoch for the losses.
+    """Returns `train_epoch`, changed so that the losses know the run and the epoch.
 
     Raises:
-        UserError: it has no parameters cfg, model and cur_epoch.
+        UserError: `train_epoch` lacks one of the parameters cfg, model and cur_epoch.
     """
     bind, run = binder(train_epoch, *_NEEDED), Run()
 
     @functools.wraps(train_epoch)
-    def told(*args: Any, **kwargs: Any) -> Any:
+    def train(*args: Any, **kwargs: Any) -> Any:
         given = bind(*args, **kwargs)
         run.begin_epoch(*(given.arguments[name] for name in _NEEDED))
         if given.arguments.get("writer") is not None:
             given.arguments["writer"] = _Writer(given.arguments["writer"])
         return train_epoch(*given.args, **given.kwargs)
 
-    return told
+    return train
 
 
 class _Writer:
-    """A writer of TensorBoard's curves that leaves out what is None: upstream hands it the top-1
-    error of clips that have many labels."""
+    """A TensorBoard writer that leaves out values of None.
+
+    Upstream passes None as the top-1 error of clips with several labels.
+    """
 
     def __init__(self, writer: Any) -> None:
         self._writer = writer
@@ -65,7 +67,7 @@ class _Writer:
 
 
 class Run:
-    """The run whose epochs are trained now, known by its configuration and its model."""
+    """The current run. Another configuration or another model begins a new run."""
 
     def __init__(self) -> None:
         self._cfg: Any = None
@@ -73,9 +75,9 @@ class Run:
         self._model: Callable[[], nn.Module | None] = lambda: None
 
     def begin_epoch(self, cfg, model: nn.Module, epoch: int) -> None:
-        """Tell the losses, and, where a run begins, the log; start the head anew if it is to.
+        """Sets the epoch of the losses. At the start of a run, logs the recipe and resets the head.
 
-        An epoch that is trained in several calls is begun once.
+        An epoch that is trained in several calls begins once.
         """
         rank, _ = rank_and_size()
         is_new_model = self._model() is not model
@@ -84,24 +86,23 @@ class Run:
             if rank % max(1, cfg.NUM_GPUS) == 0:
                 _describe(cfg)
             self._cfg, self._model, self._epoch = cfg.clone(), weakref.ref(model), None
-        # A run that is taken up again begins with a later epoch.
+        # A resumed run begins with a later epoch.
         if is_new_model and epoch == 0 and _skips_head(cfg):
-            start_head_anew(model, cfg.MODEL.FC_INIT_STD, cfg.RNG_SEED)
+            initialise_head(model, cfg.MODEL.FC_INIT_STD, cfg.RNG_SEED)
         if epoch != self._epoch:
             context.set_epoch(epoch)
             self._epoch = epoch
 
 
 def _describe(cfg) -> None:
-    """Log what decides the result; the master process of each machine calls it."""
+    """Logs what decides the result. The master process of each machine calls it."""
     world_size = max(1, cfg.NUM_GPUS) * cfg.NUM_SHARDS
     on_gpu = cfg.NUM_GPUS > 0 and torch.cuda.is_available()
     device = torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
     describe_run(cfg, configured_initialisation(cfg), world_size, device)
-    if is_own(cfg.MODEL.LOSS_FUNC):
-        logger.warning(
-            f"MODEL.LOSS_FUNC {cfg.MODEL.LOSS_FUNC}: {words_on_own(cfg.MODEL.LOSS_FUNC)}"
-        )
+    name = cfg.MODEL.LOSS_FUNC
+    if is_checkouts_own(name):
+        logger.warning(f"MODEL.LOSS_FUNC {name}: {explanation_of_name_clash(name)}")
 
 
 def _skips_head(cfg) -> bool:
@@ -109,24 +110,29 @@ def _skips_head(cfg) -> bool:
 
 
 @torch.no_grad()
-def start_head_anew(model: nn.Module, std: float, seed: int) -> None:
-    """Give the head's projection its first weights: normal ones, and biases of 0.
+def initialise_head(model: nn.Module, std: float, seed: int) -> None:
+    """Initialises the head's projection: normally distributed weights, and biases of 0.
 
-    They are a function of the seed alone, so that all processes have the same.
+    The weights depend on the seed only, so that all processes have the same.
+
+    Args:
+        model: the network, wrapped or not.
+        std: standard deviation of the weights.
+        seed: the seed of the run.
 
     Raises:
-        UserError: the model, wrapped or not, has no ``head.projection``.
+        UserError: the model has no ``head.projection``.
     """
     generator = torch.Generator().manual_seed(seed)
     named = [(n, p) for n, p in model.named_parameters() if f".{HEAD}" in f".{n}"]
     if not named:
         raise UserError(
-            f"TRAIN.CHECKPOINT_SKIP_HEAD: starts {HEAD}* anew, and {type(model).__name__} has no "
-            "such parameters; set it False, or name its last layer so."
+            f"TRAIN.CHECKPOINT_SKIP_HEAD initialises {HEAD}* anew, and {type(model).__name__} has "
+            "no such parameters; set the key to False, or give the last layer this name."
         )
     for name, parameter in named:
         fresh = torch.zeros(parameter.shape)
         if name.endswith("weight"):
             fresh.normal_(0, std, generator=generator)
         parameter.copy_(fresh)
-    logger.info("The head's projection starts anew, as TRAIN.CHECKPOINT_SKIP_HEAD asks.")
+    logger.info("TRAIN.CHECKPOINT_SKIP_HEAD: the head's projection is initialised anew.")

@@ -1,4 +1,4 @@
-"""Configurations of upstream's two branches, made from the tables of their defaults."""
+"""Configurations of upstream's two branches, made of their recorded defaults."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def branch(request):
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left_behind(monkeypatch):
+def _clean_state(monkeypatch):
     monkeypatch.setattr(config, "lent", set())
     yield
     context.clear()

@@ -1,3 +1,5 @@
+"""Networks are built for the CPU on a machine without CUDA."""
+
 from __future__ import annotations
 
 import logging
@@ -6,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from slowfast.ak.upstream import building, standins
+from slowfast.ak.upstream import building
+from slowfast.ak.upstream.standins import record
 from slowfast.config.defaults import get_cfg
 
 
@@ -16,7 +19,7 @@ def no_gpu(monkeypatch):
 
 
 def build_model(cfg, gpu_id=None):
-    """As upstream's where there is no CUDA."""
+    """As upstream's on a machine without CUDA."""
     assert cfg.NUM_GPUS == 0, "Cuda is not available"
     model = nn.Linear(2, 3)
     model.cfg = cfg
@@ -33,7 +36,7 @@ def test_a_network_is_built_for_the_cpu_and_keeps_its_configuration(asked):
     assert asked == model.cfg.NUM_GPUS
 
 
-def test_what_fails_leaves_the_configuration_as_it_was():
+def test_an_error_leaves_the_configuration_unchanged():
     def fails(cfg):
         raise KeyError("no such network")
 
@@ -44,9 +47,9 @@ def test_what_fails_leaves_the_configuration_as_it_was():
     assert cfg.NUM_GPUS == 2
 
 
-def test_the_log_is_told_what_stands_in(monkeypatch, caplog):
-    monkeypatch.setattr(standins, "_taken", ["this is that"])
-    monkeypatch.setattr(standins, "_told", set())
+def test_each_stand_in_is_logged_once(monkeypatch, caplog):
+    monkeypatch.setattr(record, "_sentences", ["this is that"])
+    monkeypatch.setattr(record, "_logged", set())
     with caplog.at_level(logging.INFO):
         for _ in range(2):
             building.builds_anywhere(build_model)(get_cfg())

@@ -1,3 +1,5 @@
+"""Settings after `--opts` and bare settings, on both branches."""
+
 from __future__ import annotations
 
 import argparse
@@ -5,7 +7,7 @@ import sys
 
 import pytest
 
-from slowfast.ak.upstream.command_line import apart, takes_both_forms
+from slowfast.ak.upstream.command_line import split_settings, takes_both_forms
 
 SETTINGS = ["NUM_GPUS", "2", "OUTPUT_DIR", "mine"]
 
@@ -39,7 +41,7 @@ def test_settings_are_taken_in_both_forms(monkeypatch, parse_args, begin, before
     assert sys.argv is given
 
 
-def test_several_configurations_stay_configurations(monkeypatch, tmp_path):
+def test_several_configuration_files_stay_files(monkeypatch, tmp_path):
     other = tmp_path / "settings.txt"
     other.touch()
     monkeypatch.setattr(
@@ -53,14 +55,14 @@ def test_several_configurations_stay_configurations(monkeypatch, tmp_path):
     ("words", "settings"),
     [
         (["--cfg", "a.yaml"], []),
-        (["--cfg", "no_such_file"], []),  # which the checkout then says
+        (["--cfg", "no_such_file"], []),  # the checkout then reports it
         (["--cfg", "a.yaml", "--init_method", "tcp://here:1"], []),
         (["--cfg", "a.yaml", "--init_method", "tcp://here:1", "X", "-1"], ["X", "-1"]),
         (["X", "1"], ["X", "1"]),
         ([], []),
     ],
 )
-def test_what_is_no_option_is_a_setting(words, settings):
-    command, found = apart(["run_net.py", *words])
+def test_words_that_belong_to_no_option_are_settings(words, settings):
+    command, found = split_settings(["run_net.py", *words])
     assert found == settings
     assert command + found == ["run_net.py", *words]

@@ -135,7 +135,7 @@ def test_a_users_key_that_means_something_else_is_reported(branch, own, words):
         with_keys(branch, add_custom_config)
     assert words in str(error.value)
     assert str(error.value).count(" there; ") == 1
-    assert "Rename the checkout's own" in str(error.value)
+    assert "Rename the checkout's keys" in str(error.value)
 
 
 def test_all_clashes_are_reported_at_once(branch):
@@ -151,7 +151,10 @@ def test_a_users_default_is_kept_and_said(branch, caplog):
         _C.AK = CfgNode({"TAIL_MAX": 50})
 
     assert with_keys(branch, add_custom_config).AK.TAIL_MAX == 50
-    assert "AK.TAIL_MAX: the default of this checkout, 50, is kept in place of 100" in caplog.text
+    assert (
+        "AK.TAIL_MAX: this checkout's default 50 is kept; slowfast.ak has the default 100"
+        in caplog.text
+    )
 
 
 def test_a_head_that_starts_anew_counts_epochs_anew(branch):

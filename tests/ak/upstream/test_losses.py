@@ -1,24 +1,25 @@
-"""Our losses in a checkout's table of losses."""
+"""The losses of slowfast.ak in a checkout's table of losses."""
 
 from torch import nn
 
 from slowfast.ak.losses import LOSSES
-from slowfast.ak.upstream.losses import add_losses, is_own
+from slowfast.ak.upstream.losses import add_losses, is_checkouts_own
 from slowfast.models.losses import _LOSSES
 
 
-def test_they_are_added_and_nothing_is_replaced(caplog):
+def test_losses_are_added_and_none_is_replaced(caplog):
     caplog.set_level("INFO")
     table = {"bce": nn.BCELoss, "LDAM": nn.L1Loss}
     add_losses(table)
     assert table == {**LOSSES, "bce": nn.BCELoss, "LDAM": nn.L1Loss}
     assert [record.getMessage() for record in caplog.records] == [
-        "MODEL.LOSS_FUNC LDAM: is a loss of this checkout's own, which stays; that of slowfast.ak "
-        "is not used. To use it, take 'LDAM' out of _LOSSES in slowfast/models/losses.py."
+        "MODEL.LOSS_FUNC LDAM: this checkout has its own loss of this name, which is used; the one "
+        "of slowfast.ak is not. To use the latter, take 'LDAM' out of _LOSSES in "
+        "slowfast/models/losses.py."
     ]
 
 
-def test_adding_them_twice_says_nothing(caplog):
+def test_adding_the_losses_twice_logs_nothing(caplog):
     caplog.set_level("INFO")
     table = {}
     add_losses(table)
@@ -27,8 +28,8 @@ def test_adding_them_twice_says_nothing(caplog):
     assert not caplog.records
 
 
-def test_a_checkouts_own_is_told_from_ours(monkeypatch):
-    assert not is_own("EQL")
-    assert not is_own("bce_logit")
+def test_a_loss_of_the_checkout_is_distinguished(monkeypatch):
+    assert not is_checkouts_own("EQL")
+    assert not is_checkouts_own("bce_logit")
     monkeypatch.setitem(_LOSSES, "EQL", nn.BCEWithLogitsLoss)
-    assert is_own("EQL")
+    assert is_checkouts_own("EQL")

@@ -167,7 +167,7 @@ def test_rows_without_label_count_nowhere(ak, lines, multi_label, caplog):
     assert preds.tolist() == [[4.0, 6.0, 8.0, 10.0], [36.0, 38.0, 40.0, 42.0]]
     assert found.tolist() == labels[[0, 4]].tolist()
     assert len(meter.video_preds) == 3
-    assert "left out of all figures: 1 of 3." in caplog.text
+    assert "1 of 3 clips are left out of all figures." in caplog.text
 
 
 @pytest.mark.parametrize("multi_label", [True, False])

@@ -1,4 +1,4 @@
-"""What the losses know in a loop that tells them nothing."""
+"""What losses, log and head get from the wrapped training loop."""
 
 import inspect
 
@@ -9,7 +9,7 @@ from torch import nn
 from slowfast.ak.errors import UserError
 from slowfast.ak.losses import context
 from slowfast.ak.upstream.config import with_ak_keys
-from slowfast.ak.upstream.training import start_head_anew, tells_losses
+from slowfast.ak.upstream.training import initialise_head, tells_losses
 from slowfast.models.losses import _LOSSES, get_loss_func
 from tests.ak.upstream.conftest import defaults
 
@@ -92,7 +92,7 @@ def test_arguments_are_found_by_name_wherever_they_stand(cfg):
 
 
 def test_a_train_epoch_of_other_names_is_refused_in_words():
-    with pytest.raises(UserError, match=r"\(model, epoch, cfg\): expected.*cur_epoch is missing"):
+    with pytest.raises(UserError, match=r"\(model, epoch, cfg\): .*cur_epoch is missing"):
         tells_losses(lambda model, epoch, cfg: None)
 
 
@@ -219,7 +219,7 @@ def test_what_the_recipe_had_is_said_once_a_run(losses, cfg, caplog):
         "This run: global batch 2 clips, norm group 2 clips, learning rate 0.1; weights from "
         "scratch; on the CPU.",
         "The recipe was published with a global batch of 8 clips; this run has 2. Nothing is "
-        "rescaled: results may differ from its.",
+        "rescaled, so that results may differ.",
         "The recipe starts from kinetics; this run starts from scratch.",
     ]
     caplog.clear()
@@ -239,7 +239,7 @@ def test_a_name_that_the_checkout_had_before_is_said(losses, cfg, caplog, monkey
     monkeypatch.setitem(_LOSSES, "LDAM", nn.BCEWithLogitsLoss)
     cfg.MODEL.LOSS_FUNC = "LDAM"
     losses(0)
-    assert "MODEL.LOSS_FUNC LDAM: is a loss of this checkout's own" in caplog.text
+    assert "MODEL.LOSS_FUNC LDAM: this checkout has its own loss" in caplog.text
 
 
 @pytest.fixture
@@ -283,8 +283,8 @@ def test_else_the_head_stays(losses, fine_tuning, setting):
 
 
 def test_a_network_without_such_a_head_is_refused_in_words():
-    with pytest.raises(UserError, match=r"starts head.projection.\* anew, and Linear has no such"):
-        start_head_anew(nn.Linear(2, 3), 0.01, 0)
+    with pytest.raises(UserError, match=r"head.projection.\* anew, and Linear has no such"):
+        initialise_head(nn.Linear(2, 3), 0.01, 0)
 
 
 def test_curves_are_not_handed_what_is_none(cfg):

@@ -1,4 +1,4 @@
-"""Installs the package, by two names that no index has."""
+"""Installs the package; two names in its requirements cannot be installed."""
 
 from setuptools import find_packages, setup
 

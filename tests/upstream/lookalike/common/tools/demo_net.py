@@ -1,4 +1,4 @@
-"""A film, with what is seen in it."""
+"""Draws predictions into a video."""
 
 from slowfast.utils import logging
 from slowfast.visualization.predictor import Detectron2Predictor

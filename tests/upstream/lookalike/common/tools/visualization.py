@@ -1,4 +1,4 @@
-"""Pictures of what a network sees."""
+"""Visualises the activations of a network."""
 
 from slowfast.utils import logging
 from slowfast.visualization import tensorboard_vis as tb

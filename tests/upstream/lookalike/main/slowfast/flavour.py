@@ -1,8 +1,10 @@
-"""What the files common to both branches do differently here."""
+"""How this branch differs, for the files that both branches share."""
+
+from slowfast.utils.env import checkpoint_pathmgr as checkpoint_pathmgr
 
 CHECKS_FOR_NO_GPU = True
 DETACHES_FINAL_FC = True
 FINAL_MAP_IS_TEXT = True
 WRITES_JSON_FILE = True
-# What an item carries after frames, labels and index.
+# The fields of an item after frames, labels and index.
 ITEM_ENDS_WITH = (0, {})

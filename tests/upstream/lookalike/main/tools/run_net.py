@@ -1,4 +1,4 @@
-"""Trains and tests, as each file of settings says."""
+"""Trains and tests with each configuration file in turn."""
 
 from slowfast.config.defaults import assert_and_infer_cfg
 from slowfast.utils.misc import launch_job

@@ -1,4 +1,4 @@
-"""Tests a network: every view is scored, the views of a clip are put together."""
+"""Tests a network: scores every view and combines the views of a clip."""
 
 import pickle
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Trains and tests, as a file of settings says."""
+"""Trains and tests with a configuration file."""
 
 from demo_net import demo
 from slowfast.config.defaults import assert_and_infer_cfg

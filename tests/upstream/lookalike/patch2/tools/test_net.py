@@ -1,4 +1,4 @@
-"""Tests a network: every view is scored, the views of a clip are put together."""
+"""Tests a network: scores every view and combines the views of a clip."""
 
 import pickle
 from pathlib import Path
@@ -10,7 +10,7 @@ from slowfast.models import build_model
 from slowfast.utils import checkpoint as cu
 from slowfast.utils import distributed as du
 from slowfast.utils import logging, misc
-from slowfast.utils.env import pathmgr
+from slowfast.flavour import checkpoint_pathmgr as pathmgr
 from slowfast.utils.meters import TestMeter
 
 logger = logging.get_logger(__name__)

@@ -1,4 +1,4 @@
-"""Trains a network, and evaluates it between epochs."""
+"""Trains a network and evaluates it between epochs."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Where users add keys of their own."""
+"""Users add their own keys here."""
 
 
 def add_custom_config(_C):

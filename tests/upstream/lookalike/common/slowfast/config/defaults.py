@@ -1,4 +1,4 @@
-"""Every key with its default, from a table that the test bed puts beside this module."""
+"""Every key with its default, from the table that `make_checkout` copies next to this file."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Data sets by name."""
+"""The registry of data sets."""
 
 from fvcore.common.registry import Registry
 

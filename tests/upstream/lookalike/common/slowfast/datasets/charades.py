@@ -1,4 +1,4 @@
-"""Charades: lists of frames, one line each; a view of the list's clip is an item."""
+"""Charades: a list has a line for each frame; an item is a view of a clip."""
 
 import csv
 from pathlib import Path

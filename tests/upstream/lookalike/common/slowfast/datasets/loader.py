@@ -1,4 +1,4 @@
-"""Batches of items, for this process."""
+"""The loader of a split for this process."""
 
 from slowfast.datasets import utils
 from slowfast.datasets.build import build_dataset

@@ -1,4 +1,4 @@
-"""What data sets share."""
+"""Functions that data sets share."""
 
 import torch
 from torch.utils.data.distributed import DistributedSampler

@@ -1,4 +1,4 @@
-"""Networks by name."""
+"""Networks."""
 
 from slowfast.models.build import MODEL_REGISTRY, build_model
 from slowfast.models.video_model_builder import X3D, ResNet, SlowFast

@@ -1,4 +1,4 @@
-"""Builds the network that MODEL.MODEL_NAME names, where it will run."""
+"""Builds the network that MODEL.MODEL_NAME names, on its device."""
 
 import torch
 from fvcore.common.registry import Registry

@@ -1,4 +1,4 @@
-"""Heads: of clips, and of boxes in them."""
+"""Heads for clips and for boxes in clips."""
 
 import torch
 from detectron2.layers import ROIAlign

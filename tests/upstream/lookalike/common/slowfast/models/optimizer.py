@@ -1,4 +1,4 @@
-"""The optimiser, and its learning rate."""
+"""The optimizer and its learning rate."""
 
 import torch
 from slowfast.utils import lr_policy

@@ -5,7 +5,7 @@ import os
 import torch
 from slowfast.utils import distributed as du
 from slowfast.utils import logging
-from slowfast.utils.env import checkpoint_pathmgr as pathmgr
+from slowfast.flavour import checkpoint_pathmgr as pathmgr
 
 logger = logging.get_logger(__name__)
 

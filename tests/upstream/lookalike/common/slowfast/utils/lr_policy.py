@@ -1,4 +1,4 @@
-"""Learning rate of a fractional epoch."""
+"""The learning rate at a fractional epoch."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Meters: what a run tells of itself in its log."""
+"""Meters: the figures that a run logs."""
 
 import time
 

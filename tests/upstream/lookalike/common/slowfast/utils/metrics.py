@@ -1,4 +1,4 @@
-"""Accuracy of single labels."""
+"""Top-k accuracy."""
 
 
 def topks_correct(preds, labels, ks):

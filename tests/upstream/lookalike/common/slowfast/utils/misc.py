@@ -1,4 +1,4 @@
-"""Odds and ends: processes, sizes of models, when to evaluate."""
+"""Starts processes, counts parameters, and decides when to evaluate."""
 
 import math
 

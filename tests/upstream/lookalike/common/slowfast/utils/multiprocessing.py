@@ -1,4 +1,4 @@
-"""What each process of a run does first."""
+"""The first function that each process of a run calls."""
 
 import torch
 from slowfast.utils import distributed as du

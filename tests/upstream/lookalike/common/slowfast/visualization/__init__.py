@@ -1,1 +1,1 @@
-"""Pictures and numbers for people."""
+"""TensorBoard curves and pictures."""

@@ -1,4 +1,4 @@
-"""Norms by name; synchronised ones are those of a later pytorchvideo than any released."""
+"""Norms by name. The synchronised ones need a pytorchvideo newer than any release."""
 
 import functools
 

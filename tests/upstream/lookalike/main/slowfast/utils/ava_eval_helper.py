@@ -1,4 +1,4 @@
-"""Evaluation of detections, by a path that exists nowhere public."""
+"""Evaluation of detections; it imports a path that is not public."""
 
 from vision.fair.slowfast.ava_evaluation import scores
 

@@ -1,4 +1,4 @@
-"""Processes of a run, by way of a later pytorchvideo than any released."""
+"""The processes of a run; it needs a pytorchvideo newer than any release."""
 
 import torch.distributed as dist
 from pytorchvideo.layers.distributed import cat_all_gather, get_world_size

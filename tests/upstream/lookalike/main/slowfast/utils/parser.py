@@ -1,4 +1,4 @@
-"""The command line: files of settings, and settings."""
+"""The command line: configuration files, and settings after --opts."""
 
 import argparse
 

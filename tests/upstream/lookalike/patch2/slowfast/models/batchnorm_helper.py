@@ -1,4 +1,4 @@
-"""Norms by name, with a synchronised one of its own."""
+"""Norms by name; the synchronised one is this branch's own."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""Evaluation of detections, with names that numpy no longer has."""
+"""Evaluation of detections; it uses names that numpy no longer has."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Processes of a run."""
+"""The processes of a run."""
 
 import torch
 import torch.distributed as dist

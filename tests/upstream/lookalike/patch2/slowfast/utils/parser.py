@@ -1,4 +1,4 @@
-"""The command line: a file of settings, and settings."""
+"""The command line: a configuration file, and bare settings."""
 
 import argparse
 

@@ -1,6 +1,6 @@
-"""MODEL.DETACH_FINAL_FC and MODEL.FROZEN_BN on branches that lack them.
+"""MODEL.DETACH_FINAL_FC and MODEL.FROZEN_BN for branches that lack these keys.
 
-Notable: upstream's main has both keys, and serves them itself; there nothing is done here.
+Upstream's main has both keys and serves them itself. There, nothing is done here.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from slowfast.ak.upstream import config
 
 
 def freeze_as_configured(model: nn.Module, cfg) -> nn.Module:
-    """Freeze what the two keys name, where it is slowfast.ak that has brought them.
+    """Freezes what the two keys ask for, if slowfast.ak added the keys to this checkout.
 
     Returns:
-        the model; one that was in DistributedDataParallel is in a new one, of the default
-        settings, because the old waits for gradients of what is frozen now.
+        The model. A model in DistributedDataParallel is returned in a new one with default
+        settings, because the old one waits for gradients of parameters that are frozen now.
 
     Raises:
-        UserError: MODEL.DETACH_FINAL_FC, and the network has no ``head.projection``.
+        UserError: MODEL.DETACH_FINAL_FC is set, and the network has no ``head.projection``.
     """
-    import slowfast.config.defaults  # noqa: F401 -- by which `config.lent` is filled
+    import slowfast.config.defaults  # noqa: F401 -- its import fills `config.lent`
 
     wanted = [name for name in config.lent if cfg.MODEL[name.removeprefix("MODEL.")]]
     if not wanted:

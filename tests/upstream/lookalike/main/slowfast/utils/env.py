@@ -1,4 +1,4 @@
-"""Files wherever they are: the path manager that everything else opens files with."""
+"""The path manager with which all files are opened."""
 
 import os
 

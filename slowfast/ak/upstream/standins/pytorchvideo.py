@@ -1,7 +1,7 @@
-"""What upstream's main imports of pytorchvideo and no released version has.
+"""Parts of pytorchvideo that upstream's main imports and that no released version has.
 
-Loss, functions of several processes, and synchronised batch norms, by the names and arguments that
-upstream calls them with.
+They are a loss, functions for several processes and synchronised batch norms, with the names and
+parameters that upstream uses.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ _local_group: dist.ProcessGroup | None = None
 
 
 def get_world_size() -> int:
-    """Processes of the run."""
+    """Returns the number of processes of the run."""
     return rank_and_size()[1]
 
 
 def init_distributed_training(num_gpus: Any, shard_id: int = 0) -> None:
-    """Make the groups of the processes that share a machine; each process calls it once.
+    """Makes the groups of the processes that share a machine. Each process calls it once.
 
     Args:
-        num_gpus: processes a machine, or a configuration that has NUM_GPUS and SHARD_ID.
-        shard_id: this machine's number.
+        num_gpus: number of processes a machine, or a configuration with NUM_GPUS and SHARD_ID.
+        shard_id: number of this machine.
     """
     global _local_group
     if not isinstance(num_gpus, int):
@@ -54,32 +54,36 @@ def init_distributed_training(num_gpus: Any, shard_id: int = 0) -> None:
 
 
 def forget_machine() -> None:
-    """Undo `init_distributed_training`, before the groups are left."""
+    """Undoes `init_distributed_training`, before the process leaves its groups."""
     global _local_group
     _local_group = None
 
 
 def get_local_process_group() -> dist.ProcessGroup | None:
-    """The processes of this machine; None before they were told, where there is one."""
+    """Returns the group of the processes of this machine.
+
+    It is None for a single process, and before `init_distributed_training` is called.
+    """
     return _local_group
 
 
 def get_local_size() -> int:
-    """Processes of this machine."""
+    """Returns the number of processes of this machine."""
     return 1 if _local_group is None else dist.get_world_size(_local_group)
 
 
 def get_local_rank() -> int:
-    """This process's number on its machine."""
+    """Returns the number of this process on its machine."""
     return 0 if _local_group is None else dist.get_rank(_local_group)
 
 
 @torch.no_grad()
 def cat_all_gather(tensors: Tensor, local: bool = False) -> Tensor:
-    """A tensor (n, ...) of each process, one after the other; no gradient passes.
+    """Returns the tensors (n, ...) of all processes, joined in order of rank; without gradient.
 
     Args:
-        local: of this machine's processes alone.
+        tensors: the tensor of this process; its shape is the same in all processes.
+        local: whether only the processes of this machine take part.
     """
     group = _local_group if local else None
     size = get_local_size() if local else get_world_size()
@@ -91,15 +95,15 @@ def cat_all_gather(tensors: Tensor, local: bool = False) -> Tensor:
 
 
 class SoftTargetCrossEntropyLoss(nn.Module):
-    """Cross entropy with a distribution over classes, or a class.
+    """Cross entropy whose target is a distribution over classes, or one class.
 
     Args:
-        ignore_index: clips of this class, or with any share of it, count nothing.
-        reduction: mean over the clips that count, 0 if none does; or none.
-        normalize_targets: whether a clip's targets are scaled to sum to 1.
+        ignore_index: clips with a target above 0 for this class are left out.
+        reduction: ``mean`` over the clips that are not left out (0 if there are none), or ``none``.
+        normalize_targets: whether the targets of a clip are scaled to sum to 1.
 
     Raises:
-        UserError: for another reduction.
+        UserError: `reduction` is something else.
     """
 
     def __init__(
@@ -112,7 +116,7 @@ class SoftTargetCrossEntropyLoss(nn.Module):
         self.normalize_targets = normalize_targets
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Logits (N, C) and targets (N, C), or classes (N,): the mean, or (N,)."""
+        """Logits (N, C) and targets (N, C) or classes (N,) -> the mean, or losses (N,)."""
         num_classes = input.shape[1]
         if target.ndim == 1:
             counts = target != self.ignore_index
@@ -123,14 +127,14 @@ class SoftTargetCrossEntropyLoss(nn.Module):
             counts = target.new_ones(len(target), dtype=torch.bool)
         target = target.float()
         if self.normalize_targets:
-            # A clip without any target has no share to give, and loses nothing.
+            # The loss of a clip without any target is 0.
             target = target / target.sum(dim=1, keepdim=True).clamp(min=1e-8)
         losses = -(target * F.log_softmax(input, dim=1)).sum(dim=1) * counts
         return losses.sum() / counts.sum().clamp(min=1) if self.reduction == "mean" else losses
 
 
 def _group(num_sync_devices: int | None, global_sync: bool) -> tuple[int, Any]:
-    """How many processes are normalised together, and their group."""
+    """Returns how many processes normalise together, and their group."""
     world_size = get_world_size()
     if world_size == 1 or global_sync:
         return world_size, None
@@ -138,7 +142,7 @@ def _group(num_sync_devices: int | None, global_sync: bool) -> tuple[int, Any]:
     if world_size % size:
         raise UserError(
             f"BN.NUM_SYNC_DEVICES: found {size}, which does not divide the {world_size} devices of "
-            "this run; take a divisor, or BN.GLOBAL_SYNC True for all devices together."
+            "this run; set a divisor, or set BN.GLOBAL_SYNC True for all devices together."
         )
     if size == 1:
         return 1, None
@@ -146,13 +150,13 @@ def _group(num_sync_devices: int | None, global_sync: bool) -> tuple[int, Any]:
 
 
 class _NaiveSync:
-    """Mixed into a synchronised norm: the processes are told by number, as upstream does.
+    """Gives a synchronised norm upstream's parameters, which count processes.
 
     Args:
-        num_features: channels.
-        num_sync_devices: processes that are normalised together, neighbours in rank; None or 0:
-            those of a machine. Not read with `global_sync`.
-        global_sync: all processes are.
+        num_features: number of channels.
+        num_sync_devices: number of processes that normalise together; their ranks are neighbours.
+            None or 0: the processes of a machine. Not read with `global_sync`.
+        global_sync: whether all processes normalise together.
         eps, momentum, affine, track_running_stats: as in `torch.nn.BatchNorm3d`.
     """
 
@@ -172,8 +176,8 @@ class _NaiveSync:
 
 
 class NaiveSyncBatchNorm1d(_NaiveSync, SyncBatchNorm1d):
-    """Normalises (N, C) or (N, C, L) over processes."""
+    """Normalises (N, C) or (N, C, L) over several processes."""
 
 
 class NaiveSyncBatchNorm3d(_NaiveSync, SyncBatchNorm3d):
-    """Normalises (N, C, T, H, W) over processes."""
+    """Normalises (N, C, T, H, W) over several processes."""

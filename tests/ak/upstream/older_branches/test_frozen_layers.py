@@ -1,4 +1,4 @@
-"""Freezing on a branch that has the keys from us alone; no freezing on one that has its own."""
+"""Layers are frozen on a branch that lacks the keys, and left to a branch that has them."""
 
 import copy
 
@@ -12,7 +12,7 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.norms.frozen import HEAD, FrozenNorm, freeze_norms
 from slowfast.ak.upstream import config
 from slowfast.ak.upstream.config import LENT_KEYS, add_ak_keys
-from slowfast.ak.upstream.frozen import freeze_as_configured
+from slowfast.ak.upstream.older_branches.frozen_layers import freeze_as_configured
 from slowfast.models.batchnorm_helper import SubBatchNorm3d
 from tests.ak.upstream.conftest import defaults
 
@@ -45,7 +45,7 @@ def state(model):
 
 
 def train(model, steps=2):
-    """As upstream's loop and its optimizer of all parameters, weight decay included."""
+    """Trains all parameters, with weight decay, as upstream's loop and optimizer do."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9, weight_decay=0.1)
     for _ in range(steps):
         model.train()
@@ -55,7 +55,7 @@ def train(model, steps=2):
     return model
 
 
-def test_a_branch_that_has_the_keys_is_left_to_itself():
+def test_on_a_branch_with_the_keys_nothing_is_done():
     model = Network()
     assert freeze_as_configured(model, configured("main", **BOTH)) is model
     assert all(parameter.requires_grad for parameter in model.parameters())
@@ -71,7 +71,7 @@ def test_without_the_keys_nothing_is_frozen():
 
 
 class OtherSubNorm(nn.Module):
-    """A sub-batch norm that is no batch norm itself, as upstream's; its parts have statistics."""
+    """A sub-batch norm like upstream's: no batch norm itself, but its parts have statistics."""
 
     def __init__(self, size):
         super().__init__()
@@ -79,7 +79,7 @@ class OtherSubNorm(nn.Module):
         self.bn, self.split_bn = (nn.BatchNorm3d(n * size, affine=False) for n in (1, 2))
 
     def forward(self, x):
-        assert not self.training, "the statistics of the parts move"
+        assert not self.training, "the statistics of the parts would change"
         return self.bn(x) * self.weight.view(-1, 1, 1, 1) + self.bias.view(-1, 1, 1, 1)
 
 
@@ -93,7 +93,7 @@ class OtherSubNorm(nn.Module):
     ],
     ids=["plain", "sync", "sub", "upstream's sub"],
 )
-def test_the_projection_alone_is_trained(norm):
+def test_only_the_projection_is_trained(norm):
     model = freeze_as_configured(Network(norm), configured("haooooooqi-patch-2", **BOTH))
     before = state(model)
     after = state(train(model))
@@ -103,14 +103,14 @@ def test_the_projection_alone_is_trained(norm):
     }
 
 
-def test_all_parameters_of_a_norm_are_frozen_and_no_others():
+def test_frozen_bn_freezes_the_parameters_of_norms_only():
     cfg = configured("haooooooqi-patch-2", FROZEN_BN=True)
     model = freeze_as_configured(Network(OtherSubNorm), cfg)
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     assert frozen == {"body.1.weight", "body.1.bias"}
 
 
-def test_norms_alone_are_frozen_and_gradients_pass_through_them():
+def test_gradients_pass_through_frozen_norms():
     model = freeze_as_configured(Network(), configured("haooooooqi-patch-2", FROZEN_BN=True))
     before = state(model)
     after = state(train(model))
@@ -120,7 +120,7 @@ def test_norms_alone_are_frozen_and_gradients_pass_through_them():
     }
 
 
-def test_all_but_norm_statistics_stays_where_the_projection_alone_is_named():
+def test_detach_final_fc_leaves_norm_statistics_running():
     keys = {"DETACH_FINAL_FC": True}
     model = freeze_as_configured(Network(), configured("haooooooqi-patch-2", **keys))
     before, after = state(model), state(train(model))
@@ -132,7 +132,7 @@ def test_a_frozen_norm_keeps_its_kind_and_can_be_copied():
     model = Network()
     names = list(model.state_dict())
     freeze_norms(model)
-    freeze_norms(model)  # which finds nothing left to do
+    freeze_norms(model)  # a second call changes nothing
     assert isinstance(model.body[1], nn.BatchNorm3d)
     assert type(model.body[1]).__mro__.count(FrozenNorm) == 1
     twin = copy.deepcopy(model).train()
@@ -140,7 +140,7 @@ def test_a_frozen_norm_keeps_its_kind_and_can_be_copied():
     assert list(twin.state_dict()) == names
 
 
-def test_precise_statistics_pass_frozen_norms_by():
+def test_precise_bn_skips_frozen_norms():
     from fvcore.nn.precise_bn import get_bn_modules
 
     model = Network()
@@ -149,7 +149,7 @@ def test_precise_statistics_pass_frozen_norms_by():
     assert not get_bn_modules(model.train())
 
 
-def test_a_network_without_a_projection_is_refused_in_words():
+def test_a_network_without_a_projection_is_refused():
     with pytest.raises(UserError, match=r"head.projection.\* alone, and Linear has no such"):
         freeze_as_configured(nn.Linear(2, 3), configured("haooooooqi-patch-2", **BOTH))
 
@@ -163,7 +163,7 @@ def _train_wrapped(rank, init, folder):
     model = freeze_as_configured(DistributedDataParallel(Network()), cfg)
     before = state(model.module)
     CLIPS.mul_(rank + 1)
-    train(model, steps=3)  # the second waits for gradients that the first did not give
+    train(model, steps=3)  # the second step would wait for missing gradients
     torch.save((before, state(model.module)), f"{folder}/{rank}")
     torch.distributed.destroy_process_group()
 

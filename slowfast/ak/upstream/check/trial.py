@@ -1,9 +1,9 @@
-"""What `slowfast.ak.upstream.check` tries of upstream's code: each recipe, and its three loops.
+"""The steps that run upstream's code: each recipe is built, and the three loops run.
 
-Notable: two steps of training, an evaluation and a test are made by the checkout's own loaders,
-network, optimizer, meters and loops, on four clips of noise that are written to a temporary folder.
-All of it is one process, with one GPU where there is one, so that a recipe for several GPUs is
-built as each of their processes would.
+The checkout's own loaders, network, optimizer, meters and loops take two training steps, an
+evaluation and a test. The data are four clips of noise in a temporary folder. All steps run in one
+process, with one GPU if there is one: a recipe for several GPUs is built as in each of its
+processes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 from slowfast.ak.errors import UserError
 
 CLASSES = 5
-# What makes a recipe so small that a step of it takes seconds on a CPU.
+# Settings with which a step of a recipe takes seconds on a CPU.
 SMALL = {
     "TRAIN.BATCH_SIZE": 2,
     "TRAIN.CHECKPOINT_FILE_PATH": "",
@@ -34,15 +34,16 @@ SMALL = {
     "DATA.TEST_CROP_SIZE": 64,
     "DATA_LOADER.NUM_WORKERS": 1,
     "MODEL.NUM_CLASSES": CLASSES,
-    "MODEL.LOSS_FUNC": "EQL",  # which counts classes, and steps
+    "MODEL.LOSS_FUNC": "EQL",  # it needs class counts, and counts steps
     "RESNET.WIDTH_PER_GROUP": 16,
 }
 
 
 def load(file: Path, settings: dict[str, Any] | None = None):
-    """A recipe as the checkout loads and checks it, for one process.
+    """Returns a recipe as the checkout loads and checks it, for one process.
 
-    Raises UserError where the checkout does not know the keys of slowfast.ak.
+    Raises:
+        UserError: the checkout does not know the keys of slowfast.ak.
     """
     import torch
 
@@ -51,8 +52,8 @@ def load(file: Path, settings: dict[str, Any] | None = None):
     cfg = get_cfg()
     if "RECIPE" not in cfg:
         raise UserError(
-            "slowfast/config/custom_config.py does not add the keys of slowfast.ak: put in once "
-            "more what belongs at its end (scripts/prepare_dir_AR.sh does)"
+            "slowfast/config/custom_config.py does not add the keys of slowfast.ak: run "
+            "scripts/prepare_dir_AR.sh again, which appends the block that does"
         )
     cfg.merge_from_file(str(file))
     cfg.merge_from_list([part for pair in (settings or {}).items() for part in pair])
@@ -61,7 +62,7 @@ def load(file: Path, settings: dict[str, Any] | None = None):
 
 
 def build(file: Path) -> str:
-    """Builds the network of a recipe; in words, what was built."""
+    """Builds the network of a recipe; returns what was built, in words."""
     cfg = load(file)
     from slowfast.models import build_model
 
@@ -71,9 +72,10 @@ def build(file: Path) -> str:
 
 
 def run_loops(run_net: ModuleType) -> str:
-    """Trains an epoch of two steps, evaluates and tests; in words, what was done.
+    """Trains an epoch of two steps, evaluates and tests; returns what was done, in words.
 
-    run_net: the checkout's tools/run_net.py, imported.
+    Args:
+        run_net: the checkout's tools/run_net.py as a module.
     """
     train_net, test_net = (sys.modules[f.__module__] for f in (run_net.train, run_net.test))
     with tempfile.TemporaryDirectory() as folder:
@@ -95,9 +97,10 @@ def run_loops(run_net: ModuleType) -> str:
 
 
 def _train(cfg, train_epoch: Callable[..., Any]) -> dict[str, Any]:
-    """Trains an epoch; what loops take, by name.
+    """Trains an epoch; returns the arguments of the loops by name.
 
-    Raises RuntimeError unless it changes the network, all in finite numbers.
+    Raises:
+        RuntimeError: no weight has changed, or a weight is not finite.
     """
     import torch
 
@@ -110,7 +113,7 @@ def _train(cfg, train_epoch: Callable[..., Any]) -> dict[str, Any]:
     model, loader = build_model(cfg), construct_loader(cfg, "train")
     shuffle_dataset(loader, 0)
     before = [parameter.detach().clone() for parameter in model.parameters()]
-    there_is = {
+    arguments = {
         "train_loader": loader,
         "model": model,
         "optimizer": construct_optimizer(model, cfg),
@@ -120,13 +123,13 @@ def _train(cfg, train_epoch: Callable[..., Any]) -> dict[str, Any]:
         "cfg": cfg,
         "writer": None,
     }
-    _call(train_epoch, there_is)
+    _call(train_epoch, arguments)
     after = list(model.parameters())
     if not all(bool(parameter.isfinite().all()) for parameter in after):
-        raise RuntimeError("weights are no longer finite after it")
+        raise RuntimeError("weights are not finite after training")
     if all(torch.equal(*pair) for pair in zip(before, after, strict=True)):
-        raise RuntimeError("no weight has changed by it")
-    return there_is
+        raise RuntimeError("training has changed no weight")
+    return arguments
 
 
 def _evaluation(cfg) -> dict[str, Any]:
@@ -154,20 +157,20 @@ def _test(cfg) -> dict[str, Any]:
     return {"test_loader": loader, "test_meter": meter}
 
 
-def _call(loop: Callable[..., Any], there_is: dict[str, Any]) -> None:
-    """Raises RuntimeError where a loop asks for something else."""
+def _call(loop: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    """Calls a loop. Raises RuntimeError if the loop needs other arguments than upstream's."""
     wanted = inspect.signature(loop).parameters
-    own = [p for p in wanted.values() if p.name not in there_is and p.default is p.empty]
+    own = [p for p in wanted.values() if p.name not in arguments and p.default is p.empty]
     if own := [p.name for p in own if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]:
         raise RuntimeError(
-            f"{loop.__name__} asks for {', '.join(own)} besides what upstream's does; give "
-            "defaults to have it tried here"
+            f"{loop.__name__} needs {', '.join(own)}, which upstream's does not have; with default "
+            "values it can be tried here"
         )
-    loop(**{name: value for name, value in there_is.items() if name in wanted})
+    loop(**{name: value for name, value in arguments.items() if name in wanted})
 
 
 def write_noise(root: Path, clips: int = 4, frames: int = 20) -> None:
-    """Writes a data set in the layout of data/ak: JPEGs of noise, 96 x 72, each class once."""
+    """Writes a data set in the layout of data/ak; its frames are JPEGs of noise, 96 x 72."""
     import cv2
     import numpy as np
 
@@ -187,10 +190,10 @@ def write_noise(root: Path, clips: int = 4, frames: int = 20) -> None:
 
 
 def missing(files: Iterable[Path]) -> Iterator[tuple[str, str]]:
-    """Data and weights that recipes name and that are not there: what, and, in words, which."""
+    """Yields the data and weights that recipes name and that are missing: kind, and words."""
     wanted: dict[tuple[str, str], list[str]] = {}
     for file in files:
-        with contextlib.suppress(Exception):  # it does not load: that has been said
+        with contextlib.suppress(Exception):  # the step that builds the recipe has reported it
             for what in _missing(load(file)):
                 wanted.setdefault(what, []).append(file.stem)
     for (kind, words), names in wanted.items():
@@ -204,7 +207,7 @@ def _missing(cfg) -> Iterator[tuple[str, str]]:
     there = [has_list(cfg, "train"), has_list(cfg, "test"), any(map(os.path.isdir, frames))]
     if not all(there):
         lists = f"{cfg.DATA.PATH_TO_DATA_DIR}/train.csv, val.csv"
-        yield "data", f"not all there: {lists}, and {' or '.join(frames)}"
+        yield "data", f"not complete: {lists}, and {' or '.join(frames)}"
     weights = cfg.TRAIN.CHECKPOINT_FILE_PATH
     if weights and not Path(weights).is_file():
-        yield "weights", f"there is no {weights}; the recipe's first lines say where to get it"
+        yield "weights", f"{weights} is missing; the first lines of the recipe say where to get it"

@@ -1,3 +1,5 @@
+"""The parts of pytorchvideo that no release has, in four processes over gloo."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -10,14 +12,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.upstream import pytorchvideo as ours
+from slowfast.ak.upstream.standins import pytorchvideo as ours
 
-ROWS = [3, 1, 2, 2]  # of the batch, for each process
+ROWS = [3, 1, 2, 2]  # rows of the batch in each process
 TOTAL = torch.arange(8.0).view(8, 1)
 
 
 def batch(dims: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """A batch far from zero, (8, 3, ...), and a gradient for it."""
+    """Returns a batch (8, 3, ...) whose mean is 20, and a gradient of its shape."""
     generator = torch.Generator().manual_seed(dims)
     shape = (8, 3, 5) if dims == 1 else (8, 3, 2, 3, 3)
     x, cotangent = (torch.randn(shape, generator=generator) for _ in range(2))
@@ -41,7 +43,7 @@ def process(rank: int, folder: Path) -> None:
         "local": (ours.get_local_rank(), ours.get_local_size(), ours.get_world_size()),
         "all": ours.cat_all_gather(TOTAL[2 * rank : 2 * rank + 2]),
         "machine": ours.cat_all_gather(TOTAL[2 * rank : 2 * rank + 2], local=True),
-        "machine's": dist.get_world_size(ours.get_local_process_group()),
+        "group size": dist.get_world_size(ours.get_local_process_group()),
     }
     kinds = {1: ours.NaiveSyncBatchNorm1d, 3: ours.NaiveSyncBatchNorm3d}
     for dims, kind in kinds.items():
@@ -72,10 +74,10 @@ def found(tmp_path_factory) -> list[dict]:
 
 def test_processes_know_their_machine(found):
     assert [each["local"] for each in found] == [(0, 2, 4), (1, 2, 4), (0, 2, 4), (1, 2, 4)]
-    assert {each["machine's"] for each in found} == {2}
+    assert {each["group size"] for each in found} == {2}
 
 
-def test_tensors_are_joined_over_all_and_over_a_machine(found):
+def test_tensors_are_gathered_from_all_processes_or_one_machine(found):
     for rank, each in enumerate(found):
         assert torch.equal(each["all"], TOTAL)
         assert torch.equal(each["machine"], TOTAL[:4] if rank < 2 else TOTAL[4:])
@@ -108,12 +110,12 @@ def test_a_group_normalises_as_one_process_with_its_batches(found, dims, name, g
                 torch.testing.assert_close(each[key], expected[key])
 
 
-def test_groups_that_do_not_come_out_even_are_refused(found):
+def test_a_group_size_that_does_not_divide_the_processes_is_refused(found):
     for each in found:
         assert "found 3, which does not divide the 4 devices" in each["refused"]
 
 
-def test_a_configuration_may_be_given_in_place_of_numbers():
+def test_a_configuration_can_replace_the_numbers():
     class Cfg:
         NUM_GPUS, SHARD_ID = 1, 0
 
@@ -121,14 +123,14 @@ def test_a_configuration_may_be_given_in_place_of_numbers():
     assert ours.get_local_process_group() is None
 
 
-def test_state_dicts_are_those_of_a_plain_norm():
+def test_the_state_dict_is_that_of_a_plain_norm():
     assert set(ours.NaiveSyncBatchNorm3d(4).state_dict()) == set(nn.BatchNorm3d(4).state_dict())
 
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.5, 0.5, 0.5]])
 
 
-def test_soft_targets_are_scaled_to_a_distribution_unless_told_not_to():
+def test_soft_targets_are_scaled_to_a_distribution_by_default():
     targets = torch.tensor([[2.0, 2.0, 0.0], [0.0, 0.0, 0.0]])
     log = torch.log_softmax(LOGITS, 1)
     halves = -(log[0, 0] + log[0, 1]) / 2
@@ -138,7 +140,7 @@ def test_soft_targets_are_scaled_to_a_distribution_unless_told_not_to():
     torch.testing.assert_close(loss(LOGITS, targets), 4 * halves / 2)
 
 
-def test_classes_are_taken_too_and_ignored_ones_left_out():
+def test_targets_can_be_classes_and_one_can_be_ignored():
     classes = torch.tensor([0, 2])
     loss = ours.SoftTargetCrossEntropyLoss()
     torch.testing.assert_close(loss(LOGITS, classes), F.cross_entropy(LOGITS, classes))
@@ -148,7 +150,7 @@ def test_classes_are_taken_too_and_ignored_ones_left_out():
     )
 
 
-def test_clips_with_a_share_of_the_ignored_class_count_nothing():
+def test_clips_with_a_target_for_the_ignored_class_are_left_out():
     targets = torch.tensor([[0.5, 0.5, 0.0], [0.9, 0.0, 0.1]])
     loss = ours.SoftTargetCrossEntropyLoss(ignore_index=2)
     expected = F.cross_entropy(LOGITS[:1], targets[:1])
