@@ -1,8 +1,9 @@
 """Steps of training, each setting in a process of its own, taken in turn.
 
-Notable: what else the machine does falls on all settings alike, and a ratio is that of medians of
-one run. A process of its own also has a peak of memory of its own, and one that crashes or is not
-to be had (no compiler, no such precision) ends with the reason in its row, not the benchmark.
+Whatever else the machine does falls on all settings alike, since they take their steps in turn. So
+a ratio of two medians of one run is fair. A process of its own has its own peak of memory. If one
+crashes or cannot run (no compiler, no such precision), the reason stands in its row, and the others
+go on.
 """
 
 import resource
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.multiprocessing as mp
@@ -33,6 +34,34 @@ from slowfast.models.memory_format import channels_last
 LR = 0.01
 
 
+class Step(NamedTuple):
+    """What one step took.
+
+    Attributes:
+        parts: seconds of each part.
+        processor: seconds of the host's processors, all threads.
+        host: seconds until the whole step was handed to the device.
+        loss: of this process's clips.
+    """
+
+    parts: dict[str, float]
+    processor: float
+    host: float
+    loss: float
+
+
+class Memory(NamedTuple):
+    """The largest so far, in bytes.
+
+    Attributes:
+        used: memory of tensors on a GPU, of the process on a CPU.
+        reserved: what PyTorch holds of the GPU; `used` on a CPU.
+    """
+
+    used: float
+    reserved: float
+
+
 @dataclass(frozen=True)
 class Measured:
     """What a setting took.
@@ -41,9 +70,11 @@ class Measured:
         seconds: of a step, the median.
         processor: seconds of the host's processors in a step, all threads, the median.
         shares: of a step's time, by part.
-        memory: largest in bytes: on a GPU what tensors take, on a CPU what the process takes.
-        queued: share of a step's time in which the host hands it to the device; 1 on a CPU.
-        failure: why there is nothing of the above, or empty.
+        memory: the largest in bytes, as `Memory.used`.
+        queued: the share of a step's time in which the host hands it to the device; 1 on a CPU.
+        reserved: the largest in bytes, as `Memory.reserved`.
+        loss: of the last step.
+        failure: why the figures are missing, or empty.
     """
 
     seconds: float = float("nan")
@@ -51,11 +82,13 @@ class Measured:
     shares: dict[str, float] | None = None
     memory: float = float("nan")
     queued: float = 1.0
+    reserved: float = float("nan")
+    loss: float = float("nan")
     failure: str = ""
 
 
 def load_cfg(recipe: str, options: list[str]) -> CfgNode:
-    """A recipe with options KEY VALUE KEY VALUE ..."""
+    """The configuration of a recipe with options KEY VALUE KEY VALUE ..."""
     cfg = get_cfg()
     merge_file(cfg, recipe)
     merge_list(cfg, options)
@@ -79,37 +112,40 @@ class Stepper:
         self._step = TrainStep(cfg, trained, to_input)
         self._key = (cfg.RNG_SEED, 0, 0, 0)
 
-    def __call__(self) -> tuple[dict[str, float], float, float]:
-        """Seconds of each part of one step, of the processors, and those until all was queued."""
+    def __call__(self) -> Step:
+        """Takes one step, and waits for its end."""
         self._clock.start()
         begin, busy = time.perf_counter(), time.process_time()
         clips, labels, _ = next(self._batches)
-        self._step(clips, labels, LR, self._key)
+        loss = self._step(clips, labels, LR, self._key)[0]
         self._clock.mark("optimizer")
         host = time.perf_counter() - begin
-        return self._clock.read(), time.process_time() - busy, host
+        return Step(self._clock.read(), time.process_time() - busy, host, float(loss))
 
-    def peak_memory(self) -> float:
-        """Bytes, so far."""
+    def peak_memory(self) -> Memory:
         if self._device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self._device)
+            return Memory(
+                torch.cuda.max_memory_allocated(self._device),
+                torch.cuda.max_memory_reserved(self._device),
+            )
         unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        return Memory(process, process)
 
 
 def _serve(connection: Connection, recipe: str, options: list[str], threads: int) -> None:
-    """Takes a step whenever it is asked to; errors go back as text."""
+    """Takes a step at each request; sends an error back as text."""
     torch.set_num_threads(threads)
     try:
         stepper = Stepper(load_cfg(recipe, options))
         while connection.recv():
-            connection.send((*stepper(), stepper.peak_memory()))
+            connection.send((stepper(), stepper.peak_memory()))
     except Exception as error:
         connection.send(f"{type(error).__name__}: {str(error).strip().splitlines()[0]}")
 
 
 class _Setting:
-    """A process that takes steps, and what they took."""
+    """A process that takes steps, and the figures of its steps."""
 
     def __init__(self, recipe: str, options: list[str], threads: int) -> None:
         context = mp.get_context("spawn")
@@ -144,23 +180,29 @@ class _Setting:
     def measured(self) -> Measured:
         if self._failure:
             return Measured(failure=self._failure)
-        parts, processor, hosts, memory = zip(*self._steps, strict=True)
-        seconds = statistics.median(sum(step.values()) for step in parts)
-        total = sum(sum(step.values()) for step in parts)
-        shares = {part: sum(step[part] for step in parts) / total for part in PARTS}
+        steps, memory = zip(*self._steps, strict=True)
+        taken = [sum(step.parts.values()) for step in steps]
         return Measured(
-            seconds, statistics.median(processor), shares, max(memory), sum(hosts) / total
+            seconds=statistics.median(taken),
+            processor=statistics.median(step.processor for step in steps),
+            shares={part: sum(step.parts[part] for step in steps) / sum(taken) for part in PARTS},
+            memory=max(peak.used for peak in memory),
+            queued=sum(step.host for step in steps) / sum(taken),
+            reserved=max(peak.reserved for peak in memory),
+            loss=steps[-1].loss,
         )
 
 
 def measure(
     recipe: str, settings: dict[str, list[str]], repeats: int, threads: int
 ) -> dict[str, Measured]:
-    """Steps of all settings in turn: a first one that does not count, then `repeats`.
+    """Lets all settings take steps in turn: a first one that does not count, then `repeats`.
 
     Args:
         recipe: a YAML file.
-        settings: by name, the options KEY VALUE ... that each adds to it.
+        settings: for each name, the options KEY VALUE ... that it adds to the recipe.
+        repeats: steps of each setting that count.
+        threads: CPU threads of each process.
     """
     with _processes(recipe, settings, threads) as processes:
         for turn in range(repeats + 1):

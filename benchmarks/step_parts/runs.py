@@ -1,0 +1,44 @@
+"""Runs `tools/run_net.py` in a process of its own, and reads the figures that it logs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.step_parts.settings import Overrides, as_options
+from slowfast.ak.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "configs" / "AK" / "DEMO.yaml"
+
+
+def command(cfg_file: Path, folder: Path, overrides: Overrides) -> list[str]:
+    """The command line of a run that writes to `folder`."""
+    options = as_options({"OUTPUT_DIR": folder, "LOG_MODEL_INFO": False} | overrides)
+    program = ROOT / "tools" / "run_net.py"
+    return [sys.executable, str(program), "--cfg", str(cfg_file), "--opts", *options]
+
+
+def run_net(cfg_file: Path, folder: Path, overrides: Overrides) -> None:
+    """Runs to the end.
+
+    Raises:
+        UserError: the run failed; the text has the end of its output.
+    """
+    done = subprocess.run(
+        command(cfg_file, folder, overrides), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise UserError(f"{cfg_file}: tools/run_net.py failed:\n{done.stderr.strip()[-2000:]}")
+
+
+def figures(folder: Path, kind: str = "") -> list[dict[str, Any]]:
+    """The lines of json_stats.log; with `kind`, the lines of that `_type`.
+
+    There are none where the file is missing. A last line that is not complete is left out.
+    """
+    path = folder / "json_stats.log"
+    text = path.read_text() if path.exists() else ""
+    lines = [json.loads(line.partition(": ")[2]) for line in text.split("\n")[:-1]]
+    return [line for line in lines if not kind or line.get("_type") == kind]

@@ -1,0 +1,86 @@
+"""The check of a GPU: its command, its time limits and its table, as far as a CPU can show them."""
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from cuda_parts import report
+from cuda_parts.alone import PARTS, Outcome, run_alone
+from cuda_parts.part import Work
+
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / "tools" / "cuda_check.py"
+main = runpy.run_path(str(TOOL))["main"]
+TEST_EXTRAS = ("hypothesis", "playwright", "tensorboard")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_without_a_gpu_it_says_so_with_status_2(tmp_path, capsys):
+    assert main(["--out", str(tmp_path / "table.md"), "--folder", str(tmp_path)]) == 2
+    assert "There is no CUDA device here" in capsys.readouterr().err
+    assert not (tmp_path / "table.md").exists()
+
+
+def test_all_parts_fit_into_twelve_minutes_and_the_first_ones_into_eight():
+    seconds = [part.seconds for part in PARTS.values()]
+    assert sum(seconds) <= 12 * 60
+    assert sum(seconds[:6]) <= 9 * 60
+
+
+def test_a_rehearsal_without_test_extras_from_another_folder(tmp_path):
+    """The packages that only tests need are made impossible to import."""
+    blocked = tmp_path / "blocked"
+    blocked.mkdir()
+    for name in TEST_EXTRAS:
+        (blocked / f"{name}.py").write_text("raise ImportError('it is not installed')\n")
+    out = tmp_path / "new" / "table.md"
+    command = [sys.executable, TOOL, "--rehearse", "--parts", "depthwise", "tests", "--out", out]
+    done = subprocess.run(
+        [*command, "--folder", tmp_path / "work"],
+        cwd=tmp_path,
+        # The pytest plugin of hypothesis is installed here, and imports hypothesis.
+        env=os.environ | {"PYTHONPATH": str(blocked), "PYTEST_ADDOPTS": "-p no:hypothesispytest"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = out.read_text()
+    rows = {line.split(" | ")[0]: line for line in table.splitlines()}
+    assert "| passed |" in rows["| depthwise"]
+    assert "| passed |" in rows["| tests"]
+    assert " skipped" in rows["| tests"]
+    assert "| not run |" in rows["| keys"]
+    assert "### depthwise" in table
+    assert "channels last" in table
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["training", "processes", "resume", "keys", "memory"])
+def test_a_part_passes_its_rehearsal(tmp_path, name):
+    part = PARTS[name]
+    outcome = run_alone(part, Work("cpu", tmp_path), 60 * part.seconds)
+    log = (tmp_path / f"{name}.log").read_text()
+    assert outcome.result == "passed", (outcome.summary, log)
+    assert outcome.lines
+
+
+def test_a_part_is_stopped_at_its_limit(tmp_path):
+    outcome = run_alone(PARTS["keys"], Work("cpu", tmp_path), 0.1)
+    assert (outcome.result, outcome.summary) == ("stopped", "stopped at its time limit of 0 s")
+    assert outcome.seconds < 30
+
+
+def test_the_table_has_every_part_and_what_was_found_before_a_stop():
+    done = Outcome(PARTS["tests"], "passed", "3 passed | 1 file", 12.4, [])
+    stopped = Outcome(PARTS["keys"], lines=["| plain | 7.0 |"], seconds=120.0)
+    text = report.text("A device", [done, stopped], ["memory"])
+    assert "A device; 2" in text
+    assert "| passed | 12 | 3 passed / 1 file |" in text
+    assert "| memory | | not run | | |" in text
+    assert text.endswith("| plain | 7.0 |\n")
