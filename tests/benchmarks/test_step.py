@@ -70,12 +70,13 @@ def test_time_falls_to_the_part_that_took_it():
 def test_parts_make_up_a_step(small):
     stepper = Stepper(load_cfg(RECIPE, settings.as_options(small)))
     begin = time.perf_counter()
-    seconds, processor, _ = stepper()
+    taken = stepper()
     total = time.perf_counter() - begin
-    assert all(value > 0 for value in seconds.values())
-    assert processor > 0
-    assert sum(seconds.values()) <= total
-    assert stepper.peak_memory() > 2**20
+    assert all(value > 0 for value in taken.parts.values())
+    assert taken.processor > 0
+    assert taken.loss > 0
+    assert sum(taken.parts.values()) <= total
+    assert stepper.peak_memory().used > 2**20
 
 
 def test_flops_are_three_forward_passes_of_every_clip(small):
