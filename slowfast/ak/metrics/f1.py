@@ -1,40 +1,83 @@
-"""F1: what is left of a ranking once a threshold says which classes a clip has.
+"""F1, once a threshold decides which classes a clip is predicted to have.
 
-A clip is said to have a class where its score reaches the threshold. F1 is 2 TP / (said + true).
-The best threshold is found on the clips that it is then measured on, and is optimistic: it says how
-good a threshold there is, not that one knew it. Equal to scikit-learn's ``f1_score``.
+A class is predicted where its score reaches the threshold. F1 is 2 TP / (predicted + true), equal
+to scikit-learn's ``f1_score``. The best threshold is chosen on the clips on which F1 is then
+measured, so ``best_f1`` is optimistic.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from slowfast.ak.metrics.average_precision import checked, reached
+from slowfast.ak.metrics.inputs import checked, clips_above, pooled
+from slowfast.ak.registries.metrics import METRICS
+
+_OPTIMISTIC = "found on these very clips, and so optimistic"
 
 
+@METRICS.register(
+    "f1_macro",
+    takes="probabilities",
+    title="F1 macro, threshold 0.5",
+    heading="F1",
+    explanation="mean over classes, threshold 0.5",
+)
 def f1_at(scores: np.ndarray, labels: np.ndarray, threshold: float = 0.5) -> np.ndarray:
-    """F1 of each class at one threshold.
+    """Returns the F1 of each class at one threshold.
 
     Args:
-        scores, labels: (N, C), as `slowfast.ak.metrics.average_precision.average_precision` takes
-        them.
+        scores: (N, C).
+        labels: (N, C) of 0 and 1.
 
     Returns:
-        (C,) float64 in 0..1, nan for a class without a positive.
+        (C,) float64 in 0..1, nan for a class without a positive clip.
 
     Raises:
-        UserError: as `slowfast.ak.metrics.average_precision.checked`.
+        UserError: as `slowfast.ak.metrics.inputs.checked`.
     """
     scores, labels = checked(scores, labels)
-    said, true = scores >= threshold, labels.sum(axis=0)
-    f1 = 2 * (said & labels).sum(axis=0) / np.maximum(1, said.sum(axis=0) + true)
+    predicted, true = scores >= threshold, labels.sum(axis=0)
+    f1 = 2 * (predicted & labels).sum(axis=0) / np.maximum(1, predicted.sum(axis=0) + true)
     return np.where(true > 0, f1, np.nan)
 
 
+@METRICS.register(
+    "f1_micro",
+    takes="probabilities",
+    title="F1 micro, threshold 0.5",
+    heading="F1",
+    explanation="all clips and classes together, threshold 0.5",
+)
+def f1_micro(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Returns the F1 of all (clip, class) pairs at threshold 0.5."""
+    return float(f1_at(*pooled(scores, labels))[0])
+
+
+@METRICS.register(
+    "best_f1_macro",
+    takes="probabilities",
+    title="F1 macro, best thresholds",
+    heading="F1",
+    explanation="mean over classes, each at its best threshold (found on these clips: optimistic)",
+    note=_OPTIMISTIC,
+)
 def best_f1(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The highest F1 that any threshold gives each class, each its own; otherwise as `f1_at`."""
+    """Returns the highest F1 of each class over all thresholds; arguments as `f1_at`."""
     result = np.full(np.shape(scores)[-1:], np.nan)
-    # Only where a threshold is the score of a positive clip can F1 be at its highest.
-    for index, clips, true in reached(scores, labels):
+    # F1 can only be highest where the threshold is the score of a positive clip.
+    for index, clips, true in clips_above(scores, labels):
         result[index] = (2 * true / (clips + len(true))).max()
     return result
+
+
+@METRICS.register(
+    "best_f1_micro",
+    takes="probabilities",
+    title="F1 micro, best threshold",
+    heading="F1",
+    explanation="all together, at the best threshold (found on these clips: optimistic)",
+    note=_OPTIMISTIC,
+)
+def best_f1_micro(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Returns the highest F1 of all (clip, class) pairs over all thresholds."""
+    return float(best_f1(*pooled(scores, labels))[0])
