@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Compares two saved results on the same test clips, by a paired bootstrap.
+"""Compares the results of two tests on the same clips, by a paired bootstrap.
 
     python tools/compare_results.py output/bce/results.pkl output/ldam/results.pkl
 
-For mAP overall and of each segment: both values, the difference, its 95 % interval over resampled
-test clips, and the share of resamples in which the second is better. Names and segments come from
-the files beside the pickles, or from a sheet (--classes). What another training run of the same
-settings would have given, test clips cannot tell: for that, train with other seeds.
+The output has mAP overall and of each segment: both values, the difference, its 95 % interval over
+resampled test clips, and the share of resamples in which the second result is better. Names and
+segments come from the files beside the pickles, or from a sheet (--classes). The interval says
+nothing about another training run with the same settings: train with other seeds to see that.
 """
 
 import argparse
@@ -18,7 +18,9 @@ import numpy as np
 from slowfast.ak.classes.table import read_sheet
 from slowfast.ak.errors import UserError
 from slowfast.ak.metrics.comparison import Difference, align, compare, largest_changes
-from slowfast.results.saved_scores import SavedResults, read_results
+from slowfast.ak.metrics.figures import Figures
+from slowfast.ak.registries.metrics import column_of
+from slowfast.results.reading import Results, read_results
 from slowfast.utils.terminal import tells_errors
 
 MOST_RESAMPLES = 10_000
@@ -38,21 +40,24 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     check(args)
     first, second = read_results(args.first), read_results(args.second)
-    rows, remark = bring_together(first, second)
+    rows, remark = match_clips(first, second)
     names, segments, source = name_classes(first, second, args.classes)
-    scores, labels = second.scores[rows], first.labels
-    found = compare(first.scores, scores, labels, segments, args.resamples, args.seed)
+    labels = first.labels
+    figures = [Figures(scores, labels, segments) for scores in (first.scores, second.scores[rows])]
+    found = compare(*figures, args.resamples, args.seed)
     if not found:
         raise UserError(
-            f"{first.path} and {second.path}: no clip carries a class, so that there is no "
-            "average precision to compare. Were they tested on the list you mean?"
+            f"{first.path} and {second.path}: no clip carries a class, so there is no average "
+            "precision to compare. Check that both were tested on the right list."
         )
     print(f"A: {describe(first)}\nB: {describe(second)}\n{len(labels)} test clips. {remark}\n")
     print("\n".join(table(found, args.resamples)))
     print(f"Segments: {source}." if segments else f"No segments: {source}.")
-    changes = largest_changes(first.scores, scores, labels, args.changes)
-    print("\nLargest changes of a class, average precision in %; of one class by itself, with few")
-    print("test clips, they are chance before anything else:")
+    changes = largest_changes(*figures, args.changes)
+    print(
+        "\nLargest changes of a class, average precision in %. With few test clips, the change of a"
+    )
+    print("single class is mostly chance:")
     for index, one, other in changes:
         clips = int(labels[:, index].sum())
         segment = segments[index] if segments else ""
@@ -66,19 +71,19 @@ def main(argv: list[str] | None = None) -> int:
 def check(args: argparse.Namespace) -> None:
     if not 2 <= args.resamples <= MOST_RESAMPLES:
         raise UserError(
-            f"--resamples {args.resamples}: expected 2 to {MOST_RESAMPLES}; more take memory and "
-            "time, and move an interval by next to nothing. 1000 do."
+            f"--resamples {args.resamples}: expected 2 to {MOST_RESAMPLES}. 1000 are enough; more "
+            "take memory and time and hardly change an interval."
         )
     for name, value in (("seed", args.seed), ("changes", args.changes)):
         if value < 0:
             raise UserError(f"--{name} {value}: expected 0 or more.")
 
 
-def bring_together(first: SavedResults, second: SavedResults) -> tuple[np.ndarray, str]:
-    """Where the second has each of the first's clips, and how that is known.
+def match_clips(first: Results, second: Results) -> tuple[np.ndarray, str]:
+    """Returns the place of each clip of the first result in the second, and a remark on how.
 
     Raises:
-        UserError: they are of other clips, classes or labels.
+        UserError: the results have different clips, classes or labels.
     """
     both = f"{first.path} and {second.path}"
     if first.scores.shape[1] != second.scores.shape[1]:
@@ -95,7 +100,7 @@ def bring_together(first: SavedResults, second: SavedResults) -> tuple[np.ndarra
         raise UserError(f"{both}: {len(first.scores)} clips and {len(second.scores)}.")
     else:
         rows = np.arange(len(first.scores))
-        remark = "No .csv names the clips of both; their labels agree, clip by clip."
+        remark = "No .csv files name the clips of both, but the labels of all clips are equal."
     other = (first.labels != second.labels[rows]).any(axis=1)
     if other.any():
         name = first.clips[other.argmax()] if first.clips else f"number {other.argmax()}"
@@ -107,9 +112,9 @@ def bring_together(first: SavedResults, second: SavedResults) -> tuple[np.ndarra
 
 
 def name_classes(
-    first: SavedResults, second: SavedResults, sheet: Path | None
+    first: Results, second: Results, sheet: Path | None
 ) -> tuple[list[str], list[str] | None, str]:
-    """Names, segments (None where nothing tells them) and where these come from."""
+    """Returns names, segments (None: not known) and the source of the segments."""
     num_classes = first.scores.shape[1]
     if sheet:
         names, segments, source = read_sheet(sheet, num_classes)
@@ -118,12 +123,12 @@ def name_classes(
         if result.classes:
             names = [row.name for row in result.classes]
             segments = [row.segment for row in result.classes]
-            source = result.summary.get("segments") or "the tests knew none"
+            source = result.summary.get("segments") or "the tests had none"
             return names, segments if any(segments) else None, source
     return [str(i) for i in range(num_classes)], None, "no table beside the results; see --classes"
 
 
-def describe(result: SavedResults) -> str:
+def describe(result: Results) -> str:
     summary = result.summary
     parts = [str(result.path)]
     parts += [str(summary[key]) for key in ("views", "checkpoint") if summary.get(key)]
@@ -138,12 +143,11 @@ def table(found: dict[str, Difference], resamples: int) -> list[str]:
     lines = [line.format(*heads)]
     lines.append("-" * len(lines[0]))
     for key, one in found.items():
-        name = key.replace("map_", "").replace("map", "overall")
         low, high = f"{100 * one.low:+.2f}", f"{100 * one.high:+.2f}"
         cells = (f"{100 * one.first:.2f}", f"{100 * one.second:.2f}", f"{100 * one.value:+.2f}")
         share = f"{100 * one.share_better:.1f} %"
         words = "" if one.is_shown else "  no difference that these clips can show"
-        lines.append(line.format(name, *cells, f"{low} to {high}", share) + words)
+        lines.append(line.format(column_of(key), *cells, f"{low} to {high}", share) + words)
     lines.append(f"Over {resamples} resamples of the clips, the same for both.")
     return lines
 

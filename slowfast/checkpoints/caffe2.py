@@ -3,16 +3,13 @@
 Notable: the unpickler reaches no function and no class but stand-ins, not even numpy's.
 """
 
-import pickle
 import re
-from collections import OrderedDict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from slowfast.ak.errors import UserError
-from slowfast.checkpoints.stored_arrays import STAND_INS, Refused, StoredArray
+from slowfast.utils.safe_pickle import Refused, StoredArray, load_arrays
 
 # A blob's name without its ending, and the module it belongs to. {p} is the pathway: 1 for names
 # that begin with "t_" (fast), else 0.
@@ -73,7 +70,7 @@ def read_blobs(path: str | Path) -> dict[str, np.ndarray]:
     """
     try:
         with Path(path).open("rb") as file:
-            content = _ArrayUnpickler(file, encoding="latin-1").load()
+            content = load_arrays(file, encoding="latin-1")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
     except Refused as error:
@@ -94,33 +91,3 @@ def read_blobs(path: str | Path) -> dict[str, np.ndarray]:
         for name, blob in blobs.items()
         if isinstance(blob, StoredArray) and blob.array is not None
     }
-
-
-class _Bytes(bytes):
-    """Stands in for ``bytes`` and ``_codecs.encode``, by which Python 3 writes for Python 2."""
-
-    def __new__(cls, text: str = "", encoding: str = "latin1") -> "_Bytes":
-        if encoding not in ("latin1", "latin-1"):
-            raise Refused(f"bytes in the encoding {encoding!r}")
-        return super().__new__(cls, text.encode("latin-1"))
-
-    def __setstate__(self, state: Any) -> None:
-        raise Refused("bytes with attributes")
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    _STAND_INS = {
-        **STAND_INS,
-        "_codecs.encode": _Bytes,
-        "__builtin__.bytes": _Bytes,
-        "collections.OrderedDict": OrderedDict,
-    }
-
-    def find_class(self, module: str, name: str) -> type:
-        key = f"{module.replace('numpy._core', 'numpy.core')}.{name}"
-        if key not in self._STAND_INS:
-            raise Refused(f"a call of {module}.{name}")
-        return self._STAND_INS[key]
-
-    def persistent_load(self, pid: Any) -> Any:
-        raise Refused("a reference to another file")

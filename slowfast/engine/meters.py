@@ -13,13 +13,10 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.metrics.average_precision import (
-    average_precision,
-    map_by_segment,
-    mean_figures,
-    per_cent,
-)
-from slowfast.ak.metrics.top_k import topk_errors, topks_correct
+from slowfast.ak.metrics.average_precision import average_precision
+from slowfast.ak.metrics.figures import Figures, TestOptions
+from slowfast.ak.metrics.inputs import known_mean
+from slowfast.ak.metrics.top_k import accuracy
 from slowfast.checkpoints.best import Best
 from slowfast.utils import logging
 from slowfast.utils.memory_use import cpu_mem_usage, gpu_mem_usage
@@ -37,18 +34,8 @@ def get_map(preds: np.ndarray | torch.Tensor, labels: np.ndarray | torch.Tensor)
         preds: (N, C) scores.
         labels: (N, C) of 0 and 1.
     """
-    value = map_by_segment(average_precision(np.asarray(preds), np.asarray(labels)))["map"]
+    value = known_mean(average_precision(np.asarray(preds), np.asarray(labels)))
     return 0.0 if isnan(value) else value
-
-
-def _map_stats(
-    preds: np.ndarray | torch.Tensor,
-    labels: np.ndarray | torch.Tensor,
-    segments: Sequence[str] | None = None,
-) -> dict[str, float]:
-    """``map``, 0.0 where no class has a positive; ``map_<segment>`` and ``map_micro``, nan then."""
-    stats = mean_figures(np.asarray(preds), np.asarray(labels), segments)
-    return stats | {"map": 0.0} if isnan(stats["map"]) else stats
 
 
 def _memory() -> dict[str, str]:
@@ -218,22 +205,18 @@ class ValMeter(_EpochMeter):
         The line also names the best evaluation so far (`slowfast.checkpoints.best.Best.stats`).
         """
         preds, labels = torch.cat(self._preds), torch.cat(self._labels)
-        if self._multi_label:
-            figures = _map_stats(preds, labels, segments)
-        else:
-            top1, top5 = topk_errors(preds, labels, (1, 5))
-            figures = {"top1_err": float(top1), "top5_err": float(top5)}
+        found = Figures(preds, labels, segments)
+        figures = found.evaluation_line()
         self.best = self.best.or_better(cur_epoch + 1, figures)
         if self.board:
-            self.board.add_evaluation(cur_epoch, preds, labels)
+            self.board.add_evaluation(cur_epoch, found)
         return self._log("val_epoch", cur_epoch, **self._means(), **figures, **self.best.stats())
 
 
 class TestMeter(Timed):
     """Scores of the views of each clip, ensembled, and the figures of a test.
 
-    The test loop here ensembles views itself (:meth:`of_clips`). That this meter can do it too,
-    view by view (:meth:`update_stats`, :meth:`log_iter_stats`), is for loops written for upstream.
+    Loops that were written for upstream use it; the test loop here ensembles views itself.
 
     Args:
         num_videos: clips ("videos" upstream).
@@ -275,13 +258,6 @@ class TestMeter(Timed):
             label_shape, dtype=torch.float32 if multi_label else torch.int64
         )
         self.clip_count = torch.zeros(num_videos, dtype=torch.int64)
-
-    @classmethod
-    def of_clips(cls, scores: torch.Tensor, labels: torch.Tensor, multi_label: bool) -> "TestMeter":
-        """A meter of clips whose views are ensembled already: scores (N, C) and their labels."""
-        meter = cls(len(scores), 1, scores.shape[1], len(scores), multi_label)
-        meter.update_stats(scores, labels, torch.arange(len(scores)))
-        return meter
 
     def update_stats(
         self, preds: torch.Tensor, labels: torch.Tensor, clip_ids: torch.Tensor
@@ -335,13 +311,12 @@ class TestMeter(Timed):
         seen = self.clip_count > 0
         preds, labels = self.video_preds[seen], self.video_labels[seen]
         self.stats = {"split": "test_final", **(extra or {})}
-        if self.multi_label:
-            figures = _map_stats(preds, labels, segments)
-            self.stats |= {name: per_cent(value) for name, value in figures.items()}
-            self.stats |= {f"top{k}_acc": self.stats["map"] for k in ks}
-        else:
-            for k, correct in zip(ks, topks_correct(preds, labels, ks), strict=True):
-                self.stats[f"top{k}_acc"] = per_cent(float(correct) / max(1, len(preds)))
+        self.stats |= Figures(preds, labels, segments, TestOptions()).test_line()
+        for k in ks:
+            if self.multi_label:
+                self.stats[f"top{k}_acc"] = self.stats["map"]
+            else:
+                self.stats[f"top{k}_acc"] = f"{100 * accuracy(preds, labels, k):.2f}"
         logging.log_json_stats(self.stats)
         return self.stats
 

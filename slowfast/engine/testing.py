@@ -12,10 +12,10 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.ak.classes.counts import read_class_table
-from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.clips.loader import ClipLoader
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.clips.views import view_batches
+from slowfast.ak.metrics.figures import Figures, TestOptions
 from slowfast.ak.run.cores import processes_of_machine
 from slowfast.checkpoints import checkpoint
 from slowfast.checkpoints.best import Best
@@ -24,13 +24,10 @@ from slowfast.engine.device.memory import explained_scoring
 from slowfast.engine.device.runtime import autocast, get_device, seed_everything
 from slowfast.engine.device.speed import prepare_device
 from slowfast.engine.evaluate import gather_clips
-from slowfast.engine.meters import TestMeter
 from slowfast.engine.progress import progress_bar
 from slowfast.models import build_model
 from slowfast.models.cost import log_model_info
 from slowfast.models.memory_format import channels_last
-from slowfast.results.closing_table import report
-from slowfast.results.figures import intervals, more_figures
 from slowfast.results.files import (
     Outcome,
     check_all_written,
@@ -38,6 +35,7 @@ from slowfast.results.files import (
     save_figures,
     save_scores,
 )
+from slowfast.results.table import log_table
 from slowfast.utils import distributed, logging
 from slowfast.utils.distributed import unwrap
 from slowfast.utils.run_record import record_run
@@ -97,37 +95,17 @@ def test(cfg: CfgNode) -> None:
         )
         save_scores(run, outcome, several=len(runs) > 1)
         outcome.check_scores()
-        outcome.stats = measure(run, *scored[:2], classes, told)
+        segments = classes.segments if classes else None
+        outcome.figures = Figures(*scored[:2], segments, TestOptions.from_cfg(run))
+        outcome.stats = {"split": "test_final", **told, **outcome.figures.test_line()}
+        logging.log_json_stats(outcome.stats)
         save_figures(run, outcome, several=len(runs) > 1)
         outcomes.append(outcome)
     if distributed.is_master_proc():
         if page := write_report(cfg, outcomes):
             outcomes[-1].files["report"] = page
-        report(cfg, outcomes)
+        log_table(cfg, outcomes)
         check_all_written(outcomes)
-
-
-def measure(
-    cfg: CfgNode,
-    scores: torch.Tensor,
-    targets: torch.Tensor,
-    classes: ClassTable | None,
-    told: dict,
-) -> dict:
-    """Logs and returns the figures of a test, as they stand in ``json_stats``.
-
-    Args:
-        told: what else the line shall hold.
-    """
-    segments = classes.segments if classes else None
-    if cfg.DATA.MULTI_LABEL:
-        arrays = scores.numpy(), targets.numpy().astype(bool)
-        if cfg.TEST.BOOTSTRAP:
-            told |= intervals(*arrays, segments, cfg.TEST.BOOTSTRAP, cfg.RNG_SEED)
-        if cfg.TEST.MORE_METRICS:
-            told |= more_figures(cfg, *arrays)
-    meter = TestMeter.of_clips(scores, targets, cfg.DATA.MULTI_LABEL)
-    return meter.finalize_metrics(segments=segments, extra=told)
 
 
 def temporal_view_counts(cfg: CfgNode) -> list[int]:

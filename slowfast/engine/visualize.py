@@ -1,8 +1,8 @@
-"""After a run: its trained network, and where it was wrong, as pictures in TensorBoard.
+"""After a run: pictures of the network and of wrong predictions, in TensorBoard.
 
-Notable: pictures show the one centred view of a test clip that evaluations during training have.
-Of MODEL_VIS there are eight clips, of WRONG_PRED_VIS the first hundred: what a page can show. One
-process reads them, one by one; a clip that cannot be read is passed over.
+Pictures show the centred view of a test clip, as evaluations during training use it. MODEL_VIS
+shows eight clips, WRONG_PRED_VIS the first hundred. One process reads them one by one; clips that
+cannot be read are left out.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from slowfast.engine.device.runtime import autocast, get_device, seed_everything
 from slowfast.engine.device.speed import prepare_device
 from slowfast.models import build_model
 from slowfast.models.memory_format import channels_last
-from slowfast.results.saved_scores import read_scores
+from slowfast.results.reading import read_scores
 from slowfast.utils import logging
 from slowfast.utils.distributed import unwrap
-from slowfast.visualization.report.findings import named
+from slowfast.visualization.report.findings import predicted_classes
 from slowfast.visualization.tensorboard.board import Board
 from slowfast.visualization.tensorboard.confusion import one_hot
 from slowfast.visualization.tensorboard.inside import (
@@ -55,15 +55,15 @@ _MOST_CLIPS, _MOST_WRONG = 8, 100
 
 
 def visualize(cfg: CfgNode) -> None:
-    """Draws what TENSORBOARD.MODEL_VIS, WRONG_PRED_VIS and PREDICTIONS_PATH ask for.
+    """Draws the pictures of TENSORBOARD.MODEL_VIS, WRONG_PRED_VIS and PREDICTIONS_PATH.
 
-    All processes call it; the first one draws.
+    All processes call this function; the first one draws.
 
     Raises:
-        UserError: weights, saved results, layers or a file of class names that cannot be used.
+        UserError: weights, saved results, layers or a file of class names cannot be used.
     """
     logging.setup_logging(cfg.OUTPUT_DIR)
-    cfg = _of_one_view(cfg)
+    cfg = _with_one_view(cfg)
     model_vis, wrong_pred_vis = cfg.TENSORBOARD.MODEL_VIS, cfg.TENSORBOARD.WRONG_PRED_VIS
     board = Board.of_run(cfg, read_class_table(cfg))
     if cfg.TENSORBOARD.PREDICTIONS_PATH and board:
@@ -74,17 +74,17 @@ def visualize(cfg: CfgNode) -> None:
         model = build_model(cfg)
         loaded = checkpoint.load_test_checkpoint(cfg, model)
         if board:
-            look = _Look(cfg, unwrap(model).eval(), board, (loaded.epoch or 0) + 1)
+            drawing = _Drawing(cfg, unwrap(model).eval(), board, (loaded.epoch or 0) + 1)
             if model_vis.ENABLE:
-                look.draw_network()
+                drawing.draw_network()
             if wrong_pred_vis.ENABLE:
-                look.draw_wrong()
+                drawing.draw_wrong()
     if board:
         board.close()
 
 
-def _of_one_view(cfg: CfgNode) -> CfgNode:
-    """A copy of the configuration that tests one view of a clip, whether the run tests or not."""
+def _with_one_view(cfg: CfgNode) -> CfgNode:
+    """Returns a copy of the configuration that tests one view of each clip."""
     run = cfg.clone()
     run.defrost()
     run.TEST.ENABLE = True
@@ -107,37 +107,40 @@ def _draw_saved(cfg: CfgNode, board: Board) -> None:
     board.add_results(scores, labels, 0, " of saved results")
 
 
-class _Look:
-    """Looks at a network in evaluation, on test clips, and puts what it sees on a board."""
+class _Drawing:
+    """Draws what a network in evaluation mode computes on test clips, on a board."""
 
     def __init__(self, cfg: CfgNode, network: nn.Module, board: Board, step: int) -> None:
         self._cfg, self._network, self._board, self._step = cfg, network, board, step
         self._device = get_device(cfg)
         key, model_vis = "TENSORBOARD.MODEL_VIS", cfg.TENSORBOARD.MODEL_VIS
-        self._of_classes = colormap(f"{key}.COLORMAP", model_vis.COLORMAP)
-        self._of_heat = colormap(f"{key}.GRAD_CAM.COLORMAP", model_vis.GRAD_CAM.COLORMAP)
+        self._class_colours = colormap(f"{key}.COLORMAP", model_vis.COLORMAP)
+        self._heat_colours = colormap(f"{key}.GRAD_CAM.COLORMAP", model_vis.GRAD_CAM.COLORMAP)
         self._to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
 
     def _clips(self) -> Iterator[tuple[str, list[Tensor], Tensor]]:
-        """Name, network input of one view, and labels (C,) or a class of each test clip."""
+        """Yields the name, the input of one view, and the labels (C,) or class of each clip."""
         clips = construct_loader(self._cfg, "test").dataset
         for number in range(len(clips)):
             (views,), labels, index, _, meta = clips[0, number]
             if any(flaw.kind == "missing" for flaw in from_meta(meta)):
                 continue
             inputs = self._to_input(views.to(self._device).batch(0, 1))
-            # A name may hold bytes that are no text.
+            # A name may hold bytes that are not UTF-8.
             name = clips.clip_name(int(index)).encode(errors="replace").decode()
             yield name, inputs, torch.as_tensor(labels)
 
     def _scores(self, inputs: list[Tensor]) -> np.ndarray:
-        """(C,) of one clip."""
+        """Returns the scores (C,) of one clip."""
         with torch.no_grad(), autocast(self._cfg, self._device):
             return self._network(inputs).float().cpu().numpy()[0]
 
     def draw_network(self) -> None:
-        """Weights of layers; then of some clips what goes in, what layers make of it, and where the
-        network looks, as TENSORBOARD.MODEL_VIS says."""
+        """Draws what TENSORBOARD.MODEL_VIS asks for.
+
+        These are the weights of layers; and for some clips the input, the activations of layers and
+        Grad-CAM.
+        """
         model_vis, key = self._cfg.TENSORBOARD.MODEL_VIS, "TENSORBOARD.MODEL_VIS"
         shown = layers(self._network, f"{key}.LAYER_LIST", model_vis.LAYER_LIST)
         if model_vis.MODEL_WEIGHTS:
@@ -154,7 +157,7 @@ class _Look:
             with watched(shown if model_vis.ACTIVATIONS else {}) as seen:
                 scores = self._scores(inputs)
             frames = [self._board.frames_of(pathway[0]) for pathway in inputs]
-            text, colour = self._told(name, scores, labels)
+            text, colour = self._caption(name, scores, labels)
             if model_vis.INPUT_VIDEO:
                 self._add("Model input", name, [strip(part) for part in frames], text, colour)
             for layer, output in seen.items():
@@ -165,11 +168,11 @@ class _Look:
                 classes = self._explained(scores, labels)
                 maps = grad_cam(self._network, cams, inputs, classes)
                 strips = [
-                    strip(overlaid(part, heat.numpy(), self._of_heat))
+                    strip(overlaid(part, heat.numpy(), self._heat_colours))
                     for part, heat in zip(frames, maps, strict=True)
                 ]
-                of = ", ".join(self._board.name_of(number) for number in classes)
-                self._add("Grad-CAM", name, strips, f"{text}\nGrad-CAM of: {of}", colour)
+                names = ", ".join(self._board.name_of(number) for number in classes)
+                self._add("Grad-CAM", name, strips, f"{text}\nGrad-CAM of: {names}", colour)
 
     def _draw_weights(self, shown: dict[str, nn.Module]) -> None:
         for layer, module in shown.items():
@@ -179,7 +182,7 @@ class _Look:
                     self._board.add_picture(f"Kernels/{name}", kernels(weight), self._step)
 
     def draw_wrong(self) -> None:
-        """Clips of whose labels, k of them, one is not among their k highest scores."""
+        """Draws clips with k labels of which one is not among the k highest scores."""
         wrong_pred_vis = self._cfg.TENSORBOARD.WRONG_PRED_VIS
         names = [self._board.name_of(k) for k in range(self._cfg.MODEL.NUM_CLASSES)]
         among = subset("TENSORBOARD.WRONG_PRED_VIS.SUBSET_PATH", wrong_pred_vis.SUBSET_PATH, names)
@@ -187,29 +190,31 @@ class _Look:
         for name, inputs, labels in self._clips():
             scores = self._scores(inputs)
             many = one_hot(labels.numpy()[None], len(scores))
-            missed = np.flatnonzero(many & ~named(scores[None], many))
+            missed = np.flatnonzero(many & ~predicted_classes(scores[None], many))
             if not np.isin(missed, among).any():
                 continue
             strips = [strip(self._board.frames_of(pathway[0])) for pathway in inputs]
-            self._add(wrong_pred_vis.TAG, name, strips, *self._told(name, scores, labels))
+            self._add(wrong_pred_vis.TAG, name, strips, *self._caption(name, scores, labels))
             drawn += 1
             if drawn == _MOST_WRONG:
                 logger.info(f"{wrong_pred_vis.TAG} The first {drawn} are drawn.")
                 break
 
     def _explained(self, scores: np.ndarray, labels: Tensor) -> list[int]:
-        """Classes that Grad-CAM explains: the clip's own, or the one with the highest score."""
+        """Returns the classes for Grad-CAM: the labels of the clip, or the best class."""
         own = labels.nonzero().flatten().tolist() if labels.ndim else [int(labels)]
         if self._cfg.TENSORBOARD.MODEL_VIS.GRAD_CAM.USE_TRUE_LABEL and own:
             return own
         return [int(scores.argmax())]
 
-    def _told(self, name: str, scores: np.ndarray, labels: Tensor) -> tuple[str, Sequence[float]]:
-        """What is said above a clip, and on which colour: that of its highest score's class."""
+    def _caption(
+        self, name: str, scores: np.ndarray, labels: Tensor
+    ) -> tuple[str, Sequence[float]]:
+        """Returns the text above a clip, and its background: the colour of the best class."""
         top = self._cfg.TENSORBOARD.MODEL_VIS.TOPK_PREDS
         best = np.argsort(-scores, kind="stable")[: max(top, 1)]
         given = ", ".join(f"{self._board.name_of(int(k))} {scores[k]:.2f}" for k in best)
-        colour = self._of_classes(int(best[0]) % self._of_classes.N)[:3]
+        colour = self._class_colours(int(best[0]) % self._class_colours.N)[:3]
         text = f"{name}: is {self._board.labels_of(labels)}\nhighest scores: {given}"
         return text, colour
 

@@ -1,0 +1,1 @@
+"""What a test leaves behind: files, the table at its end, and reading results again."""

@@ -1,15 +1,15 @@
-"""What a test leaves behind.
+"""The files of a test.
 
-Below OUTPUT_DIR, where TEST.SAVE_RESULTS_PATH says: upstream's pickle of [predictions, labels], a
-CSV with a row a clip, and a JSON with the figures and how they came about. In OUTPUT_DIR itself,
-with many labels, a table with a row a class. With several numbers of views each has its own files.
+Below OUTPUT_DIR, at TEST.SAVE_RESULTS_PATH: upstream's pickle of [predictions, labels], a CSV with
+one row per clip, and a JSON with the figures and how they were obtained. With many labels,
+OUTPUT_DIR also gets a table with one row per class. Each number of views has its own files.
 
-A clip that could not be read has no row anywhere; the JSON names it with the reason, in
-``missing_clips``, and those that were scored from a part of their frames in ``incomplete_clips``,
-where ``json_stats`` has their numbers.
+A clip that could not be read has no row in any file. The JSON names it and the reason in
+``missing_clips``, and clips that were scored from a part of their frames in ``incomplete_clips``;
+``json_stats`` has their numbers under these names.
 
-Notable: scores are saved before anything is made of them, so that no later failure costs them. A
-file that cannot be written is told at once and is an error in the end, after the closing table.
+Scores are saved before figures are computed from them, so that no later failure loses them. A file
+that cannot be written causes a warning at once, and an error after the table at the end.
 """
 
 import csv
@@ -26,24 +26,33 @@ from fvcore.common.config import CfgNode
 
 from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.errors import UserError
-from slowfast.ak.metrics.average_precision import average_precision
+from slowfast.ak.metrics.figures import Figures
 from slowfast.checkpoints.checkpoint import LoadedWeights
 from slowfast.results.per_class import ClassResult, class_results, write_class_results
 from slowfast.utils import distributed, logging
 
 logger = logging.get_logger(__name__)
 
-_NAMED = 5
+_MOST_NAMES = 5
 
 
 @dataclass
 class Outcome:
-    """One test: ``scores`` (N, C) and ``targets`` (N, C) or (N,) in the order of the list, of the
-    clips with these ``numbers`` (N,) in the data set ``clips``.
+    """The result of one test.
 
-    missing, incomplete: by name, clips that could not be read, and such as have been read in part,
-    with the reasons. stats: the figures, once they are measured. files: what was written, by what
-    it is; unwritten: what could not be, in words.
+    Attributes:
+        views: the number of views in words.
+        scores: (N, C).
+        targets: (N, C) or (N,).
+        numbers: (N,) numbers of the clips in the data set, in the order of the list.
+        clips: the data set.
+        classes: names and segments of the classes; None: not known.
+        weights: the tested weights.
+        missing, incomplete: reasons by name, for clips that could not be read at all or in part.
+        figures: all figures; None before they are computed.
+        stats: the line ``test_final`` of json_stats.
+        files: paths of the files written, by kind.
+        unwritten: a message for each file that could not be written.
     """
 
     views: str
@@ -55,39 +64,43 @@ class Outcome:
     weights: LoadedWeights
     missing: dict[str, str] = field(default_factory=dict)
     incomplete: dict[str, str] = field(default_factory=dict)
+    figures: Figures | None = None
     stats: dict = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
     unwritten: list[str] = field(default_factory=list)
 
     @cached_property
     def per_class(self) -> list[ClassResult]:
-        """A row a class; none with one label a clip."""
+        """One row per class; none with one label a clip."""
         if self.targets.ndim == 1:
             return []
-        scores, targets = self.scores.numpy(), self.targets.numpy()
-        return class_results(average_precision(scores, targets), targets.sum(axis=0), self.classes)
+        return class_results(self.figures.by_class("map"), self.figures.positives, self.classes)
 
     @cached_property
     def names(self) -> list[str]:
-        """Of the clips, a row of the scores each."""
+        """(N,) names of the clips."""
         return [self.clips.clip_name(number) for number in self.numbers.tolist()]
 
     def check_scores(self) -> None:
-        """Raises UserError, with the clips, where scores are nan."""
+        """Checks that no score is nan.
+
+        Raises:
+            UserError: names the clips with such scores.
+        """
         bad = self.scores.isnan().any(dim=1).nonzero().flatten().tolist()
         if not bad:
             return
-        names = ", ".join(self.names[row] for row in bad[:_NAMED])
+        names = ", ".join(self.names[row] for row in bad[:_MOST_NAMES])
         saved = f" They are saved in {self.files['scores']}." if "scores" in self.files else ""
         raise UserError(
             f"{len(bad)} of {len(self.scores)} clips have scores that are nan: {names}"
-            f"{', ...' if len(bad) > _NAMED else ''}.{saved} The weights of "
+            f"{', ...' if len(bad) > _MOST_NAMES else ''}.{saved} The weights of "
             f"{self.weights.path or 'this run'} may have diverged: test an earlier checkpoint "
             "(TEST.CHECKPOINT_FILE_PATH), or with TRAIN.MIXED_PRECISION False."
         )
 
     def write(self, kind: str, path: Path, write: Callable[[Path], None]) -> None:
-        """Writes one file; what fails is told, and stands in ``unwritten``."""
+        """Writes one file. A failure causes a warning and a message in ``unwritten``."""
         try:
             write(path)
         except OSError as error:
@@ -98,10 +111,10 @@ class Outcome:
 
 
 def check_results_path(cfg: CfgNode) -> None:
-    """Makes the folder of TEST.SAVE_RESULTS_PATH, before days are spent on what goes there.
+    """Makes the folder of TEST.SAVE_RESULTS_PATH before a run begins.
 
     Raises:
-        UserError: the results could not be written.
+        UserError: results cannot be written there.
     """
     if not (cfg.TEST.ENABLE and cfg.TEST.SAVE_RESULTS_PATH and distributed.is_master_proc()):
         return
@@ -111,7 +124,7 @@ def check_results_path(cfg: CfgNode) -> None:
     except OSError as error:
         raise UserError(
             f"TEST.SAVE_RESULTS_PATH: {error.filename or path} cannot be written "
-            f"({error.strerror}); give a path below OUTPUT_DIR that can."
+            f"({error.strerror}); give another path below OUTPUT_DIR."
         ) from None
     if path.is_dir():
         raise UserError(
@@ -125,10 +138,10 @@ def _results_path(cfg: CfgNode) -> Path:
 
 
 def save_scores(cfg: CfgNode, outcome: Outcome, several: bool) -> None:
-    """Writes pickle and CSV of clips, where TEST.SAVE_RESULTS_PATH asks for them.
+    """Writes the pickle and the CSV of clips if TEST.SAVE_RESULTS_PATH asks for them.
 
     Args:
-        several: whether more than one number of views is tested; then each has its own files.
+        several: whether several numbers of views are tested; each then has its own files.
     """
     if not cfg.TEST.SAVE_RESULTS_PATH:
         return
@@ -138,8 +151,11 @@ def save_scores(cfg: CfgNode, outcome: Outcome, several: bool) -> None:
 
 
 def save_figures(cfg: CfgNode, outcome: Outcome, several: bool) -> None:
-    """Writes the table of classes, and the JSON where TEST.SAVE_RESULTS_PATH asks for it; as
-    `save_scores`."""
+    """Writes the table of classes, and the JSON if TEST.SAVE_RESULTS_PATH asks for it.
+
+    Args:
+        several: as in `save_scores`.
+    """
     if outcome.per_class:
         path = _with_views(cfg, Path(cfg.OUTPUT_DIR, "per_class_ap.csv"), several)
         outcome.write("classes", path, lambda path: write_class_results(path, outcome.per_class))
@@ -149,8 +165,12 @@ def save_figures(cfg: CfgNode, outcome: Outcome, several: bool) -> None:
 
 
 def check_all_written(outcomes: Sequence[Outcome]) -> None:
-    """Raises UserError where something could not be written."""
-    if unwritten := [told for outcome in outcomes for told in outcome.unwritten]:
+    """Checks that every file was written.
+
+    Raises:
+        UserError: names the files that could not be written.
+    """
+    if unwritten := [message for outcome in outcomes for message in outcome.unwritten]:
         raise UserError(
             f"{'; '.join(unwritten)}. Everything else was written. Make room or give another "
             "OUTPUT_DIR or TEST.SAVE_RESULTS_PATH, and test again (TRAIN.ENABLE False)."
@@ -168,7 +188,7 @@ def _write_pickle(path: Path, outcome: Outcome) -> None:
 
 
 def _write_csv(path: Path, outcome: Outcome) -> None:
-    """A row a clip: its name, its labels' class ids, and the score of each class."""
+    """Writes one row per clip: its name, the class ids of its labels, and all scores."""
     num_classes = outcome.scores.shape[1]
     names = outcome.classes.names if outcome.classes else [str(c) for c in range(num_classes)]
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
@@ -198,7 +218,7 @@ def _write_summary(path: Path, cfg: CfgNode, outcome: Outcome) -> None:
         "checkpoint": outcome.weights.path,
         "initialisation": outcome.weights.initialisation,
         "segments": outcome.classes.source if outcome.classes else None,
-        # From here, so that it is found again where the run's folder has been moved.
+        # Relative, so that it is found again when the folder of the run has been moved.
         "per_class": os.path.relpath(table, path.parent) if table else None,
     }
     path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
-"""What a test says of each class, as a table that a spreadsheet opens: `per_class_ap.csv`.
+"""The table of classes of a test, `per_class_ap.csv`, which a spreadsheet opens.
 
 Columns: id, name, segment, training_count and test_count (clips that carry the class), AP (0 to 1;
-"no test clip" where there is none to find). What is not known stays empty.
+"no test clip" for a class without one). Unknown values stay empty.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NO_TEST_CLIP = "no test clip"
 
 @dataclass(frozen=True)
 class ClassResult:
-    """One class of a test; average precision is nan where it has no test clip."""
+    """One class of a test; its average precision is nan where it has no test clip."""
 
     id: int
     name: str
@@ -34,12 +34,12 @@ class ClassResult:
 def class_results(
     ap: np.ndarray, test_counts: np.ndarray, classes: ClassTable | None
 ) -> list[ClassResult]:
-    """A row a class, in the order of their ids.
+    """Returns one row per class, in the order of their ids.
 
     Args:
         ap: (C,), nan for a class without a test clip.
-        test_counts: (C,) clips.
-        classes: None where neither names nor segments are known.
+        test_counts: (C,) numbers of clips.
+        classes: names and segments; None: not known.
     """
     ids = range(len(ap))
     counts = classes.train_counts if classes else None
@@ -57,7 +57,7 @@ def class_results(
 
 
 def write_class_results(path: Path, results: list[ClassResult]) -> None:
-    """Writes the table; an OSError is the caller's to tell."""
+    """Writes the table. An OSError is raised as it comes."""
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
@@ -67,10 +67,10 @@ def write_class_results(path: Path, results: list[ClassResult]) -> None:
 
 
 def read_class_results(path: Path) -> list[ClassResult]:
-    """The rows of a table that `write_class_results` has written.
+    """Reads a table that `write_class_results` wrote.
 
     Raises:
-        UserError: there is none, or it is another kind of file.
+        UserError: the file is missing, or is not such a table.
     """
     try:
         with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
@@ -90,4 +90,6 @@ def read_class_results(path: Path) -> list[ClassResult]:
         ]
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path}: cannot be read as a test's table of classes: {reason}") from None
+        raise UserError(
+            f"{path}: cannot be read as the table of classes of a test: {reason}"
+        ) from None

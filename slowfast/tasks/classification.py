@@ -14,7 +14,7 @@ from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.clips.mixup import BatchMixer
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.losses import check_targets
-from slowfast.ak.metrics.average_precision import mean_figures
+from slowfast.ak.metrics.figures import Figures
 from slowfast.ak.metrics.top_k import topk_errors
 from slowfast.ak.registries.tasks import TASKS
 from slowfast.models import build_model
@@ -124,16 +124,13 @@ class Classification(Task):
 
     def figures(self, rows: Rows) -> Mapping[str, float]:
         """Mean average precision, all means as fractions; or top-k errors in per cent."""
-        if self._multi_label:
-            segments = self.classes.segments if self.classes else None
-            found = mean_figures(rows.scores.numpy(), rows.targets.numpy(), segments)
-            # Without a single positive the mean is 0, so that evaluations can be compared.
-            return found if found["map"] == found["map"] else found | {"map": 0.0}
-        top1, top5 = topk_errors(rows.scores, rows.targets, (1, 5))
-        return {"top1_err": float(top1), "top5_err": float(top5)}
+        return self._figures(rows).evaluation_line()
+
+    def _figures(self, rows: Rows) -> Figures:
+        return Figures(rows.scores, rows.targets, self.classes.segments if self.classes else None)
 
     def draw_input(self, board: Any, batch: Batch) -> None:
         board.add_clips(batch.inputs, batch.targets)
 
     def draw_evaluation(self, board: Any, epoch: int, rows: Rows) -> None:
-        board.add_evaluation(epoch, rows.scores, rows.targets)
+        board.add_evaluation(epoch, self._figures(rows))

@@ -14,7 +14,7 @@ from slowfast.ak.clips.bad_clip_log import TooManyBadClips
 from slowfast.ak.errors import UserError
 from slowfast.engine import test as run_test
 from slowfast.engine import train
-from slowfast.results.saved_scores import read_results
+from slowfast.results.reading import read_results
 from slowfast.utils import distributed
 
 HTML = b"<html>404</html>"

@@ -177,11 +177,18 @@ def test_small_sums_are_not_drowned():
     torch.testing.assert_close(meter.video_preds, torch.tensor([[2e-6, 3e-6]]))
 
 
-def test_the_line_of_a_multi_label_test_is_in_per_cent(capsys):
+def meter_of(preds, labels, multi_label):
+    """A meter that has seen one view of each clip."""
+    meter = TestMeter(len(preds), 1, preds.shape[1], len(preds), multi_label)
+    meter.update_stats(preds, labels, torch.arange(len(preds)))
+    return meter
+
+
+def test_the_line_of_a_multi_label_test_is_in_per_cent():
     preds, _ = views()
     labels = (preds > 0.5).float()
     labels[:, 4] = 0
-    meter = TestMeter.of_clips(preds.roll(3, 0), labels, multi_label=True)
+    meter = meter_of(preds.roll(3, 0), labels, True)
     segments = ["head", "middle", "middle", "tail", "tail"]
     stats = meter.finalize_metrics(segments=segments, extra={"initialisation": "from scratch"})
     expected = f"{100 * get_map(preds.roll(3, 0), labels):.2f}"
@@ -190,14 +197,14 @@ def test_the_line_of_a_multi_label_test_is_in_per_cent(capsys):
     assert stats["map_head"] == f"{100 * get_map(preds.roll(3, 0)[:, :1], labels[:, :1]):.2f}"
     assert stats["initialisation"] == "from scratch"
     assert meter.stats == stats
-    empty = TestMeter.of_clips(preds, labels, True).finalize_metrics(segments=["a"] * 4 + ["b"])
+    empty = meter_of(preds, labels, True).finalize_metrics(segments=["a"] * 4 + ["b"])
     assert empty["map_b"] is None, "a segment without a positive has no mAP"
 
 
 def test_the_line_of_a_single_label_test():
     preds = torch.eye(8)[[0, 1, 2, 4]]
     preds[3, 3] = 0.5
-    meter = TestMeter.of_clips(preds, torch.tensor([0, 1, 2, 3]), multi_label=False)
+    meter = meter_of(preds, torch.tensor([0, 1, 2, 3]), False)
     stats = meter.finalize_metrics()
     assert stats == {"split": "test_final", "top1_acc": "75.00", "top5_acc": "100.00"}
 

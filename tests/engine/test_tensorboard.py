@@ -263,7 +263,7 @@ def test_clips_that_went_wrong_are_those_of_the_list_that_can_be_read(cfg, read,
     names = {0: "v\udcff0", 1: r"v1 $\frac$", 3: "v3"}
     monkeypatch.setattr(ClipDataset, "clip_name", lambda self, index: names[index])
     module = sys.modules[visualize.__module__]
-    monkeypatch.setattr(module, "named", lambda scores, labels: np.zeros_like(labels))
+    monkeypatch.setattr(module, "predicted_classes", lambda scores, labels: np.zeros_like(labels))
     cfg.merge_from_list(["TENSORBOARD.WRONG_PRED_VIS.ENABLE", True])
     visualize(cfg)
     shown = [tag.partition("/")[2] for tag in read().Tags()["images"]]

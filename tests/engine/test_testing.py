@@ -18,7 +18,7 @@ from slowfast.engine import test as run_test
 from slowfast.engine import testing, train
 from slowfast.engine.testing import score_clips, temporal_view_counts
 from slowfast.models import build_model
-from slowfast.results.saved_scores import read_results
+from slowfast.results.reading import read_results
 
 
 def test_which_view_counts(small_cfg):

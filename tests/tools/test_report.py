@@ -153,7 +153,7 @@ def unwritable(runs):
         (broken_record, "cannot be read"),
         (record_of_another_kind, "format 1, found None"),
         (record_with_parts_missing, "figures, pairs are missing"),
-        (record_with_nan, "NaN is no JSON"),
+        (record_with_nan, "NaN is not JSON"),
         (broken_configuration, "cannot be read as a configuration"),
         (given_twice, "given twice"),
         (too_many, "up to 6"),

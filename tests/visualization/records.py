@@ -1,4 +1,4 @@
-"""Made-up runs for the tests of the report: a test's outcome, and folders as a run leaves them."""
+"""Invented runs for the tests of the report: results of a test, and folders of runs."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from slowfast.ak.classes.table import ClassTable
-from slowfast.ak.metrics.average_precision import average_precision, map_by_segment
+from slowfast.ak.metrics.figures import Figures, TestOptions
 from slowfast.config.defaults import get_cfg
+from slowfast.results.per_class import class_results
 from slowfast.visualization.report import write_report
 
 CLIPS = 60
@@ -19,7 +20,7 @@ TRAIN_COUNTS = np.array([900, 640, 300, 120, 7, 0])
 
 
 class FakeClips:
-    """A data set as far as the report reads one; clip 1 has a frame that does not decode."""
+    """A data set as far as the report reads it; clip 1 has a frame that cannot be decoded."""
 
     def __init__(self, count: int = CLIPS) -> None:
         self.reader = SimpleNamespace(num_frames=lambda clip: 11 + clip, read=self._frames)
@@ -37,7 +38,7 @@ class FakeClips:
 
 
 def scores_and_labels(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Scores that know something of the labels; class 5 has no clip, every other has some."""
+    """Returns scores that are better than chance; only class 5 has no clip."""
     rng = np.random.default_rng(seed)
     labels = np.zeros((CLIPS, 6), np.float32)
     for index, count in enumerate((30, 20, 12, 8, 3, 0)):
@@ -47,25 +48,28 @@ def scores_and_labels(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def outcome(seed: int = 0, **changed) -> SimpleNamespace:
+    """Returns the result of a test, with some attributes changed."""
     scores, labels = scores_and_labels(seed)
-    means = map_by_segment(average_precision(scores, labels), SEGMENTS)
-    stats = {"split": "test_final", "initialisation": "from scratch", "top1_acc": "1.00"}
-    stats |= {key: None if value != value else f"{100 * value:.2f}" for key, value in means.items()}
     values = {
         "views": "3 x 3 views",
         "scores": scores,
         "targets": labels,
-        "stats": stats,
         "numbers": np.arange(CLIPS),
         "clips": FakeClips(),
         "missing": {},
         "incomplete": {},
         "classes": ClassTable(NAMES, SEGMENTS, "by a sheet", TRAIN_COUNTS),
         "weights": SimpleNamespace(path="checkpoint.pyth", initialisation="from scratch"),
+        **changed,
     }
-    values |= changed
+    classes = values["classes"]
+    segments = classes.segments if classes else None
+    figures = Figures(values["scores"], values["targets"], segments, TestOptions())
+    stats = {"split": "test_final", "initialisation": "from scratch", **figures.test_line()}
+    rows = class_results(figures.by_class("map"), figures.positives, classes)
     names = [values["clips"].clip_name(number) for number in values["numbers"]]
-    return SimpleNamespace(**{"names": names} | values)
+    given = {"figures": figures, "per_class": rows, "stats": stats, "names": names}
+    return SimpleNamespace(**{**given, **values})
 
 
 def configuration(folder: Path, *settings):

@@ -1,12 +1,12 @@
-"""Confused pairs, weakest classes and chance, by examples worked out by hand."""
+"""Confused pairs, weakest classes and clips, on examples computed by hand."""
 
 import numpy as np
 
 from slowfast.visualization.report.findings import (
     Pair,
     confused_pairs,
-    telling_clips,
     worst_classes,
+    worst_clips,
 )
 
 
@@ -15,11 +15,11 @@ def test_confused_pairs_by_hand():
     labels = np.array([[1, 0, 0, 0], [1, 0, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
     scores = np.array(
         [
-            [0.1, 0.9, 0.5, 0.2],  # one label: b alone counts, though c is above a too
+            [0.1, 0.9, 0.5, 0.2],  # one label: only b counts, although c is above a too
             [0.1, 0.9, 0.8, 0.2],  # two labels: c is right, b stands in the place of a
             [0.1, 0.9, 0.0, 0.2],
             [0.9, 0.8, 0.0, 0.2],  # a first: nothing is confused
-            [0.9, 0.8, 0.0, 0.2],  # no label: nothing to be held to
+            [0.9, 0.8, 0.0, 0.2],  # no label: nothing is predicted
         ]
     )
     assert confused_pairs(scores, labels) == [Pair(missed=0, taken=1, clips=3, share=0.75)]
@@ -45,8 +45,8 @@ def test_worst_classes_of_each_segment_that_have_clips():
     assert worst_classes(np.full(3, np.nan), None) == []
 
 
-def test_telling_clips():
+def test_worst_clips():
     scores = np.array([0.9, 0.1, 0.8, 0.2, 0.7])
     labels = np.array([1, 1, 0, 0, 1])
-    assert telling_clips(scores, labels, each=2) == ([1, 4], [2, 3])
-    assert telling_clips(scores, np.zeros(5), each=1) == ([], [0])
+    assert worst_clips(scores, labels, each=2) == ([1, 4], [2, 3])
+    assert worst_clips(scores, np.zeros(5), each=1) == ([], [0])

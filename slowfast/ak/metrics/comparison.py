@@ -66,9 +66,7 @@ def compare(
     return found
 
 
-def largest_changes(
-    first: Figures, second: Figures, count: int
-) -> list[tuple[int, float, float]]:
+def largest_changes(first: Figures, second: Figures, count: int) -> list[tuple[int, float, float]]:
     """Returns the classes whose average precision differs most: id, first and second value."""
     ap = np.stack([first.by_class("map"), second.by_class("map")])
     change = np.abs(ap[1] - ap[0])

@@ -18,7 +18,8 @@ import numpy as np
 from torch import Tensor
 
 from slowfast.ak.classes.counts import read_class_table
-from slowfast.ak.metrics.average_precision import mean_figures, per_cent
+from slowfast.ak.metrics.figures import Figures
+from slowfast.ak.registries.metrics import METRICS
 from slowfast.ak.upstream.arguments import binder
 
 logger = logging.getLogger(__name__)
@@ -56,8 +57,7 @@ def get_map(preds: np.ndarray, labels: np.ndarray) -> float:
     Raises:
         UserError: scores or labels cannot be ranked.
     """
-    figures = mean_figures(preds, labels, _measured.segments)
-    figures["map"] = 0.0 if math.isnan(figures["map"]) else figures["map"]
+    figures = Figures(preds, labels, _measured.segments).evaluation_line()
     _measured.figures = figures if _measured.is_ak else {}
     return figures["map"]
 
@@ -192,9 +192,9 @@ def _figures_for(logged_map: float | str | None) -> dict[str, float | str | None
         not the mAP that was computed last.
     """
     figures = {key: value for key, value in _measured.figures.items() if key != "map"}
-    whole = _measured.figures.get("map")
-    if isinstance(logged_map, str) and whole is not None and logged_map == per_cent(whole):
-        return {key: per_cent(value) for key, value in figures.items()}
+    whole, text = _measured.figures.get("map"), METRICS.facts("map").text
+    if isinstance(logged_map, str) and whole is not None and logged_map == text(whole):
+        return {key: text(value) for key, value in figures.items()}
     if isinstance(logged_map, float) and logged_map == whole:
         return {key: None if math.isnan(value) else value for key, value in figures.items()}
     return {}

@@ -1,12 +1,11 @@
 """The report page of a run: one HTML file that opens anywhere, without a network.
 
-A multi-label test ends with ``OUTPUT_DIR/report/report.json``, all that the page shows, and
-``index.html``, the page. ``tools/report.py`` makes the page anew from run folders, several of them
-side by side; it needs neither data set nor torch.
+A test with many labels ends with ``OUTPUT_DIR/report/report.json``, the data of the page, and
+``index.html``, the page. ``tools/report.py`` makes the page again from run folders, and compares
+several runs on one page; it needs neither the data set nor torch.
 
-Notable: Python collects (``record``, ``curves``, ``findings``, ``stills``, ``runs``) and puts the
-files together (``page``); all drawing is done by the scripts beside these modules, from the data
-that the page holds as JSON.
+Python collects the data (``record``, ``curves``, ``findings``, ``stills``, ``runs``) and joins the
+files (``page``). The scripts beside these modules draw everything from the data in the page.
 """
 
 import json
@@ -23,12 +22,12 @@ FOLDER = "report"
 
 
 def write_report(cfg, tests: Sequence[Tested]) -> Path | None:
-    """Writes report.json and index.html of a multi-label run below OUTPUT_DIR.
+    """Writes report.json and index.html of a run with many labels below OUTPUT_DIR.
 
-    A report that fails costs a warning and nothing else: what was tested is saved by then.
+    A failure causes a warning only, since the results are saved before.
 
     Args:
-        tests: of one run, at least one; the page shows the figures of all and details of the last.
+        tests: of one run, at least one; the page shows the figures of all, and details of the last.
 
     Returns:
         The page; None where TEST.REPORT is off, clips have a single label, or writing failed.
@@ -42,9 +41,9 @@ def write_report(cfg, tests: Sequence[Tested]) -> Path | None:
         text = json.dumps(record, allow_nan=False)
         (folder / "report.json").write_text(text + "\n", encoding="ascii")
         page = write_page([record], folder / "index.html")
-    except Exception as error:  # whatever it is, the run's results are worth more than its page
+    except Exception as error:  # any failure: the results of the run matter more than its page
         logger.warning(
-            "The report could not be written to %s (%s: %s). The run's results are not touched.",
+            "The report could not be written to %s (%s: %s). The results of the run are complete.",
             *(folder, type(error).__name__, error),
         )
         return None

@@ -1,36 +1,31 @@
-"""Curves and final figures of a run, from its json_stats.log.
+"""Curves and final figures of a run, read from its json_stats.log.
 
-Notable: a log may hold more than one way through the epochs. A run that is taken up again repeats
-the epochs since its last checkpoint, and a folder may be used twice. So a line of an epoch ends
-what stood there of this epoch and of later ones: what remains is the way that led to the end.
+A log may hold several passes over the same epochs: a resumed run repeats the epochs since its last
+checkpoint, and a folder may be used twice. A line of an epoch therefore replaces what the log said
+of this epoch and of later ones; the passes that led to the end of the run remain.
 """
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import slowfast.ak.metrics  # noqa: F401  registers the metrics
 from slowfast.ak.errors import UserError
-
-_PREFIX = "json_stats: "
-# What a test may tell beside its mAPs: in per cent, but coverage, which counts classes.
-_MORE = (
-    *("f1_macro", "f1_micro", "best_f1_macro", "best_f1_micro", "roc_auc"),
-    *("calibration_error_macro", "calibration_error_micro", "coverage"),
-)
+from slowfast.ak.registries.metrics import METRICS, metric_of
+from slowfast.utils.stats_line import first_number, read_line
 
 
 def read_log(path: str | Path) -> dict:
-    """What a json_stats.log says of its run.
+    """Reads what a json_stats.log says of its run.
 
-    Lines that cannot be read, such as a last one that was cut off, are passed over.
+    Lines that cannot be read, such as a last line that was cut off, are ignored.
 
     Returns:
-        ``train``: [{epoch, loss, lr}], ``val``: [{epoch, map, map_head, ...}], ordered by epoch
-        (1 is the first); ``best``: the best evaluation as `best_of` gives it; ``test``: what
-        `test_figures` gives of the last test, or None. mAP is in per cent; what is missing or not
-        a number is None.
+        ``train``: [{epoch, loss, lr}] and ``val``: [{epoch, map, map_head, ...}], ordered by epoch
+        (the first is 1); ``best``: the best evaluation, see `best_of`; ``test``: the last test, see
+        `test_figures`, or None. mAP is in per cent; None stands for a value that is missing or not
+        finite.
 
     Raises:
         UserError: the file cannot be read.
@@ -42,7 +37,7 @@ def read_log(path: str | Path) -> dict:
         kind = line.get("_type")
         if line.get("split") == "test_final":
             test = test_figures(line)
-        elif kind in ("train_epoch", "val_epoch") and (epoch := _epoch(line)):
+        elif kind in ("train_epoch", "val_epoch") and (epoch := first_number(line.get("epoch"))):
             for known in (train, val) if kind == "train_epoch" else (val,):
                 for later in [number for number in known if number >= epoch]:
                     del known[later]
@@ -56,27 +51,29 @@ def read_log(path: str | Path) -> dict:
 
 
 def test_figures(stats: Mapping) -> dict[str, Any]:
-    """What a test's line tells, all in per cent.
+    """Returns what the line of a test says.
 
     Returns:
-        ``figures``: its mAPs; ``intervals``: [low, high] of each that has them; ``more``: F1 and
-        the like, where they were asked for; ``best``: where the best evaluation was tested, which.
+        ``figures``: mAPs in per cent; ``intervals``: [low, high] of the mAPs that have one;
+        ``more``: further metrics, and ``metrics``: their names, explanations and units; ``best``:
+        the evaluation whose weights were tested, see `best_of`.
     """
     intervals = {}
     for key, pair in stats.items():
         if key.startswith("interval_") and isinstance(pair, Sequence) and len(pair) == 2:
             intervals[key.removeprefix("interval_")] = [_number(end) for end in pair]
-    more = {key: _number(stats[key]) for key in _MORE if key in stats}
+    more = [key for key in stats if _is_many(key) and not METRICS.facts(metric_of(key)).column]
     return {
         "figures": figures(stats),
         "intervals": intervals,
-        "more": more,
+        "more": {key: _number(stats[key]) for key in more},
+        "metrics": {key: _description(key) for key in more},
         "best": best_of(stats),
     }
 
 
 def best_of(stats: Mapping) -> dict[str, Any] | None:
-    """Epoch, mAP (per cent) and choice of the best evaluation, where a line names one."""
+    """Returns epoch, mAP (per cent) and clips of the best evaluation; None where there is none."""
     epoch, value = stats.get("best_epoch"), _number(stats.get("best_map"))
     if not isinstance(epoch, int) or epoch < 1 or value is None:
         return None
@@ -85,36 +82,43 @@ def best_of(stats: Mapping) -> dict[str, Any] | None:
 
 
 def figures(stats: Mapping, scale: float = 1) -> dict[str, float | None]:
-    """The mAPs of a line of statistics, times ``scale``: all keys that begin with ``map``."""
+    """Returns the mAPs of a line (the metrics with a column), multiplied by ``scale``."""
     found = {}
-    for key in sorted(key for key in stats if key == "map" or key.startswith("map_")):
-        value = _number(stats[key])
-        found[key] = None if value is None else round(value * scale, 4)
+    for key in sorted(stats):
+        if _is_many(key) and METRICS.facts(metric_of(key)).column:
+            value = _number(stats[key])
+            found[key] = None if value is None else round(value * scale, 4)
     return found
+
+
+def _is_many(key: str) -> bool:
+    """Whether a key belongs to a metric of many labels."""
+    name = metric_of(key)
+    return name is not None and METRICS.facts(name).labels == "many"
+
+
+def _description(key: str) -> dict[str, str]:
+    name = metric_of(key)
+    facts = METRICS.facts(name)
+    segment = "" if key == name else key.removeprefix(f"{name}_")
+    explanation = ", ".join(part for part in (facts.explanation, segment) if part)
+    return {
+        "name": facts.heading or facts.title or key,
+        "explanation": explanation,
+        "sign": facts.sign,
+    }
 
 
 def _lines(path: Path) -> Iterator[dict]:
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            for text in file:
-                try:
-                    line = json.loads(text.strip().removeprefix(_PREFIX))
-                except ValueError:
-                    continue
-                if isinstance(line, dict):
-                    yield line
+        with path.open("rb") as file:
+            yield from map(read_line, file)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
-def _epoch(line: Mapping) -> int | None:
-    """The number in "3/200"; None for anything else."""
-    number = str(line.get("epoch")).partition("/")[0]
-    return int(number) if number.isdecimal() else None
-
-
 def _number(value: object) -> float | None:
-    """A finite number, also from a text such as "75.27"; else None."""
+    """Returns a finite number, also from a text such as "75.27"; else None."""
     try:
         number = float(value)
     except (TypeError, ValueError):

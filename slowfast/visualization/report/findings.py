@@ -1,4 +1,4 @@
-"""Where a multi-label test fails: its weakest classes, and the classes taken for others.
+"""Where a test with many labels fails: its weakest classes, and the classes it confuses.
 
 All arrays are (clips, classes): scores, higher meaning more likely, and labels of 0 and 1.
 """
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Pair(NamedTuple):
-    """Clips that carry class ``missed`` and not ``taken``, where ``taken`` stood in its place."""
+    """Clips with the class ``missed`` and without ``taken``, which was predicted in its place."""
 
     missed: int
     taken: int
@@ -18,31 +18,32 @@ class Pair(NamedTuple):
     share: float
 
 
-def named(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(N, C) booleans: of each clip the classes of its k highest scores, k being its labels."""
+def predicted_classes(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns (N, C) booleans: the k highest scores of each clip, k being its number of labels."""
     # A stable sort: of equal scores the lower class id comes first, on every machine.
     place = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1, kind="stable")
     return place < labels.sum(axis=1, keepdims=True)
 
 
-def mistaken(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(C, C) clips: those that carry a, which is not `named` there, while b is, wrongly."""
-    labels, found = labels.astype(bool), named(scores, labels)
-    return (labels & ~found).T.astype(np.float32) @ (found & ~labels).astype(np.float32)
+def confusions(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns (C, C) numbers of clips that carry a, where not a but b is predicted, wrongly."""
+    labels, predicted = labels.astype(bool), predicted_classes(scores, labels)
+    return (labels & ~predicted).T.astype(np.float32) @ (predicted & ~labels).astype(np.float32)
 
 
 def confused_pairs(scores: np.ndarray, labels: np.ndarray, most: int = 40) -> list[Pair]:
-    """The pairs of classes of which one is most often ranked in the other's place.
+    """Returns the pairs of classes that are confused most often.
 
-    With several labels no prediction replaces one label. So a clip with k labels is held to its k
-    highest scores: it counts for (a, b) where it carries a, a is not among these k, and b is,
-    though the clip does not carry it. ``share`` is of all clips that carry a.
+    With several labels no prediction replaces one label. The k highest scores of a clip with k
+    labels are taken as its predictions: the clip counts for (a, b) if it carries a, a is not
+    predicted, and b is predicted although the clip does not carry b. ``share`` is the share of the
+    clips that carry a.
 
     Returns:
-        The ``most`` pairs of the most clips and the ``most`` of the highest share, of two clips
-        at least; most clips first, then by share.
+        The ``most`` pairs with most clips and the ``most`` with the highest share, of at least two
+        clips; ordered by clips, then by share.
     """
-    clips = mistaken(scores, labels)
+    clips = confusions(scores, labels)
     share = clips / np.maximum(labels.sum(axis=0), 1)[:, None]
     rows, columns = np.nonzero(clips >= 2)
     pairs = [
@@ -56,12 +57,11 @@ def confused_pairs(scores: np.ndarray, labels: np.ndarray, most: int = 40) -> li
 
 
 def worst_classes(ap: np.ndarray, segments: Sequence[str] | None, each: int = 3) -> list[int]:
-    """The ``each`` classes of lowest average precision in head, middle and tail.
+    """Returns the ``each`` classes of lowest average precision in head, middle and tail.
 
     Args:
-        ap: (classes,), nan where a class has no test clip; those are left out, and so is 1, at
-            which nothing failed.
-        segments: of each class; without them three times ``each`` of all classes.
+        ap: (classes,), nan where a class has no test clip. Classes with nan or 1 are left out.
+        segments: the segment of each class; None: three times ``each`` of all classes are returned.
     """
     order = [int(index) for index in np.argsort(ap, kind="stable") if ap[index] < 1]
     if segments is None:
@@ -72,14 +72,14 @@ def worst_classes(ap: np.ndarray, segments: Sequence[str] | None, each: int = 3)
     return found
 
 
-def telling_clips(
+def worst_clips(
     scores: np.ndarray, labels: np.ndarray, each: int = 3
 ) -> tuple[list[int], list[int]]:
-    """Clips that show how one class fails, from its column of scores and of labels.
+    """Returns the clips on which one class fails most clearly, from its scores and labels (N,).
 
     Returns:
-        The ``each`` clips that carry it and have the lowest scores, lowest first; and those that
-        do not carry it and have the highest, highest first.
+        The ``each`` clips with the class and the lowest scores, lowest first; and the ``each``
+        clips without the class and with the highest scores, highest first.
     """
     order = np.argsort(scores, kind="stable")
     carries = labels.astype(bool)[order]

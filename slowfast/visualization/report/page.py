@@ -1,7 +1,7 @@
 """The page: template, style, scripts and data in one HTML file that loads nothing.
 
-Notable: data stand in the page as JSON in which no ``<`` remains, so that no name can end the
-element or begin another; the scripts write them as text alone.
+The data stand in the page as JSON without any ``<``, so that no name can end the element or begin
+another one. The scripts insert data as text only.
 """
 
 import html
@@ -19,7 +19,7 @@ _SCRIPTS = (
 
 
 def render_page(records: Sequence[dict]) -> str:
-    """The HTML of one run, or of several side by side."""
+    """Returns the HTML of one run, or of several to compare."""
     names = [record["name"] for record in records]
     parts = {
         "title": html.escape("Run report: " + " | ".join(names)),
@@ -28,7 +28,7 @@ def render_page(records: Sequence[dict]) -> str:
         "data": _embedded(records),
     }
     page = _read("page.html")
-    # Cut at the places first: what is put in may look like a place itself.
+    # Split the template first: inserted text may look like a place in it.
     before, *rest = page.split("{{")
     for piece in rest:
         name, _, after = piece.partition("}}")
@@ -40,11 +40,11 @@ def write_page(records: Sequence[dict], path: Path) -> Path:
     """Writes the page of one or several runs, and returns its path.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the page cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A name of bytes that are no UTF-8, as a file system may have, still gives a page.
+        # Names in a file system may hold bytes that are not UTF-8.
         path.write_text(render_page(records), encoding="utf-8", errors="xmlcharrefreplace")
     except OSError as error:
         raise UserError(

@@ -1,7 +1,7 @@
-"""All that the page shows of a run, as plain values that JSON takes: report.json.
+"""The data of the page as plain values for JSON: report.json.
 
-Notable: mAP, AP and chance are in per cent; None stands for what there is not, such as the AP of a
-class without a test clip. Clips that stills are shown of are listed once, by number.
+mAP, AP and chance are in per cent. None stands for a missing value, such as the AP of a class
+without a test clip. Clips that the page shows are listed once, by number.
 """
 
 import hashlib
@@ -14,39 +14,34 @@ import numpy as np
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.classes.table import ClassTable
-from slowfast.ak.metrics.average_precision import (
-    average_precision,
-    chance_average_precision,
-    chance_figures,
-)
+from slowfast.ak.metrics.figures import Figures
 from slowfast.config.defaults import get_cfg
 from slowfast.config.merge import dotted_keys
 from slowfast.config.provenance import get
-from slowfast.results.per_class import class_results
+from slowfast.results.per_class import ClassResult
+from slowfast.utils.stats_line import FILE
 from slowfast.visualization.report.curves import figures, read_log, test_figures
 from slowfast.visualization.report.findings import (
     confused_pairs,
-    telling_clips,
     worst_classes,
+    worst_clips,
 )
 from slowfast.visualization.report.stills import clip_stills
 
 FORMAT = 1
 TOP_SCORES = 4
-LOG = "json_stats.log"
 
 
 class Tested(Protocol):
-    """One test, as `slowfast.results.files.Outcome` holds it: scores and targets (N, C), and the
-    clips that they are of (N,)."""
+    """One test as `slowfast.results.files.Outcome` holds it: N clips, with their numbers (N,)."""
 
     views: str
-    scores: Any
-    targets: Any
     numbers: Any
     names: Sequence[str]
     missing: Mapping[str, str]
     incomplete: Mapping[str, str]
+    figures: Figures
+    per_class: Sequence[ClassResult]
     stats: dict
     clips: Any
     classes: ClassTable | None
@@ -54,15 +49,13 @@ class Tested(Protocol):
 
 
 def make_record(cfg: CfgNode, tests: Sequence[Tested]) -> dict:
-    """The record of a run: figures of all its tests, details of the last."""
+    """Returns the record of a run: the figures of all its tests, and details of the last."""
     last = tests[-1]
-    scores, labels = np.asarray(last.scores), np.asarray(last.targets)
-    table = last.classes
-    segments = table.segments if table else None
-    ap = average_precision(scores, labels)
-    chance = chance_figures(labels.sum(axis=0), len(labels), segments)
+    measured, table = last.figures, last.classes
+    scores, labels = measured.scores, measured.labels
+    worst = worst_classes(measured.by_class("map"), measured.segments)
     folder = Path(cfg.OUTPUT_DIR)
-    log = folder / LOG
+    log = folder / FILE
     return {
         "format": FORMAT,
         "name": folder.resolve().name or str(folder),
@@ -79,24 +72,25 @@ def make_record(cfg: CfgNode, tests: Sequence[Tested]) -> dict:
         "test_set": _digest(last.names, labels),
         "labels_per_clip": round(float(labels.sum(axis=1).mean()), 3) if len(labels) else None,
         "segments": table.source if table else None,
-        "tests": [{"views": test.views, "figures": figures(test.stats)} for test in tests],
+        "tests": [{"views": test.views, "figures": _figures(test)} for test in tests],
         **test_figures(last.stats),
-        "chance": {key: _per_cent(value) for key, value in chance.items()},
-        "classes": _class_rows(ap, labels, table),
+        "figures": _figures(last),
+        "chance": {key: _per_cent(value) for key, value in measured.chance.items()},
+        "classes": _class_rows(last),
         "pairs": [pair._asdict() for pair in confused_pairs(scores, labels)],
-        **_worst(last, scores, labels, worst_classes(ap, segments)),
+        **_worst(last, scores, labels, worst),
         "curves": read_log(log) if log.is_file() else None,
         "settings": settings(_flat(cfg)),
     }
 
 
 def settings(values: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Value and default of each key as texts, from values by dotted key."""
+    """Returns the value and the default of each key as texts, from values by dotted key."""
     defaults = _flat(get_cfg())
     shown = {}
     for key, value in values.items():
         usual = _text(defaults[key]) if key in defaults else ""
-        # 1 and 1.0 are one setting.
+        # 1 and 1.0 are the same setting.
         shown[key] = [usual if value == defaults.get(key) else _text(value), usual]
     return shown
 
@@ -110,7 +104,7 @@ def _text(value: Any) -> str:
 
 
 def _digest(names: Sequence[str], labels: np.ndarray) -> str:
-    """Tells whether two runs were tested on the same clips with the same labels."""
+    """Returns a text that is equal for two tests on the same clips with the same labels."""
     digest = hashlib.sha256(np.packbits(labels.astype(bool), axis=1).tobytes())
     for name in names:
         digest.update(name.encode(errors="surrogateescape") + b"\0")
@@ -121,9 +115,16 @@ def _per_cent(fraction: float) -> float | None:
     return None if math.isnan(fraction) else round(100 * float(fraction), 4)
 
 
-def _class_rows(ap: np.ndarray, labels: np.ndarray, table: ClassTable | None) -> list[dict]:
-    tested = labels.sum(axis=0)
-    chance = chance_average_precision(tested, len(labels))
+def _figures(test: Tested) -> dict[str, float | None]:
+    """Returns the mAPs of a test; None for a mean over no class, which json_stats may log as 0."""
+    return {
+        key: None if math.isnan(test.figures.values.get(key, 0)) else value
+        for key, value in figures(test.stats).items()
+    }
+
+
+def _class_rows(test: Tested) -> list[dict]:
+    chance = test.figures.chance_by_class("map")
     return [
         {
             "id": row.id,
@@ -134,19 +135,23 @@ def _class_rows(ap: np.ndarray, labels: np.ndarray, table: ClassTable | None) ->
             "ap": _per_cent(row.ap),
             "chance": _per_cent(chance[row.id]),
         }
-        for row in class_results(ap, tested, table)
+        for row in test.per_class
     ]
 
 
 def _worst(test: Tested, scores: np.ndarray, labels: np.ndarray, worst: list[int]) -> dict:
-    """``worst``: for each class clips with its score and rank there; ``clips``: what they are."""
+    """Returns the clips on which the worst classes fail.
+
+    Returns:
+        ``worst``: by class the clips with score and rank; ``clips``: names, labels and stills.
+    """
     shown: dict[int, None] = {}
     rows = []
     for index in worst:
         column = scores[:, index]
         row: dict[str, Any] = {"class": index}
         for key, found in zip(
-            ("missed", "taken"), telling_clips(column, labels[:, index]), strict=True
+            ("missed", "taken"), worst_clips(column, labels[:, index]), strict=True
         ):
             shown |= dict.fromkeys(found)
             row[key] = [

@@ -49,27 +49,12 @@ const bestText = (best) =>
   `chosen on ${best.chosen_on || "clips that are not told"}` +
   (isOptimistic(best) ? ", for which its figures are optimistic" : "");
 
-const MORE_NAMES = {
-  f1_macro: ["F1", "mean over classes, threshold 0.5"],
-  f1_micro: ["F1", "all clips and classes together, threshold 0.5"],
-  best_f1_macro: [
-    "F1",
-    "mean over classes, each at its best threshold (found on these clips: optimistic)",
-  ],
-  best_f1_micro: ["F1", "all together, at the best threshold (found on these clips: optimistic)"],
-  roc_auc: ["ROC AUC", "mean over classes"],
-  calibration_error_macro: ["Calibration error", "mean over classes"],
-  calibration_error_micro: ["Calibration error", "all together"],
-  coverage: ["Coverage", "how far down the ranking the last label of a clip stands, in classes"],
-};
-
+// Metrics beside mAP; `run.metrics` has their names, explanations and signs.
 function moreTable(run) {
-  const known = Object.keys(MORE_NAMES).filter((key) => key in (run.more || {}));
-  const rows = known.map((key) => ({
-    name: MORE_NAMES[key][0],
-    what: MORE_NAMES[key][1],
-    value: (key === "coverage" ? perCent : perCentSign)(run.more[key]),
-  }));
+  const rows = Object.entries(run.more || {}).map(([key, value]) => {
+    const { name = key, explanation = "", sign = "" } = run.metrics?.[key] || {};
+    return { name, explanation, value: isNumber(value) ? perCent(value) + sign : "–" };
+  });
   return rows.length
     ? dataTable({
         caption: "Further figures",
@@ -77,7 +62,7 @@ function moreTable(run) {
         rows,
         columns: [
           { name: "Further figures", heading: true, value: (row) => row.name },
-          { name: "Of what", wide: true, value: (row) => row.what },
+          { name: "Of what", wide: true, value: (row) => row.explanation },
           { name: "Value", number: true, value: (row) => row.value },
         ],
       }).node

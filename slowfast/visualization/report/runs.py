@@ -1,4 +1,4 @@
-"""Run folders as ``tools/report.py`` takes them: read, checked, and fit to stand side by side."""
+"""Reading the run folders that ``tools/report.py`` is given, and checking that they compare."""
 
 import json
 from collections.abc import Sequence
@@ -9,10 +9,11 @@ import yaml
 
 from slowfast.ak.errors import UserError
 from slowfast.utils.run_config import CONFIG_FILE
+from slowfast.utils.stats_line import FILE
 from slowfast.visualization.report.curves import read_log
-from slowfast.visualization.report.record import FORMAT, LOG, settings
+from slowfast.visualization.report.record import FORMAT, settings
 
-MOST = 6  # lines and colours that can be told apart
+MOST = 6  # lines and colours that a reader can distinguish
 RECORD = Path("report", "report.json")
 _PARTS = {
     "name": str,
@@ -30,11 +31,11 @@ _PARTS = {
 
 
 def read_runs(folders: Sequence[str | Path]) -> list[dict]:
-    """The records of one or several runs, each with a name of its own.
+    """Reads the records of one or several runs, and gives each a name of its own.
 
     Raises:
-        UserError: a folder is missing, holds no results or is given twice; there are too many; or
-            the runs have different classes, so that nothing about them compares.
+        UserError: a folder is missing, has no results or is given twice; there are too many; or
+            the runs have different classes, so that they cannot be compared.
     """
     paths = [Path(folder) for folder in folders]
     places = [path.resolve() for path in paths]
@@ -51,14 +52,14 @@ def read_runs(folders: Sequence[str | Path]) -> list[dict]:
 
 
 def read_run(folder: Path) -> dict:
-    """The record of a run; where its test has left none, what log and configuration tell.
+    """Reads the record of a run; without one, what its log and its configuration say.
 
     Raises:
-        UserError: there is no such folder, it holds no results, or they cannot be read.
+        UserError: the folder is missing, has no results, or they cannot be read.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder; give the OUTPUT_DIR of a run.")
-    log = folder / LOG
+    log = folder / FILE
     curves = read_log(log) if log.is_file() else None
     if (folder / RECORD).is_file():
         record = _read_record(folder / RECORD)
@@ -66,7 +67,7 @@ def read_run(folder: Path) -> dict:
     if curves is None or not any(curves.values()):
         raise UserError(
             f"{folder}: there are no results here: expected {RECORD}, which a test writes, or "
-            f"{LOG} with an epoch or a test in it. Give the OUTPUT_DIR of a run."
+            f"{FILE} with an epoch or a test in it. Give the OUTPUT_DIR of a run."
         )
     empty = {part: kind() for part, kind in _PARTS.items()}
     known = {"format": FORMAT, "curves": curves} | (curves["test"] or {})
@@ -103,7 +104,7 @@ def _read_record(path: Path) -> dict:
     except (OSError, ValueError) as error:
         raise UserError(
             f"{path}: cannot be read ({error}). Test the run again, or delete the file: the page "
-            f"is then drawn from {LOG} alone."
+            f"is then drawn from {FILE} alone."
         ) from None
     found = record.get("format") if isinstance(record, dict) else None
     if found != FORMAT:
@@ -117,11 +118,11 @@ def _read_record(path: Path) -> dict:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _short_names(places: Sequence[Path]) -> list[str]:
-    """The last parts of paths, as few as tell them apart."""
+    """Returns the last parts of the paths, as few as make them different."""
     deepest = max(len(place.parts) for place in places)
     for depth in range(1, deepest + 1):
         names = ["/".join(place.parts[-depth:]) for place in places]
@@ -141,10 +142,10 @@ def _check_classes(paths: Sequence[Path], records: Sequence[dict]) -> None:
         if classes == expected:
             continue
         if len(classes) != len(expected):
-            told = f"{len(classes)} classes, and {first} has {len(expected)}"
+            difference = f"{len(classes)} classes, and {first} has {len(expected)}"
         else:
             (number, name), (_, other) = next(
                 pair for pair in zip(classes, expected, strict=True) if pair[0] != pair[1]
             )
-            told = f"class {number} is {name!r}, and in {first} {other!r}"
-        raise UserError(f"{path}: {told}. Runs compare where their classes are the same.")
+            difference = f"class {number} is {name!r}, and in {first} {other!r}"
+        raise UserError(f"{path}: {difference}. Only runs with the same classes can be compared.")

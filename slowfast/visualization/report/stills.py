@@ -1,4 +1,4 @@
-"""Small pictures of clips as data URIs: the middle frame of each, from the data set's reader."""
+"""Small pictures of clips as data URIs: the middle frame, read by the data set."""
 
 import base64
 import logging
@@ -11,16 +11,16 @@ logger = logging.getLogger(__name__)
 
 SIDE = 256  # pixels of the longer side
 QUALITY = 72
-BUDGET = 1_500_000  # characters of all pictures together: a page stays one that can be mailed
+BUDGET = 1_500_000  # characters of all pictures, so that the page can be sent by mail
 
 
 def clip_stills(dataset: object, clips: Iterable[int], budget: int = BUDGET) -> dict[int, str]:
-    """Data URI by clip, until the budget is spent; a clip that cannot be read has none.
+    """Returns a data URI by clip until the budget is used up; none for a clip that cannot be read.
 
     Args:
-        dataset: one with a ``reader`` as `slowfast.ak.clips.dataset.ClipDataset` has; any
-            other gives no pictures.
-        clips: numbers of clips, the most wanted first.
+        dataset: a data set with a ``reader``, such as `slowfast.ak.clips.dataset.ClipDataset`;
+            others give no pictures.
+        clips: numbers of clips, the most important first.
     """
     reader = getattr(dataset, "reader", None)
     if reader is None:
@@ -29,7 +29,7 @@ def clip_stills(dataset: object, clips: Iterable[int], budget: int = BUDGET) -> 
     for clip in dict.fromkeys(clips):
         try:
             (frame,) = reader.read(clip, [reader.num_frames(clip) // 2])
-        except Exception as error:  # a picture is never worth a report
+        except Exception as error:  # a report without a picture is better than no report
             logger.debug("No picture of clip %s: %s", clip, error)
             continue
         uri = to_data_uri(frame)
@@ -40,7 +40,7 @@ def clip_stills(dataset: object, clips: Iterable[int], budget: int = BUDGET) -> 
 
 
 def to_data_uri(frame: np.ndarray) -> str:
-    """A JPEG of an RGB uint8 (H, W, 3) frame, its longer side SIDE pixels at most."""
+    """Returns a JPEG of an RGB uint8 (H, W, 3) frame, with a longer side of at most SIDE pixels."""
     height, width = frame.shape[:2]
     scale = min(1.0, SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -48,5 +48,5 @@ def to_data_uri(frame: np.ndarray) -> str:
     pixels = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not done:
-        raise ValueError(f"a frame of shape {frame.shape} does not encode")
+        raise ValueError(f"a frame of shape {frame.shape} cannot be encoded")
     return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")

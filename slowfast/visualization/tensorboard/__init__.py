@@ -1,7 +1,6 @@
-"""TensorBoard: curves of a run, what its classes are taken for, and what its network looks at.
+"""TensorBoard: curves of a run, confused classes, and the inside of its network.
 
-``board`` follows training; ``slowfast.engine.visualize`` looks at a trained network, or at saved
-results, after it.
+``board`` follows training. ``slowfast.engine.visualize`` shows a trained network, or saved results.
 """
 
 from slowfast.visualization.tensorboard.board import Board

@@ -1,7 +1,7 @@
-"""The event files of a run, in a folder that TensorBoard is shown.
+"""Writing the event files of a run for TensorBoard.
 
-Notable: a run is worth more than its curves. A folder that cannot be written is refused before the
-run begins; once it goes on, one that no longer can costs a warning, and the curves end there.
+A folder that cannot be written is an error before the run begins. Once the run has begun, it causes
+a warning, and the curves end there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ logger = logging.get_logger(__name__)
 
 
 def writer_class() -> type:
-    """torch's SummaryWriter.
+    """Returns SummaryWriter of torch.
 
     Raises:
         UserError: the package tensorboard is missing.
@@ -32,12 +32,12 @@ def writer_class() -> type:
 
 
 class Events:
-    """Writes into a folder what torch's ``SummaryWriter`` can write.
+    """Writes events into a folder with ``SummaryWriter`` of torch.
 
     Args:
-        folder: is made where there is none.
-        done: steps that the run has done when it begins to write: what the folder has of later
-            steps is no longer shown; with 0, nothing that it has is. None: all of it is shown.
+        folder: is made if it is missing.
+        done: steps that the run made before. TensorBoard no longer shows events of later steps; for
+            0, no earlier events at all. None: all earlier events are shown.
 
     Raises:
         UserError: the package tensorboard is missing, or the folder cannot be written.
@@ -48,7 +48,7 @@ class Events:
         self._folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # What is purged includes the step that is named.
+            # The step itself is purged too.
             self._writer = writer(str(folder), purge_step=done and done + 1)
         except OSError as error:
             raise UserError(

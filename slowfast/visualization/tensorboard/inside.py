@@ -1,8 +1,8 @@
-"""Inside a network: what its layers give for a clip, and which part of the clip they go by.
+"""Inside a network: the outputs of its layers for a clip, and Grad-CAM.
 
-Notable: Grad-CAM (Selvaraju et al., ICCV 2017) weighs the channels of a layer by the mean gradient
-that the score sends there, and keeps what is positive of their sum. It starts from logits, since a
-score near 0 or 1 has hardly a gradient.
+Grad-CAM (Selvaraju et al., ICCV 2017) weights the channels of a layer by the mean gradient of the
+score, and keeps the positive part of their sum. It starts from logits, since scores near 0 or 1
+have almost no gradient.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from slowfast.models.network import Pathways
 
 
 def layers(network: nn.Module, key: str, names: Sequence[str]) -> dict[str, nn.Module]:
-    """Layers by the names that a key gives them, such as ``s5/pathway0_res2`` or with dots.
+    """Returns layers by name; names are such as ``s5/pathway0_res2``, or have dots.
+
+    Args:
+        key: the configuration key that holds the names, for messages.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: the network has no layer of that name.
     """
     there, found = dict(network.named_modules()), {}
     for name in names:
@@ -37,7 +40,7 @@ def layers(network: nn.Module, key: str, names: Sequence[str]) -> dict[str, nn.M
 
 
 def last_of_each_pathway(network: nn.Module) -> list[str]:
-    """The names of the layers after which each pathway is pooled; none where that is not known."""
+    """Returns the names of the last layer of each pathway; none where they are not known."""
     stages = [(name, m) for name, m in network.named_children() if isinstance(m, Pathways)]
     if not stages:
         return []
@@ -48,7 +51,7 @@ def last_of_each_pathway(network: nn.Module) -> list[str]:
 
 @contextmanager
 def watched(shown: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
-    """What layers give while the block runs, (N, C, T, H, W) each, by the same names."""
+    """Collects the outputs (N, C, T, H, W) of layers while the block runs, by the same names."""
     seen: dict[str, Tensor] = {}
 
     def watch(name: str, layer: nn.Module) -> torch.utils.hooks.RemovableHandle:
@@ -57,7 +60,7 @@ def watched(shown: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
                 seen.update({f"{name}, pathway {k}": part for k, part in enumerate(output)})
                 return None
             seen[name] = output
-            return output.clone()  # the next layer may overwrite what it is given
+            return output.clone()  # the next layer may overwrite its input
 
         return layer.register_forward_hook(keep)
 
@@ -71,7 +74,7 @@ def watched(shown: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
 
 @contextmanager
 def _giving_logits(network: nn.Module) -> Iterator[None]:
-    """Lets the head, in evaluation, leave its scores as they are before the last function."""
+    """Makes the head, in evaluation, return logits instead of scores."""
     head = getattr(network, "head", None)
     activate = getattr(head, "activate", None)
     if activate is None:
@@ -87,18 +90,18 @@ def _giving_logits(network: nn.Module) -> Iterator[None]:
 def grad_cam(
     network: nn.Module, shown: dict[str, nn.Module], clip: list[Tensor], classes: Sequence[int]
 ) -> list[Tensor]:
-    """Where a network in evaluation looks at to tell classes.
+    """Returns the parts of a clip that speak for some classes, in a network in evaluation mode.
 
     Args:
-        shown: a layer of each pathway.
-        clip: a tensor (1, 3, T, H, W) a pathway.
-        classes: whose scores are added up.
+        shown: one layer per pathway.
+        clip: one tensor (1, 3, T, H, W) per pathway.
+        classes: the classes whose scores are added up.
 
     Returns:
         For each pathway a map (T, H, W) in 0..1, on the CPU.
     """
     with torch.enable_grad(), watched(shown) as seen, _giving_logits(network):
-        # Of clips that need a gradient all layers have one, frozen ones too.
+        # With clips that require gradients, all layers have one, also frozen layers.
         logits = network([x.clone().requires_grad_() for x in clip])
         score = logits[0, list(classes)].sum()
         outputs = [seen[name] for name in shown]

@@ -1,7 +1,7 @@
-"""Which classes pictures show, and what they are called there.
+"""The classes that pictures show, and their names.
 
-Notable: names come from TENSORBOARD.CLASS_NAMES_PATH, a JSON object of names and class ids, or from
-the table of classes that the data have. Categories and subsets name classes by them.
+Names come from TENSORBOARD.CLASS_NAMES_PATH, a JSON object of names and class ids, or from the
+table of classes of the data. Categories and subsets refer to classes by these names.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from slowfast.ak.errors import UserError
 
 
 def class_names(cfg: CfgNode, classes: ClassTable | None) -> list[str]:
-    """A name for each class id."""
+    """Returns a name for each class id."""
     count, path = cfg.MODEL.NUM_CLASSES, cfg.TENSORBOARD.CLASS_NAMES_PATH
     names = list(classes.names) if classes else [str(number) for number in range(count)]
     if path:
@@ -33,14 +33,14 @@ def class_names(cfg: CfgNode, classes: ClassTable | None) -> list[str]:
 
 
 def categories(cfg: CfgNode, names: Sequence[str]) -> dict[str, list[int]]:
-    """Classes by category, as TENSORBOARD.CATEGORIES_PATH has them; none without it."""
+    """Returns the classes of each category in TENSORBOARD.CATEGORIES_PATH; none without a path."""
     key, path = "TENSORBOARD.CATEGORIES_PATH", cfg.TENSORBOARD.CATEGORIES_PATH
     found = _json(key, path, "categories and lists of class names") if path else {}
     return {name: _ids(key, path, members, names) for name, members in found.items()}
 
 
 def subset(key: str, path: str, names: Sequence[str]) -> list[int]:
-    """The classes that a text file names, a line each; all where there is no file."""
+    """Returns the classes that a text file names, one per line; all classes without a path."""
     if not path:
         return list(range(len(names)))
     try:
@@ -54,7 +54,7 @@ def _ids(key: str, path: str, members: Any, names: Sequence[str]) -> list[int]:
     members = members if isinstance(members, list) else [members]
     if unknown := [member for member in members if member not in names]:
         raise UserError(
-            f"{key}: {path}: there is no class {unknown[0]!r}; names are such as {names[0]!r}."
+            f"{key}: {path}: there is no class {unknown[0]!r}; the first class is {names[0]!r}."
         )
     return [names.index(member) for member in members]
 

@@ -1,23 +1,19 @@
-"""A resample's figures are those of the clips that it drew."""
+"""The figures of a resample are the figures of its clips."""
 
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from slowfast.ak.metrics.average_precision import (
-    average_precision,
-    map_by_segment,
-    mean_figures,
-    micro_average_precision,
-)
+from slowfast.ak.metrics.average_precision import average_precision, micro_average_precision
 from slowfast.ak.metrics.bootstrap import (
     centred,
     interval,
     resample_weights,
     resampled_ap,
-    resampled_means,
     resampled_micro_ap,
 )
+from slowfast.ak.metrics.figures import Figures
+from slowfast.ak.metrics.inputs import known_mean, segment_means
 
 
 def draw(clips=40, classes=6, decimals=None, seed=0):
@@ -28,10 +24,10 @@ def draw(clips=40, classes=6, decimals=None, seed=0):
 
 
 @pytest.mark.parametrize("decimals", [None, 1, 0])
-def test_each_resample_is_the_value_of_its_clips(decimals, monkeypatch):
+def test_a_resample_has_the_value_of_its_clips(decimals, monkeypatch):
     monkeypatch.setattr("slowfast.ak.metrics.bootstrap._GATHERED", 300)  # several blocks
     scores, labels = draw(decimals=decimals)
-    weights = resample_weights(len(scores), 60, seed=3)
+    weights = resample_weights(len(scores), 30, seed=3)
     found = resampled_ap(scores, labels, weights)
     micro = resampled_micro_ap(scores, labels, weights)
     for resample, drawn in enumerate(weights.T):
@@ -40,7 +36,7 @@ def test_each_resample_is_the_value_of_its_clips(decimals, monkeypatch):
         np.testing.assert_allclose(found[resample], expected, atol=1e-12)
         expected = micro_average_precision(scores[clips], labels[clips])
         assert micro[resample] == pytest.approx(expected, abs=1e-12)
-    assert np.isnan(found[:, 0]).any(), "a rare class drops out of some resamples"
+    assert np.isnan(found[:, 0]).any(), "some resamples lack a rare class"
     value = average_precision_score(labels[:, -1], scores[:, -1], sample_weight=weights[:, 7])
     assert found[7, -1] == pytest.approx(value, abs=1e-12)
 
@@ -53,16 +49,17 @@ def test_weights_are_draws_with_replacement_and_seeded():
     assert not np.array_equal(weights, resample_weights(50, 2000, seed=2))
 
 
-def test_means_leave_out_what_was_not_drawn():
+def test_means_leave_out_classes_that_were_not_drawn():
     scores, labels = draw()
-    weights = resample_weights(len(scores), 30)
+    weights = resample_weights(len(scores), 10)
     segments = ["tail", "tail", "middle", "middle", "head", "head"]
-    means = resampled_means(scores, labels, segments, weights)
+    means = Figures(scores, labels, segments).resampled(weights)
     assert list(means) == ["map", "map_head", "map_middle", "map_tail", "map_micro"]
-    ap = resampled_ap(scores, labels, weights)
-    for resample in range(30):
-        for key, value in map_by_segment(ap[resample], segments).items():
-            assert means[key][resample] == pytest.approx(value, nan_ok=True)
+    for resample, ap in enumerate(resampled_ap(scores, labels, weights)):
+        assert means["map"][resample] == pytest.approx(known_mean(ap))
+        for segment, value in segment_means(ap, segments).items():
+            found = means[f"map_{segment}"][resample]
+            assert found == pytest.approx(value, nan_ok=True)
 
 
 def test_an_interval_holds_the_middle_of_the_resamples():
@@ -77,8 +74,9 @@ def test_an_interval_surrounds_its_figure_though_rare_classes_score_higher_in_re
     generator = np.random.default_rng(0)
     scores, labels = generator.random((300, 60)), np.zeros((300, 60), bool)
     labels[generator.integers(300, size=60), np.arange(60)] = True
-    figure = mean_figures(scores, labels, None)["map"]
-    values = resampled_means(scores, labels, None, resample_weights(300, 300))["map"]
+    figures = Figures(scores, labels)
+    figure = figures.values["map"]
+    values = figures.resampled(resample_weights(300, 300))["map"]
     assert interval(values)[0] > figure, "the plain percentiles do not"
     low, high = interval(centred(values, figure))
     assert low < figure < high
@@ -86,8 +84,8 @@ def test_an_interval_surrounds_its_figure_though_rare_classes_score_higher_in_re
 
 
 def test_the_interval_is_about_as_wide_as_a_mean_of_proportions_says():
-    """A class whose positives all score best or worst: average precision is nearly the share of
-    the best among them, whose standard error is known."""
+    """All positive clips score best or worst: average precision is almost the share of the best,
+    and the standard error of a share is known."""
     labels = np.zeros((2000, 1), bool)
     labels[:100] = True
     scores = np.zeros((2000, 1))

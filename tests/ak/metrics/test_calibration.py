@@ -1,14 +1,19 @@
-"""Calibration error is the weighted distance of what is said from what is so."""
+"""Calibration error is the weighted distance of predicted from observed shares."""
 
 import numpy as np
 import pytest
 import torch
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.metrics.calibration import as_probabilities, calibration_error
+from slowfast.ak.metrics.calibration import (
+    as_probabilities,
+    calibration_error,
+    calibration_error_macro,
+    calibration_error_micro,
+)
 
 
-def test_by_the_definition():
+def test_calibration_error_follows_its_definition():
     generator = np.random.default_rng(2)
     p = generator.random((500, 3))
     p[:5, 0], p[5:9, 0] = 1.0, 0.0
@@ -22,19 +27,19 @@ def test_by_the_definition():
         assert value == pytest.approx(expected, abs=1e-12)
 
 
-def test_what_keeps_its_word_has_little_of_it_and_the_overconfident_has_much():
+def test_calibrated_probabilities_have_a_small_error_and_overconfident_ones_a_large_one():
     generator = np.random.default_rng(0)
     p = generator.random((20000, 1))
     labels = generator.random(p.shape) < p
     assert calibration_error(p, labels)[0] < 0.02
     assert calibration_error(as_probabilities(p, scale=5), labels)[0] > 0.1
-    # A network of LDAM on a rare class: its sigmoid is timid, and the scaled one keeps its word.
+    # LDAM on a rare class: the plain sigmoid is too low, the scaled one is calibrated.
     p = generator.random((20000, 1)) ** 4
     labels = generator.random(p.shape) < p
     x = np.log(p / (1 - p)) / 30
-    timid = 1 / (1 + np.exp(-x))
-    assert calibration_error(timid, labels)[0] > 0.2
-    assert calibration_error(as_probabilities(timid, scale=30), labels)[0] < 0.02
+    too_low = 1 / (1 + np.exp(-x))
+    assert calibration_error(too_low, labels)[0] > 0.2
+    assert calibration_error(as_probabilities(too_low, scale=30), labels)[0] < 0.02
 
 
 def test_scaled_scores_are_the_sigmoid_of_scaled_logits():
@@ -44,7 +49,15 @@ def test_scaled_scores_are_the_sigmoid_of_scaled_logits():
     assert as_probabilities(np.array([0.0, 1.0]), scale=30).tolist() == [0, 1]
 
 
-def test_sums_become_means_and_are_refused_before():
-    with pytest.raises(UserError, match=r"not 2.5; divide scores that are summed"):
+def test_sums_become_means_and_stay_in_range():
+    with pytest.raises(UserError, match=r"found 2\.5\. Divide scores that are summed"):
         calibration_error(np.array([[2.5]]), np.array([[1]]))
-    assert as_probabilities(np.array([2.5]), summed_views=5) == 0.5
+    assert as_probabilities(np.array([2.5, 5.000001]), summed_views=5).tolist() == [0.5, 1]
+
+
+def test_the_mean_over_classes_leaves_out_classes_without_a_clip():
+    p = np.array([[0.2, 0.9], [0.4, 0.9]])
+    labels = np.array([[False, False], [True, False]])
+    assert np.isnan(calibration_error_macro(p, labels)[1])
+    assert calibration_error_macro(p, labels)[0] == calibration_error(p, labels)[0]
+    assert calibration_error_micro(p, labels) == pytest.approx(0.25 * (0.2 + 0.6 + 1.8))

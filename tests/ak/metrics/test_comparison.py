@@ -1,12 +1,13 @@
-"""A paired comparison sees what two intervals side by side would not, and no more than there is."""
+"""A paired comparison shows differences that two separate intervals hide."""
 
 import numpy as np
 import pytest
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.metrics.average_precision import average_precision, mean_figures
-from slowfast.ak.metrics.bootstrap import centred, interval, resample_weights, resampled_means
+from slowfast.ak.metrics.average_precision import average_precision
+from slowfast.ak.metrics.bootstrap import centred, interval, resample_weights
 from slowfast.ak.metrics.comparison import align, compare, largest_changes
+from slowfast.ak.metrics.figures import Figures
 
 SEGMENTS = ["head"] * 4 + ["tail"] * 4
 
@@ -17,25 +18,25 @@ def draw(strength=1.5, seed=0, clips=300):
     return generator.normal(size=labels.shape) + strength * labels, labels
 
 
-def test_a_small_change_for_the_better_is_seen():
+def test_a_small_improvement_is_shown():
     scores, labels = draw()
-    better = scores + 0.15 * labels
-    found = compare(scores, better, labels, SEGMENTS, resamples=300)
+    first, second = (Figures(s, labels, SEGMENTS) for s in (scores, scores + 0.15 * labels))
+    found = compare(first, second, resamples=200)
     assert list(found) == ["map", "map_head", "map_tail", "map_micro"]
-    figures = mean_figures(better, labels, SEGMENTS)
     for key, one in found.items():
-        assert one.second == figures[key]
+        assert one.second == second.values[key]
         assert 0 < one.low < one.value < one.high
         assert one.is_shown
         assert one.share_better == 1
-    # The intervals of the two by themselves overlap by far.
-    alone = resampled_means(scores, labels, None, resample_weights(len(labels), 300))["map"]
-    assert interval(centred(alone, found["map"].first))[1] > found["map"].second
+    # The separate intervals of the two results overlap.
+    alone = first.resampled(resample_weights(len(labels), 200))["map"]
+    assert interval(centred(alone, found["map"].first))[1] > found["map"].first + found["map"].low
 
 
-def test_it_is_the_difference_on_the_same_resamples():
+def test_the_difference_is_measured_on_the_same_resamples():
     (scores, labels), (other, _) = draw(), draw(seed=1)
-    found = compare(scores, other, labels, None, resamples=25, seed=4)["map"]
+    figures = Figures(scores, labels), Figures(other, labels)
+    found = compare(*figures, resamples=25, seed=4)["map"]
     values = []
     for drawn in resample_weights(len(labels), 25, 4).T:
         clips = np.repeat(np.arange(len(labels)), drawn)
@@ -48,26 +49,26 @@ def test_it_is_the_difference_on_the_same_resamples():
 
 def test_chance_and_no_change_are_no_difference():
     scores, labels = draw()
-    noise = np.random.default_rng(5).normal(size=scores.shape)
-    found = compare(scores + 0.3 * noise, scores - 0.3 * noise, labels, SEGMENTS, resamples=300)
-    assert not found["map"].is_shown
-    same = compare(scores, scores, labels, SEGMENTS, resamples=50)["map"]
+    noise = 0.3 * np.random.default_rng(5).normal(size=scores.shape)
+    figures = [Figures(scores + sign * noise, labels) for sign in (1, -1)]
+    assert not compare(*figures, resamples=200)["map"].is_shown
+    same = compare(figures[0], figures[0], resamples=50)["map"]
     assert (same.value, same.low, same.high, same.share_better) == (0, 0, 0, 0.5)
     assert not same.is_shown
 
 
-def test_largest_changes():
+def test_classes_that_changed_most():
     scores, labels = draw()
     other = scores.copy()
     other[:, 5] += 3 * labels[:, 5]
     other[:, 2] -= 0.2 * labels[:, 2]
-    ids = [index for index, *_ in largest_changes(scores, other, labels, 5)]
-    assert ids == [5, 2], "what did not change is not told"
+    changes = largest_changes(Figures(scores, labels), Figures(other, labels), 5)
+    assert [index for index, *_ in changes] == [5, 2], "other classes did not change"
 
 
-def test_clips_are_brought_together_by_name():
+def test_clips_are_matched_by_name():
     assert align(["a", "b", "c"], ["c", "a", "b"]).tolist() == [1, 2, 0]
-    with pytest.raises(UserError, match=r"1 are in the first alone, 2 in the second \(b, c, d"):
+    with pytest.raises(UserError, match=r"1 are in the first only, 2 in the second only \(b, c, d"):
         align(["a", "b"], ["d", "a", "c"])
     with pytest.raises(UserError, match="twice"):
         align(["a", "a"], ["a", "b"])
