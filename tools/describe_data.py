@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 from slowfast.ak.classes.table import ClassTable, count_classes, find_sheet
-from slowfast.ak.clips.dataset import LISTS
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.statistics.summary import Split, Statistics
@@ -64,7 +63,7 @@ def check(args: argparse.Namespace) -> None:
 
 def read(args: argparse.Namespace) -> Statistics:
     """The data set that the command line names."""
-    lists = [ClipList.read(args.folder / LISTS[split]) for split in ("train", "test")]
+    lists = [ClipList.read(args.folder / name) for name in ("train.csv", "val.csv")]
     sheet = find_sheet(args.classes, str(args.folder))
     highest = max(clips.highest_label for clips in lists)
     if highest < 0:

@@ -19,10 +19,10 @@ from torchvision.io import ImageReadMode, decode_jpeg
 from benchmarks.data_parts.measuring import Row, seconds_in_turn
 from slowfast.ak.clips.crops import RandomCrop
 from slowfast.ak.clips.dataset import ClipDataset
-from slowfast.ak.clips.loader import keep_freed_memory
 from slowfast.ak.clips.views import UniformCrops
 from slowfast.ak.clips.windows import EvenWindows, RandomWindow
-from slowfast.ak.frames.open_reader import JpegFrames
+from slowfast.ak.clips.workers import keep_freed_memory
+from slowfast.ak.frames.images import JpegFrames
 from slowfast.ak.lists.clip_list import ClipList
 
 HEIGHT, WIDTH = 360, 640

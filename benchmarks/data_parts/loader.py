@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader
 
 from benchmarks.data_parts.images import content_of, decoders, image_set, training_set
 from benchmarks.data_parts.measuring import Row, seconds_in_turn
-from slowfast.ak.clips.dataset import ClipDataset
-from slowfast.ak.clips.loader import ClipLoader, start_worker
-from slowfast.ak.clips.order import Key
+from slowfast.ak.clips.dataset import ClipDataset, Key
+from slowfast.ak.clips.loader import ClipLoader
+from slowfast.ak.clips.workers import start_worker
 from slowfast.ak.run.cores import available_cores
 
 BATCH = 8

@@ -14,9 +14,9 @@ from benchmarks.data_parts.measuring import seconds_in_turn
 from benchmarks.scaling_parts.table import Table
 from slowfast.ak.clips.crops import RandomCrop
 from slowfast.ak.clips.dataset import ClipDataset
-from slowfast.ak.clips.loader import keep_freed_memory
 from slowfast.ak.clips.views import UniformCrops
 from slowfast.ak.clips.windows import EvenWindows, RandomWindow
+from slowfast.ak.clips.workers import keep_freed_memory
 
 BASE = (8, 256)
 TRAINING = (BASE, (16, 256), (32, 256), (8, 128), (8, 320))

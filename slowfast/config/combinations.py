@@ -17,6 +17,7 @@ from fvcore.common.config import CfgNode
 from slowfast.ak.clips.augmentation_policy import parse_policy
 from slowfast.ak.errors import UserError
 from slowfast.ak.norms.group import sync_group
+from slowfast.ak.registries.datasets import facts_for
 from slowfast.ak.run.cores import processes_of_machine
 from slowfast.checkpoints.names import resumable
 from slowfast.config.keys import UPSTREAM_KEYS
@@ -241,12 +242,8 @@ def _pixels(cfg: CfgNode) -> Iterator[Finding]:
             f"larger than {low}, the smallest of {shown(cfg, 'DATA.TRAIN_JITTER_SCALES')}; crop at "
             f"most {low} pixels, or scale to at least {crop}",
         )
-    if cfg.TRAIN.DATASET.lower() == "ak" and crop > cfg.DATA.TEST_CROP_SIZE:
-        yield (
-            "DATA.TRAIN_CROP_SIZE",
-            f"validation crops it out of frames scaled to {shown(cfg, 'DATA.TEST_CROP_SIZE')}; "
-            f"make that at least {crop}",
-        )
+    if problems := facts_for(cfg).problems:
+        yield from problems(cfg)
 
 
 def _labels(cfg: CfgNode) -> Iterator[Finding]:

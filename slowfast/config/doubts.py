@@ -11,6 +11,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast.ak.config import KEYS as AK_KEYS
 from slowfast.ak.norms.group import norm_group
+from slowfast.ak.registries.datasets import facts_for
 from slowfast.ak.run.cores import processes_of_machine
 from slowfast.config.combinations import (
     ARCHS,
@@ -51,8 +52,7 @@ def _unread_steps(cfg: CfgNode) -> Iterator[Finding]:
 
 
 def _chosen_on_the_test(cfg: CfgNode) -> Iterator[Finding]:
-    # Kinetics has a test.csv of its own.
-    has_others = cfg.AK.HOLDOUT or cfg.TRAIN.DATASET.lower() == "kinetics"
+    has_others = cfg.AK.HOLDOUT or facts_for(cfg).has_test_list
     if cfg.TRAIN.ENABLE and cfg.TEST.ENABLE and cfg.TEST.WEIGHTS == "best" and not has_others:
         yield (
             "TEST.WEIGHTS",
@@ -130,7 +130,11 @@ def _unread(cfg: CfgNode) -> Iterator[Finding]:
         ("LOSS.CLASS_COUNTS", cfg.MODEL.LOSS_FUNC not in WITHOUT_COUNTS, loss),
         ("DATA_LOADER.REPEAT_THRESHOLD", cfg.DATA_LOADER.SAMPLER == "repeat_factor", sampler),
         ("TRAIN.CHECKPOINT_SKIP_HEAD", bool(cfg.TRAIN.CHECKPOINT_FILE_PATH), start),
-        ("DATA.TARGET_FPS", cfg.TRAIN.DATASET.lower() == "kinetics", shown(cfg, "TRAIN.DATASET")),
+        (
+            "DATA.TARGET_FPS",
+            facts_for(cfg).frame_rate_key == "DATA.TARGET_FPS",
+            shown(cfg, "TRAIN.DATASET"),
+        ),
         ("MIXUP.", cfg.MIXUP.ENABLE, shown(cfg, "MIXUP.ENABLE")),
         ("AUG.", cfg.AUG.ENABLE, shown(cfg, "AUG.ENABLE")),
     ]

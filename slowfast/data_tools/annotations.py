@@ -18,9 +18,8 @@ from pathlib import Path
 from slowfast.ak.checks.clips import is_image
 from slowfast.ak.checks.files import check_video_file
 from slowfast.ak.classes.table import ANIMAL_KINGDOM, SHEETS
-from slowfast.ak.clips.dataset import LISTS
 from slowfast.ak.errors import UserError
-from slowfast.ak.frames.folder import frame_files
+from slowfast.ak.frames.images import frame_files
 from slowfast.ak.frames.video import VIDEO_ENDINGS
 from slowfast.data_tools import ak_writer
 from slowfast.data_tools.ak_writer import ListedClass, ListedClip
@@ -63,7 +62,7 @@ def make_annotations(
     clips = read_sheet_of_clips(sheet)
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder; name that of the videos or images.")
-    there = [out / name for name in sorted(set(LISTS.values())) if (out / name).exists()]
+    there = [out / name for name in ("train.csv", "val.csv") if (out / name).exists()]
     if there and not force:
         raise UserError(
             f"{' and '.join(map(str, there))}: there already. Name another folder by --out, or "
@@ -88,7 +87,7 @@ def make_annotations(
             + ("Complete the data." if strict else "Is it the folder of these clips?")
         )
     lists = {
-        out / LISTS[split]: [
+        out / f"{split}.csv": [
             listed
             for clip, listed in zip(clips, found, strict=True)
             if clip.split == split and clip.name not in left_out
@@ -173,7 +172,7 @@ def _write_beside(
     if not any((out / name).exists() for name in SHEETS):
         with ANIMAL_KINGDOM.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        training = lists.get(out / LISTS["train"], [])
+        training = lists.get(out / "train.csv", [])
         in_range = [clip for clip in training if max(clip.labels, default=0) < len(rows)]
         counts = ak_writer.count_labels(in_range, len(rows))
         classes = [

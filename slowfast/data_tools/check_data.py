@@ -22,11 +22,15 @@ from slowfast.ak.checks.clips import (
     shared_clips,
 )
 from slowfast.ak.classes.table import count_classes, find_sheet
-from slowfast.ak.clips.dataset import ClipDataset, video_folder
+from slowfast.ak.clips.dataset import ClipDataset
+from slowfast.ak.clips.from_cfg import kind_of_frames, video_folder
 from slowfast.ak.errors import UserError
-from slowfast.ak.frames.open_reader import JpegFrames, Reader, open_reader
+from slowfast.ak.frames.images import JpegFrames
+from slowfast.ak.frames.open_reader import open_reader
+from slowfast.ak.frames.reader import FrameReader
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.paths import join
+from slowfast.ak.registries.datasets import DATASETS, facts_for
 from slowfast.data_tools.metadata_sheet import (
     METADATA,
     SheetClip,
@@ -61,7 +65,7 @@ class DataPlaces:
     """Where a data set lies. frames: auto, image, video or both; sheet: None without one.
 
     num_classes: None where nothing tells it; labels are then not checked. separator: what parts
-    path and label in lists of pairs, as kinetics has them; None: lists have a header.
+    path and label in lists of pairs; None: lists have a header. splits: those that have a list.
     """
 
     lists: str
@@ -71,25 +75,26 @@ class DataPlaces:
     num_classes: int | None = None
     sheet: Path | None = None
     separator: str | None = None
+    splits: tuple[str, ...] = ("train", "val")
 
     @classmethod
     def from_cfg(cls, cfg, **given) -> DataPlaces:
         """Those of a configuration, what its run would read, but for those that are given."""
-        name, data = cfg.TRAIN.DATASET.lower(), cfg.DATA
-        kinds = {"ak": cfg.AK.FRAMES, "charades": "image", "kinetics": "video"}
-        if name not in kinds:
+        facts, data = facts_for(cfg), cfg.DATA
+        if not facts.list_format:
+            known = [name.lower() for name, _ in DATASETS if DATASETS.facts(name).list_format]
             raise UserError(
-                f"TRAIN.DATASET is {name}; expected one of {', '.join(kinds)}, whose lists are "
-                "known here."
+                f"TRAIN.DATASET is {cfg.TRAIN.DATASET}; expected a data set whose lists can be "
+                f"read here: {', '.join(known)}."
             )
-        in_pairs = name == "kinetics"
         usual = {
             "lists": data.PATH_TO_DATA_DIR,
             "images": data.PATH_PREFIX,
-            "videos": data.PATH_PREFIX if in_pairs else video_folder(cfg),
-            "frames": kinds[name],
+            "videos": video_folder(cfg, facts),
+            "frames": kind_of_frames(cfg, facts),
             "num_classes": cfg.MODEL.NUM_CLASSES,
-            "separator": data.PATH_LABEL_SEPARATOR if in_pairs else None,
+            "separator": data.PATH_LABEL_SEPARATOR if facts.list_format == "pairs" else None,
+            "splits": ("train", "val", "test")[: 3 if facts.has_test_list else 2],
         }
         return cls._of(usual, given)
 
@@ -231,7 +236,7 @@ def _read_lists(places: DataPlaces) -> tuple[dict[str, ClipList], list[Fault]]:
     """The lists that can be read, and a fault for each other one."""
     in_pairs = places.separator is not None
     lists, errors = {}, []
-    for split in ("train", "val", "test")[: 3 if in_pairs else 2]:
+    for split in places.splits:
         path = join(places.lists, f"{split}.csv")
         try:
             lists[split] = (
@@ -244,7 +249,7 @@ def _read_lists(places: DataPlaces) -> tuple[dict[str, ClipList], list[Fault]]:
     return lists, [Fault("list", "", "", 0, "", str(error).splitlines()[0]) for error in errors]
 
 
-def _readers(places: DataPlaces, clips: ClipList) -> list[Reader]:
+def _readers(places: DataPlaces, clips: ClipList) -> list[FrameReader]:
     kinds = ("image", "video") if places.frames == "both" else (places.frames,)
     return [open_reader(clips, kind, places.images, places.videos) for kind in kinds]
 
@@ -260,7 +265,7 @@ def _sizes(lists: dict[str, ClipList]) -> dict[str, dict[str, int | None]]:
     return sizes
 
 
-def _files_in_words(readers: list[Reader], level: str) -> list[str]:
+def _files_in_words(readers: list[FrameReader], level: str) -> list[str]:
     kinds = {type(reader): reader for reader in readers}
     return [
         f"{'images' if kind is JpegFrames else 'videos'} below {reader.folder}, at level {level}"

@@ -1,10 +1,13 @@
-"""Data sets, by name, and their loaders."""
+"""Data sets, found by name, and their loaders. One file for each data set registers it."""
 
-from slowfast.ak.clips.dataset import Ak
+import sys
+
+from slowfast.ak.registries.registry import import_all
+from slowfast.datasets.ak import Ak
 from slowfast.datasets.build import DATASET_REGISTRY, build_dataset
 from slowfast.datasets.charades import Charades
 from slowfast.datasets.kinetics import Kinetics
 
-__all__ = ["DATASET_REGISTRY", "Ak", "Charades", "Kinetics", "build_dataset"]
+import_all(sys.modules[__name__])
 
-DATASET_REGISTRY.register(Ak)
+__all__ = ["DATASET_REGISTRY", "Ak", "Charades", "Kinetics", "build_dataset"]

@@ -1,14 +1,15 @@
-"""Charades, read and sampled as upstream does it."""
+"""The data set ``charades``, read and sampled as upstream does it."""
 
 from __future__ import annotations
 
-from slowfast.ak.clips.dataset import ClipDataset, parts_from_cfg
-from slowfast.datasets.build import DATASET_REGISTRY
+from slowfast.ak.clips.dataset import ClipDataset
+from slowfast.ak.clips.from_cfg import clip_dataset_arguments
+from slowfast.ak.registries.datasets import DATASETS
 
 
-@DATASET_REGISTRY.register()
+@DATASETS.register("Charades", list_format="header", frames="image", random_validation=True)
 class Charades(ClipDataset):
     """Clips as extracted frames; validation during training takes a random window and crop."""
 
     def __init__(self, cfg, split: str):
-        super().__init__(**parts_from_cfg(cfg, split, "image", random_validation=True))
+        super().__init__(**clip_dataset_arguments(cfg, split, DATASETS.facts("Charades")))

@@ -1,22 +1,28 @@
-"""Kinetics: a list of videos with one class each, read and sampled as upstream does it."""
+"""The data set ``kinetics``: lists of videos with one class each, sampled as upstream does it."""
 
 from __future__ import annotations
 
-from slowfast.ak.clips.dataset import ClipDataset, parts_from_cfg
-from slowfast.datasets.build import DATASET_REGISTRY
+from slowfast.ak.clips.dataset import ClipDataset
+from slowfast.ak.clips.from_cfg import clip_dataset_arguments
+from slowfast.ak.registries.datasets import DATASETS
 
 
-@DATASET_REGISTRY.register()
+@DATASETS.register(
+    "Kinetics",
+    list_format="pairs",
+    has_test_list=True,
+    frames="video",
+    videos_in_prefix=True,
+    frame_rate_key="DATA.TARGET_FPS",
+    random_validation=True,
+    always_rgb=True,
+)
 class Kinetics(ClipDataset):
-    """Clips as videos; train.csv, val.csv and test.csv hold lines `path label`, without a header.
+    """Clips as videos; train.csv, val.csv and test.csv have lines `path label` and no header.
 
-    Paths are absolute or start below DATA.PATH_PREFIX. Frames are counted at DATA.TARGET_FPS a
-    second; validation during training takes a random window and crop.
+    Paths are absolute or below DATA.PATH_PREFIX. Frames are counted at DATA.TARGET_FPS a second.
+    Validation during training takes a random window and crop.
     """
 
     def __init__(self, cfg, split: str):
-        data = cfg.DATA
-        parts = parts_from_cfg(
-            cfg, split, "video", True, videos=data.PATH_PREFIX, fps=data.TARGET_FPS
-        )
-        super().__init__(**parts)
+        super().__init__(**clip_dataset_arguments(cfg, split, DATASETS.facts("Kinetics")))

@@ -2,6 +2,7 @@
 
 from fvcore.common.config import CfgNode
 
+from slowfast.ak.registries.datasets import facts_for
 from slowfast.ak.run.cores import available_cores, processes_of_machine
 
 # Share of the time spent waiting for clips from which on waiting for them is worth a remedy.
@@ -35,7 +36,7 @@ def bottleneck(cfg: CfgNode, share: float, workers: int, cores: int | None = Non
             f"take more workers (DATA_LOADER.NUM_WORKERS is {workers} for each process; -1 takes "
             f"what {cores} cores allow)"
         )
-    if cfg.TRAIN.DATASET == "ak" and cfg.AK.FRAMES != "image":  # the others have no choice
+    if facts_for(cfg).frames == "AK.FRAMES" and cfg.AK.FRAMES != "image":
         remedies.append("where these are videos, read images extracted from them (AK.FRAMES image)")
     remedies.append(
         "store frames no larger than training needs them: the shorter side at "

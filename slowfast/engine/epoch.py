@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.clips.bad_clips import most_tolerated
+from slowfast.ak.clips.bad_clips import allowed_bad_clips
 from slowfast.ak.clips.loader import ClipLoader
 from slowfast.datasets.loader import shuffle_dataset
 from slowfast.engine.device.prefetch import DeviceBatches
@@ -56,7 +56,7 @@ def train_epoch(
     step.model.train()
     shuffle_dataset(loader, epoch, done)
     label = f"epoch {epoch + 1}/{cfg.SOLVER.MAX_EPOCH}"
-    tolerated = most_tolerated(len(loader.dataset), cfg.DATA.MAX_BAD_FRACTION)
+    tolerated = allowed_bad_clips(len(loader.dataset), cfg.DATA.MAX_BAD_FRACTION)
     pending = PendingSteps(loader.dataset.clip_name, label, step.skips_bad_gradients)
     queue = DeviceQueue(device)
     bar = progress_bar(len(loader), label, done=done)
@@ -64,14 +64,14 @@ def train_epoch(
     unread = 1 if device.type == "cpu" else min(cfg.LOG_PERIOD, _MOST_UNREAD)
 
     def report(steps: list[tuple[Step, list[float]]]) -> None:
-        loader.ledger.share()
-        meter.counts = loader.ledger.counts("bad")
+        loader.bad_clips.share()
+        meter.counts = loader.bad_clips.counts("bad")
         for read, (loss, grad_norm, *errors) in steps:
             meter.update_stats(*(errors or (None, None)), loss, read.lr, grad_norm, len(read.clips))
             meter.log_iter_stats(epoch, read.iteration)
             left = meter.time_left(epoch, read.iteration)
             bar.set_postfix_str(f"loss {loss:.4f}, lr {read.lr:.2g}, run {left} left", False)
-        loader.ledger.stop_above(tolerated, label)
+        loader.bad_clips.stop_above(tolerated, label)
 
     meter.iter_tic()
     batches = DeviceBatches(loader, device, cfg.SPEED.PREFETCH)
@@ -101,5 +101,5 @@ def train_epoch(
         bar.update()
         meter.iter_tic()
     bar.close()
-    meter.counts = loader.ledger.counts("bad")
+    meter.counts = loader.bad_clips.counts("bad")
     return meter.log_epoch_stats(epoch)

@@ -73,7 +73,7 @@ class Saver:
         place = {
             "clips_a_step": loader.batch_size * distributed.get_world_size(),
             "meter": meter.state(),
-            "flaws": [list(flaw) for flaw in loader.ledger.state()],
+            "flaws": [list(flaw) for flaw in loader.bad_clips.state()],
             "buffers": buffers if len(buffers) > 1 else [],
         }
         return checkpoint.save_unfinished(
@@ -124,7 +124,7 @@ def take_up(
         return 0
     meter.take_up(start.extra["meter"])
     set_lr(trained.optimizer, start.extra["meter"]["lr"])
-    loader.ledger.take_up(start.extra["flaws"])
+    loader.bad_clips.continue_from(start.extra["flaws"])
     buffers, processes = start.extra.pop("buffers"), distributed.get_world_size()
     own = [buffer for network in trained.networks for buffer in network.buffers()]
     saved = buffers[distributed.get_rank()] if len(buffers) == processes else []

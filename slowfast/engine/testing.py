@@ -82,7 +82,7 @@ def test(cfg: CfgNode) -> None:
         told = {
             "initialisation": loaded.initialisation,
             **(best.stats() if best else {}),
-            **loader.ledger.counts("missing", "incomplete"),
+            **loader.bad_clips.counts("missing", "incomplete"),
         }
         outcome = Outcome(
             views,
@@ -90,8 +90,8 @@ def test(cfg: CfgNode) -> None:
             loader.dataset,
             classes,
             loaded,
-            missing=loader.ledger.names("missing"),
-            incomplete=loader.ledger.names("incomplete"),
+            missing=loader.bad_clips.names("missing"),
+            incomplete=loader.bad_clips.names("incomplete"),
         )
         save_scores(run, outcome, several=len(runs) > 1)
         outcome.check_scores()
@@ -165,6 +165,6 @@ def score_clips(
             unfinished = [rows[end:]]
             bar.update()
     bar.close()
-    loader.ledger.share()
-    loader.ledger.stop_if_none_read(len(loader.dataset))
-    return Scored(*gather_clips(scores, targets, indices, loader.ledger.clips("missing")))
+    loader.bad_clips.share()
+    loader.bad_clips.stop_if_none_read(len(loader.dataset))
+    return Scored(*gather_clips(scores, targets, indices, loader.bad_clips.clips("missing")))

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.lists import blocks as list_blocks
 from slowfast.ak.lists import index_file
-from slowfast.ak.lists.clip_list import ClipList
+from slowfast.ak.lists import lines as list_blocks
+from slowfast.ak.lists.clip_list import ClipIndex, ClipList
 
 HEADER = "original_vido_id video_id frame_id path labels"
 LIGHT_HEADER = "video_id;labels"
@@ -47,8 +47,9 @@ def read(tmp_path, monkeypatch):
         path.write_bytes(content)
         clips = ClipList.read(path) if separator is None else ClipList.read_pairs(path, separator)
         source = index_file.Source.of(str(path), str(path), separator)
-        index_file._store(tmp_path / "index", clips._index, source)
-        stored = ClipList(clips.path, index_file._load(tmp_path / "index", source))
+        index_file.write(tmp_path / "index", source, vars(clips._index))
+        arrays = index_file.load(tmp_path / "index", source)
+        stored = ClipList(clips.path, ClipIndex(**arrays))
         assert told(stored) == told(clips) == told(pickle.loads(pickle.dumps(clips)))
         return clips
 
@@ -220,8 +221,8 @@ def test_anything_at_all_in_an_index_is_passed_over(tmp_path, content, at):
     path, index = tmp_path / "a.csv", tmp_path / "index"
     path.write_text(f'{HEADER}\na 0 0 a/1.jpg "1"\n')
     source = index_file.Source.of(str(path), "a.csv", None)
-    index_file._store(index, ClipList.read(path)._index, source)
+    index_file.write(index, source, vars(ClipList.read(path)._index))
     good = index.read_bytes()
     other = good[:at] + content + good[at + len(content) :]
     Path(index).write_bytes(other)
-    assert (index_file._load(index, source) is None) == (other != good)
+    assert (index_file.load(index, source) is None) == (other != good)

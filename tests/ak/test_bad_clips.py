@@ -16,10 +16,11 @@ import torch
 from torch.utils.data import DataLoader
 
 from slowfast.ak.clips import dataset as datasets
+from slowfast.ak.clips.animal_kingdom import Ak
 from slowfast.ak.clips.bad_clips import from_meta
-from slowfast.ak.clips.dataset import Ak
 from slowfast.ak.errors import BadClip
-from slowfast.ak.frames.open_reader import JpegFrames, VideoFrames
+from slowfast.ak.frames.images import JpegFrames
+from slowfast.ak.frames.video import VideoFrames
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.config.defaults import get_cfg
 from tests.media import write_sound_alone
@@ -180,10 +181,10 @@ def test_the_nearest_frame_that_decodes_stands_in(cfg, spoil):
     for k in (0, 1, 6, 7, 8, 9, 19):
         spoil(paths[k])
     wanted = [0, 2, 6, 7, 8, 9, 12, 19]
-    got = [frame[..., :3].copy() for frame in reader.salvage(0, wanted)]
+    got = [frame[..., :3].copy() for frame in reader.frames_with_replacements(0, wanted)]
     for frame, near in zip(got, [2, 2, 5, 5, 10, 10, 12, 18], strict=True):
         assert (frame == whole[near]).all()
-    text = reader.amiss.pop(0)
+    text = reader.problems.pop(0)
     assert text.startswith(str(paths[0]))
     assert "6 do not decode" in text
 
@@ -194,9 +195,13 @@ def test_what_is_whole_is_salvaged_as_it_is_read(cfg):
         JpegFrames(clips, cfg.DATA.PATH_PREFIX),
         VideoFrames(clips, Path(cfg.DATA.PATH_PREFIX).parent / "video"),
     ):
-        pairs = zip(reader.salvage(0, [1, 5, 19]), reader.frames(0, [1, 5, 19]), strict=True)
+        pairs = zip(
+            reader.frames_with_replacements(0, [1, 5, 19]),
+            reader.frames(0, [1, 5, 19]),
+            strict=True,
+        )
         assert all((one == other).all() for one, other in pairs)
-        assert not reader.amiss
+        assert not reader.problems
 
 
 def film(path: Path, video_tools, count: int = 30) -> None:
@@ -227,12 +232,14 @@ def test_a_video_cut_off_is_scored_from_what_decodes(tmp_path, video_tools, film
     for size in range(len(data) * 3 // 10, len(data) * 9 // 10, len(data) // 12):
         path.write_bytes(data[:size])
         reader = VideoFrames(film_list, tmp_path)
-        got = np.stack([frame[..., :3].copy() for frame in reader.salvage(0, range(30))])
+        got = np.stack(
+            [frame[..., :3].copy() for frame in reader.frames_with_replacements(0, range(30))]
+        )
         same = [(one == other).all() for one, other in zip(got, whole, strict=True)]
         decoded = same.index(False)
         assert decoded > 0
         assert (got[decoded + 1 :] == got[-1]).all()  # a last one may decode in part
-        assert "its last frame is repeated" in reader.amiss.pop(0)
+        assert "its last frame is repeated" in reader.problems.pop(0)
         found.add(decoded)
     assert len(found) > 3
 
@@ -251,10 +258,12 @@ def test_a_video_with_a_fault_in_its_midst_is_scored_up_to_it(tmp_path, video_to
     reader = VideoFrames(film_list, tmp_path)
     with pytest.raises(BadClip):
         reader.read(0, range(30))
-    got = np.stack([frame[..., :3].copy() for frame in reader.salvage(0, range(30))])
+    got = np.stack(
+        [frame[..., :3].copy() for frame in reader.frames_with_replacements(0, range(30))]
+    )
     assert (got[:15] == whole[:15]).all()
     assert (got[15:] == whole[14]).all()
-    assert "15 frames that decode" in reader.amiss.pop(0)
+    assert "15 frames that decode" in reader.problems.pop(0)
 
 
 def test_a_part_of_a_clip_is_told(cfg):
@@ -326,7 +335,7 @@ def test_a_file_cut_at_any_byte_or_damaged_anywhere_is_read_or_refused(
     refused = []
     for content in damaged():
         path.write_bytes(content)
-        for method in ("frames", "salvage"):
+        for method in ("frames", "frames_with_replacements"):
             reader = kind(film_list, tmp_path)
             try:
                 frames = [frame.shape for frame in getattr(reader, method)(0, wanted)]

@@ -4,9 +4,11 @@ import pytest
 from iopath.common.file_io import PathHandler
 
 from slowfast.ak import paths
-from slowfast.ak.clips.dataset import Ak, has_list
+from slowfast.ak.clips.animal_kingdom import Ak
+from slowfast.ak.clips.from_cfg import has_list
 from slowfast.ak.errors import UserError
-from slowfast.ak.frames.open_reader import JpegFrames, VideoFrames
+from slowfast.ak.frames.images import JpegFrames
+from slowfast.ak.frames.video import VideoFrames
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.config.defaults import get_cfg
 from slowfast.utils.env import pathmgr

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.frames.open_reader import JpegFrames
+from slowfast.ak.frames.images import JpegFrames
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.data_tools.annotations import make_annotations
 from tests.data_tools.sheet_cases import rows_of_tiny_ak, write_workbook

@@ -3,7 +3,7 @@
 import pytest
 from torch.utils.data import Dataset
 
-from slowfast.ak.clips.dataset import Ak
+from slowfast.ak.clips.animal_kingdom import Ak
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import get_cfg
 from slowfast.datasets import DATASET_REGISTRY, build_dataset

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from slowfast.ak.frames.open_reader import JpegFrames
+from slowfast.ak.frames.images import JpegFrames
 from slowfast.config.defaults import get_cfg
 from slowfast.datasets.charades import Charades
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from slowfast.ak.classes.counts import read_class_table
-from slowfast.ak.lists import clip_list, index_file
+from slowfast.ak.lists import clip_list
 from slowfast.config.defaults import get_cfg
 from slowfast.datasets.loader import construct_loader
 
@@ -16,7 +16,7 @@ from slowfast.datasets.loader import construct_loader
 @pytest.fixture
 def cfg(tiny_ak, tmp_path, monkeypatch):
     """The tiny set with lists of its own, of which even so small ones get an index."""
-    monkeypatch.setattr(index_file, "SMALLEST_LIST", 0)
+    monkeypatch.setattr(clip_list, "SMALLEST_LIST", 0)
     shutil.copytree(tiny_ak.annot, tmp_path / "annot")
     cfg = get_cfg()
     cfg.merge_from_list(tiny_ak.opts())
@@ -43,7 +43,7 @@ def test_workers_that_are_sent_a_part_of_a_list_make_the_same_batches(cfg, tmp_p
     expected = list(construct_loader(cfg, "train"))
     cfg.DATA_LOADER.NUM_WORKERS = 2
     loader = construct_loader(cfg, "train")
-    assert isinstance(loader.dataset.clips._index, index_file.StoredIndex)
+    assert isinstance(loader.dataset.clips._index, clip_list.StoredIndex)
     assert len(pickle.dumps(loader.dataset.clips)) < 1000
     loader.multiprocessing_context = "spawn"
     found = list(loader)

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
-from slowfast.ak.clips.bad_clip_log import TooManyBadClips
+from slowfast.ak.clips.bad_clips import TooManyBadClips
 from slowfast.ak.errors import UserError
 from slowfast.engine import test as run_test
 from slowfast.engine import train

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from slowfast.ak.clips.dataset import Ak
+from slowfast.ak.clips.animal_kingdom import Ak
 from slowfast.ak.errors import UserError
 from slowfast.ak.losses import LOSSES, CountedLoss
 from slowfast.engine.training import train

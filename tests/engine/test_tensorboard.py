@@ -15,7 +15,7 @@ from PIL import Image
 
 from slowfast.ak.clips.dataset import ClipDataset
 from slowfast.ak.errors import BadClip, UserError
-from slowfast.ak.frames.reader import Reader
+from slowfast.ak.frames.reader import FrameReader
 from slowfast.config.combinations import draws
 from slowfast.config.defaults import assert_and_infer_cfg
 from slowfast.engine import test as run_test
@@ -252,14 +252,14 @@ def test_saved_results_of_one_label_are_drawn_alone(cfg, read, tmp_path):
 def test_clips_that_went_wrong_are_those_of_the_list_that_can_be_read(cfg, read, monkeypatch):
     """Of all clips, whatever this process's share of them would be in a test of several."""
     monkeypatch.setattr("slowfast.ak.clips.loader.rank_and_size", lambda: (0, 2))
-    read_frames = Reader.salvage
+    read_frames = FrameReader.frames_with_replacements
 
     def all_but_v2(self, clip, *args):
         if clip == 2:
             raise BadClip("v2 is not there")
         return read_frames(self, clip, *args)
 
-    monkeypatch.setattr(Reader, "salvage", all_but_v2)
+    monkeypatch.setattr(FrameReader, "frames_with_replacements", all_but_v2)
     names = {0: "v\udcff0", 1: r"v1 $\frac$", 3: "v3"}
     monkeypatch.setattr(ClipDataset, "clip_name", lambda self, index: names[index])
     module = sys.modules[visualize.__module__]

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from slowfast.ak.frames.open_reader import VideoFrames
+from slowfast.ak.frames.video import VideoFrames
 from slowfast.ak.lists.clip_list import ClipList
 
 TOOL = Path(__file__).parents[2] / "tools" / "extract_frames.py"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slowfast.ak.classes.table import ClassTable, find_sheet
-from slowfast.ak.clips.dataset import Ak
+from slowfast.ak.clips.animal_kingdom import Ak
 from slowfast.ak.frames.video import VideoFrames
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.config.defaults import get_cfg

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from slowfast.ak.checks.files import FileFlaw, check_video_file, image_flaw, video_header
+from slowfast.ak.clips.bad_clips import TimeIsUp, TimeLimit
 from slowfast.ak.errors import BadClip
-from slowfast.ak.frames.open_reader import JpegFrames, Reader, VideoFrames
+from slowfast.ak.frames.images import JpegFrames
+from slowfast.ak.frames.reader import FrameReader
+from slowfast.ak.frames.video import VideoFrames
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.paths import is_file, is_remote, local_path
-from slowfast.ak.run.time_limit import TimeIsUp, TimeLimit
 
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png")
 LEVELS = {
@@ -52,7 +54,7 @@ def fault(clips: ClipList, clip: int, kind: str, text: str, path: str = "") -> F
     return Fault(kind, clips.name(clip), str(clips.path), clips.line(clip), path, text)
 
 
-def check_clip(reader: Reader, clip: int, level: str = "files") -> list[Fault]:
+def check_clip(reader: FrameReader, clip: int, level: str = "files") -> list[Fault]:
     """What is wrong with the files of a clip, as far as a level of `LEVELS` looks."""
     if isinstance(reader, VideoFrames):
         flaws = _check_video(reader, clip, level)
@@ -109,7 +111,7 @@ def _check_images(reader: JpegFrames, clip: int, level: str) -> Iterator[tuple[s
         yield path, FileFlaw(flaw.kind, flaw.text + more)
 
 
-def _decoding_flaw(reader: Reader, clip: int, frame: int) -> FileFlaw | None:
+def _decoding_flaw(reader: FrameReader, clip: int, frame: int) -> FileFlaw | None:
     """What the reader itself, whose word counts in training, has against a frame."""
     try:
         next(iter(reader.frames(clip, [frame])))
@@ -185,13 +187,13 @@ def shared_clips(train: ClipList, other: ClipList) -> list[Fault]:
     ]
 
 
-def doubts_about(train: Reader, val: Reader, seconds: float = 0) -> list[str]:
+def doubts_about(train: FrameReader, val: FrameReader, seconds: float = 0) -> list[str]:
     """Warnings for a person: clips in both splits, and flaws of a sample of the clips.
 
-    Takes a moment; it is what is left to look at before training once `Reader.check` has looked
-    for files, and `ClipList.read` at labels. What is remote is not fetched for it. A clip whose
-    files do not answer in so many seconds ends the look at its list; 0: they may take as long as
-    they like.
+    Takes a moment; it is what is left to look at before training once `FrameReader.check` has
+    looked for files, and `ClipList.read` at labels. What is remote is not fetched for it. A clip
+    whose files do not answer in so many seconds ends the look at its list; 0: they may take as long
+    as they like.
     """
     limit = TimeLimit(seconds)
     doubts = []

@@ -18,15 +18,15 @@ from typing import NamedTuple
 import numpy as np
 
 from slowfast.ak.classes.table import ClassTable, class_rows, named_sheet
-from slowfast.ak.clips.dataset import has_list, read_clips
+from slowfast.ak.clips.from_cfg import has_list, read_clips
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.losses import LossState, arguments_from_cfg, context
+from slowfast.ak.registries.datasets import facts_for
 
 logger = logging.getLogger(__name__)
 
 _KEY = "LOSS.CLASS_COUNTS"
-_LISTED = ("ak", "charades", "kinetics")  # data sets whose training lists are read here
 
 
 class ClassCounts(NamedTuple):
@@ -56,7 +56,7 @@ def class_counts_from_cfg(cfg, clips: ClipList | None = None) -> ClassCounts:
 
 def _training_clips(cfg, is_needed: bool) -> ClipList | None:
     """The clips of the training list; None where they are not needed and there is no such list."""
-    is_ours = cfg.TRAIN.DATASET.lower() in _LISTED
+    is_ours = bool(facts_for(cfg).list_format)
     if not is_needed and not (is_ours and has_list(cfg, "train")):
         return None
     try:

@@ -1,91 +1,195 @@
-"""Loaders: a data set's items in batches, made by worker processes.
+"""The loader: the order in which clips are drawn, and batches made by worker processes.
 
-A loader keeps a generator of its own, so that torch's global one is not drawn from: a resumed run
-stays the run. Workers run one thread each; those of training and validation live across epochs.
+A key carries its epoch, so a data set can make everything random about an item from (seed, epoch,
+index): neither the number of workers, nor which worker makes an item, nor a resume changes what is
+trained on. The loader has its own generator and does not draw from torch's global one. Each worker
+runs one thread; the workers of training and validation live across epochs.
 
-What is copied: a worker collates a batch straight into memory that it shares with the training
-process, where a thread copies it to page-locked memory if there is a GPU to take it from there.
+A worker collates a batch directly in memory that it shares with the training process. If there is a
+GPU, a thread of that process copies the batch to page-locked memory.
 """
 
 from __future__ import annotations
 
-import ctypes
 import logging
+import math
 import multiprocessing
 import os
-import signal
-import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from functools import partial
-from multiprocessing import resource_tracker
-from multiprocessing.context import BaseContext
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-from slowfast.ak.clips.bad_clip_log import Ledger
-from slowfast.ak.clips.order import EpochSampler, describe_repeats, expected_repeats
+from slowfast.ak.clips.bad_clips import BadClipLog
+from slowfast.ak.clips.dataset import Key
+from slowfast.ak.clips.rebalancing import describe_draws, expected_draws
+from slowfast.ak.clips.workers import signals_held_back, start_worker
 from slowfast.ak.errors import UserError
 from slowfast.ak.run.cores import available_cores, processes_of_machine, reading_workers
 from slowfast.ak.run.processes import rank_and_size
 
 logger = logging.getLogger(__name__)
 
-# Names that <malloc.h> gives its options.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+# Each worker that decodes on the GPU holds a CUDA context of some hundred MB, and a GPU has few
+# decoders. The workers of training and validation exist at the same time.
+MOST_WORKERS_ON_GPU = 4
+
+
+class ClipOrder(Sampler[Key]):
+    """Yields the keys (epoch, index) or (epoch, index, repeat) of this rank's share of an epoch.
+
+    With `shuffle` the order is a permutation made from (seed, epoch), the same on all ranks. Rank r
+    takes every world_size-th key from the r-th on.
+
+    Args:
+        drop_last: whether to leave out clips that do not fill a batch of `batch_size` on every
+            rank, so that all ranks have the same number of batches. Otherwise each clip comes
+            exactly once over all ranks, and some ranks have one clip more than others.
+        draws: (num_clips,) how often an epoch draws each clip on average, for `shuffle`. Each time
+            the number is rounded down or up, by systematic resampling of the permuted clips. Every
+            epoch has the same number of draws, the sum of `draws` rounded up: schedules, a resume
+            and several processes rely on it. `repeat` is 1 for a clip's second draw in an epoch;
+            the first draw has no `repeat`.
+
+    Raises:
+        UserError: `draws` is not one number from 0 on for each clip, with some number above 0.
+    """
+
+    def __init__(
+        self,
+        num_clips: int,
+        *,
+        shuffle: bool,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+        drop_last: bool,
+        batch_size: int = 1,
+        draws: np.ndarray | None = None,
+    ):
+        self.num_clips, self.shuffle, self.seed = num_clips, shuffle, seed
+        self.rank, self.world_size = rank, world_size
+        self.drop_last, self.batch_size = drop_last, batch_size
+        self.epoch = self.start = 0
+        self.num_draws, self.draws = num_clips, None
+        if draws is not None:
+            _check_draws(draws, num_clips, shuffle)
+            # A rounding error of the sum is not a further draw.
+            self.num_draws = max(1, math.ceil(draws.sum() - 1e-6))
+            self.draws = draws * (self.num_draws / draws.sum())
+
+    def set_epoch(self, epoch: int, start: int = 0) -> None:
+        """Sets the epoch of the next iteration.
+
+        Args:
+            epoch: it decides the order, and is part of each key.
+            start: the number of this rank's keys to leave out, because they were used before a run
+                stopped.
+        """
+        self.epoch, self.start = epoch, start
+
+    def __len__(self) -> int:
+        used = self._num_used()
+        return (used - self.rank + self.world_size - 1) // self.world_size
+
+    def __iter__(self) -> Iterator[Key]:
+        epoch = self.epoch
+        first = self.rank + self.start * self.world_size
+        own = slice(first, self._num_used(), self.world_size)
+        clips, repeats = (part[own].tolist() for part in self._draw())
+        for index, repeat in zip(clips, repeats, strict=True):
+            yield (epoch, index, repeat) if repeat else (epoch, index)
+
+    def _draw(self) -> tuple[np.ndarray, np.ndarray]:
+        """(num_draws,) clips of the epoch over all ranks, and how often each came before."""
+        order = np.arange(self.num_clips)
+        if self.shuffle:
+            rng = np.random.Generator(np.random.PCG64([self.seed, self.epoch]))
+            order = rng.permutation(self.num_clips)
+        if self.draws is None:
+            return order, np.zeros_like(order)
+        # Each clip has a piece of a line, as long as its number. Marks stand at distance one from a
+        # random offset on, and each mark in a clip's piece draws the clip. The order of the pieces
+        # changes with the epoch: otherwise neighbours in the list would always come together, or
+        # never.
+        ends = np.minimum(np.cumsum(self.draws[order]), self.num_draws)
+        ends[-1] = self.num_draws
+        marks = np.floor(ends + rng.random()).astype(np.int64)
+        times = np.diff(marks, prepend=0)
+        clips = np.repeat(order, times)
+        repeats = np.arange(self.num_draws) - np.repeat(marks - times, times)
+        mixed = rng.permutation(self.num_draws)
+        return clips[mixed], repeats[mixed]
+
+    def _num_used(self) -> int:
+        whole = self.batch_size * self.world_size
+        return self.num_draws // whole * whole if self.drop_last else self.num_draws
+
+
+def _check_draws(draws: np.ndarray, num_clips: int, shuffle: bool) -> None:
+    valid = np.isfinite(draws).all() and (draws >= 0).all() and (draws > 0).any()
+    if draws.shape != (num_clips,) or not valid or not shuffle:
+        raise UserError(
+            f"the expected draws of clips have shape {draws.shape} and lie in "
+            f"{draws.min(initial=0)}..{draws.max(initial=0)}; expected {num_clips} numbers "
+            "from 0 on, not all 0, for an order that is shuffled."
+        )
 
 
 class ClipLoader(DataLoader):
-    """A DataLoader whose workers' foreseeable errors come through as their text alone.
+    """A DataLoader that reports clips that cannot be read, and shows a worker's UserError as text.
 
-    ledger: of what batches have told of clips that could not be read, since its iteration began.
+    Attributes:
+        bad_clips: the problems in the batches since the iteration began.
     """
 
     def __init__(self, dataset: Dataset, **settings: Any) -> None:
         super().__init__(dataset, **settings)
-        self.ledger = Ledger(dataset.clip_name)
+        self.bad_clips = BadClipLog(dataset.clip_name)
 
     def __iter__(self) -> Iterator[Any]:
         try:
-            with signals_held_back(self.multiprocessing_context):
+            context = self.multiprocessing_context
+            with signals_held_back(context) if self.num_workers else nullcontext():
                 batches = super().__iter__()
-            self.ledger.begin()
+            self.bad_clips.begin()
             for batch in batches:
-                self.ledger.enter(batch[-1])
+                self.bad_clips.add(batch[-1])
                 yield batch
         except UserError as error:
-            # A worker's error arrives with its traceback in its text, the message at the end. The
-            # frames it came through refer to it and to the workers: without letting go of them
-            # the workers could not be told to end, and would be waited for in vain.
+            # The text of a worker's error has its traceback, and the message at the end. The frames
+            # of the traceback refer to the error and to the workers: while it exists, the workers
+            # do not end.
             error.__traceback__ = None
             start = f"{type(error).__module__}.{type(error).__qualname__}: "
             raise type(error)(str(error).rpartition(start)[2].rstrip()) from None
 
 
 def settings_from_cfg(cfg, split: str) -> dict[str, Any]:
-    """Arguments of `make_loader` for split train, val or test."""
+    """The arguments of `make_loader` for split train, val or test."""
     part = cfg.TEST if split == "test" else cfg.TRAIN
+    on_gpu, decodes_on_gpu = cfg.NUM_GPUS > 0, cfg.DATA.DECODING_DEVICE == "cuda"
     return {
         "batch_size": part.BATCH_SIZE,
         "processes": processes_of_machine(cfg),
-        "on_gpu": cfg.NUM_GPUS > 0,
+        "on_gpu": on_gpu,
         "num_workers": cfg.DATA_LOADER.NUM_WORKERS,
+        "most_workers": MOST_WORKERS_ON_GPU if decodes_on_gpu else None,
         "seed": cfg.RNG_SEED,
-        "sampling": cfg.DATA_LOADER.SAMPLER,
+        "sampler": cfg.DATA_LOADER.SAMPLER,
         "repeat_threshold": cfg.DATA_LOADER.REPEAT_THRESHOLD,
-        "pin_memory": cfg.DATA_LOADER.PIN_MEMORY and torch.cuda.is_available(),
+        # Pinning opens a CUDA context, which a run on the CPU must not do.
+        "pin_memory": cfg.DATA_LOADER.PIN_MEMORY and on_gpu and torch.cuda.is_available(),
         "in_order": split != "val",
-        # A test is read once: its workers' memory is better given back.
+        # A test is read once; then its workers' memory is free again.
         "keep_workers": split != "test",
-        # A GPU that this process has used cannot be used by its forks. And a fork server, which may
-        # have been started by anyone, hands on signals that it hears itself.
-        "spawn_workers": cfg.DATA.DECODING_DEVICE == "cuda"
-        or multiprocessing.get_start_method() == "forkserver",
+        # A fork cannot use a GPU that its parent has used. A fork server may have been started by
+        # any process, and its signal settings are not ours.
+        "spawn_workers": decodes_on_gpu or multiprocessing.get_start_method() == "forkserver",
     }
 
 
@@ -97,8 +201,9 @@ def make_loader(
     processes: int,
     on_gpu: bool,
     num_workers: int,
+    most_workers: int | None,
     seed: int,
-    sampling: str,
+    sampler: str,
     repeat_threshold: float,
     pin_memory: bool,
     in_order: bool,
@@ -107,25 +212,27 @@ def make_loader(
 ) -> ClipLoader:
     """The loader of split train, val or test for this process.
 
-    train: shuffled batches, the incomplete last one dropped. val: each clip once over all ranks,
-    which may differ by a batch. test: one clip with all its views at a time, dealt to the ranks in
-    turn.
+    train: shuffled batches; the incomplete last batch is dropped. val: each clip once over all
+    ranks, which may differ by a batch. test: one clip with all its views at a time, given to the
+    ranks in turn.
 
     Args:
-        dataset: what `slowfast.ak.clips.dataset.ClipDataset` is, or offers.
+        dataset: a `slowfast.ak.clips.dataset.ClipDataset`, or a data set with the same interface.
         batch_size: clips of a step, over the `processes` of this machine.
-        on_gpu: whether the processes each have a GPU.
-        num_workers: for each process; -1: what the cores allow.
-        sampling: how often a training clip is drawn (`slowfast.ak.clips.order.expected_repeats`).
-        in_order: whether batches come in the sampler's order, or each as it gets ready.
+        on_gpu: whether each process has a GPU.
+        num_workers: workers of each process; -1: what the cores allow.
+        most_workers: the most that -1 may choose; None: no limit.
+        sampler: how often a training clip is drawn (`slowfast.ak.clips.rebalancing`).
+        in_order: whether batches come in the order of the keys, or as soon as each is ready.
         keep_workers: whether workers live across epochs.
 
-    Raises UserError for a training list that fills no batch.
+    Raises:
+        UserError: a training list fills no batch.
     """
     train = split == "train"
     rank, world_size = rank_and_size()
     share = batch_size // processes
-    sampler = EpochSampler(
+    order = ClipOrder(
         len(dataset),
         shuffle=train,
         seed=seed,
@@ -133,23 +240,23 @@ def make_loader(
         world_size=world_size,
         drop_last=train,
         batch_size=share,
-        repeats=_expected_repeats(dataset, sampling, repeat_threshold) if train else None,
+        draws=_expected_draws(dataset, sampler, repeat_threshold) if train else None,
     )
-    if share < 1 or not (len(sampler) or not train):
+    if share < 1 or not (len(order) or not train):
         clips = len(dataset)
         fewer = f"Start at most {clips} of them" if clips < world_size else "Lower TRAIN.BATCH_SIZE"
         raise UserError(
             f"{type(dataset).__name__}: {clips} clip{'s' * (clips != 1)} fill no batch: BATCH_SIZE "
-            f"{batch_size} is {share} on each of {world_size} processes. {fewer}, or give more "
-            "clips."
+            f"{batch_size} is {share} on each of {world_size} processes. {fewer}, or add clips."
         )
-    batches = -(-len(sampler) // (1 if split == "test" else share))
     if num_workers < 0:
-        num_workers = _workers_by_cores(split, processes, on_gpu, batches)
+        batches = -(-len(order) // (1 if split == "test" else share))
+        most = batches if most_workers is None else min(batches, most_workers)
+        num_workers = _workers_by_cores(split, processes, on_gpu, most)
     return ClipLoader(
         dataset,
         batch_size=None if split == "test" else share,
-        sampler=sampler,
+        sampler=order,
         num_workers=num_workers,
         in_order=in_order,
         persistent_workers=keep_workers and num_workers > 0,
@@ -160,113 +267,26 @@ def make_loader(
     )
 
 
-def _workers_by_cores(split: str, processes: int, on_gpu: bool, batches: int) -> int:
-    """Workers of a process, told in the log, and no more than there are batches to make."""
+def _workers_by_cores(split: str, processes: int, on_gpu: bool, most: int) -> int:
+    """The number of workers of a process, at most `most`. The log says it."""
     cores = available_cores()
-    chosen = max(1, min(reading_workers(cores, processes, on_gpu), batches))
+    chosen = max(1, min(reading_workers(cores, processes, on_gpu), most))
     shared = f" shared by {processes} processes" if processes > 1 else ""
     logger.info(f"Workers that read {split} clips: {chosen} a process, by {cores} cores{shared}.")
     return chosen
 
 
-def _expected_repeats(dataset: Dataset, sampling: str, threshold: float) -> np.ndarray | None:
-    """How often each training clip is drawn, told in the log; None: once."""
-    if sampling == "shuffle":
+def _expected_draws(dataset: Dataset, sampler: str, threshold: float) -> np.ndarray | None:
+    """How often each training clip is drawn; None: once. The log describes it."""
+    if sampler == "shuffle":
         return None
     if not callable(getattr(dataset, "label_matrix", None)):
         raise UserError(
-            f"DATA_LOADER.SAMPLER: {sampling} needs the labels of all clips, and the data set "
-            f"{type(dataset).__name__} has no label_matrix() that tells them (see "
-            "slowfast/datasets/build.py); give it one, or take shuffle."
+            f"DATA_LOADER.SAMPLER: {sampler} needs the labels of all clips, and the data set "
+            f"{type(dataset).__name__} has no label_matrix() that returns them (see "
+            "slowfast/datasets/build.py). Add that method, or set the key to shuffle."
         )
     labels = np.asarray(dataset.label_matrix())
-    repeats = expected_repeats(sampling, labels, threshold)
-    logger.info(f"Sampling {sampling}: {describe_repeats(labels, repeats)}.")
-    return repeats
-
-
-@contextmanager
-def signals_held_back(context: BaseContext | None = None) -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait until workers are started, and let them be the run's own affair.
-
-    In the midst of a fork Python prints a Ctrl-C and forgets it, and the run goes on. Workers
-    inherit that they hear neither, in all their threads; they end with the run.
-
-    Args:
-        context: what forks or spawns them; by default Python's own.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    if (context or multiprocessing).get_start_method() != "fork":
-        # Else it starts with the first worker, and lets the signals through from then on.
-        resource_tracker.ensure_running()
-    heard: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    if threading.current_thread() is not threading.main_thread():
-        handlers = {}
-    # Blocked in this thread, a signal may still reach Python through another one.
-    ours = {number: handler for number, handler in handlers.items() if callable(handler)}
-    for number in ours:
-        signal.signal(number, lambda number, frame: heard.append(number))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        for number, handler in ours.items():
-            signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    for number in heard:
-        signal.raise_signal(number)
-
-
-def start_worker(worker: int, parent: int | None = None) -> None:
-    """What each worker does first: it takes one thread, and keeps its memory.
-
-    Args:
-        parent: the process that forked or spawned it; with it alone it ends.
-    """
-    if parent is not None:
-        _end_by(parent)
-    torch.set_num_threads(1)
-    cv2.setNumThreads(0)  # none beside the worker's own
-    keep_freed_memory()
-    sys.excepthook = _unless_deserted
-
-
-def _end_by(parent: int) -> None:
-    """Let this worker end when its parent does, or sends it a SIGTERM, and by nobody else's.
-
-    torchrun and batch systems send one to all processes of a run. The training process saves what
-    it has then; a worker that died under it would be an error in the midst of that. And one that
-    has hardly started when its parent is killed would not notice, and wait for ever.
-    """
-    if not hasattr(signal, "sigtimedwait"):
-        return
-
-    def wait() -> None:
-        while os.getppid() == parent:
-            heard = signal.sigtimedwait({signal.SIGTERM}, 1)
-            if heard and heard.si_pid == parent:
-                break
-        os._exit(0)
-
-    threading.Thread(target=wait, name="end by the parent", daemon=True).start()
-
-
-def keep_freed_memory() -> None:
-    """Let this process use freed memory again instead of giving it back to the system at once.
-
-    Clips of the same size come and go; fetching their memory page by page each time takes a fifth
-    of a worker's time. Does nothing without glibc.
-    """
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if set_option:
-        set_option(_M_TRIM_THRESHOLD, 256 * 2**20)
-        set_option(_M_MMAP_THRESHOLD, 32 * 2**20)  # the largest value that it takes
-
-
-def _unless_deserted(kind: type[BaseException], *error: Any) -> None:
-    """Show a worker's error, unless it is that the run was stopped while it fetched a batch."""
-    if not issubclass(kind, ConnectionError | EOFError):
-        sys.__excepthook__(kind, *error)
+    draws = expected_draws(sampler, labels, threshold)
+    logger.info(f"Sampling {sampler}: {describe_draws(labels, draws)}.")
+    return draws

@@ -12,14 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from slowfast.ak.clips.windows import slow_indices
+from slowfast.ak.registries.datasets import facts_for
 
 
 def sees_rgb(cfg) -> bool:
-    """Whether the network sees RGB, else BGR: as DATA.REVERSE_INPUT_CHANNEL says, and always RGB on
-    Kinetics, where upstream's networks do whatever it says."""
-    phases = [cfg[phase] for phase in ("TRAIN", "TEST") if cfg[phase].ENABLE]
-    on_kinetics = any(phase.DATASET.lower() == "kinetics" for phase in phases)
-    return cfg.DATA.REVERSE_INPUT_CHANNEL or on_kinetics
+    """Whether the network gets RGB (True) or BGR (False).
+
+    DATA.REVERSE_INPUT_CHANNEL says so, unless the data set always has RGB, as upstream's networks
+    get it on Kinetics.
+    """
+    splits = [split for split in ("train", "test") if cfg[split.upper()].ENABLE]
+    always_rgb = any(facts_for(cfg, split).always_rgb for split in splits)
+    return cfg.DATA.REVERSE_INPUT_CHANNEL or always_rgb
 
 
 class InputTransform(nn.Module):

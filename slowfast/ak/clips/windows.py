@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 
 
-class Sampler(Protocol):
+class FrameSampler(Protocol):
     """Says which frames of a clip are seen."""
 
     def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
@@ -92,12 +92,12 @@ class EvenParts:
         return halves * length // (2 * self.count * self.num_frames)
 
 
-def random_sampler(sampling: str, num_frames: int, rate: int) -> RandomWindow | RandomParts:
+def random_frame_sampler(sampling: str, num_frames: int, rate: int) -> RandomWindow | RandomParts:
     """The sampler of training, for DATA.SAMPLING dense or uniform; `rate` is of dense windows."""
     return RandomParts(num_frames) if sampling == "uniform" else RandomWindow(num_frames, rate)
 
 
-def even_sampler(
+def even_frame_sampler(
     sampling: str, num_frames: int, rate: int, count: int = 1
 ) -> EvenWindows | EvenParts:
     """The sampler of validation and, with `count` views, of a test; likewise."""

@@ -1,17 +1,15 @@
-"""Which reader a list's frames come from: JPEG files or videos."""
+"""Chooses the reader of a list's frames: image files or videos."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
 
-from slowfast.ak.frames.jpeg import JpegFrames
-from slowfast.ak.frames.reader import Reader
+from slowfast.ak.frames.images import JpegFrames
+from slowfast.ak.frames.reader import FrameReader
 from slowfast.ak.frames.video import Decoding, VideoFrames
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.paths import is_folder, is_remote
-
-__all__ = ["Decoding", "JpegFrames", "Reader", "VideoFrames", "open_reader"]
 
 
 @lru_cache(maxsize=16)
@@ -21,11 +19,13 @@ def open_reader(
     image_folder: str,
     video_folder: str,
     decoding: Decoding | None = None,
-) -> Reader:
-    """The reader of a list's frames, the same each time; `Reader.check` looks for its files.
+) -> FrameReader:
+    """Returns the reader of a list's frames, the same object for the same arguments.
 
-    `frames` is image, video, or auto: images where the image folder is there and not empty, else
-    videos, which are decoded as `decoding` says.
+    Args:
+        frames: image, video or auto: images if the image folder exists and is not empty, else
+            videos.
+        decoding: how videos are decoded.
     """
     if frames == "auto":
         frames = "image" if not image_folder or _has_entries(image_folder) else "video"

@@ -1,8 +1,11 @@
-"""Decoding chosen frames of a video with PyAV, one thread, to RGBX.
+"""Decodes chosen frames of a video with PyAV, in one thread, to RGBX.
 
-Pixels are those that FFmpeg's own extraction gives, since they are converted by the same filters,
-with the colour matrix and range that the file states. The filters' memory is used again and again:
-a fresh frame's would cost as much as the conversion, in page faults.
+`Timeline` says when each frame is shown, and where decoding can start. It comes from the packets of
+the file, without decoding. `by_time` seeks with it; `by_count` decodes from the start and counts.
+
+The pixels are those of images that FFmpeg extracts, because the same filters convert them, with the
+colour matrix and range of the file. The memory of the filters is used again and again: new memory
+for each frame would take as long as the conversion.
 """
 
 from __future__ import annotations
@@ -10,38 +13,111 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 
 import av
 import numpy as np
 
-from slowfast.ak.frames.timeline import Timeline
-
 Frames = Iterator[tuple[int, np.ndarray]]
 
-# Frames between the last one decoded and a key frame ahead from which on that one is sought: the
-# frames that the decoder holds in advance are lost by it, and their decoding with them.
+# Decoding continues up to this many frames to reach a key frame, instead of seeking to it: a seek
+# discards the frames that the decoder has decoded in advance.
 WORTH_A_SEEK = 12
 
-
-# Before release 19 PyAV refuses a file whose metadata are no UTF-8, unless told to let them pass.
+# PyAV before release 19 refuses a file with metadata that are not UTF-8, unless told otherwise.
 _LENIENT = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
+# ------------------------------------------------------------------ the timeline of a video
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Time stamps of a video's frames, in units of `time_base` seconds.
+
+    Args:
+        pts: the stamps of the frames in the order in which they are shown, ascending.
+        key_frames: the frames at which decoding can start, ascending; the first is 0.
+        key_pts: for each key frame, the stamp to seek to. An edit list may hide the key frame that
+            frame 0 needs; then its stamp is not in `pts`.
+        needs_first_picture: whether pictures after a seek are only right once the first picture of
+            the file has been decoded.
+    """
+
+    pts: np.ndarray
+    key_frames: np.ndarray
+    key_pts: np.ndarray
+    time_base: Fraction
+    needs_first_picture: bool = False
+
+    def key_before(self, frame: int) -> tuple[int, int]:
+        """The last key frame at or before a frame, and the stamp to seek to."""
+        place = np.searchsorted(self.key_frames, frame, side="right") - 1
+        return int(self.key_frames[place]), int(self.key_pts[place])
+
+    def frame_at(self, pts: int | None) -> int | None:
+        """The frame with this time stamp, or None."""
+        if pts is None:
+            return None
+        frame = int(np.searchsorted(self.pts, pts))
+        return frame if frame < len(self.pts) and self.pts[frame] == pts else None
+
+    @property
+    def fps(self) -> float:
+        """The mean number of frames a second; 0 for a video with one frame."""
+        span = (self.pts[-1] - self.pts[0]) * self.time_base
+        return float((len(self.pts) - 1) / span) if span else 0.0
+
+
+def read_timeline(
+    container: av.container.InputContainer, stream: av.VideoStream
+) -> Timeline | None:
+    """Reads the timeline of a video up to its end; None if its packets have no reliable stamps."""
+    packets = [packet for packet in container.demux(stream) if packet.size]
+    stamps = [packet.pts for packet in packets]
+    # AVI stores no stamps. FFmpeg guesses them, and guesses wrong if there are B-frames.
+    guessed = container.format.name == "avi" and any(p.pts != p.dts for p in packets)
+    if guessed or None in stamps:
+        return None
+    keys = np.sort([packet.pts for packet in packets if packet.is_keyframe])
+    pts = np.sort([packet.pts for packet in packets if not packet.is_discard])
+    if not len(pts) or not len(keys) or keys[0] > pts[0] or (np.diff(pts) == 0).any():
+        return None
+    keys = keys[np.searchsorted(keys, pts[0], side="right") - 1 :]
+    frames = np.searchsorted(pts, keys)  # the first is 0, or hidden before frame 0
+    shown = np.isin(keys, pts)
+    shown[0] = True
+    return Timeline(pts, frames[shown], keys[shown], stream.time_base, _is_old_444(stream))
+
+
+def _is_old_444(stream: av.VideoStream) -> bool:
+    """Whether the video may be 4:4:4 of an old x264.
+
+    FFmpeg decodes such a video right, and not all green, only if it knows the encoder. The name of
+    the encoder is in the first picture.
+    """
+    pixels = stream.codec_context.pix_fmt or ""
+    return stream.codec_context.name == "h264" and pixels.startswith("yuv444")
+
+
+# ------------------------------------------------------------------ opening and decoding
+
+
 def open_container(path: str) -> av.container.InputContainer:
-    """The file, to be closed again. Raises OSError or av.FFmpegError."""
+    """Opens a file; the caller closes it. Raises OSError or av.FFmpegError."""
     return av.open(path, **_LENIENT)
 
 
 @contextmanager
 def open_video(path: str) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-    """The file and its first video stream. Raises OSError or av.FFmpegError."""
+    """Opens a file and its first video stream. Raises OSError or av.FFmpegError."""
     with open_container(path) as container:
         if not container.streams.video:
             raise OSError("it has no video stream")
         stream = container.streams.video[0]
         if stream.codec_context is None:
-            raise OSError("nothing here decodes its video stream")
+            raise OSError("there is no decoder for its video stream")
         stream.codec_context.thread_count = 1
         yield container, stream
 
@@ -49,10 +125,10 @@ def open_video(path: str) -> Iterator[tuple[av.container.InputContainer, av.Vide
 def _decoded(
     container: av.container.InputContainer, stream: av.VideoStream
 ) -> Iterator[av.VideoFrame]:
-    """All pictures from where the container stands, as `container.decode` gives them.
+    """Decodes all pictures from the container's position on.
 
-    That leaves 150 bytes behind wherever it is not read to its end: PyAV's generator of packets
-    frees its own only where it is closed, not where it is dropped.
+    `container.decode` would leak 150 bytes each time it is not read to the end: PyAV's generator of
+    packets frees its own packet only when it is closed.
     """
     with closing(container.demux(stream)) as packets:
         for packet in packets:
@@ -65,10 +141,11 @@ def by_time(
     timeline: Timeline,
     indices: Sequence[int],
 ) -> Frames:
-    """(index, RGBX) at ascending indices by their time stamps; beyond the end, the last again.
+    """Gives (index, RGBX) at ascending indices, found by time stamps.
 
-    Decodes from the key frame before the first index, and seeks again to one well ahead. Ends early
-    where that cannot be, or decoding does not give frame after frame as the stamps promise.
+    Decodes from the key frame before the first index on, and seeks again if a key frame is far
+    ahead. An index after the end gives the last frame. Ends early if a seek fails, or if decoded
+    frames do not have the stamps of the timeline.
     """
     to_rgbx = _Converter()
     frame, pictures, picture = -1, iter(()), None
@@ -94,16 +171,17 @@ def by_time(
         yield index, to_rgbx(picture)
 
 
-def by_count(path: str, indices: Sequence[int], stop_at_fault: bool = False) -> Frames:
-    """As `by_time`, decoding from the start and counting: stamps are not looked at.
+def by_count(path: str, indices: Sequence[int], stop_at_error: bool = False) -> Frames:
+    """Gives (index, RGBX) at ascending indices, counted from the first frame without time stamps.
 
-    With `stop_at_fault` a video ends where it does not decode.
+    An index after the end gives the last frame. With `stop_at_error`, the video ends at the first
+    frame that does not decode.
     """
     to_rgbx, pending = _Converter(), deque(indices)
     frame, picture = -1, None
     with open_video(path) as (container, stream):
         pictures = _decoded(container, stream)
-        for frame, picture in enumerate(_until_fault(pictures) if stop_at_fault else pictures):
+        for frame, picture in enumerate(_until_error(pictures) if stop_at_error else pictures):
             if frame == pending[0]:
                 yield pending.popleft(), to_rgbx(picture)
             if not pending:
@@ -112,7 +190,7 @@ def by_count(path: str, indices: Sequence[int], stop_at_fault: bool = False) -> 
         yield from ((frame, to_rgbx(picture)) for _ in pending)
 
 
-def _until_fault(pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+def _until_error(pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
     try:
         yield from pictures
     except av.FFmpegError:
@@ -120,26 +198,26 @@ def _until_fault(pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
 
 
 def every_frame(path: str) -> Iterator[np.ndarray]:
-    """All frames that decode, RGBX. Raises OSError or av.FFmpegError where one does not."""
+    """Decodes all frames, RGBX. Raises OSError or av.FFmpegError if a frame does not decode."""
     to_rgbx = _Converter()
     with open_video(path) as (container, stream):
         yield from map(to_rgbx, _decoded(container, stream))
 
 
 def count_frames(path: str) -> int:
-    """How many frames decode."""
+    """The number of frames that decode."""
     with open_video(path) as (container, stream):
         return sum(1 for _ in _decoded(container, stream))
 
 
 class _Converter:
-    """Pictures of a video as RGBX arrays, turned as the file's display matrix says."""
+    """Converts pictures of a video to RGBX arrays, and turns them as the display matrix says."""
 
     def __init__(self):
         self._graph, self._kind = None, None
 
     def __call__(self, picture: av.VideoFrame) -> np.ndarray:
-        """(H, W, 4) uint8; rows may lie further apart than their pixels take."""
+        """(H, W, 4) uint8. Its rows may not be adjacent in memory."""
         kind = (picture.format.name, picture.width, picture.height)
         if kind != self._kind:
             self._graph, self._kind = _graph_to_rgbx(picture), kind
@@ -165,10 +243,10 @@ def _graph_to_rgbx(picture: av.VideoFrame) -> av.filter.Graph:
         format=picture.format,
         time_base=Fraction(1, 1000),
     )
-    # FFmpeg's quick ways to RGB and RGBX, of 8 bits and even height, give the same. Others do not:
-    # rounding differs by up to 4 levels, and it is RGB that images are extracted to.
-    quick = picture.height % 2 == 0 and all(part.bits == 8 for part in picture.format.components)
-    steps = ("rgb0",) if quick else ("rgb24", "rgb0")
+    # For 8 bits and an even height, FFmpeg's fast conversions to RGB and to RGBX give the same
+    # pixels. Otherwise they differ by up to 4 levels, and extracted images are RGB.
+    fast = picture.height % 2 == 0 and all(part.bits == 8 for part in picture.format.components)
+    steps = ("rgb0",) if fast else ("rgb24", "rgb0")
     for step in [*(graph.add("format", pixels) for pixels in steps), graph.add("buffersink")]:
         last.link_to(step)
         last = step

@@ -1,8 +1,8 @@
-"""What a data set asks of whatever holds the frames of its clips.
+"""The interface of frame readers, and the check for missing files.
 
-Frames are uint8 (H, W, 4), RGBX, in their own size, one at a time: what is scaled at once need not
-be kept. The fourth byte of a pixel means nothing; decoding and scaling are written for four bytes a
-pixel in the libraries that do them, and take half the time that they take for three.
+Frames are uint8 (H, W, 4), RGBX, in their own size. A reader gives one frame at a time, so that a
+frame that is scaled at once need not be kept. The fourth byte of a pixel has no meaning: the
+libraries decode and scale four bytes a pixel in half the time that they need for three.
 """
 
 from __future__ import annotations
@@ -21,41 +21,48 @@ from slowfast.ak.lists.clip_list import HOW_TO_GET_DATA, ClipList
 
 logger = logging.getLogger(__name__)
 
-# Disks, and still more file servers, answer many questions at once; each thread only waits.
+# Disks, and file servers even more so, answer many requests at once; the threads only wait.
 CHECK_THREADS = 32
-_NAMED = 5
+_MOST_NAMES = 5  # of clips in a message
 
 
-class Reader(ABC):
+class FrameReader(ABC):
     """Gives frames of the clips of a list.
 
-    amiss: what was wrong with clips that gave all frames asked for nevertheless, in words. Whoever
-    reads takes it out, and tells it.
+    Attributes:
+        problems: for each clip that was read with replaced frames, what is wrong with it. The data
+            set takes the entry out and reports it.
     """
 
     def __init__(self, clips: ClipList):
         self.clips = clips
-        self.amiss: dict[int, str] = {}
+        self.problems: dict[int, str] = {}
 
     def num_frames(self, clip: int) -> int:
-        """How many frames a clip has to choose from: as many as the list says.
+        """The number of frames of a clip, as the list has it.
 
-        Readers that serve lists which do not say find out, and raise BadClip where they cannot.
+        Readers that support lists without frames look for the number, and raise BadClip if they
+        cannot find it.
         """
         return self.clips.num_frames(clip)
 
     @abstractmethod
     def frames(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
-        """The frames at distinct, ascending indices, each decoded once, as it is asked for.
+        """Decodes the frames at different, ascending indices, each once and when it is asked for.
 
-        A frame is good until the next one is asked for: its memory may be used again. Raises
-        BadClip, with clip and path, where a frame does not decode.
+        A frame is valid until the next one is asked for: its memory may be used again.
+
+        Raises:
+            BadClip: a frame does not decode. The message has the clip and the path.
         """
 
-    def salvage(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
-        """As `frames`; but for a frame that does not decode another of the clip stands in.
+    def frames_with_replacements(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
+        """As `frames`, but another frame of the clip replaces a frame that does not decode.
 
-        `amiss` tells of it, once all are read. Raises BadClip where no frame decodes.
+        After the last frame, `problems` says what was replaced.
+
+        Raises:
+            BadClip: no frame decodes.
         """
         wanted = list(indices)
         try:
@@ -63,73 +70,78 @@ class Reader(ABC):
                 del wanted[0]
                 yield frame
         except BadClip as error:
-            yield from self._stand_ins(clip, wanted, error)
+            yield from self._replacements(clip, wanted, error)
 
-    def _stand_ins(self, clip: int, wanted: list[int], error: BadClip) -> Iterator[np.ndarray]:
-        """What `salvage` gives from the first frame on that does not decode, for which `error`."""
+    def _replacements(self, clip: int, wanted: list[int], error: BadClip) -> Iterator[np.ndarray]:
+        """Gives the wanted frames or others for them; `error` says why the first did not decode."""
         raise error
 
     @abstractmethod
     def place(self, clip: int) -> str:
-        """The file or the folder that a clip's frames should be in; nothing is looked at."""
+        """The file or folder where a clip's frames should be. It is not looked for."""
 
     @abstractmethod
     def missing(self, clip: int) -> tuple[int, str | Path] | None:
-        """The first frame of a clip whose file is not there, and the file; None where all seem
-        there.
+        """The first frame of a clip whose file is missing, and the file; None if none is missing.
 
-        Looks at file names alone, and only at the ends of a clip.
+        Only the names of the files of the first and the last frame are looked for.
         """
 
     def read(self, clip: int, indices: Sequence[int]) -> np.ndarray:
-        """Frames at indices in any order, repeated or not, as RGB (n, H, W, 3)."""
+        """RGB (n, H, W, 3) uint8 frames at indices in any order, which may repeat."""
         distinct, place = np.unique(np.asarray(indices), return_inverse=True)
         rgb = [frame[..., :3].copy() for frame in self.frames(clip, distinct.tolist())]
         return np.stack(rgb)[place]
 
     @cached_property
-    def absent(self) -> list[tuple[int, int, Path]]:
-        """Clip, frame and file of all clips of which `missing` tells a file; looked for once."""
+    def clips_without_files(self) -> list[tuple[int, int, Path]]:
+        """Clip, frame and file for all clips with a `missing` file; looked for once."""
         parts = np.array_split(np.arange(len(self.clips)), CHECK_THREADS)
         with ThreadPoolExecutor(CHECK_THREADS) as pool:
             found = pool.map(lambda part: [(i, self.missing(i)) for i in part.tolist()], parts)
             return [(clip, *what) for part in found for clip, what in part if what]
 
-    def check(self, tolerated: int = 0, rule: str = "DATA.MAX_BAD_FRACTION") -> None:
-        """Raise UserError, with the list's file and line, if more clips than that lack files, and
-        where whatever holds them does not answer; warn of fewer.
+    def check(self, allowed: int = 0, rule: str = "DATA.MAX_BAD_FRACTION") -> None:
+        """Warns of clips with missing files.
 
-        rule: what tolerates them, for the message.
+        Args:
+            allowed: the number of clips that may have missing files.
+            rule: what allows them, for the message.
+
+        Raises:
+            UserError: more clips have missing files, or the place of the files does not answer. The
+                message has the list and the line of the first one.
         """
         try:
-            if not self.absent:
+            if not self.clips_without_files:
                 return
         except OSError as error:
             raise UserError(
-                f"{self.clips.path}: the files of its clips cannot be looked for: {error}. See "
+                f"{self.clips.path}: the files of its clips cannot be looked for: {error}. Check "
                 f"whether {self.place(0)} can be reached."
             ) from None
-        clip, frame, path = self.absent[0]
+        clip, frame, path = self.clips_without_files[0]
         text = (
             f"{self.clips.path}:{self.clips.line(clip, frame)}: clip {self.clips.name(clip)}: "
             f"there is no file {path}."
         )
-        lacking = len(self.absent)
-        if lacking > 1 or tolerated:
-            text += f" {lacking} of {len(self.clips)} clips lack files in all"
-            text += f"; {rule} lets {tolerated} pass." if tolerated else "."
-        if lacking > tolerated:
+        count = len(self.clips_without_files)
+        if count > 1 or allowed:
+            text += f" {count} of {len(self.clips)} clips lack files in all"
+            text += f"; {rule} allows {allowed}." if allowed else "."
+        if count > allowed:
             raise UserError(
                 f"{text}\nPut the data there, or correct DATA.PATH_PREFIX (images), "
                 "AK.VIDEO_PREFIX (videos) or AK.FRAMES (which of the two).\n"
                 f"{HOW_TO_GET_DATA}"
             )
-        if lacking > 1:
-            names = ", ".join(self.clips.name(clip) for clip, *_ in self.absent[:_NAMED])
-            text += f" They are {names}{', ...' if lacking > _NAMED else ''}."
+        if count > 1:
+            first = self.clips_without_files[:_MOST_NAMES]
+            names = ", ".join(self.clips.name(clip) for clip, *_ in first)
+            text += f" They are {names}{', ...' if count > _MOST_NAMES else ''}."
         logger.warning(text)
 
 
 def reason(error: Exception) -> str:
-    """What went wrong, without the number and the path that str(error) adds to it."""
+    """What went wrong, without the error number and the path that str(error) adds."""
     return getattr(error, "strerror", None) or str(error)

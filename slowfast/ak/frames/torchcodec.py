@@ -1,7 +1,9 @@
-"""Decoding chosen frames of a video with torchcodec, on the CPU or, by NVDEC, on a GPU.
+"""Decodes chosen frames of a video with torchcodec, on the CPU or with NVDEC on a GPU.
 
-It is optional: it wants a FFmpeg of the system beside it. Frames are found by number, and held
-against the time stamps that the file's packets name, as PyAV's are; the pixels are the same.
+torchcodec is optional and needs FFmpeg from the system's packages. Frames are found by number, and
+their time stamps are compared with those of the file's packets, so they are the frames that PyAV
+gives. On the CPU the pixels are the same too. NVDEC converts colours in its own way, so its pixels
+may differ by a few levels; a file that the GPU cannot decode goes to PyAV and has PyAV's colours.
 """
 
 from __future__ import annotations
@@ -12,26 +14,25 @@ from collections.abc import Sequence
 import cv2
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.frames.pyav import Frames
-from slowfast.ak.frames.timeline import Timeline
+from slowfast.ak.frames.pyav import Frames, Timeline
 
 logger = logging.getLogger(__name__)
 
 
 def find_device(device: str) -> str:
-    """The device `cpu` or `cuda` in full: of GPUs the one that this process works on, in its
-    workers too.
+    """Returns the full name of the device `cpu` or `cuda`: the GPU that this process uses.
 
-    Raises UserError where torchcodec, its FFmpeg or the device cannot be had.
+    Raises:
+        UserError: torchcodec, its FFmpeg or the device is missing.
     """
     try:
         import torchcodec  # noqa: F401
     except (ImportError, OSError, RuntimeError) as error:
-        found = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UserError(
-            f"DATA.DECODING_BACKEND = torchcodec: it cannot be loaded: {found}\nInstall it with "
-            "`pip install torchcodec`, and FFmpeg with the system's packages (`apt-get install "
-            "ffmpeg`); or take DATA.DECODING_BACKEND pyav, which gives the same frames."
+            f"DATA.DECODING_BACKEND = torchcodec: it cannot be loaded: {_first_line(error)}\n"
+            "Install it with `pip install torchcodec`, and FFmpeg with the system's packages "
+            "(`apt-get install ffmpeg`); or set DATA.DECODING_BACKEND to pyav, which gives the "
+            "same frames."
         ) from None
     if device != "cuda":
         return device
@@ -39,20 +40,20 @@ def find_device(device: str) -> str:
 
     if not torch.cuda.is_available():
         raise UserError(
-            "DATA.DECODING_DEVICE = cuda: there is no GPU that torch can use; take cpu."
+            "DATA.DECODING_DEVICE = cuda: there is no GPU that torch can use; set it to cpu."
         )
     return f"cuda:{torch.cuda.current_device()}"
 
 
 def by_number(path: str, timeline: Timeline, device: str, indices: Sequence[int]) -> Frames:
-    """(index, RGBX) at ascending indices; beyond the end, the last again.
+    """Gives (index, RGBX) at ascending indices. An index after the end gives the last frame.
 
-    Ends early, and says so in the log, where torchcodec does not decode the file or finds other
-    frames in it than the timeline has.
+    Ends early if torchcodec does not decode the file, which the log says, or if it finds other
+    frames than the timeline has.
     """
     from torchcodec.decoders import VideoDecoder
 
-    if timeline.needs_first_picture:  # torchcodec does not decode it before it seeks
+    if timeline.needs_first_picture:  # torchcodec does not decode it before a seek
         return
     last, tick = len(timeline.pts) - 1, float(timeline.time_base)
     try:
@@ -67,5 +68,8 @@ def by_number(path: str, timeline: Timeline, device: str, indices: Sequence[int]
             pixels = frame.data.cpu().numpy()
             yield min(index, last), cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
     except (RuntimeError, ValueError) as error:
-        found = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        logger.warning("%s: torchcodec: %s; PyAV decodes it instead.", path, found)
+        logger.warning("%s: torchcodec: %s; PyAV decodes it instead.", path, _first_line(error))
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,30 +1,62 @@
 """The clips of a list: their names, frames and labels.
 
-Each list is read once a process: training, precise BN and validation get the same object.
+`ClipIndex` holds what a list says as a few flat arrays of runs (see `slowfast.ak.lists.lines`), not
+lines: a list like Animal Kingdom's, with 4.3 million lines and 237 MB, becomes 24,000 runs and
+2 MB. `ClipList` answers questions about clips. A process reads each list once: training, precise
+BN and validation get the same object.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from slowfast.ak import paths
 from slowfast.ak.errors import UserError
-from slowfast.ak.lists.frame_lines import number_span
-from slowfast.ak.lists.index import HOW_PAIRS_ARE_WRITTEN, HOW_TO_GET_DATA, ClipIndex, decode
-from slowfast.ak.lists.index_file import Source, open_index
+from slowfast.ak.lists import index_file
+from slowfast.ak.lists.index_file import Source
+from slowfast.ak.lists.lines import (
+    MAX_DIGITS,
+    Block,
+    Run,
+    number_span,
+    read_blocks,
+    read_frame_lines,
+    read_light_lines,
+    read_pair_lines,
+)
+
+# Smaller lists get no index file: reading them is as fast, and they take no more memory.
+SMALLEST_LIST = 1 << 20
+
+HOW_TO_GET_DATA = """\
+To try this project without any data, run `make demo` in its folder: it makes a small data set.
+Request Animal Kingdom with the form that https://sutdcv.github.io/Animal-Kingdom/ links to.
+Store it as
+  data/ak/annot/train.csv   data/ak/annot/val.csv
+  data/ak/image/<clip>/<clip>_000001.jpg ...   or   data/ak/video/<clip>.mp4
+or set DATA.PATH_TO_DATA_DIR to the folder of the lists, DATA.PATH_PREFIX to that of the frames."""
+
+_HOW_TO_WRITE_PAIRS = """\
+Each line is the path of a video, DATA.PATH_LABEL_SEPARATOR and the number of its class."""
 
 
 class ClipList:
-    """Clips of a list: all, or those that `select` kept. `read` and `read_pairs` give one.
+    """All clips of a list, or those that `select` kept. `read` and `read_pairs` make one.
 
-    Clips count from 0 in the order of their first lines, frames of a clip from 0. A list of one
-    line a clip does not tell frames: `num_frames` is None, and whoever reads the clip finds them.
+    Clips count from 0 in the order of their first lines, and frames of a clip count from 0. A clip
+    is all lines with the same first field, also if they are scattered over the list.
 
-    path: of the list, as it was asked for. kept: places in the index, (clips,), ascending; None
-    where all are.
+    Args:
+        path: the path of the list, as it was asked for.
+        kept: (clips,) ascending positions in the index; None keeps all clips.
     """
 
     def __init__(self, path: str, index: ClipIndex, kept: np.ndarray | None = None):
@@ -32,14 +64,14 @@ class ClipList:
 
     @classmethod
     def read(cls, path: str | Path, num_classes: int | None = None) -> ClipList:
-        """The clips of the frame list or the light list (`slowfast.ak.lists.clip_lines`) at
-        `path`, or of
-        the packed one beside it (`train.csv.gz`) where there is no such file.
+        """Reads the frame list or light list at `path`, or the packed list `<path>.gz` beside it.
 
-        A list that this process has read already is not read again. Raises UserError where there is
-        no such file or no line in it, and, with the line, for a line with another number of fields,
-        a frame number or a label that is not written in digits alone, and a label that is not below
-        num_classes.
+        A list that this process has read before is not read again.
+
+        Raises:
+            UserError: there is no such file, it has no line, or a line does not fit: another number
+                of fields, a frame number or label that is not written in digits only, a label that
+                is not below `num_classes`. The message has the line.
         """
         return cls._read(path, None, num_classes)
 
@@ -47,9 +79,10 @@ class ClipList:
     def read_pairs(
         cls, path: str | Path, separator: str = " ", num_classes: int | None = None
     ) -> ClipList:
-        """The clips of a list without a header, of lines `path<separator>label`, as for Kinetics.
+        """Reads a list of pairs, with lines `path<separator>label`; the path names the clip.
 
-        A clip's name is its path as it is written. Raises UserError as `read`.
+        Raises:
+            UserError: as `read`.
         """
         return cls._read(path, separator, num_classes)
 
@@ -57,10 +90,14 @@ class ClipList:
     def _read(cls, path: str | Path, separator: str | None, num_classes: int | None) -> ClipList:
         found = find_list(path)
         if found is None:
-            advice = HOW_TO_GET_DATA if separator is None else HOW_PAIRS_ARE_WRITTEN
+            advice = HOW_TO_GET_DATA if separator is None else _HOW_TO_WRITE_PAIRS
             kind = "frame list" if separator is None else "list of videos"
             raise UserError(f"{path}: there is no such {kind}.\n{advice}")
-        clips = _read(Source.of(_fetch(found), found, separator))
+        try:
+            local = paths.local_path(found)
+        except OSError as error:
+            raise UserError(f"{found}: this list cannot be fetched: {error}.") from None
+        clips = _cached_list(Source.of(local, found, separator))
         if num_classes is not None:
             clips.check_labels(num_classes)
         return clips
@@ -69,8 +106,8 @@ class ClipList:
         return len(self._index.clip_runs) - 1 if self._kept is None else len(self._kept)
 
     @property
-    def tells_frames(self) -> bool:
-        """Whether the list has a line a frame."""
+    def has_frames(self) -> bool:
+        """Whether the list has one line a frame. Else each clip has one line."""
         return len(self._index.run_frames) > 0
 
     def name(self, clip: int) -> str:
@@ -78,16 +115,17 @@ class ClipList:
         return decode(self._index.name(self._place(clip)))
 
     def num_frames(self, clip: int) -> int | None:
-        """How many lines the list has for the clip, each of them a frame; None if one a clip."""
-        if not self.tells_frames:
+        """The number of frames that the list has for the clip; None if it has no frames."""
+        if not self.has_frames:
             return None
         runs, frames = self._runs(clip), self._index.run_frames
         return int(frames[runs.stop] - frames[runs.start])
 
     def frame_path(self, clip: int, frame: int) -> str:
-        """Path of a frame as the list gives it, relative to the image folder as a rule.
+        """The path of a frame as the list has it, usually relative to the image folder.
 
-        Raises IndexError where the list tells no such frame.
+        Raises:
+            IndexError: the list has no such frame.
         """
         run, step = self._locate(clip, frame)
         path = self._index.path(run)
@@ -98,24 +136,26 @@ class ClipList:
         return decode(path)
 
     def line(self, clip: int, frame: int = 0) -> int:
-        """Line of the list, counted from 1, that names this frame; or the clip, if one a clip."""
-        if not self.tells_frames:
+        """The line of the list, counted from 1, of a frame; or of the clip, if one line a clip."""
+        if not self.has_frames:
             return int(self._index.run_lines[self._runs(clip).start])
         run, step = self._locate(clip, frame)
         return int(self._index.run_lines[run]) + step
 
     def labels(self, clip: int, first: int | None = None, last: int | None = None) -> list[int]:
-        """Sorted classes of the frames first..last, both included; without them, or where the list
-        does not tell frames, of the clip."""
+        """Sorted classes of the frames from `first` to `last`, both included.
+
+        Without these arguments, or if the list has no frames, the classes of the whole clip.
+        """
         runs = self._runs(clip)
-        if self.tells_frames:
+        if self.has_frames:
             start = runs.start if first is None else self._locate(clip, first)[0]
             runs = range(start, runs.stop if last is None else self._locate(clip, last)[0] + 1)
         which = set(self._index.run_labels[runs.start : runs.stop].tolist())
         return sorted(set().union(*map(self._index.label_set, which)))
 
     def multi_hot(self, num_classes: int) -> np.ndarray:
-        """(clips, num_classes) float32: 1 where any frame of the clip carries the class."""
+        """(clips, num_classes) float32: 1 if any frame of the clip has the class."""
         index, count = self._index, len(self._index.clip_runs) - 1
         hot = np.zeros((count, num_classes), np.float32)
         run_clip = np.repeat(np.arange(count), np.diff(index.clip_runs))
@@ -126,21 +166,21 @@ class ClipList:
         return hot if self._kept is None else hot[self._kept]
 
     def class_counts(self, num_classes: int) -> np.ndarray:
-        """(num_classes,) int64: clips that carry each class."""
+        """(num_classes,) int64: the number of clips that have each class."""
         return self.multi_hot(num_classes).sum(axis=0, dtype=np.int64)
 
     @property
     def highest_label(self) -> int:
-        """The highest class id of any clip; -1 where no clip has a label."""
+        """The highest class id of any clip; -1 if no clip has a label."""
         return int(self._index.labels.max(initial=-1))
 
     def select(self, keep: np.ndarray) -> ClipList:
-        """A list of the clips alone for which `keep`, (clips,) bool, is True, in their order."""
+        """A list of the clips whose entry of `keep`, (clips,) bool, is True, in the same order."""
         kept = keep.nonzero()[0].astype(np.int32)
         return ClipList(self.path, self._index, kept if self._kept is None else self._kept[kept])
 
     def check_labels(self, num_classes: int) -> None:
-        """Raise UserError for the first label that is not below num_classes."""
+        """Raises UserError with the line of the first label that is not below `num_classes`."""
         index = self._index
         bad = np.flatnonzero(index.labels >= num_classes)
         if not len(bad):
@@ -154,7 +194,7 @@ class ClipList:
         )
 
     def _place(self, clip: int) -> int:
-        """The clip's place in the index. Raises IndexError where there is no such clip."""
+        """The clip's position in the index. Raises IndexError if there is no such clip."""
         if not 0 <= clip < len(self):
             raise IndexError(f"{self.path} has no clip {clip}")
         return clip if self._kept is None else int(self._kept[clip])
@@ -163,7 +203,7 @@ class ClipList:
         return range(*self._index.clip_runs[self._place(clip) :][:2].tolist())
 
     def _locate(self, clip: int, frame: int) -> tuple[int, int]:
-        """The run that holds a frame, and the frame's place in it."""
+        """The run that contains a frame, and the position of the frame in it."""
         if not 0 <= frame < (self.num_frames(clip) or 0):
             raise IndexError(f"clip {self.name(clip)} has no frame {frame}")
         frames = self._index.run_frames
@@ -173,9 +213,10 @@ class ClipList:
 
 
 def find_list(path: str | Path) -> str | None:
-    """The list at `path`, or the packed one beside it, its name ending in .gz; None without.
+    """The list at `path`, or the packed list `<path>.gz`; None if there is neither.
 
-    Raises UserError where whatever holds it does not answer.
+    Raises:
+        UserError: the place where the list should be does not answer.
     """
     try:
         return next((file for file in (str(path), f"{path}.gz") if paths.is_file(file)), None)
@@ -184,14 +225,209 @@ def find_list(path: str | Path) -> str | None:
 
 
 @lru_cache(maxsize=16)
-def _read(source: Source) -> ClipList:
-    """The clips of a list, read or from its index; the source tells whether it has changed."""
+def _cached_list(source: Source) -> ClipList:
+    """The clips of a list. The key in `source` changes with the content of the list."""
     return ClipList(source.name, open_index(source))
 
 
-def _fetch(path: str) -> str:
-    """The list's local file. Raises UserError where there is none to be had."""
-    try:
-        return paths.local_path(path)
-    except OSError as error:
-        raise UserError(f"{path}: this list cannot be fetched: {error}.") from None
+# ------------------------------------------------------------------ the index of a list
+
+
+@dataclass(frozen=True, eq=False)
+class ClipIndex:
+    """Arrays of a list with C clips, R runs (ordered by clip) and L different sets of labels.
+
+    Texts are in one array of bytes: text i lies between bounds i and i + 1. All other arrays are
+    int64.
+    """
+
+    names: np.ndarray
+    name_bounds: np.ndarray  # (C + 1,)
+    clip_runs: np.ndarray  # (C + 1,): the runs of clip c lie between entries c and c + 1
+    run_frames: np.ndarray  # (R + 1,): frames before each run; empty if the list has no frames
+    run_labels: np.ndarray  # (R,): which set of labels
+    run_lines: np.ndarray  # (R,): first line of the run in the list
+    run_paths: np.ndarray  # (R,): which path; paths are in the order of the list
+    paths: np.ndarray
+    path_bounds: np.ndarray  # (R + 1,)
+    labels: np.ndarray  # ascending within a set
+    label_bounds: np.ndarray  # (L + 1,)
+    label_lines: np.ndarray  # (L,): first line of the list that has the set
+
+    def name(self, clip: int) -> bytes:
+        """The clip's name."""
+        return _text(self.names, self.name_bounds, clip)
+
+    def path(self, run: int) -> bytes:
+        """The path of a run's first frame."""
+        return _text(self.paths, self.path_bounds, self.run_paths[run])
+
+    def label_set(self, which: int) -> list[int]:
+        """The labels of a set, ascending."""
+        return self.labels[self.label_bounds[which] : self.label_bounds[which + 1]].tolist()
+
+
+@dataclass(frozen=True, eq=False)
+class StoredIndex(ClipIndex):
+    """An index with arrays that are mapped from a file. Its pickle is the path of that file."""
+
+    place: Path
+    source: Source
+
+    def __reduce__(self):
+        return _reopen, (self.place, self.source)
+
+
+def open_index(source: Source) -> ClipIndex:
+    """The index of a list: from its index file if there is one, else read from the list and stored.
+
+    Raises:
+        UserError: as `read_index`.
+    """
+    if Path(source.file).stat().st_size < SMALLEST_LIST:
+        return read_index(source)
+    stored = index_file.find(source)
+    if not stored:
+        index = read_index(source)
+        if Source.of(*source[:3]) != source:
+            return index  # the list was written meanwhile: the index is not stored
+        # Another process may have stored the index meanwhile; then both map the same file.
+        arrays = {each.name: getattr(index, each.name) for each in dataclasses.fields(index)}
+        stored = index_file.find(source) or index_file.store(source, arrays)
+        if not stored:
+            return index
+    place, arrays = stored
+    return StoredIndex(**arrays, place=place, source=source)
+
+
+def _reopen(place: Path, source: Source) -> ClipIndex:
+    """The index that another process pickled.
+
+    Raises:
+        UserError: both the index file and the list have changed since.
+    """
+    if arrays := index_file.load(place, source):
+        return StoredIndex(**arrays, place=place, source=source)
+    if Source.of(*source[:3]) != source:
+        raise UserError(
+            f"{source.name}: the list has changed since this run read it. Start the run again, "
+            "and do not change the list while it runs."
+        )
+    return open_index(source)
+
+
+def read_index(source: Source) -> ClipIndex:
+    """Reads a list: pairs if the source has a separator, else what its header says.
+
+    Raises:
+        UserError: the file is not such a list. The message has the line.
+    """
+    name, separator = source.name, source.separator
+    blocks = read_blocks(source.file, name)
+    if separator is not None:
+        if not separator:
+            raise UserError(
+                "DATA.PATH_LABEL_SEPARATOR: expected the text between path and label, found ''."
+            )
+        runs = read_pair_lines(blocks, name, separator)
+        return _build_index(runs, name, has_frames=False, advice=_HOW_TO_WRITE_PAIRS)
+    first = next(blocks, Block(1, b""))
+    header, _, rest = first.text.partition(b"\n")
+    blocks = chain([Block(2, rest)] if rest else [], blocks)
+    if _is_frame_list(header, name):
+        return _build_index(read_frame_lines(blocks, name), name, has_frames=True)
+    return _build_index(read_light_lines(blocks, name), name, has_frames=False)
+
+
+def _is_frame_list(header: bytes, name: str) -> bool:
+    """Whether a header is that of a frame list (True) or of a light list (False)."""
+    plain = header.replace(b'"', b"").strip()
+    fields = plain.split()
+    if len(fields) == 5 and fields[3].endswith(b"path") and fields[4].endswith(b"labels"):
+        return True
+    fields = plain.split(b";")
+    if len(fields) == 2 and fields[1].strip() == b"labels":
+        return False
+    raise UserError(
+        f"{name}:1: expected the header 'original_vido_id video_id frame_id path labels', or "
+        f"'video_id;labels' for a list with one line a clip, found "
+        f"{plain[:80].decode('utf-8', 'replace')!r}. Put that line first."
+    )
+
+
+def _build_index(
+    runs: Iterator[Run], name: str, has_frames: bool, advice: str = HOW_TO_GET_DATA
+) -> ClipIndex:
+    clip_of: dict[bytes, int] = {}
+    set_of: dict[bytes, int] = {}
+    clip, length, labels, line, path_sizes = (array("q") for _ in range(5))
+    all_paths = bytearray()
+    sets: list[list[int]] = []
+    set_lines: list[int] = []
+    for run in runs:
+        number = clip_of.setdefault(run.clip, len(clip_of))
+        if not has_frames and number < len(clip):
+            raise UserError(
+                f"{name}:{run.line}: clip {decode(run.clip)} has a line already, line "
+                f"{line[number]}. Keep one of them."
+            )
+        if run.labels not in set_of:
+            set_of[run.labels] = len(sets)
+            sets.append(_parse_labels(run.labels, name, run.line))
+            set_lines.append(run.line)
+        clip.append(number)
+        labels.append(set_of[run.labels])
+        length.append(run.length)
+        line.append(run.line)
+        all_paths += run.path
+        path_sizes.append(len(run.path))
+    if not clip:
+        raise UserError(f"{name}: the list has no line with a clip.\n{advice}")
+
+    run_clip = _array(clip)
+    order = np.argsort(run_clip, kind="stable")  # brings scattered lines of a clip together
+    return ClipIndex(
+        names=np.frombuffer(b"".join(clip_of), np.uint8),
+        name_bounds=_bounds(map(len, clip_of)),
+        clip_runs=np.searchsorted(run_clip[order], np.arange(len(clip_of) + 1)),
+        run_frames=_bounds(_array(length)[order]) if has_frames else np.zeros(0, np.int64),
+        run_labels=_array(labels)[order],
+        run_lines=_array(line)[order],
+        run_paths=order,
+        paths=np.frombuffer(all_paths, np.uint8),
+        path_bounds=_bounds(path_sizes),
+        labels=np.array([label for labels in sets for label in labels], np.int64),
+        label_bounds=_bounds(map(len, sets)),
+        label_lines=np.array(set_lines, np.int64),
+    )
+
+
+def _parse_labels(text: bytes, name: str, line: int) -> list[int]:
+    """Turns `2,40` into [2, 40]: sorted, each label once."""
+    parts = text.split(b",") if text else []
+    # int() alone would also accept 1_3, +1 and blanks.
+    if not all(part.isdigit() and len(part) <= MAX_DIGITS for part in parts):
+        raise UserError(
+            f"{name}:{line}: expected labels as whole numbers from 0 on with commas between them "
+            f'("2,40", or "" for none), found {decode(text[:200])!r}.'
+        )
+    return sorted({int(part) for part in parts})
+
+
+def decode(text: bytes) -> str:
+    """A name or path as text. Bytes that are not UTF-8 still find their files."""
+    return text.decode("utf-8", "surrogateescape")
+
+
+def _text(texts: np.ndarray, bounds: np.ndarray, index: int) -> bytes:
+    return texts[bounds[index] : bounds[index + 1]].tobytes()
+
+
+def _bounds(sizes: Iterable[int]) -> np.ndarray:
+    """(n + 1,) int64: the start of each of n texts in one array, and the end of the last one."""
+    sizes = np.fromiter(sizes, np.int64)
+    return np.concatenate(([0], np.cumsum(sizes)))
+
+
+def _array(values: array) -> np.ndarray:
+    return np.frombuffer(values, np.int64)

@@ -19,6 +19,7 @@ import numpy as np
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
+from slowfast.ak.registries.datasets import facts_for
 
 _NAMED = 5
 
@@ -27,8 +28,8 @@ def chosen_on(cfg) -> str:
     """What evaluations during training, and so the best of them, are made on, in words."""
     if cfg.AK.HOLDOUT:
         return f"hold-out {cfg.AK.HOLDOUT}"
-    is_kinetics = cfg.TRAIN.DATASET.lower() == "kinetics"  # which has a test.csv beside it
-    return "the validation set (val.csv)" if is_kinetics else "the test set (val.csv)"
+    name = "validation" if facts_for(cfg).has_test_list else "test"
+    return f"the {name} set (val.csv)"
 
 
 def fingerprint(cfg) -> str:

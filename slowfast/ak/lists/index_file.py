@@ -1,16 +1,15 @@
-"""Index files: what a list says, stored, so that it is read once and then mapped.
+"""Index files: the arrays of a list's index, stored so that the list is read only once.
 
-Notable: the arrays of a `ClipIndex` lie in the file as they lie in memory. Processes that map it
-share its pages, however they were started, and a pickled index is the file's path. A file counts
-if its first bytes, its checksum and its key hold, else it is made anew, and nobody is told. It is
-written aside and renamed: who has the old one mapped keeps it, and of two that write, one wins.
+The arrays are stored as they are in memory. All processes that map a file share its memory pages.
+A file is used if its first bytes, its checksum and its key are right; otherwise it is written anew
+without a message. A new file is written under another name and then renamed: a process that has
+mapped the old one keeps it, and if two processes write at once, one file remains.
 
-    magic and version | checksum of what follows, header's size | header, JSON | arrays
+    magic and version | checksum of the rest, size of the header | header, JSON | arrays
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import mmap
@@ -21,26 +20,29 @@ import uuid
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.lists.index import ClipIndex, read_index
 
-# A smaller list is read as fast as an index is opened, and no larger than an index in memory.
-SMALLEST_LIST = 1 << 20
-_MAGIC = b"slowfast clip index 1\n"  # another number where arrays or how lists are read change
+_MAGIC = b"slowfast clip index 1\n"  # count up if the arrays or the reading of lists change
 _SIZES = struct.Struct("<II")
-_DIGESTED = 1 << 20  # bytes, at either end of a list
-_FIELDS = tuple(field.name for field in dataclasses.fields(ClipIndex))
+_HASHED = 1 << 20  # bytes at each end of a list
+
+Arrays = dict[str, np.ndarray]
 
 
 class Source(NamedTuple):
-    """A list as it was found: its local file, what messages call it, how it is read (see
-    `read_index`), and the key, which tells its content."""
+    """A list as it was found.
+
+    Args:
+        file: the local file.
+        name: what messages call the list.
+        separator: the separator of a list of pairs; None for a list with a header.
+        key: changes with the content of the list.
+    """
 
     file: str
     name: str
@@ -49,80 +51,62 @@ class Source(NamedTuple):
 
     @classmethod
     def of(cls, file: str, name: str, separator: str | None) -> Source:
-        """That of a file as it is now. Raises UserError where it cannot be read."""
+        """The source of a list as the file is now.
+
+        The key has the size, the time, and a hash of both ends of the file.
+
+        Raises:
+            UserError: the file cannot be read.
+        """
         try:
             with Path(file).open("rb") as opened:
                 stat = os.fstat(opened.fileno())
-                digest = hashlib.blake2b(opened.read(_DIGESTED), digest_size=16)
-                opened.seek(max(_DIGESTED, stat.st_size - _DIGESTED))
-                digest.update(opened.read(_DIGESTED))
+                digest = hashlib.blake2b(opened.read(_HASHED), digest_size=16)
+                opened.seek(max(_HASHED, stat.st_size - _HASHED))
+                digest.update(opened.read(_HASHED))
         except OSError as error:
             raise UserError(f"{name}: this list cannot be read: {error.strerror}.") from None
         key = f"{stat.st_size} {stat.st_mtime_ns} {digest.hexdigest()} {separator!r}"
         return cls(file, name, separator, key)
 
 
-@dataclass(frozen=True, eq=False)
-class StoredIndex(ClipIndex):
-    """An index whose arrays are mapped from a file; pickled, it is where to find that file."""
-
-    place: Path
-    source: Source
-
-    def __reduce__(self):
-        return _reopen, (self.place, self.source)
+def find(source: Source) -> tuple[Path, Arrays] | None:
+    """The index file of a list and its arrays; None if there is no valid one."""
+    for place in _places(Path(source.file)):
+        if arrays := load(place, source):
+            return place, arrays
+    return None
 
 
-def open_index(source: Source) -> ClipIndex:
-    """The index of a list, from its file where there is one, else read from the list and stored.
-
-    Raises UserError as `read_index` does.
-    """
-    if Path(source.file).stat().st_size < SMALLEST_LIST:
-        return read_index(*source[:3])
-    places = list(_places(Path(source.file)))
-    if stored := _find(places, source):
-        return stored
-    index = read_index(*source[:3])
-    if Source.of(*source[:3]) != source:
-        return index  # it was being written: good for this once, and for nobody else
-    # Another process may have been faster: what it has mapped is better left in place.
-    return _find(places, source) or _store_at_first(places, index, source) or index
+def store(source: Source, arrays: Arrays) -> tuple[Path, Arrays] | None:
+    """Stores arrays in the first place that can be written, and maps them; None without a place."""
+    for place in _places(Path(source.file)):
+        if write(place, source, arrays) and (mapped := load(place, source)):
+            return place, mapped
+    return None
 
 
 def _places(file: Path) -> Iterator[Path]:
-    """Where the index of a list may lie: beside it, or where this user may write in any case."""
+    """The places for the index of a list: beside it, the user's cache, the temporary folder."""
     yield file.with_name(f"{file.name}.index")
     digest = hashlib.blake2b(os.fsencode(file.resolve()), digest_size=8).hexdigest()
     name = f"{digest}-{file.name}.index"
-    with suppress(RuntimeError):  # a user without a home
+    with suppress(RuntimeError):  # the user has no home folder
         yield Path(
             os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), "slowfast", name
         )
-    with suppress(OSError):  # a machine without a folder that takes anything
-        # Anybody may make a folder there, and what lies in theirs is not to be believed. Windows
-        # tells no owner by number, and gives each user a folder of his own.
+    with suppress(OSError):  # the machine has no temporary folder
+        # Anybody can make a folder there, and a folder of another user is not trusted. Windows has
+        # no user numbers, and gives each user a temporary folder.
         user = os.getuid() if hasattr(os, "getuid") else None
         own = Path(tempfile.gettempdir(), "slowfast" if user is None else f"slowfast-{user}")
         if user is None or not own.exists() or own.stat().st_uid == user:
             yield own / name
 
 
-def _find(places: list[Path], source: Source) -> StoredIndex | None:
-    return next(filter(None, (_load(place, source) for place in places)), None)
-
-
-def _store_at_first(places: list[Path], index: ClipIndex, source: Source) -> StoredIndex | None:
-    """Stores an index at the first place that takes it; None where there is none."""
-    for place in places:
-        if _store(place, index, source) and (stored := _load(place, source)):
-            return stored
-    return None
-
-
-def _store(place: Path, index: ClipIndex, source: Source) -> bool:
-    arrays = {name: getattr(index, name) for name in _FIELDS}
-    # Wide items first, so that all lie at multiples of their size.
+def write(place: Path, source: Source, arrays: Arrays) -> bool:
+    """Writes an index file; False if the place cannot be written."""
+    # The widest items come first, so that each array starts at a multiple of its item size.
     arrays = dict(sorted(arrays.items(), key=lambda item: -item[1].itemsize))
     table = [[name, array.dtype.str, len(array)] for name, array in arrays.items()]
     header = json.dumps({"key": source.key, "arrays": table}).encode()
@@ -139,15 +123,15 @@ def _store(place: Path, index: ClipIndex, source: Source) -> bool:
             for part in parts:
                 file.write(part)
         aside.replace(place)
-    except OSError:  # read-only, full, a folder in the way
+    except OSError:  # read-only, full, or a folder has that name
         with suppress(OSError):
             aside.unlink(missing_ok=True)
         return False
     return True
 
 
-def _load(place: Path, source: Source) -> StoredIndex | None:
-    """The index in a file; None where there is none, or not of this list as it is."""
+def load(place: Path, source: Source) -> Arrays | None:
+    """Maps the arrays of an index file; None if it is missing, damaged, or of another list."""
     try:
         with place.open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -168,19 +152,4 @@ def _load(place: Path, source: Source) -> StoredIndex | None:
     for name, dtype, count in header["arrays"]:
         arrays[name] = np.frombuffer(data, dtype, count, at)
         at += arrays[name].nbytes
-    return StoredIndex(**arrays, place=place, source=source)
-
-
-def _reopen(place: Path, source: Source) -> ClipIndex:
-    """The index that another process pickled.
-
-    Raises UserError where both the file and the list have changed since.
-    """
-    if stored := _load(place, source):
-        return stored
-    if Source.of(*source[:3]) != source:
-        raise UserError(
-            f"{source.name}: the list has changed since this run read it. Start the run again, "
-            "and leave the list alone while it goes on."
-        )
-    return open_index(source)
+    return arrays

@@ -7,17 +7,48 @@ from slowfast.ak.registries.registry import Facts, Registry
 
 @dataclass(frozen=True)
 class DatasetFacts(Facts):
-    """Facts about a data set.
+    """Facts about a data set. Code asks for them, and never compares the name of a data set.
+
+    The defaults are those of a data set that does not read lists of this project.
 
     Args:
-        labels: ``many`` where a clip may carry several classes, ``one`` where each carries one,
-            ``any`` where DATA.MULTI_LABEL decides.
-        has_test_list: whether the data set has a list of test clips of its own. Otherwise the
-            validation list serves as the test set.
+        labels: ``many`` if a clip may have several classes, ``one`` if each clip has one, ``any``
+            if DATA.MULTI_LABEL decides.
+        list_format: how its lists in DATA.PATH_TO_DATA_DIR are written. ``header``: a frame list or
+            a light list, as the first line says. ``pairs``: a path and a label in each line.
+            Empty: it has no such lists.
+        has_test_list: whether test.csv lists its test clips. Otherwise val.csv is the test set.
+        frames: where its frames come from: ``image`` files, a ``video`` for each clip, or
+            ``AK.FRAMES`` if that key decides.
+        videos_in_prefix: whether its videos are below DATA.PATH_PREFIX. Otherwise they are in
+            AK.VIDEO_PREFIX, or in the folder ``video`` beside DATA.PATH_PREFIX.
+        frame_rate_key: the key of the rate at which the frames of its videos are counted; empty:
+            each video has its own rate.
+        random_validation: whether validation during training takes random frames and a random crop,
+            as upstream does. Otherwise it takes the centre.
+        always_rgb: whether the network gets RGB, whatever DATA.REVERSE_INPUT_CHANNEL says.
     """
 
     labels: str = "any"
+    list_format: str = ""
     has_test_list: bool = False
+    frames: str = "image"
+    videos_in_prefix: bool = False
+    frame_rate_key: str = ""
+    random_validation: bool = False
+    always_rgb: bool = False
+
+    def list_name(self, split: str) -> str:
+        """The file name of the list of split train, val or test."""
+        return "val.csv" if split == "test" and not self.has_test_list else f"{split}.csv"
 
 
-DATASETS: Registry[DatasetFacts] = Registry("data set", "TRAIN.DATASET", DatasetFacts)
+# `ak` names the entry Ak, as upstream has it.
+DATASETS: Registry[DatasetFacts] = Registry(
+    "data set", "TRAIN.DATASET", DatasetFacts, entry_name=str.capitalize
+)
+
+
+def facts_for(cfg, split: str = "train") -> DatasetFacts:
+    """The facts about TRAIN.DATASET, or about TEST.DATASET for split test."""
+    return DATASETS.facts((cfg.TEST if split == "test" else cfg.TRAIN).DATASET)

@@ -46,10 +46,13 @@ class Registry(Generic[F]):
         kind: what an entry is called in messages, such as ``loss``.
         key: the configuration key that names an entry, such as ``MODEL.LOSS_FUNC``.
         facts: the dataclass of facts about an entry.
+        entry_name: turns a name of the configuration into the name of an entry.
     """
 
-    def __init__(self, kind: str, key: str, facts: type[F]) -> None:
-        self.kind, self.key = kind, key
+    def __init__(
+        self, kind: str, key: str, facts: type[F], entry_name: Callable[[str], str] = str
+    ) -> None:
+        self.kind, self.key, self.entry_name = kind, key, entry_name
         self._facts_type = facts
         self._entries: dict[str, Any] = {}
         self._facts: dict[str, F] = {}
@@ -77,7 +80,7 @@ class Registry(Generic[F]):
 
     def facts(self, name: str) -> F:
         """The facts about an entry; the defaults for a name that nobody has registered."""
-        return self._facts.get(name) or self._facts_type()
+        return self._facts.get(self.entry_name(name)) or self._facts_type()
 
     def get(self, name: str) -> Any:
         """The entry of a name.
@@ -85,8 +88,8 @@ class Registry(Generic[F]):
         Raises:
             UserError: there is none; the text names the nearest ones.
         """
-        if name in self._entries:
-            return self._entries[name]
+        if self.entry_name(name) in self._entries:
+            return self._entries[self.entry_name(name)]
         hint = suggestion(name, self._entries)
         hint = f" {hint}" if hint else ""
         raise UserError(

@@ -35,7 +35,7 @@ class Split:
     def of_list(cls, clips: ClipList, num_classes: int) -> Split:
         """Those of a list."""
         every = range(len(clips))
-        frames = np.array([clips.num_frames(i) for i in every]) if clips.tells_frames else None
+        frames = np.array([clips.num_frames(i) for i in every]) if clips.has_frames else None
         names = [clips.name(clip) for clip in every]
         return cls(clips.path, names, clips.multi_hot(num_classes) > 0, frames)
 

@@ -13,11 +13,13 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
-from slowfast.ak.clips import dataset
-from slowfast.ak.clips.bad_clips import Flaw, from_meta
+from slowfast.ak.clips import animal_kingdom
+from slowfast.ak.clips.bad_clips import ClipProblem, from_meta
+from slowfast.ak.clips.dataset import Item
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.clips.views import ClipViews
 from slowfast.ak.errors import UserError
+from slowfast.ak.registries.datasets import DATASETS
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,13 @@ _NOT_SERVED = {
 }
 
 
+# How upstream's own data sets write their lists, in which the clips of each class are counted.
+_UPSTREAM_LISTS = {
+    "Charades": {"list_format": "header"},
+    "Kinetics": {"list_format": "pairs", "has_test_list": True, "always_rgb": True},
+}
+
+
 def register_ak(with_time: bool) -> None:
     """Registers `Ak` with the checkout, unless the checkout has a data set of that name.
 
@@ -39,6 +48,9 @@ def register_ak(with_time: bool) -> None:
     """
     from slowfast.datasets.build import DATASET_REGISTRY
 
+    for name, facts in _UPSTREAM_LISTS.items():
+        if name not in DATASETS:
+            DATASETS.register(name, **facts)(None)
     Ak.with_time = with_time
     if "Ak" not in DATASET_REGISTRY:
         DATASET_REGISTRY.register(Ak)
@@ -80,12 +92,12 @@ class Ak(Dataset):
 
     def __init__(self, cfg, split: str) -> None:
         _check_served(cfg, split)
-        self.clips = dataset.Ak(cfg, split)
+        self.clips = animal_kingdom.Ak(cfg, split)
         self.num_views = self.clips.num_views
         self.with_time = type(self).with_time  # in a spawned worker the class has the default
         self._to_input = InputTransform.from_cfg(cfg)
-        self._held: tuple[int, dataset.Item] | None = None
-        self._told: set[Flaw] = set()
+        self._held: tuple[int, Item] | None = None
+        self._told: set[ClipProblem] = set()
 
     def __len__(self) -> int:
         return self.clips.num_videos
@@ -101,11 +113,11 @@ class Ak(Dataset):
             raise IndexError(f"item {index} of {len(self)}")
         clip, view = divmod(index, self.num_views)
         (shown,), labels, clip, time, meta = self._clip(clip)
-        flaws = from_meta(meta)
-        for flaw in [flaw for flaw in flaws if flaw not in self._told]:
-            self._told.add(flaw)
-            logger.warning(flaw.in_words())
-        if any(flaw.kind == "missing" for flaw in flaws):
+        problems = from_meta(meta)
+        for problem in [problem for problem in problems if problem not in self._told]:
+            self._told.add(problem)
+            logger.warning(problem.message())
+        if any(problem.kind == "missing" for problem in problems):
             labels = torch.full_like(labels, -1)
         if isinstance(shown, ClipViews):
             time = time[view // len(shown.corners)]
@@ -116,7 +128,7 @@ class Ak(Dataset):
         ends = (time, {}) if self.with_time else ({},)
         return inputs, labels, clip * self.num_views + view, *ends
 
-    def _clip(self, clip: int) -> dataset.Item:
+    def _clip(self, clip: int) -> Item:
         """Returns the item of a whole clip; a clip with several views is kept for the next view."""
         if self.num_views == 1:
             return self.clips[clip]

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from slowfast.ak.clips.bad_clips import from_meta, most_tolerated
+from slowfast.ak.clips.bad_clips import allowed_bad_clips, from_meta
 from slowfast.ak.clips.loader import ClipLoader, make_loader, settings_from_cfg
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.clips.views import ClipViews, view_batches
@@ -164,7 +164,7 @@ class BatchLoader:
             device=torch.device("cuda", torch.cuda.current_device()) if on_gpu else _CPU,
             batch_size=part.BATCH_SIZE // max(1, cfg.NUM_GPUS),
             log_period=cfg.LOG_PERIOD,
-            tolerated=most_tolerated(len(dataset.clips), cfg.DATA.MAX_BAD_FRACTION),
+            tolerated=allowed_bad_clips(len(dataset.clips), cfg.DATA.MAX_BAD_FRACTION),
         )
 
     def __getattr__(self, name: str) -> Any:
@@ -204,11 +204,11 @@ class BatchLoader:
 
     def _take_stock(self) -> None:
         """Logs unreadable clips, alike on all ranks; raises UserError if there are too many."""
-        self.ledger.share()
+        self.bad_clips.share()
         if self._split == "train":
-            self.ledger.stop_above(self._tolerated, f"epoch {self.sampler.epoch + 1}")
+            self.bad_clips.stop_above(self._tolerated, f"epoch {self.sampler.epoch + 1}")
         else:
-            self.ledger.stop_if_none_read(len(self.dataset.clips))
+            self.bad_clips.stop_if_none_read(len(self.dataset.clips))
 
     def _clips(self) -> Iterator[Rows]:
         for (clips,), labels, index, time, meta in self._loader:
@@ -239,7 +239,7 @@ class BatchLoader:
     def _no_rows(self) -> Rows:
         """Returns a batch without rows, for a rank that has no clip left."""
         clips = self.dataset.clips
-        frames, side = clips.sampler.num_frames, clips.transform.side
+        frames, side = clips.frame_sampler.num_frames, clips.transform.side
         labels = torch.zeros(0, clips.num_classes) if clips.multi_label else torch.zeros(0).long()
         return Rows(
             torch.zeros(0, 3, frames, side, side, dtype=torch.uint8, device=self._device),
@@ -272,4 +272,4 @@ def _without_gaps(batches: Iterator[Rows]) -> Iterator[Rows]:
 
 def _missing(meta: Any) -> list[int]:
     """Returns the numbers of the clips of an item or a batch that could not be read."""
-    return [flaw.clip for flaw in from_meta(meta) if flaw.kind == "missing"]
+    return [problem.clip for problem in from_meta(meta) if problem.kind == "missing"]

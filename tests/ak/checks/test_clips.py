@@ -15,9 +15,9 @@ from slowfast.ak.checks.clips import (
     doubts_about,
     shared_clips,
 )
-from slowfast.ak.frames import jpeg as jpeg_frames
-from slowfast.ak.frames.folder import frame_files
-from slowfast.ak.frames.open_reader import JpegFrames, VideoFrames
+from slowfast.ak.frames import images as jpeg_frames
+from slowfast.ak.frames.images import JpegFrames, frame_files
+from slowfast.ak.frames.video import VideoFrames
 from slowfast.ak.lists.clip_list import ClipList
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from slowfast.ak.clips.animal_kingdom import Ak
 from slowfast.ak.clips.augmentation import (
     OPERATIONS,
     Augmented,
@@ -13,7 +14,6 @@ from slowfast.ak.clips.augmentation import (
 )
 from slowfast.ak.clips.augmentation_policy import RandAugmentPolicy
 from slowfast.ak.clips.crops import RandomCrop
-from slowfast.ak.clips.dataset import Ak
 from slowfast.config.defaults import get_cfg
 
 UNSCALED = ("auto_contrast", "equalize", "invert")

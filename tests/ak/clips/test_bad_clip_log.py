@@ -6,37 +6,36 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
-from slowfast.ak.clips.bad_clip_log import Ledger, TooManyBadClips
-from slowfast.ak.clips.bad_clips import Flaw, to_meta
+from slowfast.ak.clips.bad_clips import BadClipLog, ClipProblem, TooManyBadClips, to_meta
 from slowfast.ak.errors import UserError
 
 
 def bad(*clips: int) -> dict:
-    return to_meta(Flaw("bad", clip, f"/data/{clip}.jpg: broken.") for clip in clips)
+    return to_meta(ClipProblem("bad", clip, f"/data/{clip}.jpg: broken.") for clip in clips)
 
 
 def test_each_clip_is_named_once_and_counted_in_every_pass(caplog):
-    ledger = Ledger("clip{}".format)
+    ledger = BadClipLog("clip{}".format)
     for _ in range(2):
         ledger.begin()
         for meta in (bad(3), bad(), {}, bad(3, 5)):
-            ledger.enter(meta)
+            ledger.add(meta)
         ledger.share()
         assert ledger.counts("bad", "missing") == {"bad_clips": 2, "missing_clips": 0}
     assert [record.getMessage() for record in caplog.records] == [
-        "/data/3.jpg: broken. Another clip takes its place.",
-        "/data/5.jpg: broken. Another clip takes its place.",
+        "/data/3.jpg: broken. Another clip replaces it.",
+        "/data/5.jpg: broken. Another clip replaces it.",
     ]
-    ledger.enter(to_meta([Flaw("missing", 7, "gone."), Flaw("missing", 4, "cut.")]))
+    ledger.add(to_meta([ClipProblem("missing", 7, "gone."), ClipProblem("missing", 4, "cut.")]))
     ledger.share()
     assert ledger.names("missing") == {"clip4": "cut.", "clip7": "gone."}
     assert list(ledger.names("missing")) == ["clip4", "clip7"]
 
 
 def test_too_many_stop_the_run_and_the_first_are_named():
-    ledger = Ledger(str)
+    ledger = BadClipLog(str)
     for clip in range(8):
-        ledger.enter(bad(clip))
+        ledger.add(bad(clip))
     ledger.share()
     ledger.stop_above(8, "epoch 1/9")
     with pytest.raises(TooManyBadClips) as error:
@@ -52,9 +51,9 @@ def test_too_many_stop_the_run_and_the_first_are_named():
 
 
 def test_that_nothing_could_be_read_is_an_error():
-    ledger = Ledger(str)
+    ledger = BadClipLog(str)
     for clip in range(3):
-        ledger.enter(to_meta([Flaw("missing", clip, "gone.")]))
+        ledger.add(to_meta([ClipProblem("missing", clip, "gone.")]))
     ledger.share()
     ledger.stop_if_none_read(4)
     with pytest.raises(UserError, match="none of the 3 clips could be read"):
@@ -63,9 +62,9 @@ def test_that_nothing_could_be_read_is_an_error():
 
 def _stop_on_both(rank: int, init: str, folder: str) -> None:
     torch.distributed.init_process_group("gloo", init_method=init, rank=rank, world_size=2)
-    ledger = Ledger(str)
+    ledger = BadClipLog(str)
     for clips in ((3, 4), (4,)):
-        ledger.enter(bad(*clips) if rank else bad())
+        ledger.add(bad(*clips) if rank else bad())
         ledger.share()
     assert ledger.counts("bad") == {"bad_clips": 2}
     try:

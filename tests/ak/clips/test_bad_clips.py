@@ -3,9 +3,9 @@
 import pytest
 from torch.utils.data import default_collate, default_convert
 
-from slowfast.ak.clips.bad_clips import Flaw, from_meta, most_tolerated, to_meta
+from slowfast.ak.clips.bad_clips import ClipProblem, allowed_bad_clips, from_meta, to_meta
 
-FLAWS = [Flaw("bad", 3, 'a "b"\n\udcff'), Flaw("incomplete", 4, "7 of 8")]
+FLAWS = [ClipProblem("bad", 3, 'a "b"\n\udcff'), ClipProblem("incomplete", 4, "7 of 8")]
 
 
 def test_they_travel_in_a_batch_and_in_an_item():
@@ -25,4 +25,4 @@ def test_a_meta_that_knows_of_none_tells_none(meta):
     [(24004, 0.01, 240), (20, 0.01, 1), (8, 0.5, 4), (8, 1, 7), (8, 0, 0), (1, 0.5, 0), (2, 1, 1)],
 )
 def test_how_many_are_tolerated(clips, fraction, most):
-    assert most_tolerated(clips, fraction) == most
+    assert allowed_bad_clips(clips, fraction) == most

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from slowfast.ak.clips.animal_kingdom import Ak
 from slowfast.ak.clips.bad_clips import from_meta
-from slowfast.ak.clips.dataset import Ak
 from slowfast.ak.clips.views import ClipViews
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList

@@ -14,6 +14,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from slowfast.ak.clips import loader as loaders
+from slowfast.ak.clips import workers
 from slowfast.config.defaults import get_cfg
 from slowfast.datasets.loader import construct_loader
 
@@ -26,9 +27,9 @@ def cfg(tiny_ak):
 
 
 def test_a_worker_is_silent_where_the_run_was_stopped_and_nowhere_else(capsys):
-    loaders._unless_deserted(BrokenPipeError, BrokenPipeError("gone"), None)
+    workers._show_unless_stopped(BrokenPipeError, BrokenPipeError("gone"), None)
     assert capsys.readouterr().err == ""
-    loaders._unless_deserted(KeyError, KeyError("a fault"), None)
+    workers._show_unless_stopped(KeyError, KeyError("a fault"), None)
     assert "a fault" in capsys.readouterr().err
 
 
@@ -77,14 +78,14 @@ def test_a_sigterm_ends_a_worker_only_if_its_process_sends_it(tiny_ak):
     cfg.merge_from_list([*tiny_ak.opts(), "DATA_LOADER.NUM_WORKERS", 2])
     loader = construct_loader(cfg, "train")
     assert len(list(loader)) == len(loader)
-    workers = loader._iterator._workers
-    pids = [str(worker.pid) for worker in workers]
+    started = loader._iterator._workers
+    pids = [str(worker.pid) for worker in started]
     subprocess.run([sys.executable, "-c", SEND_SIGTERM, *pids], check=True)
     sleep(0.5)
-    assert all(worker.is_alive() for worker in workers)
+    assert all(worker.is_alive() for worker in started)
     assert len(list(loader)) == len(loader)
     loader._iterator._shutdown_workers()  # tells them by itself, and has no more to do with them
-    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert [worker.exitcode for worker in started] == [0, 0]
 
 
 STARTS = pytest.mark.parametrize("method", ["fork", "spawn"])
@@ -124,7 +125,7 @@ def start(method, file):
     """A worker that has begun, and written its number into a file."""
     context = torch.multiprocessing.get_context(method)
     worker = context.Process(target=work, args=(os.getpid(), str(file)))
-    with loaders.signals_held_back(context):
+    with workers.signals_held_back(context):
         worker.start()
     while not Path(file).exists():
         assert worker.is_alive()
@@ -133,7 +134,7 @@ def start(method, file):
 
 
 def work(parent, file):
-    loaders.start_worker(0, parent)
+    workers.start_worker(0, parent)
     Path(f"{file}.part").write_text(str(os.getpid()))
     Path(f"{file}.part").rename(file)
     sleep(600)
@@ -152,7 +153,7 @@ def test_no_worker_comes_from_a_fork_server(cfg):
 
 
 @pytest.mark.parametrize(
-    ("gpus", "split", "workers", "says"),
+    ("gpus", "split", "count", "says"),
     [
         (0, "train", 1, "Workers that read train clips: 1 a process, by 16 cores."),
         (1, "train", 4, "clips: 4 a process"),  # as many as there are batches
@@ -160,10 +161,10 @@ def test_no_worker_comes_from_a_fork_server(cfg):
         (4, "train", 3, "clips: 3 a process, by 16 cores shared by 4 processes."),
     ],
 )
-def test_workers_by_the_cores_there_are(cfg, monkeypatch, caplog, gpus, split, workers, says):
+def test_workers_by_the_cores_there_are(cfg, monkeypatch, caplog, gpus, split, count, says):
     monkeypatch.setattr(loaders, "available_cores", lambda: 16)
     cfg.DATA_LOADER.NUM_WORKERS, cfg.NUM_GPUS = -1, gpus
     cfg.TRAIN.BATCH_SIZE = 2 * max(1, gpus) if gpus < 2 else gpus
     with caplog.at_level("INFO"):
-        assert construct_loader(cfg, split).num_workers == workers
+        assert construct_loader(cfg, split).num_workers == count
     assert says in caplog.text

@@ -7,13 +7,13 @@ import time
 import numpy as np
 import pytest
 
-from slowfast.ak.clips.order import EpochSampler, describe_repeats, expected_repeats
+from slowfast.ak.clips.loader import ClipOrder, describe_draws, expected_draws
 from slowfast.ak.errors import UserError
 
 
 def drawn(epoch=0, **changes):
     arguments = {"num_clips": 23, "shuffle": True, "seed": 1, "drop_last": True, "batch_size": 3}
-    sampler = EpochSampler(**(arguments | changes))
+    sampler = ClipOrder(**(arguments | changes))
     sampler.set_epoch(epoch)
     pairs = list(sampler)
     assert len(pairs) == len(sampler)
@@ -69,7 +69,7 @@ def long_tailed(num_clips=500, num_classes=12, seed=0):
 def weighted(repeats, epoch=0, **changes):
     """Keys of an epoch of a sampler with these expectations."""
     arguments = {"shuffle": True, "seed": 1, "drop_last": False, "batch_size": 3}
-    sampler = EpochSampler(len(repeats), **(arguments | changes), repeats=repeats)
+    sampler = ClipOrder(len(repeats), **(arguments | changes), draws=repeats)
     sampler.set_epoch(epoch)
     keys = list(sampler)
     assert len(keys) == len(sampler)
@@ -77,13 +77,13 @@ def weighted(repeats, epoch=0, **changes):
 
 
 def test_expectations_are_those_of_a_class_then_a_clip():
-    balanced = expected_repeats("class_balanced", LABELS)
+    balanced = expected_draws("class_balanced", LABELS)
     one_each = np.array([1 / 4, 1 / 4, 1 / 4, 1 / 4 + 1 / 2, 1 / 2 + 1])
     assert np.allclose(balanced, [*(one_each * 5 / 3), 1])
-    rooted = expected_repeats("square_root", LABELS)
+    rooted = expected_draws("square_root", LABELS)
     by_root = np.array([1 / 2, 1 / 2, 1 / 2, 1 / 2 + 0.5**0.5, 0.5**0.5 + 1])
     assert np.allclose(rooted, [*(by_root * 5 / by_root.sum()), 1])
-    assert expected_repeats("shuffle", LABELS) is None
+    assert expected_draws("shuffle", LABELS) is None
 
 
 def test_expectations_are_what_drawing_a_class_then_a_clip_gives():
@@ -97,25 +97,25 @@ def test_expectations_are_what_drawing_a_class_then_a_clip_gives():
         drawn = rng.choice(len(members), 200_000, p=share / share.sum())
         clips = [rng.choice(members[c], n) for c, n in enumerate(np.bincount(drawn))]
         seen = np.bincount(np.concatenate(clips), minlength=40) / 200_000 * 40
-        assert np.allclose(expected_repeats(name, labels), seen, rtol=0.1, atol=0.02)
+        assert np.allclose(expected_draws(name, labels), seen, rtol=0.1, atol=0.02)
 
 
 def test_repeat_factors_are_lvis():
-    factors = expected_repeats("repeat_factor", LABELS, threshold=0.5)
+    factors = expected_draws("repeat_factor", LABELS, threshold=0.5)
     expected = [1, 1, 1, (0.5 / (2 / 6)) ** 0.5, (0.5 / (1 / 6)) ** 0.5, 1]
     assert np.allclose(factors, expected)
-    assert (expected_repeats("repeat_factor", LABELS, threshold=0.1) == 1).all()
+    assert (expected_draws("repeat_factor", LABELS, threshold=0.1) == 1).all()
 
 
 @pytest.mark.parametrize("name", ["class_balanced", "square_root", "repeat_factor"])
 def test_without_any_label_each_clip_comes_once(name):
-    assert (expected_repeats(name, np.zeros((7, 3))) == 1).all()
+    assert (expected_draws(name, np.zeros((7, 3))) == 1).all()
 
 
 @pytest.mark.parametrize("name", ["class_balanced", "square_root", "repeat_factor"])
 def test_an_epoch_draws_each_clip_as_often_as_expected_and_epochs_are_of_one_length(name):
     labels = long_tailed()
-    repeats = expected_repeats(name, labels, threshold=0.05)
+    repeats = expected_draws(name, labels, threshold=0.05)
     length = math.ceil(repeats.sum() - 1e-6)
     assert (length == 500) == (name != "repeat_factor")
     total = np.zeros(500)
@@ -153,14 +153,14 @@ def test_which_clips_come_together_changes():
 
 
 def test_draws_depend_on_epoch_and_seed_alone():
-    repeats = expected_repeats("class_balanced", long_tailed())
+    repeats = expected_draws("class_balanced", long_tailed())
     assert weighted(repeats, 3) == weighted(repeats, 3)
     assert weighted(repeats, 3) != [(3, *key[1:]) for key in weighted(repeats, 4)]
     assert weighted(repeats, 3) != weighted(repeats, 3, seed=2)
 
 
 def test_ranks_share_the_draws():
-    repeats = expected_repeats("repeat_factor", long_tailed(), threshold=0.05)
+    repeats = expected_draws("repeat_factor", long_tailed(), threshold=0.05)
     whole = weighted(repeats, 2)
     for world_size in (2, 3):
         ranks = [weighted(repeats, 2, rank=r, world_size=world_size) for r in range(world_size)]
@@ -175,13 +175,13 @@ def test_ranks_share_the_draws():
 
 def test_a_list_like_animal_kingdoms_takes_no_time():
     labels = long_tailed(24_004, 140)
-    sampler = EpochSampler(
+    sampler = ClipOrder(
         24_004,
         shuffle=True,
         seed=0,
         drop_last=True,
         batch_size=8,
-        repeats=expected_repeats("class_balanced", labels),
+        draws=expected_draws("class_balanced", labels),
     )
     start = time.perf_counter()
     assert sum(1 for _ in sampler) == 24_000
@@ -193,21 +193,21 @@ def test_a_list_like_animal_kingdoms_takes_no_time():
 )
 def test_expectations_that_make_no_sense_are_refused(repeats):
     with pytest.raises(UserError, match="expected 4 numbers from 0 on, not all 0"):
-        EpochSampler(4, shuffle=True, seed=0, drop_last=True, repeats=repeats)
+        ClipOrder(4, shuffle=True, seed=0, drop_last=True, draws=repeats)
 
 
 def test_there_are_no_expectations_where_nothing_is_shuffled():
-    with pytest.raises(UserError, match="for a sampler that shuffles"):
-        EpochSampler(4, shuffle=False, seed=0, drop_last=True, repeats=np.ones(4))
+    with pytest.raises(UserError, match="for an order that is shuffled"):
+        ClipOrder(4, shuffle=False, seed=0, drop_last=True, draws=np.ones(4))
     with pytest.raises(UserError, match="there is no 'balanced'; choose one of shuffle, class_"):
-        expected_repeats("balanced", LABELS)
+        expected_draws("balanced", LABELS)
 
 
 def test_what_a_sampler_does_is_told():
-    text = describe_repeats(LABELS, expected_repeats("class_balanced", LABELS))
+    text = describe_draws(LABELS, expected_draws("class_balanced", LABELS))
     assert text == (
         "6 clips make 6 draws an epoch, 2 of the rarest class (2) instead of 1, 2 of the most "
         "frequent class (0) instead of 4; a clip comes 0.42 to 2.5 times"
     )
-    plain = describe_repeats(np.zeros((3, 2)), np.ones(3))
+    plain = describe_draws(np.zeros((3, 2)), np.ones(3))
     assert plain == "3 clips make 3 draws an epoch; a clip comes 1 to 1 times"

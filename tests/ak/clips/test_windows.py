@@ -11,8 +11,8 @@ from slowfast.ak.clips.windows import (
     EvenWindows,
     RandomParts,
     RandomWindow,
-    even_sampler,
-    random_sampler,
+    even_frame_sampler,
+    random_frame_sampler,
     slow_indices,
     window_span,
 )
@@ -86,7 +86,7 @@ def test_uniform_training_draws_all_frames_alike():
 
 
 def test_samplers_by_name():
-    assert random_sampler("dense", 8, 2) == RandomWindow(8, 2)
-    assert random_sampler("uniform", 8, 2) == RandomParts(8)
-    assert even_sampler("dense", 8, 2, count=10) == EvenWindows(8, 2, 10)
-    assert even_sampler("uniform", 8, 2) == EvenParts(8, 1)
+    assert random_frame_sampler("dense", 8, 2) == RandomWindow(8, 2)
+    assert random_frame_sampler("uniform", 8, 2) == RandomParts(8)
+    assert even_frame_sampler("dense", 8, 2, count=10) == EvenWindows(8, 2, 10)
+    assert even_frame_sampler("uniform", 8, 2) == EvenParts(8, 1)

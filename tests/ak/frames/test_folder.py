@@ -6,11 +6,10 @@ import shutil
 import numpy as np
 import pytest
 
-from slowfast.ak.clips.dataset import Ak
+from slowfast.ak.clips.animal_kingdom import Ak
 from slowfast.ak.errors import BadClip, UserError
-from slowfast.ak.frames import jpeg as jpeg_frames
-from slowfast.ak.frames.folder import frame_files
-from slowfast.ak.frames.open_reader import JpegFrames
+from slowfast.ak.frames import images as jpeg_frames
+from slowfast.ak.frames.images import JpegFrames, frame_files
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.config.defaults import get_cfg
 

@@ -18,10 +18,10 @@ from slowfast.ak.clips.views import UniformCrops
 from slowfast.ak.clips.windows import EvenWindows
 from slowfast.ak.errors import UserError
 from slowfast.ak.frames import video as video_frames
-from slowfast.ak.frames.image import decode
-from slowfast.ak.frames.open_reader import JpegFrames, VideoFrames, open_reader
-from slowfast.ak.frames.pyav import open_video
-from slowfast.ak.frames.timeline import Timeline, read_timeline
+from slowfast.ak.frames.images import JpegFrames, decode_image
+from slowfast.ak.frames.open_reader import open_reader
+from slowfast.ak.frames.pyav import Timeline, open_video, read_timeline
+from slowfast.ak.frames.video import VideoFrames
 from slowfast.ak.lists.clip_list import ClipList
 from tests.media import write_sound_alone
 
@@ -189,9 +189,9 @@ def test_a_video_shorter_than_listed_repeats_its_last_frame(tmp_path, list_of, v
             assert all(
                 (one == expected[min(k, 8)]).all() for k, one in zip(indices, got, strict=True)
             )
-            assert f"{file}: has 9 frames that decode, the list says 12" in reader.amiss.pop(0)
+            assert f"{file}: has 9 frames that decode, the list says 12" in reader.problems.pop(0)
         reader.read(0, [8])
-        assert not reader.amiss
+        assert not reader.problems
         (tmp_path / file).unlink()
 
 
@@ -363,7 +363,7 @@ def test_both_decoders_give_the_picture_as_it_lies_in_the_file(content):
     expected = cv2.imdecode(
         np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     )
-    got = decode(content)
+    got = decode_image(content)
     assert got.dtype == np.uint8
     assert got.shape == (40, 60, 4)
     assert (got[..., :3] == expected).all()
@@ -373,7 +373,7 @@ def test_both_decoders_give_the_picture_as_it_lies_in_the_file(content):
 def test_a_file_that_is_cut_off_anywhere_is_refused(content):
     for size in range(len(content)):
         with pytest.raises(ValueError) as error:
-            decode(content[:size])
+            decode_image(content[:size])
         assert type(error.value) is ValueError
         assert str(error.value)
 
@@ -383,16 +383,16 @@ def test_a_header_that_promises_too_much_is_refused():
     size = content.index(b"\xff\xc0") + 5
     content[size : size + 4] = b"\xff\xdc\xff\xdc"
     with pytest.raises(ValueError, match="65500 x 65500 pixels"):
-        decode(bytes(content))
+        decode_image(bytes(content))
 
 
 def test_memory_is_used_again_where_it_suffices():
     small, large = (cv2.imencode(".jpg", np.zeros((n, n, 3)))[1].tobytes() for n in (16, 32))
-    first = decode(large)
-    second = decode(small, first)
+    first = decode_image(large)
+    second = decode_image(small, first)
     assert np.shares_memory(first, second)
     assert second.shape == (16, 16, 4)
-    assert decode(large, second).shape == (32, 32, 4)
+    assert decode_image(large, second).shape == (32, 32, 4)
     # Not where rows are written past the cache.
     assert first.ctypes.data % 32 == 16
 

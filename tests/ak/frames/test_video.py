@@ -226,7 +226,7 @@ def test_a_video_of_another_length_than_listed(tmp_path, video_tools, decoding):
         for _ in range(2):
             got = reader.read(0, range(count))
             assert (got == expected[np.minimum(range(count), 8)]).all()
-            told = reader.amiss.pop(0, "")
+            told = reader.problems.pop(0, "")
             assert ("has 9 frames that decode, the list says 12" in told) == (count > 9)
 
 

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.lists import blocks as list_blocks
+from slowfast.ak.lists import lines as list_blocks
 from slowfast.ak.lists.clip_list import ClipList, find_list
 
 TEXT = b"original_vido_id video_id frame_id path labels\n" + b"".join(

@@ -54,7 +54,7 @@ def test_a_light_list(write, text):
     assert [clips.name(i) for i in range(len(clips))] == ["A", "B", "C"]
     assert [clips.labels(i) for i in range(3)] == [[2, 40], [], [7]]
     assert clips.labels(0, 3, 9) == [2, 40]  # of the clip, whatever the frames
-    assert not clips.tells_frames
+    assert not clips.has_frames
     assert [clips.num_frames(i) for i in range(3)] == [None] * 3
     assert clips.class_counts(41).nonzero()[0].tolist() == [2, 7, 40]
     assert clips.line(0) == clips.line(0, 30) == 2

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.lists import blocks as list_blocks
+from slowfast.ak.lists import lines as list_blocks
 from slowfast.ak.lists.clip_list import ClipList
 
 HEADER = "original_vido_id video_id frame_id path labels\n"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from slowfast.ak.classes.counts import read_class_table
-from slowfast.ak.clips.dataset import read_clips
+from slowfast.ak.clips.from_cfg import read_clips
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.holdout import chosen_on, read_holdout, stratified_holdout, write_holdout
 from slowfast.config.defaults import get_cfg

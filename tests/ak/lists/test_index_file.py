@@ -10,8 +10,7 @@ import pytest
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists import clip_list, index_file
-from slowfast.ak.lists.clip_list import ClipList
-from slowfast.ak.lists.index_file import StoredIndex
+from slowfast.ak.lists.clip_list import ClipList, StoredIndex
 
 HEADER = "original_vido_id video_id frame_id path labels\n"
 LINES = [f'clip{c} {c} {k} clip{c}/{k:06d}.jpg "{c % 7}"\n' for c in range(9) for k in range(40)]
@@ -20,7 +19,7 @@ LINES = [f'clip{c} {c} {k} clip{c}/{k:06d}.jpg "{c % 7}"\n' for c in range(9) fo
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
     """A list in a folder of its own, and cache and temporary folders; any list gets an index."""
-    monkeypatch.setattr(index_file, "SMALLEST_LIST", 0)
+    monkeypatch.setattr(clip_list, "SMALLEST_LIST", 0)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     multiprocessing.util.get_temp_dir()  # made once, and needed by later tests as well
     monkeypatch.setattr(index_file.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
@@ -32,7 +31,7 @@ def folders(tmp_path, monkeypatch):
 
 def read_afresh(path, num_classes=None) -> ClipList:
     """As another process would."""
-    clip_list._read.cache_clear()
+    clip_list._cached_list.cache_clear()
     return ClipList.read(path, num_classes)
 
 
@@ -55,7 +54,7 @@ def test_the_list_is_read_once_and_then_its_index(folders, monkeypatch):
     path = folders / "annot/train.csv"
     first = everything(read_afresh(path))
     assert indices(folders) == ["annot/train.csv.index"]
-    monkeypatch.setattr(index_file, "read_index", lambda *of: pytest.fail("read again"))
+    monkeypatch.setattr(clip_list, "read_index", lambda *of: pytest.fail("read again"))
     again = read_afresh(path)
     assert everything(again) == first
     hot = again.multi_hot(7)
@@ -63,7 +62,7 @@ def test_the_list_is_read_once_and_then_its_index(folders, monkeypatch):
 
 
 def test_a_small_list_needs_none(folders, monkeypatch):
-    monkeypatch.setattr(index_file, "SMALLEST_LIST", 1 << 20)
+    monkeypatch.setattr(clip_list, "SMALLEST_LIST", 1 << 20)
     clips = read_afresh(folders / "annot/train.csv")
     assert indices(folders) == []
     assert everything(pickle.loads(pickle.dumps(clips))) == everything(clips)
@@ -92,7 +91,7 @@ def test_an_index_of_the_list_as_it_was_is_not_used(folders, change):
 
 def test_only_the_ends_of_a_long_list_are_looked_at_beside_size_and_time(folders, monkeypatch):
     path = folders / "annot/train.csv"
-    monkeypatch.setattr(index_file, "_DIGESTED", 300)
+    monkeypatch.setattr(index_file, "_HASHED", 300)
     keys = set()
     for place in (0, 250, -250):
         text = bytearray(HEADER.encode() + "".join(LINES).encode())
@@ -133,7 +132,7 @@ def test_where_the_data_folder_takes_nothing_the_cache_does(folders, monkeypatch
     expected = everything(read_afresh(path))
     (one,) = indices(folders)
     assert one.startswith("cache/slowfast/")
-    monkeypatch.setattr(index_file, "read_index", lambda *of: pytest.fail("read again"))
+    monkeypatch.setattr(clip_list, "read_index", lambda *of: pytest.fail("read again"))
     assert everything(read_afresh(path)) == expected
 
 
@@ -211,14 +210,14 @@ def test_errors_come_the_same_from_the_index(folders):
 
 def test_a_list_that_changes_while_it_is_read_leaves_no_index(folders, monkeypatch):
     path = folders / "annot/train.csv"
-    read = index_file.read_index
+    read = clip_list.read_index
 
     def slow(*of):
         index = read(*of)
         path.write_text(path.read_text() + 'new 9 0 new/1.jpg "1"\n')
         return index
 
-    monkeypatch.setattr(index_file, "read_index", slow)
+    monkeypatch.setattr(clip_list, "read_index", slow)
     assert len(read_afresh(path)) == 9
     assert indices(folders) == []
 
@@ -247,14 +246,14 @@ def test_the_index_follows_how_the_list_is_read(folders):
     path = folders / "annot/pairs.csv"
     path.write_text("a b 1\n")
     for _ in range(2):
-        clip_list._read.cache_clear()
+        clip_list._cached_list.cache_clear()
         assert ClipList.read_pairs(path).name(0) == "a b"
         with pytest.raises(UserError, match="expected the header"):
             ClipList.read(path)
 
 
 def _read_and_report(path: str, begin, answers) -> None:
-    index_file.SMALLEST_LIST = 0
+    clip_list.SMALLEST_LIST = 0
     begin.wait()
     answers.put(everything(ClipList.read(path)))
 
@@ -264,7 +263,7 @@ def test_processes_that_write_it_at_once_all_read_right(folders):
     context = multiprocessing.get_context("fork")
     path = folders / "annot/train.csv"
     expected = everything(read_afresh(path))
-    clip_list._read.cache_clear()
+    clip_list._cached_list.cache_clear()
     for _ in range(20):
         (folders / "annot/train.csv.index").unlink()
         begin, answers = context.Barrier(6), context.Queue()

@@ -8,7 +8,7 @@ import time
 import pytest
 import torch
 
-from slowfast.ak.run.time_limit import TimeIsUp, TimeLimit
+from slowfast.ak.clips.bad_clips import TimeIsUp, TimeLimit
 
 
 @pytest.mark.parametrize("seconds", [0, 60])

@@ -6,13 +6,14 @@ from collections import Counter
 
 import pytest
 import torch
-from fvcore.common.registry import Registry
 from torch.utils.data import DataLoader
 
-from slowfast.ak.clips import dataset
+from slowfast.ak.clips import animal_kingdom
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
-from slowfast.ak.frames import jpeg as jpeg_frames
+from slowfast.ak.frames import images as jpeg_frames
+from slowfast.ak.registries.datasets import DatasetFacts
+from slowfast.ak.registries.registry import Registry
 from slowfast.ak.upstream.data import Ak, is_ak, register_ak
 from slowfast.config.defaults import get_cfg
 from slowfast.datasets import build
@@ -28,7 +29,11 @@ def cfg(tiny_ak):
 @pytest.fixture
 def registry(monkeypatch):
     """An empty one, and the class as it is before anybody registers it."""
-    monkeypatch.setattr(build, "DATASET_REGISTRY", Registry("DATASET"))
+    monkeypatch.setattr(
+        build,
+        "DATASET_REGISTRY",
+        Registry("data set", "TRAIN.DATASET", DatasetFacts, entry_name=str.capitalize),
+    )
     monkeypatch.setattr(Ak, "with_time", Ak.with_time)
     return build.DATASET_REGISTRY
 
@@ -52,7 +57,7 @@ def without_v2(cfg, tiny_ak, tmp_path):
 
 
 def whole_clips(cfg, split):
-    clips = dataset.Ak(cfg, split)
+    clips = animal_kingdom.Ak(cfg, split)
     return [clips[clip] for clip in range(len(clips))]
 
 
@@ -180,7 +185,7 @@ def test_it_is_known_under_its_name_and_under_those_of_classes_made_from_it(regi
     register_ak(with_time=True)
     register_ak(with_time=True)
     registry.register(type("Birds", (Ak,), {}))
-    registry._obj_map["Function"] = lambda cfg, split: None
+    registry["Function"] = lambda cfg, split: None
     assert is_ak("ak")
     assert is_ak("birds")
     assert not is_ak("function")

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-from fvcore.common.registry import Registry
 from torch.utils.data import DataLoader, RandomSampler
 
-from slowfast.ak.clips import dataset
-from slowfast.ak.clips.bad_clip_log import TooManyBadClips
+from slowfast.ak.clips import animal_kingdom
+from slowfast.ak.clips.bad_clips import TooManyBadClips
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
-from slowfast.ak.frames import jpeg as jpeg_frames
+from slowfast.ak.frames import images as jpeg_frames
+from slowfast.ak.registries.datasets import DatasetFacts
+from slowfast.ak.registries.registry import Registry
 from slowfast.ak.upstream import meters
 from slowfast.ak.upstream.data import Ak, register_ak
 from slowfast.ak.upstream.loader import BatchLoader, loads_clips, shuffles_clips
@@ -27,7 +28,9 @@ from slowfast.datasets import build
 
 def register(with_time=True):
     """In place of this tree's own data set, as in a checkout."""
-    build.DATASET_REGISTRY = Registry("DATASET")
+    build.DATASET_REGISTRY = Registry(
+        "data set", "TRAIN.DATASET", DatasetFacts, entry_name=str.capitalize
+    )
     register_ak(with_time)
 
 
@@ -92,7 +95,7 @@ def images_of(cfg, split, notes, monkeypatch):
     """Images that a split needs, each once."""
     with monkeypatch.context() as context:
         count_images(notes, context)
-        list(map(dataset.Ak(cfg, split).__getitem__, range(4)))
+        list(map(animal_kingdom.Ak(cfg, split).__getitem__, range(4)))
     needed = Counter(Path(notes).read_text().splitlines())
     Path(notes).unlink()
     assert set(needed.values()) == {1}
@@ -106,7 +109,7 @@ def ranks(monkeypatch, count):
             context.setattr(dist, "is_initialized", lambda: count > 1)
             context.setattr(dist, "get_world_size", lambda: count)
             context.setattr(dist, "get_rank", lambda rank=rank: rank)
-            context.setattr("slowfast.ak.clips.bad_clip_log.gather_objects", lambda own: [own])
+            context.setattr("slowfast.ak.clips.bad_clips.gather_objects", lambda own: [own])
             yield rank
 
 
@@ -239,7 +242,7 @@ def test_two_processes_decode_each_clip_once_between_them(
         assert_are_items(one[split] + other[split], Ak(cfg, split), order)
     count_images(tmp_path / "needed", monkeypatch)
     for split in ("val", "test"):
-        list(map(dataset.Ak(cfg, split).__getitem__, range(3)))
+        list(map(animal_kingdom.Ak(cfg, split).__getitem__, range(3)))
     assert opened == Counter((tmp_path / "needed").read_text().splitlines())
 
 
@@ -252,7 +255,7 @@ def test_a_clip_that_cannot_be_read_carries_no_label(spoil, split, caplog):
     for _, labels, index, *_ in batches:
         assert ((labels == -1).all(dim=1) == (index // views == 1)).all()
     assert_are_items(batches, Ak(cfg, split))
-    assert list(loader.ledger.names("missing")) == ["v1"]
+    assert list(loader.bad_clips.names("missing")) == ["v1"]
     assert "It is left out of all figures." in caplog.text
 
 

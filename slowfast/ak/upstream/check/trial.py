@@ -201,7 +201,7 @@ def missing(files: Iterable[Path]) -> Iterator[tuple[str, str]]:
 
 
 def _missing(cfg) -> Iterator[tuple[str, str]]:
-    from slowfast.ak.clips.dataset import has_list, video_folder
+    from slowfast.ak.clips.from_cfg import has_list, video_folder
 
     frames = [cfg.DATA.PATH_PREFIX, video_folder(cfg)]
     there = [has_list(cfg, "train"), has_list(cfg, "test"), any(map(os.path.isdir, frames))]

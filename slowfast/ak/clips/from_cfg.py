@@ -1,0 +1,133 @@
+"""Builds what a data set consists of from the configuration: its clips, frames and crops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slowfast.ak.clips.augmentation import Augmented
+from slowfast.ak.clips.bad_clips import allowed_bad_clips
+from slowfast.ak.clips.crops import CentreCrop, RandomCrop, SquareCrop
+from slowfast.ak.clips.views import UniformCrops
+from slowfast.ak.clips.windows import FrameSampler, even_frame_sampler, random_frame_sampler
+from slowfast.ak.frames.open_reader import open_reader
+from slowfast.ak.frames.reader import FrameReader
+from slowfast.ak.frames.video import Decoding
+from slowfast.ak.lists.clip_list import ClipList, find_list
+from slowfast.ak.lists.holdout import read_holdout
+from slowfast.ak.paths import beside, join
+from slowfast.ak.registries.datasets import DatasetFacts, facts_for
+
+
+def clip_dataset_arguments(cfg, split: str, facts: DatasetFacts) -> dict[str, Any]:
+    """The arguments of `ClipDataset` for split train, val or test.
+
+    Missing files are looked for, and a few of them are warned of.
+
+    Raises:
+        UserError: a list does not fit, or more clips have missing files than DATA.MAX_BAD_FRACTION
+            allows; in a test, all clips have.
+    """
+    clips = read_clips(cfg, split, facts)
+    frame_sampler, transform = _sampler_and_transform(cfg, split, facts)
+    return {
+        "clips": clips,
+        "reader": _checked_reader(cfg, split, facts, clips),
+        "frame_sampler": frame_sampler,
+        "transform": transform,
+        "num_classes": cfg.MODEL.NUM_CLASSES,
+        "multi_label": cfg.DATA.MULTI_LABEL,
+        "span_labels": split == "train",
+        "seed": cfg.RNG_SEED,
+        "replace_bad": split == "train",
+        "read_timeout": cfg.DATA.READ_TIMEOUT,
+    }
+
+
+def read_clips(cfg, split: str, facts: DatasetFacts | None = None) -> ClipList:
+    """The clips of split train, val or test. With AK.HOLDOUT, train.csv gives both train and val.
+
+    Args:
+        facts: facts about the data set; None: those of TRAIN.DATASET or TEST.DATASET.
+
+    Raises:
+        UserError: the list or the hold-out cannot be read, or does not fit.
+    """
+
+    def read(split: str) -> ClipList:
+        own = facts or facts_for(cfg, split)
+        path, classes = join(cfg.DATA.PATH_TO_DATA_DIR, own.list_name(split)), cfg.MODEL.NUM_CLASSES
+        if own.list_format == "pairs":
+            return ClipList.read_pairs(path, cfg.DATA.PATH_LABEL_SEPARATOR, classes)
+        return ClipList.read(path, classes)
+
+    if not cfg.AK.HOLDOUT or split == "test":
+        return read(split)
+    clips = read("train")
+    held_out = read_holdout(cfg.AK.HOLDOUT, clips)
+    return clips.select(held_out if split == "val" else ~held_out)
+
+
+def has_list(cfg, split: str) -> bool:
+    """Whether the list of split train, val or test exists, packed or not."""
+    path = join(cfg.DATA.PATH_TO_DATA_DIR, facts_for(cfg, split).list_name(split))
+    return find_list(path) is not None
+
+
+def video_folder(cfg, facts: DatasetFacts | None = None) -> str:
+    """The folder of the videos of a data set; None: of TRAIN.DATASET."""
+    if (facts or facts_for(cfg)).videos_in_prefix:
+        return cfg.DATA.PATH_PREFIX
+    return cfg.AK.VIDEO_PREFIX or beside(cfg.DATA.PATH_PREFIX, "video")
+
+
+def kind_of_frames(cfg, facts: DatasetFacts) -> str:
+    """Where the frames of a data set come from: image, video or auto."""
+    return cfg.AK.FRAMES if facts.frames == "AK.FRAMES" else facts.frames
+
+
+def centre_crop_problems(cfg):
+    """Finds a training crop that does not fit the frames of validation; for data sets without
+    random validation.
+
+    Yields:
+        (key, what is wrong with its value).
+    """
+    crop, scale = cfg.DATA.TRAIN_CROP_SIZE, cfg.DATA.TEST_CROP_SIZE
+    if cfg.TRAIN.ENABLE and crop > scale:
+        yield (
+            "DATA.TRAIN_CROP_SIZE",
+            f"validation crops it out of frames scaled to DATA.TEST_CROP_SIZE {scale}; make that "
+            f"at least {crop}",
+        )
+
+
+def _sampler_and_transform(
+    cfg, split: str, facts: DatasetFacts
+) -> tuple[FrameSampler, SquareCrop | Augmented | UniformCrops]:
+    data, test = cfg.DATA, cfg.TEST
+    frames = (data.SAMPLING, data.NUM_FRAMES, data.SAMPLING_RATE)
+    if split == "test":
+        views = UniformCrops(data.TEST_CROP_SIZE, test.NUM_SPATIAL_CROPS)
+        return even_frame_sampler(*frames, count=test.NUM_ENSEMBLE_VIEWS), views
+    if split == "val" and not facts.random_validation:
+        return even_frame_sampler(*frames), CentreCrop(data.TEST_CROP_SIZE, data.TRAIN_CROP_SIZE)
+    crop = RandomCrop(
+        scales=tuple(data.TRAIN_JITTER_SCALES),
+        side=data.TRAIN_CROP_SIZE,
+        inverse_uniform=data.INV_UNIFORM_SAMPLE,
+        flip=data.RANDOM_FLIP,
+    )
+    augments = cfg.AUG.ENABLE and split == "train"
+    return random_frame_sampler(*frames), Augmented.from_cfg(cfg, crop) if augments else crop
+
+
+def _checked_reader(cfg, split: str, facts: DatasetFacts, clips: ClipList) -> FrameReader:
+    group, _, key = facts.frame_rate_key.partition(".")
+    decoding = Decoding.from_cfg(cfg, cfg[group][key] if group else 0)
+    folders = cfg.DATA.PATH_PREFIX, video_folder(cfg, facts)
+    reader = open_reader(clips, kind_of_frames(cfg, facts), *folders, decoding)
+    if split == "test":
+        reader.check(allowed_bad_clips(len(clips), 1), "a test")
+    else:
+        reader.check(allowed_bad_clips(len(clips), cfg.DATA.MAX_BAD_FRACTION))
+    return reader

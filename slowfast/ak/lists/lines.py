@@ -1,0 +1,357 @@
+"""Reads the lines of a clip list: a frame list, a light list or a list of pairs.
+
+A frame list, as for Charades and Animal Kingdom, has a header and one line a frame:
+
+    original_vido_id video_id frame_id path labels
+    AAACXZTV 1 0 AAACXZTV/AAACXZTV_000001.jpg "2,40"
+
+A light list has a header and one line a clip, with its labels after a semicolon:
+
+    video_id;labels
+    AAACXZTV;"2,40"
+
+A list of pairs, as for Kinetics, has no header and one line a clip: the path of a video, a
+separator and one label. The path may contain the separator, and nothing is quoted:
+
+    dancing/my clip.mp4 7
+
+Every function gives *runs*. A run is a series of lines of one clip with equal labels whose file
+names count up by one. A full-size frame list has millions of lines and few runs, so numpy finds and
+compares the fields of all lines of a block at once, and Python code handles one run at a time. A
+block with anything unusual in it (a quoted name, a name with a space, a line with another number of
+fields) is read line by line with the csv module instead.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from slowfast.ak.errors import UserError
+
+BLOCK_BYTES = 1 << 20  # larger blocks do not fit the processor's cache
+LONGEST_LINE = 1 << 20
+MAX_DIGITS = 18  # of a number in a list, so that it fits int64
+_GZIP = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
+_LF, _CR, _SPACE, _QUOTE, _DOT, _ZERO = b'\n\r ".0'
+_PAD = b"\0" * 8
+# _FIRST_BYTES[k] keeps the first k bytes of a little-endian word of eight bytes.
+_FIRST_BYTES = np.array([(1 << 8 * k) - 1 for k in range(9)], dtype=np.uint64)
+_DIGIT_ZEROS, _TO_HIGHEST_BIT, _HIGHEST_BITS = (
+    np.frombuffer(bytes([byte] * 8), "<u8")[0] for byte in (_ZERO, 118, 128)
+)
+
+
+class Block(NamedTuple):
+    """Consecutive lines, each with its newline, and the number of the first line."""
+
+    line: int
+    text: bytes
+
+
+class Run(NamedTuple):
+    """Consecutive lines of a clip with equal labels.
+
+    ``path`` and ``line`` belong to the first of ``length`` lines. The number in the path is higher
+    by j in the line that is j further on.
+    """
+
+    clip: bytes
+    path: bytes
+    labels: bytes
+    length: int
+    line: int
+
+
+# ------------------------------------------------------------------ blocks of whole lines
+
+
+def read_blocks(file: str, name: str) -> Iterator[Block]:
+    """Reads a list, packed with gzip or not, in blocks of whole lines.
+
+    The first bytes of the file decide whether it is unpacked. Only one block is held in memory. A
+    byte-order mark is left out, and the last line gets a newline if it has none.
+
+    Args:
+        name: what messages call the list.
+
+    Raises:
+        UserError: the file cannot be read or unpacked, or a line is longer than `LONGEST_LINE`.
+    """
+    line, rest = 1, b""
+    try:
+        with Path(file).open("rb") as opened:
+            plain = _unpacked(opened)
+            while text := plain.read(BLOCK_BYTES):
+                text = (rest + text).removeprefix(_BOM if line == 1 else b"")
+                cut = text.rfind(b"\n") + 1
+                text, rest = text[:cut], text[cut:]
+                if len(rest) > LONGEST_LINE:
+                    line += text.count(b"\n")
+                    break
+                if text:
+                    yield Block(line, text)
+                    line += text.count(b"\n")
+    except (OSError, EOFError, zlib.error) as error:
+        found = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"{name}: cannot be read after line {line - 1}: {found}. Copy the list again."
+        ) from None
+    if len(rest) > LONGEST_LINE:
+        raise UserError(
+            f"{name}:{line}: this line has more than {LONGEST_LINE:,} bytes. No line of a list is "
+            "that long. Is this file a list?"
+        )
+    if rest:
+        yield Block(line, rest + b"\n")
+
+
+def _unpacked(file: BinaryIO) -> BinaryIO:
+    begin = file.read(len(_GZIP))
+    file.seek(0)
+    return gzip.GzipFile(fileobj=file) if begin == _GZIP else file
+
+
+# ------------------------------------------------------------------ lists with one line a clip
+
+
+def read_light_lines(blocks: Iterable[Block], name: str) -> Iterator[Run]:
+    """Gives a run for each line of a light list after its header. Blank lines are skipped.
+
+    Raises:
+        UserError: a line is not a clip and its labels. The message has `name` and the line.
+    """
+    for line, text in _lines_with_text(blocks):
+        try:
+            clip, labels = next(csv.reader([text], delimiter=";", strict=True))
+        except (csv.Error, ValueError):
+            clip = labels = ""
+        if not clip:
+            raise UserError(
+                f"{name}:{line}: expected a clip, a semicolon and its labels, as in "
+                f'AAACXZTV;"2,40", found {text[:100]!r}.'
+            )
+        yield Run(_encode(clip), b"", _encode(labels), 1, line)
+
+
+def read_pair_lines(blocks: Iterable[Block], name: str, separator: str) -> Iterator[Run]:
+    """Gives a run for each line of a list of pairs. Blank lines are skipped.
+
+    Raises:
+        UserError: a line is not a path, the separator and one label. The message has `name` and
+            the line.
+    """
+    for line, text in _lines_with_text(blocks):
+        path, _, label = text.rpartition(separator)
+        # "-1" and "1,2" are not labels. Without a separator in the line, `path` is empty.
+        if not path or not (label.isascii() and label.isdigit()):
+            raise UserError(
+                f"{name}:{line}: expected a path, {separator!r} and one label, a whole number from "
+                f"0 on, found {text[:100]!r}. DATA.PATH_LABEL_SEPARATOR sets the separator."
+            )
+        yield Run(_encode(path), b"", _encode(label), 1, line)
+
+
+def _lines_with_text(blocks: Iterable[Block]) -> Iterator[tuple[int, str]]:
+    """Gives number and text, without the line end, of each line that is not blank."""
+    for first, block in blocks:
+        lines = block.decode("utf-8", "surrogateescape").split("\n")
+        for line, text in enumerate(lines, first):
+            if text.strip():
+                yield line, text.removesuffix("\r")
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+# ------------------------------------------------------------------ frame lists
+
+
+@dataclass
+class _Fields:
+    """Positions of the fields of n lines in `data`: (n,) first bytes, (n,) bytes after the last."""
+
+    data: bytes
+    clip: tuple[np.ndarray, np.ndarray]
+    frame: tuple[np.ndarray, np.ndarray]
+    path: tuple[np.ndarray, np.ndarray]
+    labels: tuple[np.ndarray, np.ndarray]
+    line: np.ndarray
+
+
+def number_span(path: bytes) -> tuple[int, int]:
+    """Returns the first byte of a path's frame number, and the byte after its last one.
+
+    The number is the digits before the extension, which is a dot and three or four more bytes. Both
+    positions are equal if the path has no number.
+    """
+    end = len(path) - 4 if path[-4:-3] == b"." else len(path) - 5
+    if end < 0 or path[end : end + 1] != b".":
+        return 0, 0
+    stem = path[max(0, end - MAX_DIGITS) : end]
+    return end - (len(stem) - len(stem.rstrip(b"0123456789"))), end
+
+
+def read_frame_lines(blocks: Iterable[Block], name: str) -> Iterator[Run]:
+    """Gives the runs of a frame list after its header, in the list's order. Skips blank lines.
+
+    Raises:
+        UserError: a line does not have five fields, a clip name, a frame number and a path. The
+            message has `name` and the line.
+    """
+    for block in blocks:
+        yield from _runs(_fields(block, name), name)
+
+
+def _fields(block: Block, name: str) -> _Fields:
+    """Finds the fields of a block's lines: with numpy if every line is plain, else with csv."""
+    text = block.text
+    data = np.frombuffer(text, np.uint8)
+    ends = np.flatnonzero(data == _LF)
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    line = np.arange(block.line, block.line + len(ends))
+    ends = ends - (data[ends - 1] == _CR)
+    not_blank = ends > starts
+    starts, ends, line = starts[not_blank], ends[not_blank], line[not_blank]
+
+    spaces = np.flatnonzero(data == _SPACE)
+    if len(spaces) != 4 * len(starts):
+        return _fields_by_csv(block, name)
+    spaces = spaces.reshape(-1, 4)
+    labels = spaces[:, 3] + 1
+    plain = (spaces[:, 0] > starts) & (spaces[:, 3] > spaces[:, 2] + 1) & (labels <= ends)
+    quoted = (ends - labels >= 2) & (data[labels] == _QUOTE) & (data[ends - 1] == _QUOTE)
+    if not plain.all() or text.count(b'"') != 2 * quoted.sum():
+        return _fields_by_csv(block, name)
+    return _Fields(
+        data=text,
+        clip=(starts, spaces[:, 0]),
+        frame=(spaces[:, 1] + 1, spaces[:, 2]),
+        path=(spaces[:, 2] + 1, spaces[:, 3]),
+        labels=(labels + quoted, ends - quoted),
+        line=line,
+    )
+
+
+def _fields_by_csv(block: Block, name: str) -> _Fields:
+    """Finds the fields of lines of any kind, and copies their bytes to a new buffer."""
+    pieces: list[bytes] = []
+    lines: list[int] = []
+    for line, raw in enumerate(block.text.split(b"\n"), block.line):
+        text = raw.decode("utf-8", "surrogateescape").rstrip("\r")
+        if not text.strip():
+            continue
+        try:
+            row = next(csv.reader([text], delimiter=" ", strict=True))
+        except csv.Error as error:
+            raise UserError(f"{name}:{line}: not readable as a line of a list: {error}.") from None
+        if len(row) != 5 or not row[0] or not row[3]:
+            raise UserError(
+                f"{name}:{line}: expected five fields with single spaces between them (clip, clip "
+                "number, frame number, path, labels in double quotes), found "
+                f"{len(row)}: {text[:100]!r}. Write a name with spaces in double quotes."
+            )
+        pieces += map(_encode, (row[0], *row[2:]))
+        lines.append(line)
+    bounds = np.cumsum([0] + [len(piece) for piece in pieces])
+    starts, ends = bounds[:-1].reshape(-1, 4), bounds[1:].reshape(-1, 4)
+    clip, frame, path, labels = ((starts[:, k], ends[:, k]) for k in range(4))
+    return _Fields(b"".join(pieces), clip, frame, path, labels, np.array(lines, dtype=np.int64))
+
+
+def _runs(fields: _Fields, name: str) -> Iterator[Run]:
+    if not len(fields.line):
+        return
+    data = np.frombuffer(fields.data + _PAD, np.uint8)
+    # Eight bytes from each position on, as one number: fields are compared a word at a time.
+    words = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
+    bad = np.flatnonzero(~_are_numbers(words, *fields.frame))
+    if len(bad):
+        start, end = (int(edge[bad[0]]) for edge in fields.frame)
+        found = fields.data[start:end][:80].decode("utf-8", "replace")
+        raise UserError(
+            f"{name}:{fields.line[bad[0]]}: expected a frame number, a whole number in digits, as "
+            f"the third field, found {found!r}."
+        )
+    path_start, path_end = fields.path
+    dot, number, digits = _frame_numbers(data, path_start, path_end)
+
+    goes_on = _repeats(words, *fields.clip) & _repeats(words, *fields.labels)
+    goes_on[1:] &= (digits[1:] > 0) & (digits[1:] == digits[:-1])
+    goes_on[1:] &= (number[1:] == number[:-1] + 1) & (fields.line[1:] == fields.line[:-1] + 1)
+    goes_on &= _repeats(words, path_start, dot - digits) & _repeats(words, dot, path_end)
+
+    first = np.flatnonzero(~goes_on)
+    length = np.diff(np.append(first, len(goes_on)))
+    text = fields.data
+    columns = (*fields.clip, *fields.path, *fields.labels, fields.line)
+    columns = [column[first].tolist() for column in columns]
+    for c0, c1, p0, p1, l0, l1, line, n in zip(*columns, length.tolist(), strict=True):
+        yield Run(text[c0:c1], text[p0:p1], text[l0:l1], n, line)
+
+
+def _frame_numbers(
+    data: np.ndarray, start: np.ndarray, end: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns for (n,) paths the start of the extension, the frame number and its digits.
+
+    The rule is that of `number_span`. If a path has no number, its digits are 0 and the extension
+    starts at the end of the path.
+    """
+    dot = np.where(data[end - 4] == _DOT, end - 4, end - 5)
+    dot = np.where((dot >= start) & (data[dot] == _DOT), dot, end)
+    number = np.zeros(len(dot), np.int64)
+    digits = np.zeros(len(dot), np.int64)
+    rows = np.flatnonzero(dot < end)
+    for place in range(MAX_DIGITS):
+        at = dot[rows] - 1 - place
+        value = data[at] - _ZERO  # uint8 wraps around: other characters become more than 9
+        is_digit = (value < 10) & (at >= start[rows])
+        rows = rows[is_digit]
+        if not len(rows):
+            break
+        number[rows] += value[is_digit].astype(np.int64) * 10**place
+        digits[rows] += 1
+    return dot, number, digits
+
+
+def _are_numbers(words: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Whether each line's field consists of one or more digits only; (n,) bool."""
+    length = end - start
+    numbers = length > 0
+    rows = np.flatnonzero(numbers)
+    for offset in range(0, int(length.max()), 8):
+        rows = rows[length[rows] > offset]
+        mask = _FIRST_BYTES[np.minimum(length[rows] - offset, 8)]
+        # A digit becomes 0 to 9, and adding 118 leaves the highest bit of its byte at 0. Any larger
+        # byte sets that bit, or has it set. A carry into the next byte changes no result: the byte
+        # that caused it has failed already.
+        value = (words[start[rows] + offset] ^ _DIGIT_ZEROS) & mask
+        numbers[rows[((value + _TO_HIGHEST_BIT) | value) & _HIGHEST_BITS != 0]] = False
+    return numbers
+
+
+def _repeats(words: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Whether each line's field has the same bytes as in the line before; (n,) bool."""
+    length = end - start
+    same = np.zeros(len(length), bool)
+    same[1:] = length[1:] == length[:-1]
+    rows = np.flatnonzero(same)
+    for offset in range(0, int(length.max()), 8):
+        rows = rows[length[rows] > offset]
+        if not len(rows):
+            break
+        mask = _FIRST_BYTES[np.minimum(length[rows] - offset, 8)]
+        differs = (words[start[rows] + offset] ^ words[start[rows - 1] + offset]) & mask != 0
+        same[rows[differs]] = False
+        rows = rows[~differs]
+    return same
