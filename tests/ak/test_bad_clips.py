@@ -134,10 +134,10 @@ def test_after_some_attempts_it_is_an_error(cfg, monkeypatch):
     dataset = Ak(cfg, "train")
     for folder in Path(cfg.DATA.PATH_PREFIX).glob("t*"):
         shutil.rmtree(folder)
-    with pytest.raises(BadClip, match=r"clip t3: .*Nor can 4 clips in its place"):
+    with pytest.raises(BadClip, match=r"clip t3: .*4 other clips were tried"):
         dataset[(0, 3)]
     monkeypatch.setattr(datasets, "ATTEMPTS", 100)
-    with pytest.raises(BadClip, match=r"clip t3: .*Nor can 7 clips in its place"):
+    with pytest.raises(BadClip, match=r"clip t3: .*7 other clips were tried"):
         dataset[(0, 3)]
 
 
@@ -186,7 +186,7 @@ def test_the_nearest_frame_that_decodes_stands_in(cfg, spoil):
         assert (frame == whole[near]).all()
     text = reader.problems.pop(0)
     assert text.startswith(str(paths[0]))
-    assert "6 do not decode" in text
+    assert "6 frames of this clip do not decode" in text
 
 
 def test_what_is_whole_is_salvaged_as_it_is_read(cfg):

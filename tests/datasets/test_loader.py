@@ -5,13 +5,12 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from fvcore.common.registry import Registry
 from torch.utils.data import Dataset
 
 from slowfast.ak.clips.views import ClipViews, UniformCrops
 from slowfast.ak.errors import UserError
+from slowfast.ak.registries.datasets import DATASETS
 from slowfast.config.defaults import get_cfg
-from slowfast.datasets import build
 from slowfast.datasets.loader import construct_loader, shuffle_dataset
 
 
@@ -88,12 +87,11 @@ class OwnData(Dataset):
 @pytest.fixture
 def own(cfg, monkeypatch):
     """A configuration of the data set OwnData, and a function that changes the class."""
-    registry = Registry("DATASET")
-    monkeypatch.setattr(build, "DATASET_REGISTRY", registry)
+    monkeypatch.setattr(DATASETS, "_entries", {})
     cfg.TRAIN.DATASET = cfg.TEST.DATASET = "owndata"
 
     def change(**attributes):
-        registry._obj_map["Owndata"] = type("OwnData", (OwnData,), attributes)
+        DATASETS["Owndata"] = type("OwnData", (OwnData,), attributes)
         return cfg
 
     return change
@@ -118,7 +116,7 @@ CLIP = torch.zeros(3, 4, 32, 32, dtype=torch.uint8)
     [
         ("train", {"clip_name": None}, "it has no clip_name"),
         ("train", {"clip_name": None, "__len__": None}, "it has no __len__ and no clip_name"),
-        ("val", {"__getitem__": lambda self, i: [CLIP][i]}, "cannot be had: TypeError: list ind"),
+        ("val", {"__getitem__": lambda self, i: [CLIP][i]}, "cannot be made: TypeError: list ind"),
         ("val", {"__getitem__": lambda self, i: CLIP}, "found a Tensor"),
         ("val", {"__getitem__": lambda self, i: ([CLIP], 0, 0)}, "found a tuple of 3"),
         ("train", {"clips": [CLIP, CLIP]}, "found a list of uint8 (3, 4, 32, 32), uint8 (3, 4, "),
@@ -224,7 +222,7 @@ def test_errors_of_workers_come_as_their_text(cfg, tiny_ak, tmp_path, workers):
     text = message_of(loader)
     assert text.startswith(str(tmp_path / "image"))
     assert "Traceback" not in text
-    assert text.endswith("train.csv. Nor can 4 clips in its place.")
+    assert text.endswith("train.csv. 4 other clips were tried.")
 
 
 @pytest.mark.parametrize("name", ["class_balanced", "square_root", "repeat_factor"])
@@ -306,7 +304,7 @@ class OneSlowClip(OwnData):
 def test_a_slow_clip_holds_up_no_other_in_validation(own):
     cfg = own(__getitem__=OneSlowClip.__getitem__, __len__=OneSlowClip.__len__)
     cfg.TRAIN.BATCH_SIZE = 1
-    build.DATASET_REGISTRY._obj_map["Owndata"] = OneSlowClip
+    DATASETS["Owndata"] = OneSlowClip
     cfg.DATA_LOADER.NUM_WORKERS = 2
     OneSlowClip.others_seen.set()  # the first item is looked at when the loader is made
     loader = construct_loader(cfg, "val")

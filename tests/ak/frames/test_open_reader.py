@@ -242,13 +242,13 @@ def test_a_few_clips_without_files_are_warned_of(tiny_ak, tmp_path, caplog):
     reader = JpegFrames(ClipList.read(tiny_ak.annot / "train.csv"), tmp_path / "image")
     reader.check(tolerated=2)
     (record,) = caplog.records
-    for words in ("train.csv:46: clip t2: there is no file", "2 of 8 clips", "t2, t6", "2 pass"):
+    for words in ("train.csv:46: clip t2: there is no file", "2 of 8 clips", "t2, t6", "allows 2"):
         assert words in record.getMessage()
-    with pytest.raises(UserError, match=r"2 of 8 .* in all; DATA.MAX_BAD_FRACTION lets 1 pass"):
+    with pytest.raises(UserError, match=r"2 of 8 .* in all; DATA.MAX_BAD_FRACTION allows 1"):
         reader.check(tolerated=1)
     caplog.clear()
     reader.check(7, "a test")
-    assert "; a test lets 7 pass. They are t2, t6." in caplog.text
+    assert "; a test allows 7. They are t2, t6." in caplog.text
 
 
 def test_auto_takes_images_where_there_are_any(tiny_ak, tmp_path):

@@ -212,7 +212,7 @@ def test_a_missing_header_is_said(read, text):
 
 
 def test_an_empty_list_and_a_missing_one_say_what_to_do(read, tmp_path):
-    with pytest.raises(UserError, match="no line that names a clip") as empty:
+    with pytest.raises(UserError, match="no line with a clip") as empty:
         read(HEADER)
     with pytest.raises(UserError, match="there is no such frame list") as missing:
         ClipList.read(tmp_path / "none.csv")
