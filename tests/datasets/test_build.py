@@ -29,5 +29,5 @@ def test_own_data_sets_can_be_registered(monkeypatch):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(UserError, match="did you mean [kK]inetics"):
+    with pytest.raises(UserError, match=r"did you mean [kK]inetics"):
         build_dataset("kinetcs", None, "train")

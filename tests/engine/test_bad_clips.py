@@ -52,7 +52,7 @@ def test_training_goes_on_with_other_clips(spoilt_cfg):
         cfg = spoilt_cfg("t3", output=f"with{workers}", **{"DATA_LOADER.NUM_WORKERS": workers})
         train(cfg)
         assert log(cfg).count("cannot read this frame of clip t3") == 1
-        assert log(cfg).count("Another clip takes its place.") == 1
+        assert log(cfg).count("Another clip replaces it.") == 1
         epochs = [line for line in stats(cfg) if line["_type"] == "train_epoch"]
         assert [line["bad_clips"] for line in epochs] == [1, 1]
         last = [line for line in stats(cfg) if line.get("iter") == "2/2"]
