@@ -1,8 +1,8 @@
-"""A running average of the weights, which often scores higher than the weights themselves.
+"""A running average of the weights, which often scores higher than the last weights.
 
-After each step, average = decay * average + (1 - decay) * weights (Polyak and Juditsky, 1992;
-exponential, as most recent work has it). It starts from the weights as they are when it is made:
-after n steps decay^n of them are left in it. Running statistics of norm layers are averaged too.
+After each step, average = decay * average + (1 - decay) * weights (Polyak and Juditsky, 1992, with
+exponential weights). The average starts from the weights at its creation. After n steps their share
+is decay^n. Running statistics of norm layers are averaged too.
 """
 
 import copy
@@ -16,17 +16,17 @@ from slowfast.utils.distributed import unwrap
 
 
 class AveragedWeights:
-    """Follows a network that is trained.
+    """The average of the weights of a network in training.
 
     Args:
         model: the network, wrapped or not, on its device.
-        decay: share of the average that a step leaves, below 1.
+        decay: the share of the old average after a step, below 1.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         followed = unwrap(model)
         groups = (getattr(layer, "process_group", None) for layer in followed.modules())
-        # Norm groups are shared, since they cannot be copied.
+        # A copy of a layer shares its process group, because process groups cannot be copied.
         self._network = copy.deepcopy(followed, {id(group): group for group in groups})
         self._network.requires_grad_(False)
         self._followed = followed
@@ -34,26 +34,29 @@ class AveragedWeights:
 
     @property
     def network(self) -> nn.Module:
-        """The averaged network, to be evaluated; in training mode, so that norm layers which fold
-        their statistics when evaluation begins do so."""
+        """The averaged network, for evaluation.
+
+        It is in training mode, because `SubBatchNorm3d` folds its statistics when the mode changes
+        to evaluation.
+        """
         return self._network.train()
 
     @torch.no_grad()
     def update(self) -> None:
-        """Takes the weights after a step in; waits for no device."""
-        # Looked up anew: precise norm statistics put other buffers in their places.
+        """Adds the weights after a step to the average. It does not wait for the device."""
+        # The buffers are looked up each time, because precise norm statistics replace them.
         own, new = ([*m.parameters(), *m.buffers()] for m in (self._network, self._followed))
         pairs = list(zip(own, new, strict=True))
         floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        others = [pair for pair in pairs if not pair[0].is_floating_point()]
         self._average(*map(list, zip(*floats, strict=True)), None)
-        for own, new in pairs:
-            if not own.is_floating_point():
-                own.copy_(new)
+        if others:  # batch counters of norm layers
+            torch._foreach_copy_(*map(list, zip(*others, strict=True)))
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Named as the network's own."""
+        """The averaged tensors, by the names of the network's own state."""
         return self.network.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes up an average that `state_dict` gave."""
+        """Restores an average from `state_dict`."""
         self._network.load_state_dict(state)

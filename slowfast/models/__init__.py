@@ -1,8 +1,10 @@
-"""Networks: importing this package registers them all."""
+"""Networks. Importing this package imports every file in it, so that each registers its network."""
 
+import sys
+
+from slowfast.ak.registries.registry import import_all
 from slowfast.models.build import MODEL_REGISTRY, build_model
-from slowfast.models.resnet import ResNet
-from slowfast.models.slowfast import SlowFast
-from slowfast.models.x3d import X3D
 
-__all__ = ["MODEL_REGISTRY", "X3D", "ResNet", "SlowFast", "build_model"]
+import_all(sys.modules[__name__])
+
+__all__ = ["MODEL_REGISTRY", "build_model"]

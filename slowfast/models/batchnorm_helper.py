@@ -1,12 +1,12 @@
 """Batch normalisation over one device, over part of its batch, over many devices, or frozen.
 
-The statistics of a batch are those of the clips that are normalised together, the norm group:
+The statistics are those of the clips that are normalised together, the norm group:
 
 - ``batchnorm``: the clips of one device;
-- ``sub_batchnorm``: each of NUM_SPLITS parts of a device's clips, as if on devices of their own;
-- ``sync_batchnorm``: the clips of NUM_SYNC_DEVICES devices, or of all of them with GLOBAL_SYNC.
+- ``sub_batchnorm``: each of NUM_SPLITS parts of a device's clips;
+- ``sync_batchnorm``: the clips of NUM_SYNC_DEVICES devices, or of all devices with GLOBAL_SYNC.
 
-All but `SubBatchNorm3d` have the parameters and buffers of `torch.nn.BatchNorm3d`, by name.
+All layers except `SubBatchNorm3d` have the parameters and buffers of `torch.nn.BatchNorm3d`.
 """
 
 from collections.abc import Callable
@@ -30,14 +30,15 @@ from slowfast.models.settings import look_up
 def get_norm(cfg: CfgNode) -> Callable[..., nn.Module]:
     """The normalisation layer of BN.NORM_TYPE, or the frozen one with MODEL.FROZEN_BN.
 
-    With several processes every process has to call this alike: it makes their norm groups.
+    In a run of several processes every process must call this function, because it creates the
+    process groups of the norm layers.
 
     Returns:
-        a callable of num_features, which also takes `eps` and `momentum` as
-        `torch.nn.BatchNorm3d` does (1e-5 and 0.1 if not given).
+        A callable of num_features. It also takes `eps` and `momentum`, with the defaults of
+        `torch.nn.BatchNorm3d` (1e-5 and 0.1).
 
     Raises:
-        UserError: no such type, or the devices cannot be cut into groups of NUM_SYNC_DEVICES.
+        UserError: there is no such type, or NUM_SYNC_DEVICES does not divide the devices.
     """
     makers = {
         "batchnorm": lambda: nn.BatchNorm3d,
@@ -49,7 +50,12 @@ def get_norm(cfg: CfgNode) -> Callable[..., nn.Module]:
 
 
 def _sync_norm(cfg: CfgNode) -> Callable[..., nn.Module]:
-    """Synchronised normalisation for the processes that run now, one process a device."""
+    """Synchronised normalisation for the current processes, one process for each device.
+
+    On CUDA this is `torch.nn.SyncBatchNorm`. It has fused kernels and keeps less memory for the
+    backward pass than `SyncBatchNorm3d`, but it waits for the GPU in the forward pass of each
+    layer. Which of the two is faster on CUDA has not been measured yet.
+    """
     world_size = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
     size = sync_group(cfg, world_size)
     if size <= 1:
@@ -59,14 +65,15 @@ def _sync_norm(cfg: CfgNode) -> Callable[..., nn.Module]:
             f"BN.NUM_SYNC_DEVICES: found {size}, which does not divide the {world_size} devices of "
             f"this run; take a divisor, or BN.GLOBAL_SYNC True for all devices together"
         )
-    group, _ = dist.new_subgroups(size, timeout=timedelta(minutes=cfg.DIST_TIMEOUT))
+    group = None  # all processes; a group of its own would open a second communicator
+    if size < world_size:
+        group, _ = dist.new_subgroups(size, timeout=timedelta(minutes=cfg.DIST_TIMEOUT))
     on_gpu = cfg.NUM_GPUS > 0 and torch.cuda.is_available()
     return partial(nn.SyncBatchNorm if on_gpu else SyncBatchNorm3d, process_group=group)
 
 
 class FrozenBatchNorm3d(FrozenNorm, nn.BatchNorm3d):
-    """A batch norm that training leaves as it is: for fine-tuning on batches too small for
-    statistics of their own."""
+    """A batch norm that training does not change, for fine-tuning with very small batches."""
 
     def __init__(self, num_features: int, **kwargs: Any) -> None:
         super().__init__(num_features, **kwargs)
@@ -75,15 +82,16 @@ class FrozenBatchNorm3d(FrozenNorm, nn.BatchNorm3d):
 
 
 class SubBatchNorm3d(_BatchNorm):
-    """Normalises each of `num_splits` parts of a batch by itself; weight and bias are shared.
+    """Normalises each of `num_splits` parts of a batch by itself. The parts share weight and bias.
 
-    In training ``split_bn`` takes the parts as channels of their own and keeps one running mean and
-    variance for each part. In evaluation ``bn`` normalises, by what `aggregate_stats` made of them:
-    it runs when evaluation begins and before a state dict is taken.
+    In training ``split_bn`` normalises. It treats the parts as further channels, so that it has a
+    running mean and variance for each part. In evaluation ``bn`` normalises, with the statistics of
+    all parts together. `aggregate_stats` computes them when evaluation begins and before a state
+    dict is made.
 
     Args:
         num_features: channels.
-        num_splits: parts; the batch has to be a multiple of it.
+        num_splits: the number of parts; it must divide the number of clips in a batch.
         eps, momentum, affine: as in `torch.nn.BatchNorm3d`.
     """
 
@@ -100,12 +108,12 @@ class SubBatchNorm3d(_BatchNorm):
         self.bn = nn.BatchNorm3d(num_features, eps, momentum, affine=False)
         self.split_bn = nn.BatchNorm3d(num_features * num_splits, eps, momentum, affine=False)
         self.train(self.training)
-        self.register_state_dict_pre_hook(SubBatchNorm3d._bring_up_to_date)
+        self.register_state_dict_pre_hook(SubBatchNorm3d._update_stats)
 
     def train(self, mode: bool = True) -> "SubBatchNorm3d":
-        """Switch to training, in which ``bn`` has no part, or to evaluation."""
+        """Switches to training, which does not use ``bn``, or to evaluation."""
         if not mode:
-            self._bring_up_to_date()
+            self._update_stats()
         super().train(mode)
         self.bn.eval()
         return self
@@ -127,14 +135,14 @@ class SubBatchNorm3d(_BatchNorm):
         parts = x.reshape(clips // self.num_splits, -1, *x.shape[2:])
         return self.split_bn(parts).reshape(x.shape)
 
-    def _bring_up_to_date(self, *_: Any) -> None:
-        """Fold what training has changed; in evaluation nothing has."""
+    def _update_stats(self, *_: Any) -> None:
+        """Aggregates the statistics in training. In evaluation they do not change."""
         if self.training:
             self.aggregate_stats()
 
     @torch.no_grad()
     def aggregate_stats(self) -> None:
-        """Fold the statistics of the parts into those of ``bn``: mean and variance of the whole."""
+        """Sets the statistics of ``bn`` to the mean and variance over all parts."""
         means = self.split_bn.running_mean.view(self.num_splits, -1)
         variances = self.split_bn.running_var.view(self.num_splits, -1)
         self.bn.running_mean.copy_(means.mean(dim=0))

@@ -1,8 +1,8 @@
-"""The one residual block and the one stage of which C2D, I3D, Slow, SlowFast and X3D are made.
+"""The residual block and the stage that C2D, I3D, Slow, SlowFast and X3D share.
 
-The networks differ in their widths, in where the temporal kernels lie, and in what the residual
-branch does: `basic_transform` (ResNet-18), `bottleneck_transform` (ResNet-50 and -101) or
-`x3d_transform`. Strides and dilations are spatial; no block changes the number of frames.
+The networks differ in their widths, in the places of the temporal kernels, and in the residual
+branch: `basic_transform` (ResNet-18), `bottleneck_transform` (ResNet-50 and ResNet-101) or
+`x3d_transform`. Strides and dilations are spatial. No block changes the number of frames.
 """
 
 import math
@@ -20,21 +20,21 @@ Kernel = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """What a residual block is to be.
+    """The sizes and settings of a residual block.
 
     Attributes:
-        channels_in: channels of its input.
+        channels_in: channels of the input.
         channels_inner: channels between the convolutions of a bottleneck.
-        channels_out: channels of its output.
+        channels_out: channels of the output.
         norm: makes a normalisation layer for a number of channels.
-        index: place in the stage, from 0.
-        temporal_kernel: frames that its temporal convolution spans.
+        index: the number of the block in the stage, from 0.
+        temporal_kernel: frames that the temporal convolution spans.
         stride: spatial stride.
-        stride_on_1x1: give the stride to a bottleneck's first convolution, not to its second.
+        stride_on_1x1: whether a bottleneck's first convolution has the stride, not the second.
         dilation: spatial dilation of the 3 x 3 convolutions.
         groups: groups of a bottleneck's 3 x 3 convolution.
         drop_path: probability that a clip skips the residual branch in training.
-        inplace_relu: let activations overwrite their input, which saves memory.
+        inplace_relu: whether activations overwrite their input, which saves memory.
     """
 
     channels_in: int
@@ -60,7 +60,7 @@ def conv3d(
     groups: int = 1,
     time_stride: int = 1,
 ) -> nn.Conv3d:
-    """A convolution without bias that keeps the size (T, H, W) but for its strides.
+    """A convolution without bias that keeps the size (T, H, W) at stride 1.
 
     `stride` and `dilation` are spatial.
     """
@@ -78,14 +78,14 @@ def conv3d(
 
 
 def max_pool(kernel: Kernel) -> nn.Module:
-    """Max pooling without overlap, or nothing where there is nothing to pool."""
+    """Max pooling without overlap; the identity for a kernel of 1 x 1 x 1."""
     return nn.MaxPool3d(kernel) if max(kernel) > 1 else nn.Identity()
 
 
 def round_width(width: float, divisor: int = 8) -> int:
-    """The multiple of `divisor` nearest to a width, but never less than 90% of it.
+    """The multiple of `divisor` nearest to a width, but at least 90 % of the width.
 
-    The rounding rule of the MobileNets, which X3D's widths follow.
+    This is the rounding rule of the MobileNets, which X3D follows.
     """
     steps = max(1, math.floor(width / divisor + 0.5))
     steps += steps * divisor < 0.9 * width
@@ -93,14 +93,14 @@ def round_width(width: float, divisor: int = 8) -> int:
 
 
 class Swish(nn.Module):
-    """x sigmoid(x), rounded as where the published weights come from (`torch.nn.SiLU` is not)."""
+    """x sigmoid(x), with the rounding of the published networks, which `torch.nn.SiLU` lacks."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x * torch.sigmoid(x)
 
 
 class SqueezeExcitation(nn.Module):
-    """Scale every channel by a gate computed from all channels' means (Hu et al., 2018)."""
+    """Scales every channel by a gate, computed from the means of all channels (Hu et al., 2018)."""
 
     def __init__(self, channels: int, ratio: float = 1 / 16) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class SqueezeExcitation(nn.Module):
 
 
 def basic_transform(spec: BlockSpec) -> nn.Sequential:
-    """T x 3 x 3 and 1 x 3 x 3, both as wide as the output (He et al., 2016)."""
+    """T x 3 x 3 and 1 x 3 x 3, both with the channels of the output (He et al., 2016)."""
     width, dilation = spec.channels_out, spec.dilation
     return nn.Sequential(
         OrderedDict(
@@ -136,7 +136,7 @@ def bottleneck_transform(spec: BlockSpec) -> nn.Sequential:
 def x3d_transform(spec: BlockSpec) -> nn.Sequential:
     """A bottleneck with the temporal kernel in its middle, then swish (Feichtenhofer, 2020).
 
-    Every other block, from the first on, has squeeze-excitation before the swish.
+    Every second block, starting with the first, has squeeze-excitation before the swish.
     """
     between = OrderedDict[str, nn.Module]()
     if spec.index % 2 == 0:
@@ -148,7 +148,7 @@ def x3d_transform(spec: BlockSpec) -> nn.Sequential:
 def _bottleneck(
     spec: BlockSpec, kernel_a: Kernel, kernel_b: Kernel, between: Mapping[str, nn.Module]
 ) -> nn.Sequential:
-    """Three convolutions; `between` is what comes after the normalised second one."""
+    """Three convolutions. The layers `between` follow the norm of the second one."""
     inner = spec.channels_inner
     stride_a, stride_b = (spec.stride, 1) if spec.stride_on_1x1 else (1, spec.stride)
     return nn.Sequential(
@@ -176,12 +176,12 @@ TRANSFORMS: dict[str, Transform] = {
 class ResidualBlock(nn.Module):
     """relu(shortcut + transform), on (N, C, T, H, W).
 
-    The shortcut is a strided 1 x 1 x 1 convolution where the block changes the size or the number
-    of channels, and the input itself elsewhere.
+    If the block changes the size or the number of channels, the shortcut is a strided 1 x 1 x 1
+    convolution. Otherwise it is the input itself.
 
     Args:
         spec: sizes and settings.
-        transform: makes the residual branch; its last two layers are convolution and norm.
+        transform: makes the residual branch. Its last two layers are a convolution and a norm.
     """
 
     def __init__(self, spec: BlockSpec, transform: Transform = bottleneck_transform) -> None:
@@ -202,7 +202,7 @@ class ResidualBlock(nn.Module):
 
     @property
     def final_norm(self) -> nn.Module:
-        """The normalisation after it; with weight 0 the block passes on what its shortcut gives."""
+        """The last norm of the residual branch. With weight 0 the block passes on its shortcut."""
         return self.branch2[-1]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -216,16 +216,16 @@ def stage(
     transform: Transform = bottleneck_transform,
     nonlocal_after: Mapping[int, nn.Module] | None = None,
 ) -> OrderedDict[str, nn.Module]:
-    """One pathway's share of a stage: blocks in a row, of which only the first changes sizes.
+    """The blocks of one pathway in one stage. Only the first block changes sizes.
 
     Args:
-        first: the first block; the others have the same but for what `temporal_kernels` says.
-        temporal_kernels: temporal kernel of each block; as many blocks as there are kernels.
+        first: the first block. The other blocks have the same settings, except the sizes.
+        temporal_kernels: the temporal kernel of each block. Their number is the number of blocks.
         transform: makes the residual branches.
-        nonlocal_after: for a block's index, the non-local block that follows it.
+        nonlocal_after: the non-local block after a block, by the number of that block.
 
     Returns:
-        the layers by name: ``res0``, ``res1``, ``nonlocal1``, ...
+        The layers by name: ``res0``, ``res1``, ``nonlocal1``, ...
     """
     layers = OrderedDict[str, nn.Module]()
     rest = replace(first, channels_in=first.channels_out, stride=1)

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, multiply-adds, memory."""
+"""The cost of a network: parameters, multiply-adds, memory."""
 
 import math
 
@@ -15,10 +15,12 @@ logger = logging.get_logger(__name__)
 
 
 def log_model_info(model: nn.Module, cfg: CfgNode, use_train_input: bool = True) -> None:
-    """Logs parameters, multiply-adds of one clip, and GPU memory; the network itself to the file.
+    """Logs the parameters, the multiply-adds of one clip, and the GPU memory.
+
+    The structure of the network goes to the log file only.
 
     Args:
-        use_train_input: whether a clip is cut as in training rather than in testing.
+        use_train_input: whether the clip has the crop size of training, not of testing.
     """
     if not distributed.is_master_proc():
         return
@@ -34,18 +36,18 @@ def log_model_info(model: nn.Module, cfg: CfgNode, use_train_input: bool = True)
 
 
 def describe_size(network: nn.Module) -> str:
-    """How many parameters a network has, and how many of them are trained, in words."""
+    """The number of parameters, and of trained ones, in words."""
     size = sum(p.numel() for p in network.parameters())
     trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
     return f"{size / 1e6:.4g} M parameters, {trained / 1e6:.4g} M of them trained"
 
 
 def multiply_adds(network: nn.Module, cfg: CfgNode, crop: int) -> float:
-    """Multiply-adds of a forward pass of one clip; nan, with a warning, where counting fails.
+    """The multiply-adds of a forward pass of one clip. If counting fails: nan, and a warning.
 
     Args:
-        network: not wrapped.
-        crop: side of the clip, pixels.
+        network: a network that is not wrapped.
+        crop: height and width of the clip in pixels.
     """
     device = next(network.parameters()).device
     was_training = network.training
@@ -55,7 +57,7 @@ def multiply_adds(network: nn.Module, cfg: CfgNode, crop: int) -> float:
             flops = FlopCountAnalysis(_Uncompiled(network.eval()), (inputs,))
             flops.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
             return float(flops.total())
-    except Exception as error:  # Of interest, but nothing to stop a run for.
+    except Exception as error:  # a run does not need this number
         logger.warning(f"Multiply-adds are unknown ({type(error).__name__}).")
         return math.nan
     finally:
@@ -63,7 +65,7 @@ def multiply_adds(network: nn.Module, cfg: CfgNode, crop: int) -> float:
 
 
 class _Uncompiled(nn.Module):
-    """A network as it is without ``compile``, for those who look into it."""
+    """A network without its ``compile``, so that the counter can trace its layers."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -74,7 +76,7 @@ class _Uncompiled(nn.Module):
 
 
 def _input_shapes(cfg: CfgNode, crop: int) -> list[tuple[int, ...]]:
-    """Shapes of one clip's pathways, slow first."""
+    """The shapes of the pathways of one clip, slow pathway first."""
     channels, frames = cfg.DATA.INPUT_CHANNEL_NUM, cfg.DATA.NUM_FRAMES
     if cfg.MODEL.ARCH not in cfg.MODEL.MULTI_PATHWAY_ARCH:
         return [(1, channels[0], frames, crop, crop)]

@@ -1,17 +1,19 @@
-"""Convolutions channel by channel (X3D's), with gradients that a CPU computes several times faster.
+"""Depthwise 3D convolutions, as X3D has them, with a fast backward pass on the CPU.
 
-Notable: parameters and results are those of `torch.nn.Conv3d`, to rounding; only the way differs,
-and only on the CPU. PyTorch's forward pass of such a layer is fast there. Its backward pass is a
-general kernel that multiplies every channel as a block of 16, most of it zeros. Instead:
+Parameters and results are those of `torch.nn.Conv3d`, except for rounding. On the CPU PyTorch's
+forward pass of such a layer is fast. Its backward pass is a general kernel that computes each
+channel as a block of 16 channels, most of them zero. `DepthwiseConv3d` computes instead:
 
-- The gradient of the input, at stride 1, is the forward convolution of the output's gradient with
-  the kernel turned round.
-- The gradient of the weight, and that of a strided layer's input, are sums over the kernel's taps
-  in time of 2D convolutions' gradients, for which there are kernels made for single channels. They
-  are taken clip by clip: in channels-last memory a clip's frames are 2D images as they lie.
+- the gradient of the input, at stride 1: the forward convolution of the output's gradient with the
+  flipped kernel;
+- the gradient of the weight, and of the input of a strided layer: a sum, over the kernel's taps in
+  time, of gradients of 2D convolutions. PyTorch has depthwise kernels for these. They run clip by
+  clip, because the frames of one clip are 2D images in channels-last memory.
 - A kernel of T x 1 x 1 is a T x 1 kernel on an image of frames by pixels.
 
-docs/SPEED.md has what each costs, and what did not help.
+On CUDA the layer computes in the contiguous layout. There PyTorch has a depthwise kernel of its
+own. For channels-last tensors it takes cuDNN's grouped kernels, which used to be 7 to 10 times
+slower. docs/SPEED.md lists the time of each part, and what did not help.
 """
 
 import torch
@@ -21,12 +23,15 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 
 
 class DepthwiseConv3d(nn.Conv3d):
-    """A `Conv3d` with as many groups as channels, of those that `can_replace` accepts."""
+    """A depthwise `Conv3d` of the kind that `can_replace` accepts."""
 
     @staticmethod
     def can_replace(layer: nn.Module) -> bool:
-        """Whether a layer is a convolution channel by channel, without bias or dilation, with odd
-        kernels and zeros around, whose stride is spatial and the same both ways."""
+        """Whether a layer is a depthwise convolution that this class can compute.
+
+        It has no bias and no dilation, odd kernels, zero padding that keeps the size, and a spatial
+        stride that is equal in height and width.
+        """
         return (
             isinstance(layer, nn.Conv3d)
             and layer.groups == layer.in_channels == layer.out_channels > 1
@@ -40,7 +45,7 @@ class DepthwiseConv3d(nn.Conv3d):
 
     @classmethod
     def sharing(cls, layer: nn.Conv3d) -> "DepthwiseConv3d":
-        """A layer that computes with another one's parameter."""
+        """A layer that uses the weight of another layer."""
         own = cls(
             layer.in_channels,
             layer.out_channels,
@@ -56,7 +61,7 @@ class DepthwiseConv3d(nn.Conv3d):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu":
-            return super().forward(x)
+            return super().forward(x.contiguous() if x.device.type == "cuda" else x)
         if self.kernel_size[1:] == self.stride[1:] == (1, 1):
             weight, padding = self.weight.flatten(3), (self.padding[0], 0)
             rows = F.conv2d(x.flatten(3), weight, padding=padding, groups=self.groups)
@@ -67,9 +72,9 @@ class DepthwiseConv3d(nn.Conv3d):
 
 
 def replace_depthwise(model: nn.Module) -> int:
-    """Puts a `DepthwiseConv3d` in the place of every layer that can be one; how many that were.
+    """Replaces every layer that a `DepthwiseConv3d` can replace. Returns their number.
 
-    Parameters, their names and the hooks on them stay; hooks on the layers themselves do not.
+    Parameters, their names and their hooks stay. Hooks on the layers themselves are lost.
     """
     places = [
         (parent, name, layer)
@@ -83,7 +88,7 @@ def replace_depthwise(model: nn.Module) -> int:
 
 
 class _Depthwise(torch.autograd.Function):
-    """The convolution of clips (N, C, T, H, W) with a weight (C, 1, K, k, k'), all of them odd."""
+    """The convolution of clips (N, C, T, H, W) with a weight (C, 1, K, k, k') of odd sizes."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, stride: int) -> Tensor:
@@ -96,7 +101,7 @@ class _Depthwise(torch.autograd.Function):
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         wants_x, wants_weight, _ = ctx.needs_input_grad
-        # Under autocast the output, and so its gradient, is of another type than what was saved.
+        # Under autocast the gradient has the type of the output, not that of the saved tensors.
         x, kernel = x.to(grad.dtype), weight.to(grad.dtype)
         if x.is_contiguous(memory_format=torch.channels_last_3d):
             grad = grad.contiguous(memory_format=torch.channels_last_3d)
@@ -116,15 +121,15 @@ def _convolve(x: Tensor, weight: Tensor, stride: int = 1) -> Tensor:
 def _sum_over_taps(
     grad: Tensor, x: Tensor, kernel: Tensor, stride: int, wanted: tuple[bool, bool]
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients of input and weight, those that are wanted, from 2D convolutions'."""
+    """The wanted gradients of input and weight, as sums of gradients of 2D convolutions."""
     grad_x = torch.zeros_like(x) if wanted[0] else None
-    # Many summands: a sum in half precision would lose what they are made of.
+    # A sum of this many terms in half precision would lose the small ones.
     summed = torch.promote_types(kernel.dtype, torch.float32)
     grad_weight = torch.zeros_like(kernel, dtype=summed) if wanted[1] else None
     channels, _, taps, *window = kernel.shape
     padding, frames = [k // 2 for k in window], x.shape[2]
     for tap in range(taps):
-        # Frame t + offset of the input went into frame t of the output.
+        # Frame t of the output depends on frame t + offset of the input.
         offset = tap - taps // 2
         length = frames - abs(offset)
         if length <= 0 or not any(wanted):
@@ -132,14 +137,14 @@ def _sum_over_taps(
         begin_in, begin_out = max(0, offset), max(0, -offset)
         weight = kernel[:, :, tap].contiguous()
         for clip in range(len(x)):
-            of_input, of_weight, _ = torch.ops.aten.convolution_backward(
+            clip_grad_x, tap_grad_weight, _ = torch.ops.aten.convolution_backward(
                 grad[clip].narrow(1, begin_out, length).transpose(0, 1),
                 x[clip].narrow(1, begin_in, length).transpose(0, 1),
                 *(weight, None, [stride, stride], padding, [1, 1]),
                 *(False, [0, 0], channels, [*wanted, False]),
             )
             if wanted[0]:
-                grad_x[clip].narrow(1, begin_in, length).add_(of_input.transpose(0, 1))
+                grad_x[clip].narrow(1, begin_in, length).add_(clip_grad_x.transpose(0, 1))
             if wanted[1]:
-                grad_weight[:, :, tap].add_(of_weight)
+                grad_weight[:, :, tap].add_(tap_grad_weight)
     return grad_x, grad_weight

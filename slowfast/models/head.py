@@ -1,8 +1,9 @@
-"""From features to scores: pool, project; in evaluation also activate, and average positions.
+"""Heads: from feature maps to the scores of clips.
 
-In evaluation a head is applied at every position at which its pooling window fits, so that a crop
-larger than the training crop is scored at several places; it is computed in float32 even under
-autocast, because scores rounded to bfloat16 tie, and ties cost average precision.
+In training a head pools the whole map and returns logits. In evaluation it computes scores at every
+position at which its pooling window fits, and averages them. So a crop larger than the training
+crop is scored at several places. Evaluation computes in float32 even under autocast, because scores
+rounded to bfloat16 tie, and ties lower the average precision.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,12 +26,12 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class HeadSpec:
-    """What every head is told.
+    """The settings of every head.
 
     Attributes:
         num_classes: number of classes.
-        dropout: probability with which a feature is dropped in training.
-        activation: a name of `ACTIVATIONS`, applied in evaluation.
+        dropout: probability that a feature is dropped in training.
+        activation: a name in `ACTIVATIONS`. Evaluation applies it to the logits.
     """
 
     num_classes: int
@@ -47,15 +48,15 @@ class HeadSpec:
 
 
 class Head(nn.Module):
-    """What heads have in common; each defines `features` and the linear layer `projection`.
+    """The base class of heads. Each head defines `features` and the linear layer `projection`.
 
     Args:
         spec: classes, dropout, activation.
-        windows: for each pathway the pooling window (T, H, W) in evaluation: the size of the
+        windows: the pooling window (T, H, W) of each pathway in evaluation. It is the size of the
             feature map of a training clip. Training pools the whole map.
 
     Raises:
-        UserError: no such activation.
+        UserError: there is no such activation.
     """
 
     projection: nn.Linear
@@ -71,17 +72,18 @@ class Head(nn.Module):
         self.dropout = nn.Dropout(spec.dropout)
 
     def features(self, pathways: list[Tensor]) -> Tensor:
-        """What is projected: (N, C, T, H, W), one vector a position; one position in training."""
+        """Features (N, C, T, H, W) to project, a vector for each position. Training has one."""
         raise NotImplementedError
 
     def forward(self, pathways: list[Tensor]) -> Tensor:
-        """Score feature maps.
+        """Scores feature maps.
 
         Args:
-            pathways: one tensor (N, C, T, H, W) a pathway.
+            pathways: one tensor (N, C, T, H, W) for each pathway.
 
         Returns:
-            (N, classes): logits in training; in evaluation activated, averaged over positions.
+            (N, classes): logits in training, activated scores averaged over positions in
+            evaluation.
         """
         if self.training:
             return self._logits(pathways).mean(dim=(1, 2, 3))
@@ -90,21 +92,21 @@ class Head(nn.Module):
             return self.activate(logits).mean(dim=(1, 2, 3))
 
     def pool(self, x: Tensor, window: Kernel) -> Tensor:
-        """Average over the whole map in training, over a sliding window in evaluation."""
+        """Averages over the whole map in training, over a sliding window in evaluation."""
         size = x.shape[2:]
         if self.training:
             window = size
-        # A test clip smaller than the training clips has one position: its whole map.
+        # A test clip smaller than the training clips has one position, its whole map.
         return F.avg_pool3d(x, [min(w, s) for w, s in zip(window, size, strict=True)], stride=1)
 
     def _logits(self, pathways: list[Tensor]) -> Tensor:
-        """(N, T, H, W, classes), of each position."""
+        """Logits (N, T, H, W, classes) of each position."""
         features = self.features(pathways).permute(0, 2, 3, 4, 1)
         return self.projection(self.dropout(features))
 
 
 class PoolHead(Head):
-    """Pool each pathway, put the channels together, project.
+    """Pools each pathway, concatenates the channels and projects them.
 
     Args:
         channels: channels of each pathway.
@@ -122,7 +124,7 @@ class PoolHead(Head):
 
 
 class X3DHead(Head):
-    """Widen, pool, widen again, project (Feichtenhofer, 2020, table 1).
+    """Widens, pools, widens again and projects (Feichtenhofer, 2020, table 1).
 
     Args:
         channels: channels of the pathway.
@@ -131,8 +133,8 @@ class X3DHead(Head):
         spec: see `Head`.
         window: pooling window, see `Head`.
         norm: makes the normalisation layers.
-        norm_after_pool: normalise what comes after the pool too.
-        inplace_relu: let activations overwrite their input.
+        norm_after_pool: whether the layer after the pool has a norm.
+        inplace_relu: whether activations overwrite their input.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Weights before training, as the published networks draw them."""
+"""The initial weights, as the published networks draw them."""
 
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
@@ -13,17 +13,17 @@ def init_weights(
     zero_final_norm: bool = False,
     zero_final_conv: bool = False,
 ) -> None:
-    """Draw all weights of a network anew, from torch's global generator.
+    """Draws all weights of a network anew from torch's global generator.
 
-    Convolutions: normal with variance 2 / fan-out (He et al., 2015); norms: weight 1; linear
-    layers: normal with `fc_std`; every bias 0.
+    Convolutions: normal with variance 2 / fan-out (He et al., 2015). Norms: weight 1. Linear
+    layers: normal with `fc_std`. All biases: 0.
 
     Args:
         model: the network.
         fc_std: standard deviation of the weights of linear layers.
-        zero_final_norm: weight 0 for the last norm of residual and non-local blocks, which then
-            start as their shortcut (Goyal et al., 2017).
-        zero_final_conv: weight 0 for the last convolution of residual blocks.
+        zero_final_norm: whether the last norm of residual and non-local blocks has weight 0. Each
+            block then starts as the identity of its shortcut (Goyal et al., 2017).
+        zero_final_conv: whether the last convolution of residual blocks has weight 0.
     """
     for module in model.modules():
         if isinstance(module, nn.Conv3d):

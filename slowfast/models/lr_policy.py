@@ -1,7 +1,7 @@
-"""The learning rate as a function of the fractional epoch: a policy, after a linear warm-up.
+"""The learning rate as a function of the fractional epoch: a linear warm-up, then a policy.
 
-The cosine is SGDR's without restarts (Loshchilov and Hutter, 2017); the warm-up is Goyal et al.'s
-(2017), towards whatever the policy says at its end, so that the rate has no jump there.
+The cosine is that of SGDR without restarts (Loshchilov and Hutter, 2017). The warm-up follows Goyal
+et al. (2017). It ends at the rate that the policy has at this epoch, so that the rate has no jump.
 """
 
 from bisect import bisect_right
@@ -22,7 +22,7 @@ def cosine(epoch: float, base_lr: float, end_lr: float, start: float, stop: floa
 def relative_steps(
     epoch: float, base_lr: float, steps: Sequence[int], factors: Sequence[float]
 ) -> float:
-    """``base_lr`` times the factor of the last of ``steps`` that has been reached."""
+    """``base_lr`` times the factor of the last step that the epoch has reached."""
     return base_lr * factors[bisect_right(steps, epoch) - 1]
 
 
@@ -43,7 +43,7 @@ _POLICIES = {"cosine": _cosine_policy, "steps_with_relative_lrs": _steps_policy}
 
 
 def get_lr_at_epoch(cfg: CfgNode, cur_epoch: float) -> float:
-    """The learning rate at a fractional epoch (1.5: half way through the second).
+    """The learning rate at a fractional epoch; 1.5 is the middle of the second epoch.
 
     Raises:
         UserError: SOLVER.LR_POLICY is unknown.

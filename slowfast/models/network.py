@@ -1,9 +1,9 @@
 """A video network is a chain of named layers: stem, stages, head.
 
-Every layer but the last takes and gives a list with one tensor a pathway; the last one, the head,
-turns the list into scores. So a network needs no forward pass of its own: what a builder writes
-down, top to bottom, is what is computed. The names become the prefixes of the parameter names,
-which are those of the published weights.
+Every layer except the last takes and returns a list with one tensor for each pathway. The last
+layer, the head, turns the list into scores. A network needs no forward pass of its own: it computes
+the layers in the order in which the builder lists them. The names of the layers are prefixes of the
+parameter names, which are those of the published weights.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,14 +16,14 @@ from slowfast.ak.errors import UserError
 
 
 class Pathways(nn.Module):
-    """Side by side, one chain of layers for each pathway.
+    """One chain of layers for each pathway, side by side.
 
-    The layer called ``res0`` of the first pathway is the child ``pathway0_res0``.
+    The layer ``res0`` of the first pathway is the child ``pathway0_res0``.
 
     Args:
-        chains: for each pathway its layers by name, in the order in which they are applied.
-        recompute: of each layer keep nothing but its input for the backward pass of training, and
-            compute the rest once more there.
+        chains: the layers of each pathway by name, in the order of computation.
+        recompute: whether only the input of each layer is kept for the backward pass of training,
+            which then computes the layer again.
     """
 
     def __init__(self, chains: Sequence[Mapping[str, nn.Module]], recompute: bool = False) -> None:
@@ -36,7 +36,7 @@ class Pathways(nn.Module):
                 self.add_module(child, layer)
 
     def forward(self, pathways: list[Tensor]) -> list[Tensor]:
-        """Apply each chain to its own pathway, a tensor (N, C, T, H, W)."""
+        """Applies each chain to its own pathway, a tensor (N, C, T, H, W)."""
         outputs = []
         for x, chain in zip(pathways, self._chains, strict=True):
             for child in chain:
@@ -47,9 +47,9 @@ class Pathways(nn.Module):
 
 
 def recomputed(layer: nn.Module, x: Tensor) -> Tensor:
-    """``layer(x)``, whose backward pass computes it again instead of having kept what lies between.
+    """``layer(x)``. The backward pass computes the layer again, so that only its input is kept.
 
-    Random draws are those of the first time, and norm layers count a batch once.
+    The second computation has the random draws of the first, and norm layers count a batch once.
     """
 
     def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
@@ -60,7 +60,7 @@ def recomputed(layer: nn.Module, x: Tensor) -> Tensor:
 
 @contextmanager
 def _with_buffers_kept(layer: nn.Module) -> Iterator[None]:
-    """Lets copies stand in for running statistics, which a second pass would move once more."""
+    """Replaces running statistics by copies, because a second pass would update them again."""
     buffers = [(m, name, b) for m in layer.modules() for name, b in m.named_buffers(recurse=False)]
     for module, name, buffer in buffers:
         setattr(module, name, buffer.clone())
@@ -72,11 +72,11 @@ def _with_buffers_kept(layer: nn.Module) -> Iterator[None]:
 
 
 class Network(nn.Module):
-    """The whole chain, from clips to scores.
+    """The whole chain of layers, from clips to scores.
 
     Args:
-        layers: the layers by name, in the order in which they are applied.
-        input_channels: channels of each pathway's clips, slow pathway first.
+        layers: the layers by name, in the order of computation.
+        input_channels: channels of the clips of each pathway, slow pathway first.
     """
 
     def __init__(self, layers: Mapping[str, nn.Module], input_channels: Sequence[int]) -> None:
@@ -86,16 +86,16 @@ class Network(nn.Module):
             self.add_module(name, layer)
 
     def forward(self, clips: Sequence[Tensor]) -> Tensor:
-        """Score clips.
+        """Scores clips.
 
         Args:
-            clips: one float tensor (N, C, T, H, W) a pathway, slow pathway first.
+            clips: one float tensor (N, C, T, H, W) for each pathway, slow pathway first.
 
         Returns:
             (N, classes): logits in training, activated scores in evaluation.
 
         Raises:
-            UserError: the clips are not what this network's pathways take.
+            UserError: the clips do not fit the pathways of this network.
         """
         self._check(clips)
         x = list(clips)
@@ -108,7 +108,7 @@ class Network(nn.Module):
         expected = f"expected a list of {len(self.input_channels)} pathway(s): {expected}"
         if isinstance(clips, Tensor) or len(clips) != len(self.input_channels):
             found = "one tensor" if isinstance(clips, Tensor) else f"{len(clips)} pathway(s)"
-            raise UserError(f"the network was given {found}; {expected}")
+            raise UserError(f"the network received {found}; {expected}")
         for i, (clip, channels) in enumerate(zip(clips, self.input_channels, strict=True)):
             if clip.ndim != 5 or clip.shape[1] != channels:
-                raise UserError(f"pathway {i} was given {tuple(clip.shape)}; {expected}")
+                raise UserError(f"pathway {i} received {tuple(clip.shape)}; {expected}")

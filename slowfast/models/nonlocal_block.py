@@ -1,4 +1,4 @@
-"""Non-local block: every position of a clip looks at all others (Wang et al., CVPR 2018)."""
+"""Non-local block: each position of a clip attends to all positions (Wang et al., CVPR 2018)."""
 
 import torch
 from torch import Tensor, nn
@@ -10,15 +10,16 @@ INSTANTIATIONS = ("softmax", "dot_product")
 
 
 class NonLocal(nn.Module):
-    """Attention over space-time with a residual connection, on (N, C, T, H, W).
+    """Attention over space and time with a residual connection, on (N, C, T, H, W).
 
     Args:
         channels: channels of input and output.
         channels_inner: channels of queries (theta), keys (phi) and values (g).
-        instantiation: ``softmax``, attention scaled by 1 / sqrt(channels_inner), or
-            ``dot_product``, similarities divided by the number of keys.
-        pool: keys and values are max-pooled by this much in T, H, W.
-        time_groups: the frames are cut into so many parts that do not see each other.
+        instantiation: ``softmax``: attention scaled by 1 / sqrt(channels_inner);
+            ``dot_product``: similarities divided by the number of keys.
+        pool: the max-pooling (T, H, W) of keys and values.
+        time_groups: the number of parts into which the frames are cut. Attention stays within a
+            part.
         norm: makes the normalisation layer.
     """
 
@@ -47,14 +48,15 @@ class NonLocal(nn.Module):
 
     @property
     def final_norm(self) -> nn.Module:
-        """The normalisation before the residual sum; with weight 0 the block is the identity."""
+        """The normalisation before the residual sum. With weight 0 the block is the identity."""
         return self.bn
 
     def forward(self, x: Tensor) -> Tensor:
         clips, _, frames, *_ = x.shape
         if frames % self.time_groups:
             raise UserError(
-                f"NONLOCAL.GROUP: {frames} frames cannot be cut into {self.time_groups} equal parts"
+                f"NONLOCAL.GROUP: {frames} frames cannot be cut into {self.time_groups} equal "
+                "parts; take a divisor of the number of frames"
             )
         # (N, C, T, H, W) to (N * groups, C, T / groups, H, W): each part is a clip of its own.
         parts = x.unflatten(2, (self.time_groups, -1)).transpose(1, 2).flatten(0, 1)
@@ -64,14 +66,14 @@ class NonLocal(nn.Module):
         return x + update.unflatten(0, (clips, -1)).transpose(1, 2).flatten(2, 3)
 
     def _attend(self, theta: Tensor, phi: Tensor, g: Tensor) -> Tensor:
-        """For each position of theta the sum of g, weighted by the likeness of theta and phi."""
+        """For each position of theta the sum of g, weighted by the similarity of theta and phi."""
         queries, keys, values = (y.flatten(2) for y in (theta, phi, g))
         if self.instantiation == "softmax":
-            likeness = torch.einsum("ncq,nck->nqk", queries, keys) * queries.shape[1] ** -0.5
-            seen = torch.einsum("nqk,nck->ncq", likeness.softmax(dim=2), values)
+            similarity = torch.einsum("ncq,nck->nqk", queries, keys) * queries.shape[1] ** -0.5
+            seen = torch.einsum("nqk,nck->ncq", similarity.softmax(dim=2), values)
         else:
-            # Nothing stands between the two products, so the order that makes the small
-            # channels x channels matrix will do, instead of positions x positions.
+            # Without a softmax between them the two products may be taken in the other order. The
+            # matrix in between then has channels x channels entries, not positions x positions.
             summary = torch.einsum("nck,ndk->ncd", keys, values) / keys.shape[2]
             seen = torch.einsum("ncq,ncd->ndq", queries, summary)
         return seen.unflatten(2, theta.shape[2:])

@@ -1,8 +1,8 @@
-"""The optimizer, with the published parameter groups, and what a step does to gradients.
+"""The optimizer with the published parameter groups, its learning rate, and gradient clipping.
 
-Notable: groups stand in a fixed order (normalisation, all others, without decay), because the
-optimizer state in a checkpoint knows parameters by their place alone. That state is contiguous
-there, and says nothing of kernels; read back, it lies in memory as the parameters do.
+The groups have a fixed order (normalisation, all others, without decay), because the optimizer
+state in a checkpoint identifies parameters by their position. The saved state does not say which
+kernels computed it. Loaded state gets the memory layout of the parameters.
 """
 
 from collections.abc import Iterable
@@ -18,15 +18,15 @@ from slowfast.models import lr_policy
 
 
 def parameter_kind(owner: nn.Module, name: str, parameter: nn.Parameter) -> str:
-    """What a parameter is to weight decay: "norm", "exempt" or "plain".
+    """The kind of a parameter for weight decay: "norm", "exempt" or "plain".
 
     Args:
-        owner: the module that holds it.
-        name: its name there.
+        owner: the module that has the parameter.
+        name: the name of the parameter in this module.
 
     Returns:
-        "norm" for weight and bias of batch (and sub-batch) normalisation, "exempt" for other
-        biases and vectors, which SOLVER.ZERO_WD_1D_PARAM spares, "plain" for all else.
+        "norm" for weight and bias of batch and sub-batch normalisation; "exempt" for other biases
+        and vectors, which have no decay with SOLVER.ZERO_WD_1D_PARAM; "plain" for all others.
     """
     if isinstance(owner, _NormBase):
         return "norm"
@@ -36,13 +36,16 @@ def parameter_kind(owner: nn.Module, name: str, parameter: nn.Parameter) -> str:
 def parameter_groups(
     model: nn.Module, weight_decay: float, norm_weight_decay: float, exempt_vectors: bool = False
 ) -> list[dict]:
-    """Every trainable parameter once, in groups by weight decay; empty groups are left out.
+    """Groups of parameters by weight decay, with every trainable parameter once.
 
     Args:
-        model: parameters with ``requires_grad`` False are left out.
-        weight_decay: of all parameters that have no other.
-        norm_weight_decay: of weights and biases of batch (and sub-batch) normalisation.
+        model: the network. Parameters with ``requires_grad`` False are left out.
+        weight_decay: the decay of "plain" parameters.
+        norm_weight_decay: the decay of weights and biases of batch and sub-batch normalisation.
         exempt_vectors: whether biases and other vectors outside normalisation have no decay.
+
+    Returns:
+        The groups that have parameters, in a fixed order.
     """
     decays = {"norm": norm_weight_decay, "plain": weight_decay, "exempt": 0.0}
     members: dict[str, list[nn.Parameter]] = {kind: [] for kind in decays}
@@ -58,7 +61,7 @@ def construct_optimizer(model: nn.Module, cfg: CfgNode) -> torch.optim.Optimizer
     """SGD, Adam or AdamW, as SOLVER says.
 
     Raises:
-        UserError: SOLVER.OPTIMIZING_METHOD is unknown, or nothing of the model is trainable.
+        UserError: SOLVER.OPTIMIZING_METHOD is unknown, or the model has no trainable parameter.
     """
     solver = cfg.SOLVER
     groups = parameter_groups(
@@ -66,14 +69,16 @@ def construct_optimizer(model: nn.Module, cfg: CfgNode) -> torch.optim.Optimizer
     )
     if not groups:
         raise UserError("The model has no trainable parameter: all are frozen.")
+    # The momentum that `_prepare_state` creates for fused SGD is zero. A dampened first step is
+    # different from a step without momentum, so that it cannot start from zero.
+    fused = cfg.SPEED.FUSED_OPTIMIZER
+    fused = fused and not (solver.OPTIMIZING_METHOD == "sgd" and solver.DAMPENING)
     shared = {
         "lr": solver.BASE_LR,
         "weight_decay": solver.WEIGHT_DECAY,
-        "fused": cfg.SPEED.FUSED_OPTIMIZER,
+        "fused": fused or None,  # with False PyTorch would not use its foreach kernels either
     }
     if solver.OPTIMIZING_METHOD == "sgd":
-        # Without dampening a momentum of zero does to the first step what having none does.
-        shared["fused"] &= not solver.DAMPENING
         optimizer = torch.optim.SGD(
             groups,
             momentum=solver.MOMENTUM,
@@ -90,37 +95,37 @@ def construct_optimizer(model: nn.Module, cfg: CfgNode) -> torch.optim.Optimizer
             f"SOLVER.OPTIMIZING_METHOD: there is no {solver.OPTIMIZING_METHOD!r}; "
             "choose sgd, adam or adamw."
         )
-    optimizer.register_state_dict_post_hook(_without_arrangement)
+    optimizer.register_state_dict_post_hook(_without_kernels)
     optimizer.register_load_state_dict_pre_hook(_with_own_kernels)
-    optimizer.register_load_state_dict_post_hook(_prepare_momenta)
-    _prepare_momenta(optimizer)
+    optimizer.register_load_state_dict_post_hook(_prepare_state)
+    _prepare_state(optimizer)
     return optimizer
 
 
-# What of a group says how it is computed, and not what.
+# The entries of a group that choose kernels. They do not change what is computed.
 _KERNELS = ("foreach", "fused")
 
 
-def _without_arrangement(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> dict[str, Any]:
-    """The state as every device and layout can take it."""
-    state = {
-        place: {k: v.contiguous() if torch.is_tensor(v) else v for k, v in values.items()}
-        for place, values in saved["state"].items()
+def _without_kernels(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> dict[str, Any]:
+    """The state without the choice of kernels, so that it can be loaded on every device."""
+    return saved | {
+        "param_groups": [group | dict.fromkeys(_KERNELS) for group in saved["param_groups"]]
     }
-    groups = [group | dict.fromkeys(_KERNELS) for group in saved["param_groups"]]
-    return {"state": state, "param_groups": groups}
 
 
 def _with_own_kernels(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> dict[str, Any]:
-    """The state to be read, computed by the kernels that this run asks for."""
+    """The state to load, with the kernels of this run."""
     own = {name: optimizer.defaults[name] for name in _KERNELS}
     return saved | {"param_groups": [group | own for group in saved["param_groups"]]}
 
 
-def _prepare_momenta(optimizer: torch.optim.Optimizer) -> None:
-    """Gives fused kernels what they take for granted: they go by places in memory, so that momenta
-    have to lie as their parameters do, and SGD's leaves its first momenta without a value where a
-    gradient scaler skips that step."""
+def _prepare_state(optimizer: torch.optim.Optimizer) -> None:
+    """Prepares the state for fused kernels.
+
+    They combine values by their position in memory, so that the state must have the layout of the
+    parameters. PyTorch's fused SGD leaves its first momenta uninitialised if a gradient scaler
+    skips the first step, so that they are set to zero here.
+    """
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             state = optimizer.state.get(parameter, {})
@@ -139,7 +144,7 @@ def get_epoch_lr(cur_epoch: float, cfg: CfgNode) -> float:
 
 
 def set_lr(optimizer: torch.optim.Optimizer, new_lr: float) -> None:
-    """Gives all groups this learning rate."""
+    """Sets the learning rate of all groups."""
     for group in optimizer.param_groups:
         group["lr"] = new_lr
 
@@ -149,16 +154,17 @@ def clip_gradients(
     max_value: float | None = None,
     max_norm: float | None = None,
 ) -> torch.Tensor:
-    """Clips gradients in place, and measures them; waits for no device.
+    """Clips gradients in place and returns their norm. It does not wait for the device.
 
     Args:
-        parameters: a model or its parameters; those without a gradient are passed over.
-        max_value: SOLVER.CLIP_GRAD_VAL, the largest size of one element; None or 0: no bound.
-        max_norm: SOLVER.CLIP_GRAD_L2NORM, the largest norm of all of them; None or 0: no bound.
-            Looked at only where ``max_value`` is none.
+        parameters: a model or its parameters. Parameters without a gradient are skipped.
+        max_value: SOLVER.CLIP_GRAD_VAL, the largest absolute value of an element; None or 0: no
+            limit.
+        max_norm: SOLVER.CLIP_GRAD_L2NORM, the largest norm of all gradients; None or 0: no limit.
+            It is used only if there is no `max_value`.
 
     Returns:
-        The L2 norm of all gradients before they were clipped, a scalar tensor.
+        The L2 norm of all gradients before clipping, a scalar tensor.
     """
     if isinstance(parameters, nn.Module):
         parameters = parameters.parameters()

@@ -1,18 +1,22 @@
-"""C2D, I3D and Slow: residual networks on one pathway, told apart by where they look along time.
+"""C2D, I3D and Slow: residual networks with one pathway. They differ in their temporal kernels.
 
-C2D has no temporal kernel, I3D has them throughout (both halve the frames after stage 2), Slow has
-them in stages 4 and 5 alone (Feichtenhofer et al., ICCV 2019). What `ResNet` shares with the
-two-pathway `SlowFast` stands here too: the plan of a pathway, and the stem and stages of plans.
+C2D has no temporal kernel. I3D has them in all stages. Both halve the number of frames after stage
+2. Slow has them in stages 4 and 5 only (Feichtenhofer et al., ICCV 2019). This file also has what
+`ResNet` shares with the two-pathway `SlowFast`: the plan of a pathway, and the stem and stages that
+follow from plans.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Any
 
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.keys import Finding
+from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.models.batchnorm_helper import get_norm
 from slowfast.models.blocks import TRANSFORMS, BlockSpec, Kernel, Norm, max_pool, stage
 from slowfast.models.build import MODEL_REGISTRY
@@ -23,13 +27,13 @@ from slowfast.models.nonlocal_block import NonLocal
 from slowfast.models.settings import look_up, per_pathway
 from slowfast.models.stem import resnet_stem
 
-# Temporal kernels of the stem and of stages 2 to 5; several in a stage take turns, block by block.
+# Temporal kernels of the stem and of stages 2 to 5. The blocks of a stage use its kernels in turn.
 C2D = ((1,), (1,), (1,), (1,), (1,))
 I3D = ((5,), (3,), (3, 1), (3, 1), (1, 3))
 SLOW = ((1,), (1,), (1,), (3,), (3,))
 FAST = ((5,), (3,), (3,), (3,), (3,))
 
-# MODEL.ARCH: temporal kernels, and how many frames are pooled into one after stage 2.
+# MODEL.ARCH: temporal kernels, and the number of frames that are pooled into one after stage 2.
 ARCHITECTURES = {
     "2d": (C2D, 1),
     "c2d": (C2D, 2),
@@ -42,16 +46,82 @@ ARCHITECTURES = {
 # RESNET.DEPTH: blocks of stages 2 to 5.
 NUM_BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 
+# Keys with a list for each stage that has one value for each pathway: the depth of such a value.
+_STAGE_KEYS = {
+    "RESNET.NUM_BLOCK_TEMP_KERNEL": 0,
+    "RESNET.SPATIAL_STRIDES": 0,
+    "RESNET.SPATIAL_DILATIONS": 0,
+    "NONLOCAL.LOCATION": 1,
+    "NONLOCAL.GROUP": 0,
+    "NONLOCAL.POOL": 1,
+}
+
+
+# ------------------------------------------------------------------ checks of a configuration
+
+
+def stage_problems(cfg: CfgNode, pathways: int) -> Iterator[Finding]:
+    """Finds lists of stages that do not have one usable value for each pathway."""
+    for key, depth in _STAGE_KEYS.items():
+        section, name = key.split(".")
+        stages = cfg[section][name]
+        if not _has_depth(stages, depth + 2):
+            default = UPSTREAM_KEYS[key].default
+            yield key, f"expected for each stage a list of one value a pathway, such as {default}"
+            continue
+        for number, values in enumerate(stages, start=2):
+            try:
+                per_pathway(f"stage {number}", values, pathways)
+            except UserError as error:
+                yield key, str(error)
+                break
+            if key == "NONLOCAL.POOL" and any(len(pool) != 3 for pool in values):
+                yield key, "expected three numbers a pathway: time, height, width"
+                break
+            blocks = NUM_BLOCKS.get(cfg.RESNET.DEPTH, (math.inf,) * 4)[number - 2]
+            if key == "NONLOCAL.LOCATION" and any(n >= blocks for each in values for n in each):
+                numbers = f"stage {number} has blocks with the numbers 0 to {blocks - 1}"
+                yield key, f"found {values} for stage {number}; {numbers}"
+                break
+
+
+def _has_depth(value: Any, depth: int) -> bool:
+    """Whether a value is nested to this depth everywhere. An empty list has any depth."""
+    if depth == 0:
+        return not isinstance(value, (list, tuple))
+    return isinstance(value, (list, tuple)) and all(_has_depth(v, depth - 1) for v in value)
+
+
+def _problems(cfg: CfgNode) -> Iterator[Finding]:
+    yield from stage_problems(cfg, pathways=1)
+    _, frames_pooled = ARCHITECTURES.get(cfg.MODEL.ARCH, (None, 1))
+    if frames_pooled > cfg.DATA.NUM_FRAMES:
+        yield (
+            "DATA.NUM_FRAMES",
+            f"MODEL.ARCH {cfg.MODEL.ARCH} pools {frames_pooled} frames into one; expected at least "
+            f"{frames_pooled}, or MODEL.ARCH {cfg.MODEL.ARCH}_nopool",
+        )
+
+
+def unusual_block(cfg: CfgNode) -> Iterator[Finding]:
+    """Warns of X3D's residual branch in a network that usually has another."""
+    if cfg.RESNET.TRANS_FUNC == "x3d_transform":
+        words = f"is unusual in MODEL.MODEL_NAME {cfg.MODEL.MODEL_NAME}"
+        yield "RESNET.TRANS_FUNC", f"{words}; bottleneck_transform is usual"
+
+
+# ------------------------------------------------------------------ the network
+
 
 @dataclass(frozen=True)
 class PathwayPlan:
-    """Widths and temporal kernels of one pathway, of which each stage takes its share.
+    """Widths and temporal kernels of one pathway, for all its stages.
 
     Attributes:
         channels_in: channels of the clip.
         channels: channels after the stem. Stage 2 multiplies them by four, each later one by two.
-        temporal_kernels: of the stem and of stages 2 to 5.
-        channels_lent: channels that another pathway adds after the stem; they grow alike.
+        temporal_kernels: temporal kernels of the stem and of stages 2 to 5.
+        channels_lent: channels that another pathway adds after the stem. They grow in the same way.
     """
 
     channels_in: int
@@ -60,11 +130,11 @@ class PathwayPlan:
     channels_lent: int = 0
 
     def channels_after(self, number: int) -> int:
-        """Channels after a stage; the stem is number 1."""
+        """Channels after a stage. The stem has the number 1."""
         return self.channels * _growth(number)
 
     def channels_lent_after(self, number: int) -> int:
-        """Channels that another pathway adds to these."""
+        """Channels that another pathway adds after a stage."""
         return self.channels_lent * _growth(number)
 
 
@@ -72,18 +142,17 @@ def _growth(number: int) -> int:
     return 1 if number == 1 else 2**number
 
 
-@MODEL_REGISTRY.register()
+@MODEL_REGISTRY.register(
+    archs=tuple(ARCHITECTURES), pathways=1, own_keys=(), problems=_problems, warnings=unusual_block
+)
 def ResNet(cfg: CfgNode) -> Network:
-    """The network of MODEL.ARCH 2d, c2d, i3d, slow (and c2d_nopool, i3d_nopool) from a cfg."""
-    temporal_kernels, frames_pooled = look_up("MODEL.ARCH", cfg.MODEL.ARCH, ARCHITECTURES)
+    """The network of MODEL.ARCH 2d, c2d, i3d, slow, c2d_nopool or i3d_nopool.
+
+    It takes a list of one clip (N, C, T, H, W).
+    """
+    temporal_kernels, frames_pooled = ARCHITECTURES[cfg.MODEL.ARCH]
     (channels_in,) = per_pathway("DATA.INPUT_CHANNEL_NUM", cfg.DATA.INPUT_CHANNEL_NUM, 1)
     plans = [PathwayPlan(channels_in, cfg.RESNET.WIDTH_PER_GROUP, temporal_kernels)]
-    frames = cfg.DATA.NUM_FRAMES // frames_pooled
-    if frames == 0:
-        raise UserError(
-            f"DATA.NUM_FRAMES: found {cfg.DATA.NUM_FRAMES}, but a {cfg.MODEL.ARCH} pools every "
-            f"{frames_pooled} frames into one; give it more, or take {cfg.MODEL.ARCH}_nopool"
-        )
     norm = get_norm(cfg)
     layers = {
         "s1": resnet_stems(cfg, plans, norm),
@@ -92,9 +161,9 @@ def ResNet(cfg: CfgNode) -> Network:
         "s3": resnet_stage(cfg, 3, plans, norm),
         "s4": resnet_stage(cfg, 4, plans, norm),
         "s5": resnet_stage(cfg, 5, plans, norm),
-        "head": resnet_head(cfg, plans, [frames]),
+        "head": resnet_head(cfg, plans, [cfg.DATA.NUM_FRAMES // frames_pooled]),
     }
-    return initialised(cfg, Network(layers, [channels_in]))
+    return with_initial_weights(cfg, Network(layers, [channels_in]))
 
 
 def resnet_stems(cfg: CfgNode, plans: Sequence[PathwayPlan], norm: Norm) -> Pathways:
@@ -119,7 +188,7 @@ def resnet_stage(cfg: CfgNode, number: int, plans: Sequence[PathwayPlan], norm: 
     """Stage 2, 3, 4 or 5 of every pathway."""
 
     def setting(key: str) -> list:
-        """What a key says of this stage, for each pathway."""
+        """The values of a key for this stage, one for each pathway."""
         section, name = key.split(".")
         return per_pathway(f"{key}[{number - 2}]", cfg[section][name][number - 2], len(plans))
 
@@ -154,11 +223,6 @@ def resnet_stage(cfg: CfgNode, number: int, plans: Sequence[PathwayPlan], norm: 
             kernel if index < num_temporal else 1
             for index, kernel in zip(range(num_blocks), pattern, strict=False)
         ]
-        if nonlocal_blocks and max(nonlocal_blocks) >= num_blocks:
-            raise UserError(
-                f"NONLOCAL.LOCATION[{number - 2}]: found {nonlocal_blocks}, but the blocks of "
-                f"stage {number} have the numbers 0 to {num_blocks - 1}"
-            )
         nonlocal_after = {
             index: NonLocal(
                 channels_out,
@@ -175,15 +239,15 @@ def resnet_stage(cfg: CfgNode, number: int, plans: Sequence[PathwayPlan], norm: 
 
 
 def resnet_head(cfg: CfgNode, plans: Sequence[PathwayPlan], frames: Sequence[int]) -> PoolHead:
-    """The head after stage 5, where each pathway has so many frames."""
+    """The head after stage 5. `frames` is the number of frames of each pathway there."""
     strides = [per_pathway("RESNET.SPATIAL_STRIDES", s, 1)[0] for s in cfg.RESNET.SPATIAL_STRIDES]
     side = math.ceil(cfg.DATA.TRAIN_CROP_SIZE / (4 * math.prod(strides)))
     windows: list[Kernel] = [(f, side, side) for f in frames]
     return PoolHead([plan.channels_after(5) for plan in plans], HeadSpec.from_cfg(cfg), windows)
 
 
-def initialised(cfg: CfgNode, network: Network) -> Network:
-    """The network with fresh weights, drawn as the configuration says."""
+def with_initial_weights(cfg: CfgNode, network: Network) -> Network:
+    """The network with new weights, drawn as the configuration says."""
     init_weights(
         network,
         fc_std=cfg.MODEL.FC_INIT_STD,

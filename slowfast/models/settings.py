@@ -1,36 +1,34 @@
-"""Two ways to read a setting that end in words where it cannot be what it says."""
+"""Reads settings of a network: names in a table, and one value for each pathway."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.nearest import suggestion
 
 T = TypeVar("T")
 
 
 def look_up(key: str, name: Any, table: Mapping[Any, T]) -> T:
-    """What a table has under the name that the configuration gives.
+    """The entry of a table that a configuration key names.
 
     Raises:
-        UserError: nothing; the text lists the names, the nearest first.
+        UserError: there is no such entry. The message lists the names, the nearest first.
     """
     if name in table:
         return table[name]
-    # Case aside, since a name in the wrong case is the likeliest slip.
-    folded = {str(known).lower(): str(known) for known in table}
-    near = difflib.get_close_matches(str(name).lower(), folded, cutoff=0.4)
-    hint = f"did you mean {' or '.join(folded[match] for match in near)}? " if near else ""
-    raise UserError(f"{key}: found {name!r}; {hint}expected one of {', '.join(folded.values())}")
+    words = f"{suggestion(name, table, cutoff=0.4)} expected one of {', '.join(map(str, table))}"
+    raise UserError(f"{key}: found {name!r}; {words.lstrip()}")
 
 
 def per_pathway(key: str, values: Sequence[T], pathways: int) -> list[T]:
-    """One value a pathway, from a list that may have been written for another number of pathways.
+    """One value for each pathway, from the list in the configuration.
 
-    Equal values serve any number, so that a network can be changed without touching them all.
+    A list of equal values serves any number of pathways, so that a recipe can change the network
+    without changing every list.
 
     Raises:
-        UserError: they differ, and there are more or fewer of them than pathways.
+        UserError: the values differ, and their number is not the number of pathways.
     """
     if len(values) == pathways:
         return list(values)

@@ -1,15 +1,18 @@
-"""SlowFast: a slow pathway for what is seen and a thin, fast one for how it moves.
+"""SlowFast: a slow pathway for appearance and a thin, fast pathway for motion.
 
-Feichtenhofer et al., "SlowFast Networks for Video Recognition", ICCV 2019. The fast pathway sees
-ALPHA times as many frames with 1 / BETA_INV of the channels; after the stem and after stages 2 to 4
-it lends its features to the slow one.
+Feichtenhofer et al., "SlowFast Networks for Video Recognition", ICCV 2019. The fast pathway has
+ALPHA times as many frames and 1 / BETA_INV of the channels. After the stem and after stages 2 to 4
+its features are added to the channels of the slow pathway.
 """
+
+from collections.abc import Iterator
 
 import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.keys import Finding
 from slowfast.models.batchnorm_helper import get_norm
 from slowfast.models.blocks import Norm, conv3d
 from slowfast.models.build import MODEL_REGISTRY
@@ -18,24 +21,26 @@ from slowfast.models.resnet import (
     FAST,
     SLOW,
     PathwayPlan,
-    initialised,
     resnet_head,
     resnet_stage,
     resnet_stems,
+    stage_problems,
+    unusual_block,
+    with_initial_weights,
 )
 from slowfast.models.settings import per_pathway
 
 
 class LateralConnection(nn.Module):
-    """Append to the slow pathway what a time-strided convolution makes of the fast one.
+    """Appends to the slow pathway the output of a time-strided convolution of the fast one.
 
     Args:
         channels_fast: channels of the fast pathway.
         channels_lent: channels that the slow pathway gains.
         kernel: frames that the convolution spans.
-        alpha: frames of the fast pathway for one of the slow.
+        alpha: frames of the fast pathway for each frame of the slow one.
         norm: makes the normalisation layer.
-        inplace_relu: let the activation overwrite its input.
+        inplace_relu: whether the activation overwrites its input.
     """
 
     def __init__(
@@ -64,11 +69,30 @@ class LateralConnection(nn.Module):
         return [torch.cat([slow, lent], dim=1), fast]
 
 
-@MODEL_REGISTRY.register()
+def _problems(cfg: CfgNode) -> Iterator[Finding]:
+    yield from stage_problems(cfg, pathways=2)
+    alpha, kernel = cfg.SLOWFAST.ALPHA, cfg.SLOWFAST.FUSION_KERNEL_SZ
+    if cfg.DATA.NUM_FRAMES % alpha:
+        near = max(1, round(cfg.DATA.NUM_FRAMES / alpha)) * alpha
+        yield (
+            "DATA.NUM_FRAMES",
+            f"not divisible by SLOWFAST.ALPHA {alpha}, by which the slow pathway thins the frames; "
+            f"take {near}, or another ALPHA",
+        )
+    if kernel % 2 == 0:
+        words = "an even kernel changes the number of frames, and the pathways no longer fit"
+        yield "SLOWFAST.FUSION_KERNEL_SZ", f"{words}; take {kernel - 1} or {kernel + 1}"
+    width = cfg.RESNET.WIDTH_PER_GROUP
+    if width < cfg.SLOWFAST.BETA_INV:
+        words = f"leaves the fast pathway no channel of RESNET.WIDTH_PER_GROUP {width}"
+        yield "SLOWFAST.BETA_INV", f"{words}; take at most {width}"
+
+
+@MODEL_REGISTRY.register(
+    archs=("slowfast",), pathways=2, own_keys=(), problems=_problems, warnings=unusual_block
+)
 def SlowFast(cfg: CfgNode) -> Network:
-    """The two-pathway network from a cfg; takes [slow clip, fast clip]."""
-    if cfg.MODEL.ARCH != "slowfast":
-        raise UserError(f"MODEL.ARCH: found {cfg.MODEL.ARCH!r}, but a SlowFast has 'slowfast'")
+    """The two-pathway network. It takes a list [slow clip, fast clip], each (N, C, T, H, W)."""
     alpha, frames = cfg.SLOWFAST.ALPHA, cfg.DATA.NUM_FRAMES
     channels_in = per_pathway("DATA.INPUT_CHANNEL_NUM", cfg.DATA.INPUT_CHANNEL_NUM, 2)
     slow_channels = cfg.RESNET.WIDTH_PER_GROUP
@@ -101,4 +125,4 @@ def SlowFast(cfg: CfgNode) -> Network:
         "s5": resnet_stage(cfg, 5, plans, norm),
         "head": resnet_head(cfg, plans, [frames // alpha, frames]),
     }
-    return initialised(cfg, Network(layers, channels_in))
+    return with_initial_weights(cfg, Network(layers, channels_in))

@@ -1,4 +1,4 @@
-"""The first layers of a pathway: from pixels to the channels of stage 2, at a lower resolution."""
+"""Stems: the first layers of a pathway. They lower the resolution of the clip."""
 
 from collections import OrderedDict
 
@@ -14,7 +14,7 @@ def resnet_stem(
     norm: Norm = nn.BatchNorm3d,
     inplace_relu: bool = True,
 ) -> nn.Sequential:
-    """T x 7 x 7 convolution and 1 x 3 x 3 max pool: a quarter of the height and width."""
+    """T x 7 x 7 convolution and 1 x 3 x 3 max pool. Height and width become a quarter."""
     return nn.Sequential(
         OrderedDict(
             conv=conv3d(channels_in, channels_out, (temporal_kernel, 7, 7), stride=2),
@@ -32,7 +32,7 @@ def x3d_stem(
     norm: Norm = nn.BatchNorm3d,
     inplace_relu: bool = True,
 ) -> nn.Sequential:
-    """1 x 3 x 3, then T x 1 x 1 channel by channel: half of the height and width."""
+    """1 x 3 x 3 convolution, then a depthwise T x 1 x 1 one. Height and width become half."""
     return nn.Sequential(
         OrderedDict(
             conv_xy=conv3d(channels_in, channels_out, (1, 3, 3), stride=2),

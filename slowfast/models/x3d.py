@@ -1,19 +1,21 @@
 """X3D: a small image network expanded along time, width and depth.
 
-Feichtenhofer, "X3D: Expanding Architectures for Efficient Video Recognition", CVPR 2020. All 3D
-convolutions are channel by channel; squeeze-excitation and swish sit in the blocks.
+Feichtenhofer, "X3D: Expanding Architectures for Efficient Video Recognition", CVPR 2020. All
+convolutions over time and space are depthwise. The blocks have squeeze-excitation and swish.
 """
 
 import math
+from collections.abc import Iterator
 
 from fvcore.common.config import CfgNode
 
+from slowfast.ak.keys import Finding
 from slowfast.models.batchnorm_helper import get_norm
 from slowfast.models.blocks import TRANSFORMS, BlockSpec, round_width, stage
 from slowfast.models.build import MODEL_REGISTRY
 from slowfast.models.head import HeadSpec, X3DHead
 from slowfast.models.network import Network, Pathways
-from slowfast.models.resnet import initialised
+from slowfast.models.resnet import with_initial_weights
 from slowfast.models.settings import look_up, per_pathway
 from slowfast.models.stem import x3d_stem
 
@@ -28,9 +30,9 @@ def stage_widths(stem: int, width_factor: float, widen_stage_2: bool = False) ->
     """Channels of the stem and of stages 2 to 5.
 
     Args:
-        stem: channels of the stem before the width is expanded; stages 3, 4, 5 double them.
-        width_factor: how much wider everything becomes.
-        widen_stage_2: let stage 2 double them too.
+        stem: channels of the stem before the width is expanded. Stages 3, 4 and 5 each double them.
+        width_factor: the factor on all widths.
+        widen_stage_2: whether stage 2 doubles the channels too.
     """
     widths = [stem]
     for doubles in (widen_stage_2, True, True, True):
@@ -38,9 +40,22 @@ def stage_widths(stem: int, width_factor: float, widen_stage_2: bool = False) ->
     return [round_width(width * width_factor) for width in widths]
 
 
-@MODEL_REGISTRY.register()
+def _problems(cfg: CfgNode) -> Iterator[Finding]:
+    for name in ("WIDTH_FACTOR", "DEPTH_FACTOR", "BOTTLENECK_FACTOR"):
+        if cfg.X3D[name] <= 0:
+            yield f"X3D.{name}", "expected a number above 0"
+
+
+def _unusual_block(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.RESNET.TRANS_FUNC != "x3d_transform":
+        yield "RESNET.TRANS_FUNC", "is unusual in MODEL.MODEL_NAME X3D; x3d_transform is usual"
+
+
+@MODEL_REGISTRY.register(
+    archs=("x3d",), pathways=1, own_keys=("X3D.",), problems=_problems, warnings=_unusual_block
+)
 def X3D(cfg: CfgNode) -> Network:
-    """The network of the X3D family that X3D.WIDTH_FACTOR, DEPTH_FACTOR and the like describe."""
+    """The network that the keys of X3D describe. It takes a list of one clip (N, C, T, H, W)."""
     (channels_in,) = per_pathway("DATA.INPUT_CHANNEL_NUM", cfg.DATA.INPUT_CHANNEL_NUM, 1)
     transform = look_up("RESNET.TRANS_FUNC", cfg.RESNET.TRANS_FUNC, TRANSFORMS)
     widths = stage_widths(cfg.X3D.DIM_C1, cfg.X3D.WIDTH_FACTOR, cfg.X3D.SCALE_RES2)
@@ -83,4 +98,4 @@ def X3D(cfg: CfgNode) -> Network:
             inplace_relu=inplace_relu,
         ),
     }
-    return initialised(cfg, Network(layers, [channels_in]))
+    return with_initial_weights(cfg, Network(layers, [channels_in]))

@@ -19,7 +19,7 @@ def move(model, value):
             tensor.fill_(value)
 
 
-def test_the_average_is_that_of_its_formula():
+def test_the_average_follows_its_formula():
     model = nn.Sequential(nn.Conv3d(1, 2, 1), nn.BatchNorm3d(2))
     move(model, 0)
     average = AveragedWeights(model, 0.9)
@@ -34,10 +34,10 @@ def test_the_average_is_that_of_its_formula():
         wanted = 5 if name.endswith("num_batches_tracked") else expected
         assert torch.allclose(value.double(), torch.tensor(float(wanted)).double()), name
     assert not any(p.requires_grad for p in average.network.parameters())
-    assert all(float(p.detach().max()) == 5 for p in model.parameters()), "the model goes its way"
+    assert all(float(p.detach().max()) == 5 for p in model.parameters()), "the model itself does not change"
 
 
-def test_it_is_taken_up_as_it_was_saved():
+def test_a_restored_average_continues_as_the_saved_one():
     torch.manual_seed(0)
     cfg = network_cfg(TINY, SLOWFAST)
     model, other = build_model(cfg), build_model(cfg)
@@ -52,11 +52,10 @@ def test_it_is_taken_up_as_it_was_saved():
     average.update()
     again.update()
     for name, value in average.state_dict().items():
-        assert value.is_contiguous(), name
         assert torch.equal(value, again.state_dict()[name]), name
 
 
-def test_sub_batch_norm_is_evaluated_by_what_was_averaged():
+def test_sub_batch_norm_evaluates_with_averaged_statistics():
     model = nn.Sequential(SubBatchNorm3d(2, num_splits=2))
     average = AveragedWeights(model, 0.5)
     for value, expected in ((4.0, 2.0), (6.0, 4.0)):
@@ -74,7 +73,7 @@ def one_process(tmp_path):
 
 
 @pytest.mark.usefixtures("one_process")
-def test_norms_keep_their_group_and_wrapping_changes_no_name():
+def test_norms_keep_their_process_group_and_wrapping_changes_no_name():
     model = nn.Sequential(SyncBatchNorm3d(2, process_group=dist.new_group([0])))
     average = AveragedWeights(nn.parallel.DistributedDataParallel(model), 0.5)
     assert average.network[0].process_group is model[0].process_group

@@ -1,10 +1,12 @@
-"""Small configurations, which the tests of the networks share."""
+"""Small configurations and clips for the tests of networks."""
 
+import pytest
+import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.config.defaults import get_cfg
 
-# Networks of a few ten thousand parameters, on clips of 4 frames and 64 pixels.
+# Networks of a few ten thousand parameters, for clips of 4 frames and 64 pixels.
 TINY = {
     "RESNET.DEPTH": 18,
     "RESNET.WIDTH_PER_GROUP": 8,
@@ -23,10 +25,23 @@ C2D = {"MODEL.MODEL_NAME": "ResNet", "MODEL.ARCH": "c2d"}
 SLOWFAST = {"MODEL.MODEL_NAME": "SlowFast", "MODEL.ARCH": "slowfast"}
 X3D = {"MODEL.MODEL_NAME": "X3D", "MODEL.ARCH": "x3d", "RESNET.TRANS_FUNC": "x3d_transform"}
 
+EACH_FAMILY = pytest.mark.parametrize(
+    "family", [I3D, SLOWFAST, X3D], ids=["i3d", "slowfast", "x3d"]
+)
+
 
 def network_cfg(*overrides: dict) -> CfgNode:
-    """The defaults on the CPU, changed by dictionaries of dotted keys, the last one winning."""
+    """The defaults on the CPU, changed by dictionaries of dotted keys. The last one wins."""
     cfg = get_cfg()
     for settings in ({"NUM_GPUS": 0}, *overrides):
         cfg.merge_from_list([part for item in settings.items() for part in item])
     return cfg
+
+
+def clips_for(cfg: CfgNode, count: int = 2, side: int = 64, **settings) -> list[torch.Tensor]:
+    """Random clips (count, 3, T, side, side), one tensor for each pathway, slow pathway first."""
+    frames = [cfg.DATA.NUM_FRAMES]
+    if cfg.MODEL.ARCH == "slowfast":
+        frames.insert(0, cfg.DATA.NUM_FRAMES // cfg.SLOWFAST.ALPHA)
+    generator = torch.Generator().manual_seed(1) if not settings else None
+    return [torch.randn(count, 3, t, side, side, generator=generator, **settings) for t in frames]

@@ -34,13 +34,13 @@ def test_a_network_applies_its_layers_from_first_to_last():
 @pytest.mark.parametrize(
     ("shapes", "found"),
     [
-        ([(1, 3, 2, 8, 8)], "given 1 pathway"),
-        ([(1, 3, 2, 8, 8)] * 3, "given 3 pathway"),
-        ([(1, 3, 2, 8, 8), (1, 4, 4, 8, 8)], r"pathway 1 was given \(1, 4, 4, 8, 8\)"),
-        ([(3, 2, 8, 8), (1, 3, 4, 8, 8)], r"pathway 0 was given \(3, 2, 8, 8\)"),
+        ([(1, 3, 2, 8, 8)], "received 1 pathway"),
+        ([(1, 3, 2, 8, 8)] * 3, "received 3 pathway"),
+        ([(1, 3, 2, 8, 8), (1, 4, 4, 8, 8)], r"pathway 1 received \(1, 4, 4, 8, 8\)"),
+        ([(3, 2, 8, 8), (1, 3, 4, 8, 8)], r"pathway 0 received \(3, 2, 8, 8\)"),
     ],
 )
-def test_clips_that_do_not_fit_are_refused_with_what_was_expected(shapes, found):
+def test_clips_that_do_not_fit_are_refused(shapes, found):
     network = Network({"head": Sum()}, input_channels=[3, 3])
     with pytest.raises(UserError, match=found) as error:
         network([torch.zeros(shape) for shape in shapes])
@@ -48,5 +48,5 @@ def test_clips_that_do_not_fit_are_refused_with_what_was_expected(shapes, found)
 
 
 def test_one_tensor_is_not_a_list_of_clips():
-    with pytest.raises(UserError, match="given one tensor"):
+    with pytest.raises(UserError, match="received one tensor"):
         Network({"head": Sum()}, input_channels=[3])(torch.zeros(1, 3, 2, 8, 8))

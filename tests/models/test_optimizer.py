@@ -1,4 +1,4 @@
-"""The optimizer's groups, and what a step does to gradients."""
+"""Parameter groups, steps and saved state of the optimizer, and gradient clipping."""
 
 import copy
 
@@ -47,7 +47,7 @@ def test_groups_have_the_published_order():
     ]
 
 
-def test_vectors_are_exempt_where_asked():
+def test_vectors_have_no_decay_with_exempt_vectors():
     groups = groups_of(make_model(), weight_decay=0.1, norm_weight_decay=0, exempt_vectors=True)
     assert groups == [
         (0, ["1.weight", "1.bias"]),
@@ -99,10 +99,9 @@ def test_sgd_does_what_its_formula_says(cfg):
     torch.testing.assert_close(model.weight.detach(), weight)
 
 
-@pytest.mark.parametrize("method", ["lamb", "mt_adamw"])
-def test_an_unknown_method_is_said(cfg, method):
-    cfg.SOLVER.OPTIMIZING_METHOD = method
-    with pytest.raises(UserError, match=rf"SOLVER\.OPTIMIZING_METHOD.*'{method}'.* or adamw\."):
+def test_an_unknown_method_is_refused(cfg):
+    cfg.SOLVER.OPTIMIZING_METHOD = "lamb"
+    with pytest.raises(UserError, match=r"SOLVER\.OPTIMIZING_METHOD.*'lamb'.* or adamw\."):
         construct_optimizer(make_model(), cfg)
 
 
@@ -142,7 +141,7 @@ def take_steps(model, optimizer, count=3):
     generator = torch.Generator().manual_seed(1)
     for _ in range(count):
         optimizer.zero_grad()
-        model(torch.randn(2, 3, 3, 4, 5, generator=generator)).square().sum().backward()
+        model(torch.randn(2, 3, 3, 4, 5, generator=generator)).square().mean().backward()
         optimizer.step()
 
 
@@ -157,7 +156,8 @@ def test_fused_kernels_take_the_same_steps(cfg, method):
         cfg.SPEED.FUSED_OPTIMIZER = fused
         model = make_convolution()
         optimizer = construct_optimizer(model, cfg)
-        assert [group["fused"] for group in optimizer.param_groups] == [fused]
+        # None, not False: with False PyTorch would not use its foreach kernels on CUDA.
+        assert [group["fused"] for group in optimizer.param_groups] == [fused or None]
         take_steps(model, optimizer)
         weights[fused] = model.weight.detach()
     torch.testing.assert_close(weights[True], weights[False])
@@ -165,8 +165,8 @@ def test_fused_kernels_take_the_same_steps(cfg, method):
 
 @METHODS
 @pytest.mark.parametrize("fused", [True, False])
-def test_saved_state_serves_any_layout_and_any_kernel(cfg, method, fused):
-    """Fused kernels of the CPU add numbers up by their place in memory, whatever the strides."""
+def test_saved_state_can_be_loaded_with_any_layout_and_any_kernel(cfg, method, fused):
+    """Fused kernels of the CPU combine numbers by their position in memory, not by strides."""
     cfg.SOLVER.OPTIMIZING_METHOD = method
     cfg.SPEED.FUSED_OPTIMIZER = not fused
     plain = make_convolution()
@@ -180,18 +180,16 @@ def test_saved_state_serves_any_layout_and_any_kernel(cfg, method, fused):
     model.load_state_dict(plain.state_dict())
     optimizer = construct_optimizer(model, cfg)
     optimizer.load_state_dict(saved)
-    assert {group["fused"] for group in optimizer.param_groups} == {fused}
+    assert {group["fused"] for group in optimizer.param_groups} == {fused or None}
     for each in (plain, before), (model, optimizer):
         take_steps(*each)
     assert not model.weight.is_contiguous()
     torch.testing.assert_close(model.weight, plain.weight)
-    for values in optimizer.state_dict()["state"].values():
-        assert all(value.is_contiguous() for value in values.values())
 
 
 @METHODS
-def test_a_first_step_that_the_scaler_skips_leaves_no_trace(cfg, method):
-    """PyTorch's fused SGD would go on with a momentum that never had a value."""
+def test_a_first_step_that_the_scaler_skips_changes_nothing(cfg, method):
+    """PyTorch's fused SGD would continue with an uninitialised momentum."""
     cfg.SOLVER.OPTIMIZING_METHOD = method
     weights = []
     for skipped in (True, False):
@@ -209,7 +207,7 @@ def test_a_first_step_that_the_scaler_skips_leaves_no_trace(cfg, method):
     assert torch.equal(*weights)
 
 
-def test_dampening_spares_the_first_step(cfg):
+def test_dampening_does_not_change_the_first_step(cfg):
     cfg.SOLVER.NESTEROV = False
     cfg.SOLVER.DAMPENING = 0.5
     cfg.SOLVER.WEIGHT_DECAY = 0.0

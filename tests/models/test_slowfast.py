@@ -46,8 +46,3 @@ def test_frames_that_do_not_fit_are_refused():
     model = build_model(network_cfg(TINY, SLOWFAST))
     with pytest.raises(UserError, match=r"slow pathway has 2 frames and the fast one 8.*ALPHA"):
         model([CLIPS[0], normal(1, (2, 3, 8, 64, 64))])
-
-
-def test_another_architecture_is_refused():
-    with pytest.raises(UserError, match=r"MODEL.ARCH: found 'i3d'"):
-        build_model(network_cfg(TINY, SLOWFAST, {"MODEL.ARCH": "i3d"}))

@@ -1,6 +1,6 @@
-"""Parts of a network that training leaves as they are: all below the classifier, or the norms.
+"""Freezes parts of a network: everything below the classifier, or the norm layers.
 
-Notable: both are done to a network that is there already, whoever built it.
+Both functions change a network that exists already, so that they work with any builder.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from slowfast.ak.errors import UserError
 
-HEAD = "head.projection."  # what all networks call the parameters of their classifier
+HEAD = "head.projection."  # the names of the classifier's parameters begin so in every network
 
 
 def freeze_below_projection(network: nn.Module) -> None:
-    """Let the head's projection alone be trained.
+    """Freezes all parameters except the head's projection.
 
-    The parameters below need no gradient: no graph is kept of them, and optimizer, weight decay
-    and DistributedDataParallel pass them by. Norm statistics stay too with MODEL.FROZEN_BN.
+    Frozen parameters need no gradient, so that the backward pass, the optimizer, weight decay and
+    DistributedDataParallel skip them. MODEL.FROZEN_BN freezes the norm statistics too.
 
     Raises:
         UserError: the network has no ``head.projection``.
@@ -25,24 +25,27 @@ def freeze_below_projection(network: nn.Module) -> None:
     parameters = dict(network.named_parameters())
     if not any(name.startswith(HEAD) for name in parameters):
         raise UserError(
-            f"MODEL.DETACH_FINAL_FC: trains {HEAD}* alone, and {type(network).__name__} has no "
-            "such parameters; set it False, or name its last layer so."
+            f"MODEL.DETACH_FINAL_FC: trains {HEAD}* only, and {type(network).__name__} has no "
+            "such parameters; set the key to False, or give the last layer this name."
         )
     for name, parameter in parameters.items():
         parameter.requires_grad_(name.startswith(HEAD))
 
 
 class FrozenNorm(nn.Module):
-    """Mixed into a norm layer: it normalises by its running statistics, in training too, and
-    keeps them, its weight and its bias as they were loaded; gradients pass through."""
+    """A mixin for norm layers that stay as they were loaded, in training too.
+
+    The layer normalises with its running statistics. Statistics, weight and bias do not change.
+    Gradients pass through.
+    """
 
     def train(self, mode: bool = True) -> FrozenNorm:
-        """Stay in evaluation mode, whatever is asked."""
+        """Stays in evaluation mode, whatever `mode` is."""
         return super().train(False)
 
 
 def freeze_norms(network: nn.Module) -> None:
-    """Turn each batch norm of a network, of any kind, into one that is a `FrozenNorm` too."""
+    """Makes each batch norm of a network, of any kind, a `FrozenNorm` too."""
     for layer in list(network.modules()):
         is_norm = isinstance(layer, _NormBase) or hasattr(layer, "split_bn")  # sub-batch norm
         if is_norm and not isinstance(layer, FrozenNorm):

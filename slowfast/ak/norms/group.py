@@ -1,7 +1,7 @@
-"""How many clips one norm layer normalises together, as the configuration says.
+"""The number of clips that one norm layer normalises together.
 
-Notable: it needs no torch. The number of processes is given, because the check of a configuration
-knows how many there will be before any of them runs.
+The number of processes is an argument, because the check of a configuration runs before the
+processes do. This module does not import torch.
 """
 
 from __future__ import annotations
@@ -10,17 +10,21 @@ from slowfast.ak.run.cores import processes_of_machine
 
 
 def sync_group(cfg, world_size: int) -> int:
-    """Processes, of ``world_size``, whose clips are normalised together; 1 without BN sync."""
+    """The number of processes whose clips are normalised together; 1 without sync_batchnorm.
+
+    Args:
+        world_size: processes of the run.
+    """
     if cfg.BN.NORM_TYPE != "sync_batchnorm":
         return 1
-    is_global = cfg.BN.get("GLOBAL_SYNC", False)  # a key of upstream's main alone
+    is_global = cfg.BN.get("GLOBAL_SYNC", False)  # upstream's older branch has no such key
     return world_size if is_global else min(cfg.BN.NUM_SYNC_DEVICES, world_size)
 
 
 def norm_group(cfg, world_size: int) -> int:
-    """Clips whose statistics are taken together in training: a process's, or part, or more."""
+    """The number of clips whose statistics are computed together in training."""
     clips = cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg)
-    clips //= cfg.SOLVER.get("ACCUMULATE_STEPS", 1)  # a key of this tree alone
+    clips //= cfg.SOLVER.get("ACCUMULATE_STEPS", 1)  # upstream has no such key
     if cfg.BN.NORM_TYPE == "sub_batchnorm":
         return clips // cfg.BN.NUM_SPLITS
     return clips * sync_group(cfg, world_size)

@@ -1,7 +1,7 @@
 """Batch normalisation over the batches of several processes, on any device.
 
-`torch.nn.SyncBatchNorm` does the same on CUDA alone. Parameters and buffers are those of
-`torch.nn.BatchNorm1d` and `BatchNorm3d`, by name.
+`torch.nn.SyncBatchNorm` does the same on CUDA only. Parameters and buffers have the names of those
+of `torch.nn.BatchNorm1d` and `BatchNorm3d`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from slowfast.ak.run.processes import rank_and_size
 
 
 class _SyncBatchNorm(_BatchNorm):
-    """What the forms below share; they say what shapes they take."""
+    """The common part of the two layers below, which add the check of the input's shape."""
 
-    is_alone = False  # this process's batches are normalised by themselves
+    is_alone = False  # True: the layer normalises the batches of this process by themselves
 
     def __init__(
         self, num_features: int, process_group: dist.ProcessGroup | None = None, **kwargs: Any
@@ -40,11 +40,11 @@ class _SyncBatchNorm(_BatchNorm):
         return y.to(x.dtype)
 
     def _group_statistics(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Values a channel, mean and biased variance of the group, in one all-reduce.
+        """Values per channel, mean and biased variance of the group, with one all-reduce.
 
-        Each process fills its own row of a table that is zero elsewhere, so that the sum over
-        processes is the table of all. The rows are combined by Chan et al. (1979), which, unlike a
-        difference of sums of squares, does not cancel where a mean is large.
+        Each process fills its own row of a table of zeros. The sum over processes is then the table
+        of all processes. The rows are combined as in Chan et al. (1979). A difference of sums of
+        squares would lose precision if a mean is large.
         """
         x = x.to(torch.promote_types(x.dtype, torch.float32))
         own_var, own_mean = torch.var_mean(x, dim=(0, *range(2, x.ndim)), correction=0)
@@ -62,7 +62,7 @@ class _SyncBatchNorm(_BatchNorm):
 
     @torch.no_grad()
     def _track(self, count: Tensor, mean: Tensor, var: Tensor) -> None:
-        """Move the running statistics towards a batch's, as `torch.nn.BatchNorm3d` does."""
+        """Updates the running statistics as `torch.nn.BatchNorm3d` does."""
         if not self.track_running_stats:
             return
         self.num_batches_tracked += 1
@@ -74,24 +74,27 @@ class _SyncBatchNorm(_BatchNorm):
 
 
 class SyncBatchNorm1d(_SyncBatchNorm, nn.BatchNorm1d):
-    """Normalises (N, C) or (N, C, L) by the statistics of all processes of a group.
+    """Normalises (N, C) or (N, C, L) with the statistics of all processes of a group.
 
-    The processes may have batches of different sizes. In evaluation, and where there is one process
-    alone, it is `torch.nn.BatchNorm1d`.
+    The processes may have batches of different sizes. In evaluation, and in a run of one process,
+    the layer is `torch.nn.BatchNorm1d`.
 
     Args:
         num_features: channels.
-        process_group: whose batches are normalised together; None for all processes.
+        process_group: the processes whose batches are normalised together; None: all processes.
         **kwargs: as in `torch.nn.BatchNorm1d`.
     """
 
 
 class SyncBatchNorm3d(_SyncBatchNorm, nn.BatchNorm3d):
-    """Normalises (N, C, T, H, W) likewise; arguments as `SyncBatchNorm1d` takes them."""
+    """`SyncBatchNorm1d` for (N, C, T, H, W), with the same arguments."""
 
 
 class _AllReduce(torch.autograd.Function):
-    """Sum over the processes of a group; so is the gradient, since each result feeds them all."""
+    """The sum over the processes of a group.
+
+    Its gradient is the sum of the processes' gradients, because each process uses the result.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, group: dist.ProcessGroup | None) -> Tensor:

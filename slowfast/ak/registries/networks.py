@@ -1,7 +1,12 @@
 """The registry of networks, which MODEL.MODEL_NAME names."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from slowfast.ak.keys import Finding
 from slowfast.ak.registries.registry import Facts, Registry
 
 
@@ -11,9 +16,45 @@ class NetworkFacts(Facts):
 
     Args:
         archs: the values of MODEL.ARCH that the network takes; empty: any.
+        pathways: the number of input tensors; 0: MODEL.MULTI_PATHWAY_ARCH decides.
+        own_keys: beginnings of the keys that only this network reads, such as ``X3D.``. None: it is
+            not known which keys the network reads, so that no key is said to be unread.
     """
 
     archs: tuple[str, ...] = ()
+    pathways: int = 0
+    own_keys: tuple[str, ...] | None = None
 
 
-NETWORKS: Registry[NetworkFacts] = Registry("network", "MODEL.MODEL_NAME", NetworkFacts)
+class NetworkRegistry(Registry[NetworkFacts]):
+    """Networks by name, and what the facts about them say of a configuration."""
+
+    def architecture_problems(self, cfg: Any) -> Iterator[Finding]:
+        """Why the network does not take MODEL.ARCH or its number of pathways."""
+        name, arch = cfg.MODEL.MODEL_NAME, cfg.MODEL.ARCH
+        facts, count = self.facts(name), 2 if arch in cfg.MODEL.MULTI_PATHWAY_ARCH else 1
+        if facts.archs and arch not in facts.archs:
+            owner = next((each for each in self.keys() if arch in self.facts(each).archs), None)
+            hint = f", or MODEL.MODEL_NAME {owner}" if owner else ""
+            yield "MODEL.ARCH", f"MODEL.MODEL_NAME {name} takes {' or '.join(facts.archs)}{hint}"
+        elif facts.pathways not in (0, count):
+            yield (
+                "MODEL.MULTI_PATHWAY_ARCH",
+                f"gives MODEL.ARCH {arch} {count} pathway(s), and MODEL.MODEL_NAME {name} takes "
+                f"{facts.pathways}; leave the key at its default",
+            )
+
+    def keys_of_others(self, name: str) -> dict[str, str]:
+        """The beginnings of keys that only other networks read, with the name of the reader."""
+        own_keys = self.facts(name).own_keys
+        if own_keys is None:
+            return {}
+        return {
+            beginning: other
+            for other in self.keys()
+            for beginning in self.facts(other).own_keys or ()
+            if beginning not in own_keys
+        }
+
+
+NETWORKS = NetworkRegistry("network", "MODEL.MODEL_NAME", NetworkFacts)

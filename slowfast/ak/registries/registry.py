@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Generic, TypeVar
@@ -46,13 +46,20 @@ class Registry(Generic[F]):
         kind: what an entry is called in messages, such as ``loss``.
         key: the configuration key that names an entry, such as ``MODEL.LOSS_FUNC``.
         facts: the dataclass of facts about an entry.
+        not_built: names of upstream that this tree does not have yet, and why.
         entry_name: turns a name of the configuration into the name of an entry.
     """
 
     def __init__(
-        self, kind: str, key: str, facts: type[F], entry_name: Callable[[str], str] = str
+        self,
+        kind: str,
+        key: str,
+        facts: type[F],
+        not_built: Mapping[str, str] | None = None,
+        entry_name: Callable[[str], str] = str,
     ) -> None:
-        self.kind, self.key, self.entry_name = kind, key, entry_name
+        self.kind, self.key = kind, key
+        self.not_built, self.entry_name = dict(not_built or {}), entry_name
         self._facts_type = facts
         self._entries: dict[str, Any] = {}
         self._facts: dict[str, F] = {}
@@ -65,7 +72,7 @@ class Registry(Generic[F]):
 
         Args:
             name: the name in the configuration.
-            facts: fields of the facts of this kind.
+            facts: fields of the facts of this kind. Without `keys`, `keys_of` gives them.
         """
         if name is not None and not isinstance(name, str):
             return self.register()(name)
@@ -73,29 +80,46 @@ class Registry(Generic[F]):
         def add(entry: Any) -> Any:
             known = name or entry.__name__
             self._entries[known] = entry
-            self._facts[known] = self._facts_type(**facts)
+            self._facts[known] = self._facts_type(**{"keys": self.keys_of(known, entry), **facts})
             return entry
 
         return add
+
+    def keys_of(self, name: str, entry: Any) -> dict[str, Key]:
+        """The configuration keys of an entry that declares none itself."""
+        return {}
 
     def facts(self, name: str) -> F:
         """The facts about an entry; the defaults for a name that nobody has registered."""
         return self._facts.get(self.entry_name(name)) or self._facts_type()
 
-    def get(self, name: str) -> Any:
-        """The entry of a name.
+    def get(self, name: str, *default: Any) -> Any:
+        """The entry of a name, or the default if one is given and there is no such entry.
 
         Raises:
-            UserError: there is none; the text names the nearest ones.
+            UserError: there is neither; the text names the nearest entries.
         """
+        words = self.problem_with(name)
+        if words and default:
+            return default[0]
+        if words:
+            raise UserError(f"{self.key} = {name}: {words}")
+        return self._entries[self.entry_name(name)]
+
+    def problem_with(self, name: str) -> str:
+        """Why a name of the configuration is not an entry; empty if it is one."""
         if self.entry_name(name) in self._entries:
-            return self._entries[self.entry_name(name)]
-        hint = suggestion(name, self._entries)
-        hint = f" {hint}" if hint else ""
-        raise UserError(
-            f"{self.key}: there is no {self.kind} {name!r};{hint} expected one of "
-            f"{', '.join(self._entries)}."
-        )
+            return ""
+        if name.lower() in (not_built := {k.lower(): v for k, v in self.not_built.items()}):
+            return not_built[name.lower()]
+        names = self.shown_names()
+        near = suggestion(name, names)
+        words = f"{near} expected one of {', '.join(names)}".lstrip()
+        return f"there is no {self.kind} of this name; {words}"
+
+    def shown_names(self) -> list[str]:
+        """The names as a configuration writes them, sorted."""
+        return sorted(name if self.entry_name is str else name.lower() for name in self._entries)
 
     def keys(self) -> list[str]:
         """The names, in the order in which they were registered."""
@@ -113,7 +137,11 @@ class Registry(Generic[F]):
         return self._entries[name]
 
     def __setitem__(self, name: str, entry: Any) -> None:
-        self.register(name)(entry)
+        """Adds an entry. One that replaces another takes over the facts about it."""
+        if name in self._entries:
+            self._entries[name] = entry
+        else:
+            self.register(name)(entry)
 
     def __delitem__(self, name: str) -> None:
         del self._entries[name]

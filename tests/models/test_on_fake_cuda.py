@@ -1,0 +1,68 @@
+"""The device code runs on fake tensors of a CUDA device, and leaves no tensor on the CPU.
+
+PyTorch's fake tensors have a shape and a device, but no values. An operation on fake tensors of two
+devices raises an error, as it would on a real GPU. So a tensor that the code creates on the CPU by
+mistake is found without a GPU. Backward passes cannot run on such a device.
+"""
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from slowfast.ak.clips.mixup import BatchMixer
+from slowfast.ak.clips.network_input import InputTransform
+from slowfast.models import MODEL_REGISTRY, build_model
+from tests.models.network_cases import (
+    C2D,
+    I3D,
+    SLOWFAST,
+    TINY,
+    X3D,
+    clips_for,
+    network_cfg,
+)
+
+SETTINGS = {
+    "c2d with non-local blocks": C2D | {"NONLOCAL.LOCATION": [[[]], [[1]], [[]], [[]]]},
+    "i3d with sub-batch norm": I3D | {"BN.NORM_TYPE": "sub_batchnorm", "BN.NUM_SPLITS": 2},
+    "slowfast": SLOWFAST | {"MODEL.DROPCONNECT_RATE": 0.5, "MODEL.DROPOUT_RATE": 0.5},
+    "x3d": X3D,
+}
+
+
+@pytest.fixture
+def _fake_tensors():
+    with FakeTensorMode():
+        yield
+
+
+def build_on_cuda(cfg):
+    with torch.device("cuda"):  # only here: it would hide that later tensors are on the CPU
+        return build_model(cfg)
+
+
+def test_every_registered_network_is_tried():
+    assert {each["MODEL.MODEL_NAME"] for each in SETTINGS.values()} == set(MODEL_REGISTRY.keys())
+
+
+@pytest.mark.usefixtures("_fake_tensors")
+@pytest.mark.parametrize("name", SETTINGS)
+def test_pixels_mixing_and_network_stay_on_the_device(name):
+    cfg = network_cfg(TINY, SETTINGS[name], {"MIXUP.ENABLE": True})
+    model = build_on_cuda(cfg)
+    to_input = InputTransform.from_cfg(cfg, channels_last=True)
+    clips = to_input(torch.zeros(2, 3, 4, 64, 64, dtype=torch.uint8, device="cuda"))
+    labels = torch.zeros(2, dtype=torch.long, device="cuda")
+    targets = BatchMixer.from_cfg(cfg)(clips, labels, (0, 0, 0, 0))
+    results = [*clips, targets, model(clips), model.eval()(clips)]
+    results += [*model.parameters(), *model.buffers()]
+    assert {tensor.device.type for tensor in results} == {"cuda"}
+
+
+@pytest.mark.usefixtures("_fake_tensors")
+def test_a_tensor_on_the_cpu_is_found():
+    cfg = network_cfg(TINY, I3D)
+    model = build_on_cuda(cfg)
+    model.s3.register_forward_hook(lambda _, inputs, maps: [x + torch.zeros(1, 1) for x in maps])
+    with pytest.raises(RuntimeError, match="at least two devices, cuda:0 and cpu"):
+        model(clips_for(cfg, device="cuda"))
