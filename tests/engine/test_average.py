@@ -34,7 +34,9 @@ def test_the_average_follows_its_formula():
         wanted = 5 if name.endswith("num_batches_tracked") else expected
         assert torch.allclose(value.double(), torch.tensor(float(wanted)).double()), name
     assert not any(p.requires_grad for p in average.network.parameters())
-    assert all(float(p.detach().max()) == 5 for p in model.parameters()), "the model itself does not change"
+    assert all(float(p.detach().max()) == 5 for p in model.parameters()), (
+        "the model does not change"
+    )
 
 
 def test_a_restored_average_continues_as_the_saved_one():
