@@ -1,12 +1,11 @@
-"""Every loss, sampler and regularisation on the demo data, three seeds each, as one table.
+"""Compares losses, samplers and regularisation on the demo data with three seeds each, as a table.
 
     python benchmarks/long_tail.py output/long_tail
 
-Notable: all ways share one small I3D, one schedule and one set of clips, drawn where they lack;
-they differ in the options that ``WAYS`` lists and in nothing else. A run is a process of
-``tools/run_net.py`` on one thread. What is finished is kept, so that the command may be stopped
-and given again. How much of a difference is noise is estimated from all runs together: three seeds
-of one way alone say next to nothing about it.
+All methods share one small I3D, one schedule and one set of clips, which is drawn if it is missing;
+they differ only in the options of ``METHODS``. A run is a process of ``tools/run_net.py`` on one
+thread. Finished runs are kept, so the command can be stopped and started again. The noise is
+estimated from all runs together, because three seeds of one method say very little about it.
 """
 
 import argparse
@@ -25,7 +24,7 @@ from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ("map", "map_head", "map_middle", "map_tail")
-BASELINE = "bce_loss"
+BASELINE = "bce_loss"  # all differences are to this method
 
 # One pathway, 8 frames of 48 pixels: a run takes less than a minute on one core.
 SETTINGS = {
@@ -48,11 +47,11 @@ SETTINGS = {
 }
 EPOCHS = 20
 
-# Re-weighting begins after four fifths, as in the published I3D (epoch 80 of 100); the tail ends
-# where the demo's sheet ends it.
+# Re-weighting begins after four fifths, as in the published I3D (epoch 80 of 100). The tail ends at
+# the same count as in the sheet of the demo.
 _DRW = {"LOSS.LDAM.STEP_EPOCH": [int(0.8 * EPOCHS)]}
 _TAIL = {"LOSS.EQL.MAX_TAIL_NUM": 20}
-WAYS: dict[str, dict] = {
+METHODS: dict[str, dict] = {
     BASELINE: {},
     "focal_loss, gamma 2": {"MODEL.LOSS_FUNC": "focal_loss", "LOSS.FOCAL_LOSS.GAMMA": 2.0},
     "LDAM, no DRW": {"MODEL.LOSS_FUNC": "LDAM", "LOSS.LDAM.STEP_EPOCH": [], "LOSS.LDAM.BETA": []},
@@ -79,9 +78,9 @@ WAYS: dict[str, dict] = {
     "colour jitter, random erasing": {"AUG.ENABLE": True, "AUG.AA_TYPE": ""},
     "RandAugment, random erasing": {"AUG.ENABLE": True},
 }
-# The classifier alone, anew, on the features of the baseline of the same seed.
+# Only the classifier is trained again, on the features of the baseline with the same seed.
 SECOND_STAGE = "decoupled: class_balanced classifier"
-WAYS[SECOND_STAGE] = {
+METHODS[SECOND_STAGE] = {
     "TRAIN.CHECKPOINT_SKIP_HEAD": True,
     "MODEL.DETACH_FINAL_FC": True,
     "MODEL.FROZEN_BN": True,
@@ -92,32 +91,34 @@ WAYS[SECOND_STAGE] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("output", type=Path, help="folder of the runs, and of the clips")
+    parser.add_argument("output", type=Path, help="folder of the runs and the clips")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="fewer to try it out")
-    parser.add_argument("--only", nargs="+", choices=WAYS, metavar="WAY", help="leave out others")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="fewer for a quick trial")
+    parser.add_argument(
+        "--only", nargs="+", choices=METHODS, metavar="METHOD", help="only these methods"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time")
     args = parser.parse_args()
 
     data = args.output / "data"
     subprocess.run([sys.executable, ROOT / "tools" / "make_demo_data.py", data], check=True)
-    ways = args.only or list(WAYS)
-    if SECOND_STAGE in ways and BASELINE not in ways:
-        parser.error(f"{SECOND_STAGE} starts from {BASELINE}; name that one too.")
-    # The second stage last, when what it starts from is trained.
-    tasks = [(way, seed) for seed in range(1, args.seeds + 1) for way in ways]
+    methods = args.only or list(METHODS)
+    if SECOND_STAGE in methods and BASELINE not in methods:
+        parser.error(f"{SECOND_STAGE} starts from {BASELINE}; give both.")
+    # The second stage is last, when the runs that it starts from are finished.
+    tasks = [(method, seed) for seed in range(1, args.seeds + 1) for method in methods]
     tasks.sort(key=lambda task: task[0] == SECOND_STAGE)
     with ThreadPoolExecutor(args.jobs) as pool:
         jobs = [pool.submit(run, args.output, data, *task, args.epochs) for task in tasks]
-        results: dict[str, list[dict]] = {way: [] for way in ways}
-        for (way, _), job in zip(tasks, tqdm(jobs, unit="run"), strict=True):
-            results[way].append(job.result())
+        results: dict[str, list[dict]] = {method: [] for method in methods}
+        for (method, _), job in zip(tasks, tqdm(jobs, unit="run"), strict=True):
+            results[method].append(job.result())
     print(table(results))
 
 
-def run(output: Path, data: Path, way: str, seed: int, epochs: int) -> dict:
-    """The figures (in per cent) of one way with one seed, trained and tested if not done before."""
-    folder = run_folder(output, way, seed, epochs)
+def run(output: Path, data: Path, method: str, seed: int, epochs: int) -> dict:
+    """Trains and tests a method with one seed, if not done before; returns figures in per cent."""
+    folder = run_folder(output, method, seed, epochs)
     summary = folder / "scores.json"
     if not summary.exists():
         settings = {
@@ -129,9 +130,9 @@ def run(output: Path, data: Path, way: str, seed: int, epochs: int) -> dict:
             "TRAIN.CHECKPOINT_PERIOD": epochs,
             "RNG_SEED": seed,
             "OUTPUT_DIR": folder,
-            **WAYS[way],
+            **METHODS[method],
         }
-        if way == SECOND_STAGE:
+        if method == SECOND_STAGE:
             first = run_folder(output, BASELINE, seed, epochs) / "checkpoints"
             settings["TRAIN.CHECKPOINT_FILE_PATH"] = max(first.glob("checkpoint_epoch_*.pyth"))
         folder.mkdir(parents=True, exist_ok=True)
@@ -148,67 +149,72 @@ def run(output: Path, data: Path, way: str, seed: int, epochs: int) -> dict:
                 check=False,
             )
     if not summary.exists():
-        sys.exit(f"{way}, seed {seed}: the run failed; {folder / 'terminal.txt'} says why.")
+        sys.exit(f"{method}, seed {seed}: the run failed; see {folder / 'terminal.txt'}.")
     figures = json.loads(summary.read_text())
     return {name: float(figures[name]) for name in FIGURES}
 
 
-def run_folder(output: Path, way: str, seed: int, epochs: int) -> Path:
-    """Where a run's checkpoints, log and results lie; what was tried out shortly lies apart."""
-    return output / f"epochs_{epochs}" / re.sub(r"[^\w.]+", "_", way) / f"seed_{seed}"
+def run_folder(output: Path, method: str, seed: int, epochs: int) -> Path:
+    """Returns the folder of a run; runs with other numbers of epochs have other folders."""
+    return output / f"epochs_{epochs}" / re.sub(r"[^\w.]+", "_", method) / f"seed_{seed}"
 
 
 def table(results: dict[str, list[dict]]) -> str:
-    """Mean and standard deviation over the seeds of each way, in Markdown, the best tail first.
+    """Returns a Markdown table of means and standard deviations over seeds, the best tail first.
 
-    ``*`` marks a difference from ``BASELINE`` that is larger than noise makes it (see `noise`).
+    ``*`` marks a difference from ``BASELINE`` that exceeds noise (see `noise`).
 
     Args:
-        results: of each way the figures of its runs, in the order of the seeds.
+        results: by method the figures of its runs, in the order of the seeds.
     """
-    ways = sorted(results, key=lambda way: -np.mean([run["map_tail"] for run in results[way]]))
-    values = np.array([[[run[name] for name in FIGURES] for run in results[way]] for way in ways])
+    methods = sorted(
+        results, key=lambda method: -np.mean([run["map_tail"] for run in results[method]])
+    )
+    values = np.array(
+        [[[run[name] for name in FIGURES] for run in results[method]] for method in methods]
+    )
     means = values.mean(axis=1)
     deviations = values.std(axis=1, ddof=1) if values.shape[1] > 1 else np.zeros_like(means)
     spread, least = noise(values)
-    base = means[ways.index(BASELINE)] if BASELINE in ways else np.nan
+    base = means[methods.index(BASELINE)] if BASELINE in methods else np.nan
     marks = np.where(np.abs(means - base) > least, " *", "")
     heads = [name.removeprefix("map_").replace("map", "overall") for name in FIGURES]
     lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
-    for way, *row in zip(ways, means, deviations, marks, strict=True):
+    for method, *row in zip(methods, means, deviations, marks, strict=True):
         cells = [f"{m:.1f} ± {d:.1f}{mark}" for m, d, mark in zip(*row, strict=True)]
-        lines.append(f"| {way} | " + " | ".join(cells) + " |")
-    told = {
-        "Spread of a run about its way and its seed": spread,
-        f"Least difference from {BASELINE} marked *": least,
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    notes = {
+        "Standard deviation of a run beyond method and seed": spread,
+        f"Smallest difference from {BASELINE} marked *": least,
     }
-    for title, numbers in told.items():
+    for title, numbers in notes.items():
         words = (f"{head} {number:.1f}" for head, number in zip(heads, numbers, strict=True))
         lines += ["", f"{title}: {', '.join(words)}."]
     return "\n".join(lines)
 
 
 def noise(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How far figures swing where neither the way nor the seed explains it.
+    """Estimates the noise of figures that neither the method nor the seed explains.
 
-    All ways start from the same weights and see the same order of clips with the same seed, so a
-    seed that is bad for one is bad for most: randomised blocks. What is left of a run once its
-    way's and its seed's mean are taken off is noise, of one variance for all.
+    With the same seed, all methods start from the same weights and see the clips in the same order,
+    so a seed that is bad for one method is bad for most (randomised blocks). The noise is what
+    remains of a run without the means of its method and its seed; it has one variance for all.
 
     Args:
-        values: (ways, seeds, figures).
+        values: (methods, seeds, figures).
 
     Returns:
-        The standard deviation of that, and the difference from the baseline that is significant
-        by Student's t at 5 %, over all ways together (Bonferroni); nan with one way or one seed.
+        The standard deviation of the noise, and the difference from the baseline that is
+        significant by Student's t at 5 % over all methods together (Bonferroni); nan with one
+        method or one seed.
     """
-    ways, seeds, figures = values.shape
-    freedom = (ways - 1) * (seeds - 1)
+    methods, seeds, figures = values.shape
+    freedom = (methods - 1) * (seeds - 1)
     if not freedom:
         return (np.full(figures, np.nan),) * 2
     rest = values - values.mean(1, keepdims=True) - values.mean(0) + values.mean((0, 1))
     spread = np.sqrt((rest**2).sum((0, 1)) / freedom)
-    quantile = stats.t.ppf(1 - 0.05 / 2 / (ways - 1), freedom)
+    quantile = stats.t.ppf(1 - 0.05 / 2 / (methods - 1), freedom)
     return spread, quantile * spread * math.sqrt(2 / seeds)
 
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Makes the report page of a run, or compares several, from what lies in their folders.
+"""Makes the report page of a run, or of several runs to compare, from their folders.
 
     python tools/report.py output/i3d
     python tools/report.py output/i3d output/slowfast --out compared.html
 
-Needs neither the data set nor a network. See `slowfast/visualization/report/__init__.py`.
+It needs neither the data set nor a network connection. See
+`slowfast/visualization/report/__init__.py`.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""A headless Chromium for the tests of the page.
+"""A headless Chromium for the tests of the page, one for a module.
 
-They skip, with the reason, where there is no browser or no driver; under a continuous-integration
-service (CI=true) that is a failure.
+The tests are skipped, with the reason, if there is no browser or no driver. In continuous
+integration (CI=true) this is a failure.
 """
 
 import os
@@ -16,7 +16,7 @@ FLAGS = (
 )
 
 
-def _lacking(reason: str) -> None:
+def _skip(reason: str) -> None:
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(reason)
     pytest.skip(reason)
@@ -24,47 +24,47 @@ def _lacking(reason: str) -> None:
 
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium, driven by playwright, whose event loop runs until the module ends."""
+    """Chromium, driven by playwright."""
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
-        _lacking(f"no browser: none of {', '.join(PROGRAMS)} is on the PATH")
+        _skip(f"no browser: none of {', '.join(PROGRAMS)} is on the PATH")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError as error:
-        _lacking(f"no driver for the browser: {error}; pip install -e '.[test]'")
+        _skip(f"no driver for the browser: {error}; pip install -e '.[test]'")
     with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=program, args=list(FLAGS))
         yield chromium
         chromium.close()
 
 
-@pytest.fixture
-def open_page(browser):
-    """Opens a file in a window of a size and a theme; at the end nothing may have gone wrong:
-    no error in the console, no request beyond the file."""
-    contexts, troubles = [], []
+@pytest.fixture(scope="module")
+def window(browser):
+    """One window for all tests of a module, and the list of its errors and network requests."""
+    page, troubles = browser.new_context().new_page(), []
+    page.set_default_timeout(10_000)
+    page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
+    page.on("console", lambda message: troubles.append(f"console: {message.text}"))
+    page.on("request", lambda request: _note_request(request.url, troubles))
+    return page, troubles
 
-    def open_page(path, width=1280, theme="light", **options):
-        context = browser.new_context(
-            viewport={"width": width, "height": 800}, color_scheme=theme, **options
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
-        page.on("console", lambda message: troubles.append(f"console: {message.text}"))
-        page.on(
-            "request",
-            lambda request: (
-                None
-                if request.url.startswith(("file:", "data:"))
-                else troubles.append(f"request: {request.url}")
-            ),
-        )
+
+def _note_request(url: str, troubles: list[str]) -> None:
+    if not url.startswith(("file:", "data:")):
+        troubles.append(f"request: {url}")
+
+
+@pytest.fixture
+def open_page(window):
+    """Opens a file in the window. At the end there may be no error and no network request."""
+    page, troubles = window
+    troubles.clear()
+
+    def open_page(path, width=1280, theme="light"):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=theme)
         page.goto(path.as_uri())
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
     assert not troubles

@@ -1,5 +1,6 @@
-"""The page: self-contained, safe against what names hold, and working in a browser."""
+"""The page: self-contained, safe against any name, and working in a browser."""
 
+import functools
 import json
 import re
 
@@ -28,18 +29,26 @@ def runs(tmp_path_factory):
     return folder
 
 
+def write_page(folder, *paths):
+    """Writes the page of run folders."""
+    path = folder / "page.html"
+    path.write_text(render_page(read_runs(paths)), encoding="utf-8")
+    return path
+
+
 @pytest.fixture(scope="module")
 def page_of(runs, tmp_path_factory):
+    """Gives the page of runs by their names; each page is written once."""
+
+    @functools.cache
     def page_of(*names):
-        path = tmp_path_factory.mktemp("page") / "page.html"
-        path.write_text(render_page(read_runs([runs / name for name in names])), encoding="utf-8")
-        return path
+        return write_page(tmp_path_factory.mktemp("page"), *(runs / name for name in names))
 
     return page_of
 
 
 def read_out(page):
-    """The text beside the pointer."""
+    """Returns the text beside the pointer."""
     tip = page.locator("#tip")
     tip.wait_for(state="visible")
     return tip.inner_text()
@@ -56,7 +65,7 @@ def test_the_page_loads_nothing(page_of):
     text = page_of("a", "b").read_text(encoding="utf-8")
     loads = re.findall(r"""(?:\bsrc|\bhref|url|@import|fetch)\s*[=(]\s*["']?([^"')\s>]+)""", text)
     assert not [address for address in loads if not address.startswith(("data:", "#"))]
-    assert "http://www.w3.org/2000/svg" in text  # a name, which is not loaded
+    assert "http://www.w3.org/2000/svg" in text  # a name that is not loaded
     assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text)
     assert "default-src 'none'" in text
 
@@ -69,7 +78,7 @@ def test_names_cannot_leave_the_data(page_of):
     assert NASTY not in text
 
 
-def test_what_a_template_puts_in_is_not_looked_through_again():
+def test_inserted_text_is_no_template():
     empty = {"name": "{{data}} <i>", "classes": []}
     text = render_page([empty])
     assert "<title>Run report: {{data}} &lt;i&gt;</title>" in text
@@ -90,18 +99,14 @@ def test_sections_and_figures(open_page, page_of):
         "Weakest classes",
         "Settings",
     ]
-    assert page.locator(".figure").count() == 4
+    assert page.locator(".figure").count() == 5
     assert page.locator("#worst img").count() > 5
     assert page.evaluate("[...document.images].every((image) => image.naturalWidth > 0)")
-
-
-def test_names_are_shown_as_text(open_page, page_of):
-    page = open_page(page_of("a"))
     assert NASTY in cells(page, 2)
     assert page.locator("#page b[onclick]").count() == 0
 
 
-def test_sorting_by_mouse_and_by_keyboard(open_page, page_of):
+def test_sorting_by_mouse_and_keyboard(open_page, page_of):
     page = open_page(page_of("a"))
     head = page.locator("#classes thead th").nth(4)
     head.locator("button").click()
@@ -114,16 +119,11 @@ def test_sorting_by_mouse_and_by_keyboard(open_page, page_of):
     names.locator("button").press("Space")
     assert cells(page, 2)[1:] == sorted(set(NAMES) - {NASTY})
     assert head.get_attribute("aria-sort") == "none"
-
-
-@pytest.mark.parametrize("clicks", [1, 2])
-def test_a_class_without_a_test_clip_says_so_and_sorts_last(open_page, page_of, clicks):
-    page = open_page(page_of("a"))
-    for _ in range(clicks):
+    for falling in (True, False):
         page.locator("#classes thead th").nth(2).locator("button").click()
-    assert cells(page, 3)[-1] == "no test clip"
-    values = [float(text) for text in cells(page, 3)[:-1]]
-    assert values == sorted(values, reverse=clicks == 2)
+        *values, last = cells(page, 3)
+        assert last == "no test clip"
+        assert list(map(float, values)) == sorted(map(float, values), reverse=falling)
 
 
 def test_searching_and_switching_segments(open_page, page_of):
@@ -155,7 +155,7 @@ def test_hovering_names_the_class_and_a_click_finds_it(open_page, page_of):
     assert found.evaluate("(row) => row === document.activeElement")
 
 
-def test_points_are_reached_by_keyboard(open_page, page_of):
+def test_points_can_be_reached_by_keyboard(open_page, page_of):
     page = open_page(page_of("a"))
     chart = page.locator("#counts svg[tabindex]")
     chart.focus()
@@ -167,8 +167,10 @@ def test_points_are_reached_by_keyboard(open_page, page_of):
     assert page.locator("#tip").is_hidden()
 
 
-def test_a_tap_names_a_class_and_a_second_finds_it(open_page, page_of):
-    page = open_page(page_of("a"), width=390, has_touch=True)
+def test_a_tap_names_a_class_and_a_second_finds_it(browser, page_of):
+    context = browser.new_context(viewport={"width": 390, "height": 800}, has_touch=True)
+    page = context.new_page()
+    page.goto(page_of("a").as_uri())
     point = page.locator('#counts .dot[data-class="0"]')
     point.scroll_into_view_if_needed()
     box = point.bounding_box()
@@ -179,9 +181,10 @@ def test_a_tap_names_a_class_and_a_second_finds_it(open_page, page_of):
     assert page.locator("#classes tr.found").count() == 0
     page.touchscreen.tap(*middle)
     assert page.locator("#classes tr.found > :nth-child(2)").inner_text() == "Walking"
+    context.close()
 
 
-def test_curves_are_read_off_and_switched(open_page, page_of):
+def test_curves_can_be_read_and_switched_off(open_page, page_of):
     page = open_page(page_of("a"))
     chart = page.locator('#curves svg[aria-label="mAP by epoch"]')
     chart.focus()
@@ -211,15 +214,7 @@ def _background(page):
     return page.evaluate("getComputedStyle(document.body).backgroundColor")
 
 
-def test_dark_and_light(open_page, page_of):
-    light, dark = (open_page(page_of("a"), theme=theme) for theme in ("light", "dark"))
-    assert _background(light) == "rgb(246, 246, 243)"
-    assert _background(dark) == "rgb(21, 23, 26)"
-    dark.get_by_role("button", name="Switch light and dark").click()
-    assert _background(dark) == _background(light)
-
-
-# The contrast ratio of WCAG 2 of each colour on the sheet.
+# The contrast ratio (WCAG 2) of each colour on the sheet.
 CONTRASTS = """() => {
   const colour = (name) => {
     const probe = document.createElement("i");
@@ -240,22 +235,27 @@ CONTRASTS = """() => {
 }"""
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_text_has_contrast(open_page, page_of, theme):
-    page = open_page(page_of("a"), theme=theme)
-    ratios = page.evaluate(CONTRASTS)
-    assert len(ratios) == 13
-    for name, ratio in ratios.items():  # WCAG 2: text 4.5, graphics 3
-        assert ratio >= (4.5 if name in ("ink", "soft", "accent", "good") else 3), name
+def test_dark_and_light(open_page, page_of):
+    light = _background(open_page(page_of("a"), theme="light"))
+    page = open_page(page_of("a"), theme="dark")
+    for background in ("rgb(21, 23, 26)", "rgb(246, 246, 243)"):
+        assert _background(page) == background
+        ratios = page.evaluate(CONTRASTS)
+        assert len(ratios) == 13
+        for name, ratio in ratios.items():  # WCAG 2: text 4.5, graphics 3
+            assert ratio >= (4.5 if name in ("ink", "soft", "accent", "good") else 3), name
+        page.get_by_role("button", name="Switch light and dark").click()
+    assert background == light
 
 
-@pytest.mark.parametrize("width", [360, 768, 1280])
-@pytest.mark.parametrize("names", [["a"], ["a", "b"], ["a", "b", "c"]])
-def test_nothing_reaches_beyond_the_window(open_page, page_of, width, names):
-    page = open_page(page_of(*names), width=width)
+@pytest.mark.parametrize("names", [["a"], ["a", "b", "c"]])
+def test_everything_fits_into_the_window(open_page, page_of, names):
+    page = open_page(page_of(*names))
     for details in page.locator("details > summary").all():
         details.click()
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    for width in (1280, 768, 360):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
 def test_charts_follow_the_window(open_page, page_of):
@@ -265,7 +265,7 @@ def test_charts_follow_the_window(open_page, page_of):
     chart = page.locator("#counts svg[tabindex]")
     assert chart.get_attribute("viewBox").split()[2] == str(int(chart.bounding_box()["width"]))
     page.set_viewport_size({"width": 500, "height": 800})
-    # A function to wait for is a text to evaluate, which the page's policy refuses.
+    # The policy of the page refuses a function as a condition to wait for.
     expect(chart).to_have_attribute("viewBox", re.compile(r"0 0 [1-4]\d\d "))
 
 
@@ -279,9 +279,7 @@ def test_a_segment_without_a_figure(open_page, page_of):
 def test_a_run_that_was_not_tested(open_page, tmp_path):
     write_log(tmp_path / "run", epochs=1)
     (tmp_path / "run/config.yaml").write_text(configuration(tmp_path).dump())
-    path = tmp_path / "page.html"
-    path.write_text(render_page(read_runs([tmp_path / "run"])), encoding="utf-8")
-    page = open_page(path)
+    page = open_page(write_page(tmp_path, tmp_path / "run"))
     assert "No test has left a report" in page.locator(".warning").inner_text()
     assert page.locator("h2").all_inner_texts() == ["What was run", "Curves", "Settings"]
     assert "nothing to draw" in page.locator("#curves .empty").inner_text()
@@ -309,29 +307,21 @@ def test_two_runs_side_by_side(open_page, page_of):
     assert "Keeping still" in read_out(page)
 
 
-def test_intervals_and_what_else_a_test_tells(open_page, tmp_path):
+def test_intervals_further_metrics_and_the_best_evaluation(open_page, tmp_path):
     test = outcome()
     test.stats |= {"interval_map": ["41.00", "59.00"], "map_micro": "66.60", "roc_auc": "77.70"}
-    test.stats |= {"best_epoch": 4, "best_map": 0.2, "best_chosen_on": "hold-out of train.csv"}
+    test.stats |= {"best_epoch": 4, "best_map": 0.2, "best_chosen_on": "the test set (val.csv)"}
     make_run(tmp_path / "run", stats=test.stats)
     path = tmp_path / "run/report/index.html"
     page = open_page(path)
     assert f"41.00 {NONE} 59.00" in page.locator(".figure").first.inner_text()
     assert "66.60" in page.locator(".figure").last.inner_text()
     text = page.locator("#run").inner_text()
-    assert "epoch 4 with mAP 20.00 %, chosen on hold-out of train.csv" in text
+    assert "epoch 4 with mAP 20.00 %, chosen on the test set (val.csv), for which its" in text
     assert "77.70 %" in text
 
 
-def test_optimistic_figures_are_told(open_page, tmp_path):
-    test = outcome()
-    test.stats |= {"best_epoch": 4, "best_map": 0.2, "best_chosen_on": "the test set (val.csv)"}
-    page = open_page(make_run(tmp_path / "run", stats=test.stats))
-    text = page.locator("#run").inner_text()
-    assert "chosen on the test set (val.csv), for which its figures are optimistic" in text
-
-
-def test_choices_on_different_clips_are_told(open_page, tmp_path):
+def test_different_choices_of_weights_cause_warnings(open_page, tmp_path):
     for name, chosen_on in (("a", "the test set (val.csv)"), ("b", "hold-out h.txt"), ("c", None)):
         stats = outcome().stats
         if chosen_on:
@@ -343,22 +333,19 @@ def test_choices_on_different_clips_are_told(open_page, tmp_path):
             log.write(f"json_stats: {json.dumps(line)}\n")
 
     def warnings(*names):
-        path = tmp_path / "page.html"
-        records = read_runs([tmp_path / name for name in names])
-        path.write_text(render_page(records), encoding="utf-8")
-        page = open_page(path)
+        page = open_page(write_page(tmp_path, *(tmp_path / name for name in names)))
         assert "may be noise: tools/compare_results.py" in page.locator("#figures").inner_text()
         return page.locator(".warning").all_inner_texts()
 
     optimistic, chosen, curves = warnings("a", "b")
     assert optimistic.endswith("their figures are optimistic: a.")
-    assert "not chosen alike (a: the test set (val.csv); b: hold-out h.txt)" in chosen
+    assert "not chosen on the same clips (a: the test set (val.csv); b: hold-out h.txt)" in chosen
     assert "made on different clips" in curves
     (chosen,) = warnings("b", "c")
-    assert "b: hold-out h.txt; c: not chosen, or not told" in chosen
+    assert "b: hold-out h.txt; c: not chosen, or not known" in chosen
 
 
-def test_a_difference_has_no_colour_of_a_verdict(open_page, page_of):
+def test_differences_up_and_down_have_one_colour(open_page, page_of):
     page = open_page(page_of("a", "b"))
     signs = {text[0] for text in cells(page, 3)}
     assert {"+", MINUS} <= signs
@@ -375,7 +362,7 @@ def test_a_difference_has_no_colour_of_a_verdict(open_page, page_of):
     assert len(set(texts)) == 1
 
 
-def test_what_is_missing_is_left_out(open_page, tmp_path):
+def test_missing_values_are_left_out(open_page, tmp_path):
     stats = {"map": None, "roc_auc": None, "coverage": None}
     settings = ["DATA.PATH_TO_DATA_DIR", ""]
     labels = np.zeros_like(outcome().targets)
@@ -391,9 +378,7 @@ def test_ranges_are_explained_without_a_report_too(open_page, tmp_path):
     line = {"split": "test_final", "map": "50.00", "interval_map": ["40.00", "60.00"]}
     with (tmp_path / "run/json_stats.log").open("a") as log:
         log.write(f"json_stats: {json.dumps(line)}\n")
-    path = tmp_path / "page.html"
-    path.write_text(render_page(read_runs([tmp_path / "run"])), encoding="utf-8")
-    page = open_page(path)
+    page = open_page(write_page(tmp_path, tmp_path / "run"))
     assert "Ranges are 95 % bootstrap intervals" in page.locator(".note.under").inner_text()
     gap = page.evaluate(
         "document.querySelector('.warning + *').getBoundingClientRect().top - "
@@ -404,17 +389,14 @@ def test_ranges_are_explained_without_a_report_too(open_page, tmp_path):
 
 def test_a_run_without_a_report_beside_one_with(open_page, runs, tmp_path):
     write_log(tmp_path / "bare", epochs=4)
-    path = tmp_path / "page.html"
-    records = read_runs([runs / "a", tmp_path / "bare"])
-    path.write_text(render_page(records), encoding="utf-8")
-    page = open_page(path)
+    page = open_page(write_page(tmp_path, runs / "a", tmp_path / "bare"))
     assert "No test has left a report in bare" in page.locator(".warning").inner_text()
     assert page.locator("h2").all_inner_texts() == ["mAP in %", "Curves"]
     assert page.locator("#curves path.curve").count() >= 4
     assert page.locator("#figures tbody tr").nth(1).inner_text().startswith("bare")
 
 
-def test_each_number_of_views_that_was_tested(open_page, tmp_path):
+def test_each_number_of_views_has_a_row(open_page, tmp_path):
     tests = [outcome(views="1 x 3 views"), outcome(seed=1, views="10 x 3 views")]
     page = open_page(write_report(configuration(tmp_path), tests))
     rows = page.locator("#run tbody tr").all_inner_texts()
@@ -423,7 +405,7 @@ def test_each_number_of_views_that_was_tested(open_page, tmp_path):
     assert tests[1].stats["map"] in page.locator(".figure").first.inner_text()
 
 
-def test_which_two_of_several_runs_are_set_against_each_other(open_page, page_of):
+def test_two_of_several_runs_are_compared(open_page, page_of):
     page = open_page(page_of("a", "b", "c"))
     page.get_by_label("First").select_option("c")
     page.get_by_label("Second").select_option("a")

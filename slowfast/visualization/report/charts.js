@@ -1,6 +1,6 @@
 "use strict";
-// Line and scatter charts in SVG. A chart is drawn anew whenever its width changes, so that text
-// keeps its size on any window. It is one stop of the keyboard: arrow keys move the read-out.
+// Line and scatter charts in SVG. A chart is drawn again when its width changes, so that text keeps
+// its size. The keyboard reaches it as one element; arrow keys move the read-out.
 
 const MARGIN = { top: 30, right: 14, bottom: 42, left: 46 };
 
@@ -22,7 +22,7 @@ function linearScale(low, high, from, to) {
   return scale;
 }
 
-// Logarithmic, with a place of its own for nought where it is needed.
+// A logarithmic scale, with an extra place for 0 where it is needed.
 function logScale(low, high, from, to, withNought) {
   const start = withNought ? from + 28 : from;
   const bottom = Math.log10(low);
@@ -43,7 +43,7 @@ function logScale(low, high, from, to, withNought) {
   return scale;
 }
 
-// An SVG as wide as its place. draw(node, width, height) fills it, and is called again on resize.
+// An SVG as wide as its container. draw(node, width, height) fills it, and is called again on resize.
 function canvas(label, height, kind, draw) {
   const node = svg("svg", { role: "img", tabindex: 0, "aria-label": label, height });
   const host = el("div", { class: `chart ${kind}` }, node);
@@ -62,7 +62,7 @@ function canvas(label, height, kind, draw) {
   return { host, node, redraw };
 }
 
-// What was read off stays under a finger that has left, and goes with the mouse or the focus.
+// The read-out stays after a touch, and disappears with the mouse or the focus.
 function letGo(node, clear) {
   node.onblur = clear;
   node.onpointerleave = (event) => {
@@ -92,7 +92,7 @@ function drawAxes(node, x, y, width, height, xLabel, yLabel) {
   );
 }
 
-// Buttons that show and hide; `items` are {name, mark, hidden}.
+// Buttons that show and hide parts; `items` are {name, mark, hidden}.
 function legend(items, changed) {
   return box(
     "legend",
@@ -118,8 +118,8 @@ function legend(items, changed) {
 
 /* Curves over epochs. series: [{name, tone, dash, points: [[epoch, value]]}]; a value may be null.
    `format` writes a value in the read-out; `floor` and `top` are the ends of the axis, where it has
-   them; `named`: even a single curve is named. */
-function lineChart({ label, series, yLabel, format, floor = null, top = null, named = false }) {
+   them; `withLegend`: a single curve has a legend too. */
+function lineChart({ label, series, yLabel, format, floor = null, top = null, withLegend = false }) {
   const known = series.filter((one) => one.points.some(([, value]) => isNumber(value)));
   if (!known.length) return nothing("There is nothing to draw here yet.");
   for (const one of known) one.mark = () => stroke(one.tone, one.dash);
@@ -140,7 +140,7 @@ function lineChart({ label, series, yLabel, format, floor = null, top = null, na
     low = floor === null ? low - air : Math.max(floor, low - air);
     high = top === null ? high + air : Math.min(top, high + air);
     if (high <= low) high = low + 1;
-    // A single epoch stands in the middle.
+    // A single epoch is drawn in the middle.
     const one = epochs.length === 1 ? 1 : 0;
     const x = linearScale(
       epochs[0] - one,
@@ -230,7 +230,7 @@ function lineChart({ label, series, yLabel, format, floor = null, top = null, na
     };
   });
   letGo(chart.node, () => select(null));
-  return box(null, named || known.length > 1 ? legend(known, chart.redraw) : null, chart.host);
+  return box(null, withLegend || known.length > 1 ? legend(known, chart.redraw) : null, chart.host);
 }
 
 /* A point a class. points: [{x, y, segment, name, rows: [[name, value]], key}]; `pick(key)` is
@@ -314,15 +314,15 @@ function scatterChart({ label, points, xLabel, yLabel, log = false, diagonal = f
         });
         return best;
       };
-      // A finger cannot hover: its first tap names the class, and a second one finds it.
-      let named = null;
+      // A touch screen has no hover: the first tap names the class, the second finds it.
+      let tapped = null;
       node.onpointerdown = (event) => {
-        named = event.pointerType === "touch" ? at : nearest(event);
+        tapped = event.pointerType === "touch" ? at : nearest(event);
         select(nearest(event), event.clientX, event.clientY);
       };
       node.onpointermove = (event) => select(nearest(event), event.clientX, event.clientY);
       node.onclick = () => {
-        if (at !== null && at === named) pick(shown[at].key);
+        if (at !== null && at === tapped) pick(shown[at].key);
       };
       node.onkeydown = (event) => {
         const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: 1, ArrowDown: -1 }[event.key];

@@ -1,5 +1,5 @@
 "use strict";
-// The page of several runs side by side. The first is what the others are held against.
+// The page of several runs. All others are compared with the first.
 
 const ofFirst = (run, first, key) =>
   isNumber(run.figures[key]) && isNumber(first.figures[key])
@@ -8,56 +8,56 @@ const ofFirst = (run, first, key) =>
 
 const runMark = (runs, run) => stroke(runTone(runs.indexOf(run)), RUN_DASHES[runs.indexOf(run)]);
 
-// What a reader must know before differences mean anything.
+// Warnings about differences between the runs that make their figures hard to compare.
 function cautions(runs) {
   const tested = runs.filter((run) => run.classes.length);
-  const told = [];
+  const texts = [];
   const missing = runs.filter((run) => !run.classes.length).map((run) => run.name);
   if (missing.length)
-    told.push(
-      `No test has left a report in ${missing.join(", ")}; only curves and figures stand here, ` +
-        "and nothing tells whether they are of the same clips.",
+    texts.push(
+      `No test has left a report in ${missing.join(", ")}; only curves and figures are shown, ` +
+        "and it is not known whether they are from the same clips.",
     );
   const sizes = tested.map((run) => `${run.name}: ${whole(run.clips_tested)}`);
   if (new Set(tested.map((run) => run.test_set)).size > 1) {
-    told.push(
+    texts.push(
       `The runs were not tested on the same clips (${sizes.join("; ")}). ` +
         "Differences may come from the clips.",
     );
   }
   if (new Set(tested.map((run) => run.classes.map((row) => row.segment).join())).size > 1) {
-    told.push(
-      "Head, middle and tail hold other classes in one run than in another, so their figures do " +
-        "not compare. Colours are those of the first run.",
+    texts.push(
+      "Head, middle and tail have different classes in these runs, so their figures cannot be " +
+        "compared. Colours follow the first run.",
     );
   }
   if (new Set(tested.map((run) => run.views)).size > 1) {
-    told.push(`Views differ: ${tested.map((run) => `${run.name} ${run.views}`).join("; ")}.`);
+    texts.push(`Views differ: ${tested.map((run) => `${run.name} ${run.views}`).join("; ")}.`);
   }
-  return [...told, ...choices(runs)].map((text) => el("p", { class: "warning" }, text));
+  return [...texts, ...choices(runs)].map((text) => el("p", { class: "warning" }, text));
 }
 
-// On which clips the tested weights were chosen, and the curves were measured.
+// Warnings about the clips on which the weights were chosen and the curves were measured.
 function choices(runs) {
-  const told = [];
+  const texts = [];
   const list = (part, choice) => part.map((run) => `${run.name}: ${choice(run)}`).join("; ");
-  const chosen = (run) => (run.best ? run.best.chosen_on || "not told" : "not chosen, or not told");
+  const chosen = (run) => (run.best ? run.best.chosen_on || "not known" : "not chosen, or not known");
   const optimistic = runs.filter((run) => run.best && isOptimistic(run.best));
   if (optimistic.length)
-    told.push(
-      "These runs were tested at the evaluation that was best on the very test clips, so that their " +
+    texts.push(
+      "These runs were tested with weights that were chosen on the test clips themselves, so their " +
         `figures are optimistic: ${optimistic.map((run) => run.name).join(", ")}.`,
     );
   if (new Set(runs.filter((run) => Object.keys(run.figures).length).map(chosen)).size > 1)
-    told.push(`The tested weights were not chosen alike (${list(runs, chosen)}).`);
+    texts.push(`The tested weights were not chosen on the same clips (${list(runs, chosen)}).`);
   const evaluated = runs.filter((run) => run.curves?.best);
   const measured = (run) => run.curves.best.chosen_on;
   if (new Set(evaluated.map(measured)).size > 1)
-    told.push(
-      "The evaluations during training were made on different clips, and their curves share one " +
-        `axis without being comparable (${list(evaluated, measured)}).`,
+    texts.push(
+      "The evaluations during training were made on different clips, so their curves cannot be " +
+        `compared (${list(evaluated, measured)}).`,
     );
-  return told;
+  return texts;
 }
 
 function figuresSection(runs) {
@@ -72,7 +72,7 @@ function figuresSection(runs) {
       interval ? el("span", { class: "delta soft" }, interval) : null,
     ];
   };
-  // Chance is of a set of clips; where the runs have several there is no one chance.
+  // Chance depends on the clips: runs with different clips have no common chance.
   const chance =
     new Set(runs.map((run) => run.test_set)).size === 1 && first.test_set ? first.chance : null;
   const rows = [...runs, ...(chance ? [{ name: "chance", figures: chance, isChance: true }] : [])];
@@ -80,8 +80,8 @@ function figuresSection(runs) {
     "figures",
     "mAP in %",
     `Differences are to ${first.name}, in points. Differences may be noise: ` +
-      "tools/compare_results.py tells whether the test clips can show them (paired interval), and " +
-      `only other seeds show what training by itself does.${rangesNote(runs)}`,
+      "tools/compare_results.py shows whether the test clips support them (paired interval), and " +
+      `only other seeds show how much training itself varies.${rangesNote(runs)}`,
     dataTable({
       caption: "mAP of each run",
       rows,
@@ -133,7 +133,7 @@ function comparedCurves(runs) {
         format: perCent,
         floor: 0,
         top: 100,
-        named: true,
+        withLegend: true,
         series: series((run) => mapCurve(run, key)),
       }),
     );
@@ -149,13 +149,13 @@ function comparedCurves(runs) {
         el("h3", {}, "Training loss"),
         lossChart(
           series((run) => trainCurve(run, "loss")),
-          { named: true },
+          { withLegend: true },
         ),
         new Set(runs.map((run) => run.loss).filter(Boolean)).size > 1
           ? el(
               "p",
               { class: "note" },
-              "The runs have different losses, whose values do not compare.",
+              "The runs have different losses, whose values cannot be compared.",
             )
           : null,
       ),
@@ -280,20 +280,20 @@ function comparedClasses(runs) {
     section(
       "classes",
       "Classes",
-      "The difference is the second run's AP less the first's, as chosen above, in points.",
+      "The difference is the AP of the second run minus that of the first, in points.",
       tablePlace,
     ),
   ];
 }
 
-// Of the runs whose settings are known.
+// Settings that differ, for the runs whose settings are known.
 function comparedSettings(runs) {
-  const told = runs.filter((run) => Object.keys(run.settings).length);
-  if (told.length < 2) return null;
-  const keys = [...new Set(told.flatMap((run) => Object.keys(run.settings)))].sort();
+  const known = runs.filter((run) => Object.keys(run.settings).length);
+  if (known.length < 2) return null;
+  const keys = [...new Set(known.flatMap((run) => Object.keys(run.settings)))].sort();
   const value = (run, key) => run.settings[key]?.[0] ?? "–";
   const rows = keys
-    .filter((key) => new Set(told.map((run) => value(run, key))).size > 1)
+    .filter((key) => new Set(known.map((run) => value(run, key))).size > 1)
     .map((key) => ({ key }));
   return section(
     "settings",
@@ -303,7 +303,7 @@ function comparedSettings(runs) {
       ? dataTable({
           caption: "Settings that differ",
           rows,
-          search: (row) => `${row.key} ${told.map((run) => value(run, row.key)).join(" ")}`,
+          search: (row) => `${row.key} ${known.map((run) => value(run, row.key)).join(" ")}`,
           hint: "Key or value",
           sort: [0, "ascending"],
           columns: [
@@ -313,7 +313,7 @@ function comparedSettings(runs) {
               value: (row) => row.key,
               cell: (row) => el("code", {}, row.key),
             },
-            ...told.map((run) => ({
+            ...known.map((run) => ({
               name: run.name,
               wide: true,
               run: true,

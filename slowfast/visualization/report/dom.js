@@ -1,6 +1,6 @@
 "use strict";
-// Elements, formats, the tooltip and the theme. Elements are made and never written as markup, so
-// that what comes from data stays text.
+// Elements, formats, the tooltip and the theme. Elements are never written as markup, so that data
+// stay text.
 
 function element(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes || {})) {
@@ -28,14 +28,14 @@ const FIGURE_NAMES = {
   map_micro: "Micro",
 };
 
-// One decimal less than what is known would hide differences; one more would be noise.
+// Two decimals: fewer would hide differences, more would show noise.
 const perCent = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
 const perCentSign = (value) => (isNumber(value) ? `${perCent(value)} %` : "–");
 const whole = (value) =>
   value === null || value === undefined ? "–" : value.toLocaleString("en-US");
 const signed = (value) =>
   value === null ? "–" : (value > 0 ? "+" : value < 0 ? "−" : "±") + Math.abs(value).toFixed(2);
-// Four significant digits, and no row of noughts: 0.4123, 3.75e-3, 0.1.
+// Four significant digits, without many zeros: 0.4123, 3.75e-3, 0.1.
 const short = (value) =>
   value === null || value === undefined
     ? "–"
@@ -43,9 +43,9 @@ const short = (value) =>
       ? value.toExponential(2)
       : String(Number(value.toPrecision(4)));
 const isNumber = (value) => typeof value === "number";
-// A name that has to fit beside a chart.
+// A name that fits beside a chart.
 const brief = (name) => (name.length > 32 ? `${name.slice(0, 31)}…` : name);
-// A name that may go on in the next line after _ - . and /, rather than anywhere.
+// A name that may be broken into lines after _ - . and / only.
 const breakable = (name) => name.split(/(?<=[_\-./])/).flatMap((part) => [part, el("wbr")]);
 const plural = (count, one, many = one + "s") => `${whole(count)} ${count === 1 ? one : many}`;
 
@@ -53,7 +53,7 @@ const toneOf = (segment) => `var(--${SEGMENT_NAMES.includes(segment) ? segment :
 const runTone = (index) => `var(--run${index})`;
 const RUN_DASHES = [null, "7 4", "2 4", "10 3 2 3", "12 5", "5 2"];
 
-// Circle, diamond, triangle: a segment can be told without its colour.
+// Circle, diamond, triangle: segments differ in shape as well as in colour.
 function shapePath(segment, size) {
   const r = size;
   if (segment === "middle") return `M0 ${-1.2 * r}L${1.2 * r} 0L0 ${1.2 * r}L${-1.2 * r} 0Z`;
@@ -97,8 +97,8 @@ function bar(value, text, { tone = null, most = 100, tick = null } = {}) {
   );
 }
 
-// A difference as a bar to the left or the right of the middle; of one colour, since a sign is no
-// verdict.
+// A difference as a bar to the left or the right of the middle. Both have one colour: a sign is no
+// judgement.
 function differenceBar(value, most) {
   const width = `${Math.min(50, (50 * Math.abs(value)) / (most || 1))}%`;
   const side = value < 0 ? "right: 50%; left: auto" : "left: 50%";
@@ -118,7 +118,7 @@ function differenceBar(value, most) {
   );
 }
 
-// The read-out of a chart, beside a place in the window. `clear` takes back what the chart marks.
+// The read-out of a chart, beside a place in the window. `clear` removes the marks of the chart.
 const tip = {
   clear: () => {},
   shownAt: 0,

@@ -1,11 +1,11 @@
 "use strict";
-// Where a run fails: pairs of classes taken for each other, and clips of the weakest classes.
+// Where a run fails: confused pairs of classes, and clips of the weakest classes.
 
 function pairsSection(run) {
   const name = (id) => run.classes[id]?.name ?? String(id);
   const note =
-    "A clip with k labels is held to its k highest scores. It counts for a pair where it " +
-    "carries the first class, which is not among those k, and the second is among them, though " +
+    "The k highest scores of a clip with k labels are its predictions. The clip counts for a pair " +
+    "if it carries the first class, which is not predicted, and the second is predicted although " +
     "the clip does not carry it. The share is of all test clips that carry the first class.";
   const most = Math.max(...run.pairs.map((pair) => pair.share));
   const table = run.pairs.length
@@ -67,7 +67,7 @@ function still(run, id, entry) {
       ),
       el(
         "ul",
-        { "aria-label": "Highest scores; those that the clip carries are ticked" },
+        { "aria-label": "Highest scores; classes that the clip carries are ticked" },
         clip.top.map(([label, score]) =>
           el(
             "li",
@@ -116,23 +116,23 @@ function worstSection(run) {
       ),
       box(
         "strips",
-        strip("Missed:", "they show it, and score lowest", weak.class, weak.missed),
-        strip("Taken for it:", "they do not, and score highest", weak.class, weak.taken),
+        strip("Missed:", "clips with the class, lowest scores", weak.class, weak.missed),
+        strip("Taken for it:", "clips without the class, highest scores", weak.class, weak.taken),
       ),
     );
   });
   return section(
     "worst",
     "Weakest classes",
-    "The classes of lowest AP in each segment, with the middle frame of clips that tell why. " +
-      "Below each: the clip's highest scores over all classes; those that it carries are ticked, " +
-      "the class in question is underlined.",
+    "The classes of lowest AP in each segment, with the middle frames of clips that show why. " +
+      "Below each frame: the highest scores of the clip. Classes that it carries are ticked, the " +
+      "class of the row is underlined.",
     cards.length
       ? box(null, cards)
       : nothing(
           run.classes.some((row) => row.test)
             ? "No class failed in any clip."
-            : "No test clip carries a class, so that none could fail.",
+            : "No test clip carries a class, so none could fail.",
         ),
   );
 }

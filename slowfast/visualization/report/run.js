@@ -42,11 +42,11 @@ const rangesNote = (runs) =>
     ? " Ranges are 95 % bootstrap intervals over the test clips."
     : "";
 
-// As `slowfast.checkpoints.best` words it. Of a choice that is not told nothing is said.
+// In the words of `slowfast.checkpoints.best`; nothing about a choice that is not known.
 const isOptimistic = (best) => best.chosen_on && !best.chosen_on.startsWith("hold-out");
 const bestText = (best) =>
   `epoch ${best.epoch} with mAP ${perCentSign(best.map)}, ` +
-  `chosen on ${best.chosen_on || "clips that are not told"}` +
+  `chosen on ${best.chosen_on || "clips that are not known"}` +
   (isOptimistic(best) ? ", for which its figures are optimistic" : "");
 
 // Metrics beside mAP; `run.metrics` has their names, explanations and signs.
@@ -69,8 +69,8 @@ function moreTable(run) {
     : null;
 }
 
-// Clips by name, as `missing_clips` holds them: how many, and the first.
-function namedClips(clips, remark) {
+// The number of clips in `missing_clips`, and the first names.
+function clipNames(clips, remark) {
   const names = Object.keys(clips || {});
   if (!names.length) return null;
   const more = names.length > 10 ? ", ..." : "";
@@ -99,8 +99,8 @@ function runFacts(run) {
           ].join(", ")
         : run.data,
     ],
-    ["Not read", namedClips(run.missing_clips, ", in no figure")],
-    ["Read in part", namedClips(run.incomplete_clips, "")],
+    ["Not read", clipNames(run.missing_clips, ", in no figure")],
+    ["Read in part", clipNames(run.incomplete_clips, "")],
     [
       "Classes",
       run.classes.length
@@ -273,7 +273,7 @@ function drawRun(run) {
       : el(
           "p",
           { class: "warning" },
-          "No test has left a report in this run's folder, so there are no classes to show.",
+          "No test has left a report in the folder of this run, so there are no classes to show.",
         ),
     Object.keys(run.figures).length ? figureTiles(run) : null,
     Object.keys(run.figures).length

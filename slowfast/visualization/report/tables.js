@@ -1,5 +1,5 @@
 "use strict";
-// A table that sorts by its headers and is searched by what is typed.
+// A table that is sorted by its headings and searched by a text field.
 
 const headOf = (column) =>
   column.run ? el("span", {}, breakable(brief(column.name))) : column.name;
