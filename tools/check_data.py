@@ -1,23 +1,24 @@
 #!/usr/bin/env python3
 """Checks a data set: every clip of the lists against the disk, and against AR_metadata.xlsx.
 
-What a run would read, with the run's settings and overrides:
+Check what a run would read, with the settings and overrides of the run:
     python tools/check_data.py --cfg configs/AK/SLOWFAST_8x8_R50.yaml
     python tools/check_data.py --cfg configs/AK/X3D_L.yaml DATA.PATH_PREFIX /fast/ak/image
 
-Folders alone; image/ and video/ are looked for beside the folder of the lists:
+Check folders, without a configuration; image/ and video/ are beside the folder of the lists:
     python tools/check_data.py --lists data/ak/annot
     python tools/check_data.py --lists annot --videos /store/ak/video --frames video
 
-As quickly as can be, before a long night; as thoroughly as can be, after a copy:
+Check quickly before a long run, or thoroughly after a copy:
     python tools/check_data.py --lists data/ak/annot --level names
     python tools/check_data.py --lists data/ak/annot --frames both --level decode --json found.json
 
-It finds files that are missing, empty, unreadable or cut off, other numbers of frames than listed,
-labels out of range, clips in both lists, and, with AR_metadata.xlsx (beside the lists, or --sheet),
-other splits and labels than the sheet's. Ctrl-C ends it with a summary of what was looked at.
+The check finds files that are missing, empty, unreadable or cut off, numbers of frames that differ
+from the list, labels out of range, and clips in both lists. With AR_metadata.xlsx (beside the
+lists, or --sheet) it also finds splits and labels that differ from the sheet. After Ctrl-C it
+prints what it has found so far.
 
-Exit status: 0 sound, 1 faults were found, 2 it could not run, 130 it was stopped.
+Exit status: 0 no fault, 1 faults were found, 2 the check could not run, 130 it was stopped.
 """
 
 import argparse
@@ -29,30 +30,26 @@ from slowfast.ak.checks.clips import LEVELS
 from slowfast.ak.errors import UserError
 from slowfast.ak.paths import is_folder
 from slowfast.data_tools.check_data import DataPlaces, check_data
+from slowfast.utils.command_line import tool_parser, write_text
 from slowfast.utils.terminal import print_all, tells_errors
 
 
 def make_parser() -> argparse.ArgumentParser:
     levels = "; ".join(f"{name}: {words}" for name, words in LEVELS.items())
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     add = parser.add_argument
     add("--cfg", metavar="FILE.yaml", help="check what a run of this configuration would read")
     add("--lists", type=Path, metavar="DIR", help="folder of train.csv and val.csv")
     add("--images", metavar="DIR", help="folder of the extracted frames")
     add("--videos", metavar="DIR", help="folder of the videos")
-    add("--frames", choices=("auto", "image", "video", "both"), help="which (what AK.FRAMES says)")
-    add("--num-classes", type=int, metavar="N", help="labels are below it (the sheet of classes)")
+    kinds = ("auto", "image", "video", "both")
+    add("--frames", choices=kinds, help="files to check (default: as AK.FRAMES)")
+    add("--num-classes", type=int, metavar="N", help="labels are below it (default: class sheet)")
     add("--sheet", type=Path, metavar="FILE", help="AR_metadata.xlsx, or a csv of clips")
-    add(
-        "--level",
-        choices=tuple(LEVELS),
-        default="files",
-        help=f"what is looked at. {levels} (files)",
-    )
-    add("--json", type=Path, metavar="FILE", help="write all that is found, for programs")
-    add("--show", type=int, default=5, metavar="N", help="clips shown of each kind (5)")
+    words = f"what is checked. {levels} (default: files)"
+    add("--level", choices=tuple(LEVELS), default="files", help=words)
+    add("--json", type=Path, metavar="FILE", help="write all findings, for programs")
+    add("--show", type=int, default=5, metavar="N", help="clips shown of each kind (default: 5)")
     add("--opts", nargs="*", action="extend", default=[], metavar="KEY VALUE", help="overrides")
     add("overrides", nargs="*", metavar="KEY VALUE", help="overrides of the configuration")
     return parser
@@ -64,16 +61,13 @@ def main(argv: list[str] | None = None) -> int:
     report = check_data(find_places(args), args.level)
     print_all(report.as_text(max(0, args.show)))
     if args.json:
-        try:
-            args.json.write_text(report.as_json(), encoding="utf-8", errors="backslashreplace")
-        except OSError as error:
-            raise UserError(f"{args.json}: cannot be written ({error.strerror}).") from None
+        write_text(args.json, report.as_json())
         print(f"\nWritten: {args.json}")
     return 130 if not report.complete else int(bool(report.faults))
 
 
 def find_places(args: Namespace) -> DataPlaces:
-    """Where the data set lies: what the command line names, else what the configuration does."""
+    """Returns the places of the data set: from the command line, else from the configuration."""
     for option, folder in (("--images", args.images), ("--videos", args.videos)):
         if folder is not None and not is_folder(folder):
             raise UserError(f"{option} {folder}: there is no such folder.")
@@ -81,7 +75,7 @@ def find_places(args: Namespace) -> DataPlaces:
         raise UserError(f"--num-classes {args.num_classes}: expected 1 or more.")
     if args.json and not args.json.parent.is_dir():
         raise UserError(
-            f"--json {args.json}: there is no folder {args.json.parent} to write it to."
+            f"--json {args.json}: there is no folder {args.json.parent}; make it, or name another."
         )
     opts = args.opts + args.overrides
     given = {
@@ -94,11 +88,13 @@ def find_places(args: Namespace) -> DataPlaces:
     if args.cfg is None:
         if args.lists is None:
             raise UserError(
-                "nothing to check: name a configuration by --cfg, such as "
-                "configs/AK/SLOWFAST_8x8_R50.yaml, or the folder of train.csv by --lists."
+                "there is nothing to check: name a configuration with --cfg, such as "
+                "configs/AK/SLOWFAST_8x8_R50.yaml, or the folder of train.csv with --lists."
             )
         if opts:
-            raise UserError(f"{' '.join(opts)}: overrides need a configuration; name it by --cfg.")
+            raise UserError(
+                f"{' '.join(opts)}: overrides need a configuration; name it with --cfg."
+            )
         return DataPlaces.beside(args.lists, **given)
     from slowfast.utils.parser import load_config
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Cuts a folder of videos into an `ak` data set, by a table of what is seen when.
+"""Cuts a folder of videos into an `ak` data set, by a table of segments.
 
     python tools/cut_videos.py videos/ segments.csv data/ak --short-side 256 --clip-seconds 2
 
 The table has the columns video, start, end (seconds), split (train or val), labels (class names
-parted by ;). Stopped half-way, the same command takes the work up again. See
-`slowfast/data_tools/cut_videos.py`.
+separated by ;). If the tool is stopped, the same command continues the work. Details are in
+`slowfast/data_tools/cut_table.py` and `slowfast/data_tools/cut_videos.py`.
 """
 
 import argparse
@@ -14,32 +14,33 @@ from pathlib import Path
 
 from slowfast.data_tools import ak_writer
 from slowfast.data_tools.cut_videos import CutOptions, CutResult, cut_videos
+from slowfast.utils.command_line import tool_parser
 from slowfast.utils.terminal import tells_errors
 
 
 def make_parser() -> argparse.ArgumentParser:
     defaults = CutOptions()
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     add = parser.add_argument
     add("videos", type=Path, help="folder of videos")
     add("table", type=Path, help="CSV file of segments")
     add("folder", type=Path, help="folder to make: annot/, image/, video/")
     add("--clip-seconds", type=float, default=0, metavar="S", help="cut rows into clips of S s")
-    add("--short-side", type=int, default=defaults.short_side, metavar="PIXELS", help="0: as it is")
-    add("--fps", type=float, default=defaults.fps, help="frames a second; 0: each video's own")
-    add("--max-frames", type=int, default=defaults.max_frames, metavar="N", help="0: all")
-    add("--crf", type=int, default=defaults.crf, help="mp4 quality, 18 fine to 28 rough")
+    side = "shorter side of the clips; 0: keep the size"
+    add("--short-side", type=int, default=defaults.short_side, metavar="PIXELS", help=side)
+    add("--fps", type=float, default=defaults.fps, help="frames per second; 0: as each video")
+    add("--max-frames", type=int, default=defaults.max_frames, metavar="N", help="0: all frames")
+    add("--crf", type=int, default=defaults.crf, help="mp4 quality, from 18 (fine) to 28 (rough)")
     add("--jpeg-quality", type=int, default=defaults.jpeg_quality, help="1 to 95")
-    add("--head-min", type=int, default=500, help="training clips from which a class is head")
-    add("--tail-max", type=int, default=100, help="training clips up to which a class is tail")
-    add("--order", choices=("name", "first"), default="name", help="of the class ids")
+    add("--head-min", type=int, default=500, help="fewest training clips of a head class (500)")
+    add("--tail-max", type=int, default=100, help="most training clips of a tail class (100)")
+    words = "order of the class ids: by name, or by first use"
+    add("--order", choices=("name", "first"), default="name", help=words)
     return parser
 
 
 def print_summary(folder: Path, result: CutResult) -> None:
-    """Clips of each class and split, and where they are."""
+    """Prints the clips of each class and split, and the lists."""
     in_val = ak_writer.count_labels(result.clips["val"], len(result.classes))
     width = max((len(entry.name) for entry in result.classes), default=5)
     print(f"{'class':{width}}  segment  train  val")

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Describes a data set: clips, labels, the long tail, and which classes come together.
+"""Describes a data set: clips, labels, the long tail, and the classes that occur together.
 
     python tools/describe_data.py data/ak/annot --picture ak.png --json ak.json
 
-Names and segments come from --classes, else from df_action.xlsx beside the lists, else segments
-follow from the training clips (--head-min, --tail-max).
+Names and segments come from --classes, or from df_action.xlsx beside the lists. Without such a
+sheet, the number of training clips gives the segments (--head-min, --tail-max).
 """
 
 import argparse
@@ -17,23 +17,23 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.statistics.summary import Split, Statistics
 from slowfast.ak.statistics.text import as_text
+from slowfast.utils.command_line import tool_parser, write_text
 from slowfast.utils.terminal import print_all, tells_errors
 
 
 @tells_errors
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     add = parser.add_argument
     add("folder", type=Path, help="folder of train.csv and val.csv")
     add("--classes", default="", metavar="SHEET", help="names and segments (xlsx or csv)")
-    add("--num-classes", type=int, metavar="N", help="else the sheet's, or the highest label + 1")
-    add("--head-min", type=int, default=500, help="training clips from which a class is head (500)")
-    add("--tail-max", type=int, default=100, help="training clips up to which it is tail (100)")
+    words = "default: from the sheet, or the highest label + 1"
+    add("--num-classes", type=int, metavar="N", help=words)
+    add("--head-min", type=int, default=500, help="fewest training clips of a head class (500)")
+    add("--tail-max", type=int, default=100, help="most training clips of a tail class (100)")
     add("--pairs", type=int, default=10, metavar="N", help="pairs of classes shown (10)")
-    add("--picture", type=Path, metavar="FILE", help="draw it too (png, pdf or svg)")
-    add("--json", type=Path, metavar="FILE", help="write it too, for programs")
+    add("--picture", type=Path, metavar="FILE", help="also draw a picture (png, pdf or svg)")
+    add("--json", type=Path, metavar="FILE", help="also write the figures, for programs")
     args = parser.parse_args(argv)
     check(args)
     data = read(args)
@@ -62,12 +62,12 @@ def check(args: argparse.Namespace) -> None:
 
 
 def read(args: argparse.Namespace) -> Statistics:
-    """The data set that the command line names."""
+    """Reads the data set that the command line names."""
     lists = [ClipList.read(args.folder / name) for name in ("train.csv", "val.csv")]
     sheet = find_sheet(args.classes, str(args.folder))
     highest = max(clips.highest_label for clips in lists)
     if highest < 0:
-        raise UserError(f"{args.folder}: no clip has a label; there is nothing to describe.")
+        raise UserError(f"{args.folder}: no clip has a label, so there is nothing to describe.")
     num_classes = args.num_classes
     if num_classes is None:
         num_classes = count_classes(sheet) if sheet else highest + 1
@@ -79,16 +79,11 @@ def read(args: argparse.Namespace) -> Statistics:
 
 
 def write_json(path: Path, data: Statistics, args: argparse.Namespace) -> None:
-    text = json.dumps(data.as_dict(args.pairs), indent=2, ensure_ascii=False) + "\n"
-    try:
-        # Of a byte that is no UTF-8 this makes the escape that JSON has for it.
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}).") from None
+    write_text(path, json.dumps(data.as_dict(args.pairs), indent=2, ensure_ascii=False) + "\n")
 
 
 def write_picture(path: Path, data: Statistics, args: argparse.Namespace) -> None:
-    from slowfast.ak.statistics.picture import draw  # matplotlib takes a second
+    from slowfast.ak.statistics.picture import draw  # the import of matplotlib takes a second
 
     draw(data, path, title=str(args.folder))
 

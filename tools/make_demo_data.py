@@ -1,35 +1,33 @@
 #!/usr/bin/env python3
-"""Makes the demo data: an Animal-Kingdom-shaped set of a few hundred drawn clips.
+"""Makes the demo data: a set of a few hundred drawn clips in the layout of Animal Kingdom.
 
     python tools/make_demo_data.py data/demo
 
-The same options give the same set; a folder that is finished is left as it is, one that was left
-half-way is completed. See `slowfast/data_tools/demo_data.py` for what it holds.
+The same options give the same set. A complete set is not changed, and a set that was begun is
+completed. `slowfast/data_tools/demo_data.py` describes its content.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 from slowfast.data_tools import demo_data
+from slowfast.utils.command_line import tool_parser
 from slowfast.utils.terminal import tells_errors
 
 
 @tells_errors
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", metavar="DIR", type=Path, help="folder to make")
-    parser.add_argument("--seed", type=int, default=0, help="of all that chance decides (0)")
-    parser.add_argument("--clips", type=int, help="training and validation together (440)")
-    parser.add_argument(
-        "--size",
-        default="standard",
-        help="standard (about 112x84, 24 to 40 frames) or small (about 64x48, 12 to 20; 120 clips)",
-    )
+    parser = tool_parser(__doc__)
+    add = parser.add_argument
+    add("folder", metavar="DIR", type=Path, help="folder to make")
+    add("--seed", type=int, default=0, help="seed of everything random (0)")
+    add("--clips", type=int, help="training and validation clips together (440; small: 120)")
+    words = "standard (about 112x84, 24 to 40 frames) or small (about 64x48, 12 to 20 frames)"
+    add("--size", default="standard", help=words)
     args = parser.parse_args(argv)
     settings = demo_data.make_settings(args.seed, args.clips, args.size)
     made = demo_data.make_demo_data(args.folder, settings)
-    print(f"{args.folder}: demo data {'made' if made else 'is there already, finished'}")
+    print(f"{args.folder}: the demo data {'are made' if made else 'exist already, complete'}")
     return 0
 
 

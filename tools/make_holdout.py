@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Makes a hold-out: a list of training clips to choose on, so that val.csv is left to the test.
+"""Makes a hold-out: training clips for choosing the best epoch, so that val.csv is only the test.
 
     python tools/make_holdout.py data/ak/annot --share 0.1 --seed 0 --out data/ak/annot/holdout.txt
     python tools/run_net.py --cfg configs/AK/SLOWFAST_8x8_R50.yaml \\
         AK.HOLDOUT data/ak/annot/holdout.txt TEST.WEIGHTS best
 
-It is stratified for many labels: each class keeps its share, and one of two clips or more a clip on
-either side. The same arguments give the same list. Clips that were cut from one video look alike,
-and nothing in a frame list tells of it: where yours were, choose whole videos by hand.
+The choice is stratified for several labels: about the same share of each class is held out, and a
+class with two or more clips has clips on both sides. The same arguments give the same list. Clips
+that were cut from one video look alike, and a frame list does not state which clips these are. If
+your data have such clips, choose whole videos by hand.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -19,20 +19,20 @@ import numpy as np
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.lists.holdout import stratified_holdout, write_holdout
+from slowfast.utils.command_line import tool_parser
 from slowfast.utils.terminal import tells_errors
 
-_NAMED = 20
+_SHOWN = 20  # most classes to name
 
 
 @tells_errors
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="folder of train.csv")
-    parser.add_argument("--share", type=float, default=0.1, help="of the clips (0.1)")
-    parser.add_argument("--seed", type=int, default=0, help="of all that chance decides (0)")
-    parser.add_argument("--out", type=Path, help="file to write (holdout.txt in the folder)")
+    parser = tool_parser(__doc__)
+    add = parser.add_argument
+    add("folder", type=Path, help="folder of train.csv")
+    add("--share", type=float, default=0.1, help="share of the clips that is held out (0.1)")
+    add("--seed", type=int, default=0, help="seed of everything random (0)")
+    add("--out", type=Path, help="file to write (holdout.txt in the folder)")
     args = parser.parse_args(argv)
     out = args.out or args.folder / "holdout.txt"
     if not 0 < args.share < 1:
@@ -45,8 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     chosen = held_out.nonzero()[0]
     if not 0 < len(chosen) < len(clips):
         raise UserError(
-            f"{clips.path}: --share {args.share} of {len(clips)} clips holds out "
-            f"{len(chosen)}; give another share, or more clips."
+            f"{clips.path}: --share {args.share} of {len(clips)} clips would hold out "
+            f"{len(chosen)}; expected some, and not all. Give another share, or more clips."
         )
     remarks = [
         f"{len(chosen)} of the {len(clips)} clips of {clips.path}, held out from training;",
@@ -55,24 +55,24 @@ def main(argv: list[str] | None = None) -> int:
     write_holdout(out, [clips.name(clip) for clip in chosen], remarks)
     print(f"{out}: {len(chosen)} of {len(clips)} clips ({len(chosen) / len(clips):.1%}).")
     print("\n".join(account(labels, held_out)))
-    print(f"Train with it:  AK.HOLDOUT {out}  (and TEST.WEIGHTS best, chosen on it)")
+    print(f"To train with it, set  AK.HOLDOUT {out}  TEST.WEIGHTS best")
     return 0
 
 
 def account(labels: np.ndarray, held_out: np.ndarray) -> list[str]:
-    """Which classes have clips on both sides, and which cannot."""
+    """Returns lines of text: how many classes have clips on both sides, and which have not."""
     counts, held = labels.sum(axis=0), labels[held_out].sum(axis=0)
     both = (held > 0) & (held < counts)
-    lines = [f"{both.sum()} of {(counts > 0).sum()} classes have a clip on either side."]
+    lines = [f"{both.sum()} of {(counts > 0).sum()} classes have clips on both sides."]
     groups = {
-        "of one clip, which is trained": counts == 1,
-        "whose clips could not be parted": (counts > 1) & ~both,
+        "Classes with one clip, which stays in training": counts == 1,
+        "Classes whose clips could not be divided": (counts > 1) & ~both,
     }
     for words, group in groups.items():
         if group.any():
-            ids = ", ".join(map(str, group.nonzero()[0][:_NAMED]))
-            more = ", ..." if group.sum() > _NAMED else ""
-            lines.append(f"Not so {group.sum()} classes {words}: {ids}{more}.")
+            ids = ", ".join(map(str, group.nonzero()[0][:_SHOWN]))
+            more = ", ..." if group.sum() > _SHOWN else ""
+            lines.append(f"{words} ({group.sum()}): {ids}{more}.")
     return lines
 
 

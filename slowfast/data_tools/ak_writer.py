@@ -1,13 +1,12 @@
-"""Writing a data set in the layout of Animal Kingdom, so that `ak` can read it.
+"""Writes a data set in the layout of Animal Kingdom, which the data set `ak` reads.
 
     <root>/video/<clip>.mp4                    H.264
-    <root>/image/<clip>/<clip>_000001.jpg ...  the frames of that very file, decoded from it
+    <root>/image/<clip>/<clip>_000001.jpg ...  the frames that decode from this file
     <root>/annot/{train,val}.csv               frame lists in Charades format
     <root>/annot/df_action.xlsx                names, segments and training counts of the classes
 
-Two programs write such folders: the demo data and the cutter of real videos. A clip appears under
-its own name only when it is whole (it is written aside and then renamed), so that work stopped
-half-way is taken up again by asking `has_clip`.
+A clip is written under another name and renamed when it is complete. So a caller that was stopped
+can continue: `has_clip` is true for complete clips only.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,16 +21,19 @@ from openpyxl import Workbook
 
 from slowfast.ak.frames.pyav import open_container
 
-LIST_HEADER = "original_vido_id video_id frame_id path labels"  # the misspelling is the format's
+LIST_HEADER = "original_vido_id video_id frame_id path labels"  # misspelled in the format itself
 LIGHT_HEADER = "video_id;labels"
 SHEET_HEADER = ("action_category", "action", "index", "segment", "count")
 
 
 @dataclass(frozen=True)
 class ListedClip:
-    """One clip of a frame list: its name, how many frames it has, its class ids.
+    """One clip of a frame list.
 
-    files: its frames' paths below the image folder; empty: `<clip>/<clip>_000001.jpg` and so on.
+    Attributes:
+        labels: class ids.
+        files: paths of its frames below the image folder; empty for the usual
+            `<clip>/<clip>_000001.jpg` and so on.
     """
 
     name: str
@@ -42,7 +44,11 @@ class ListedClip:
 
 @dataclass(frozen=True)
 class ListedClass:
-    """One row of the class sheet; its id is its place among the rows."""
+    """One row of the class sheet; the id of the class is the position of the row.
+
+    Attributes:
+        count: training clips.
+    """
 
     name: str
     category: str
@@ -57,27 +63,32 @@ def make_folders(root: Path) -> None:
 
 
 def has_clip(root: Path, name: str) -> bool:
-    """Whether this clip is there whole, as video and as frames."""
+    """Whether this clip is complete, as a video and as frames."""
     return (root / "video" / f"{name}.mp4").is_file() and (root / "image" / name).is_dir()
 
 
 def count_frames(root: Path, name: str) -> int:
-    """Number of JPEG frames of a clip that `has_clip`."""
+    """Returns the number of JPEG frames of a complete clip."""
     return sum(1 for _ in (root / "image" / name).glob("*.jpg"))
 
 
 def encode_mp4(path: Path, frames: Iterable[np.ndarray], fps: Fraction, crf: int) -> int:
-    """Writes uint8 RGB frames (H, W, 3), of even height and width, as H.264; returns how many.
+    """Writes frames as H.264.
 
-    `crf` is x264's quality scale: 18 looks lossless, 28 is rough.
+    Args:
+        frames: uint8 RGB (H, W, 3), with even height and width.
+        crf: quality scale of x264; 18 looks lossless, 28 is rough.
+
+    Returns:
+        The number of frames.
     """
     num_frames = 0
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=fps)
         stream.pix_fmt = "yuv420p"
-        # One thread: many clips are written at once, and the bytes stay the same on any machine.
+        # One thread: several clips are written in parallel, and all machines write the same bytes.
         stream.codec_context.thread_count = 1
-        # Without x264's macroblock tree, whose estimates differ from one run to the next.
+        # Without the macroblock tree of x264, whose estimates differ between runs.
         params = {"x264-params": "mbtree=0"}
         stream.options = {"crf": str(crf), "preset": "veryfast", **params}
         for pixels in frames:
@@ -93,7 +104,7 @@ def encode_mp4(path: Path, frames: Iterable[np.ndarray], fps: Fraction, crf: int
 def decode_rgb(path: Path) -> Iterator[np.ndarray]:
     """Yields the frames of a video file in order, as uint8 RGB (H, W, 3)."""
     with open_container(str(path)) as container:
-        container.streams.video[0].codec_context.thread_count = 1  # starting more takes longer
+        container.streams.video[0].codec_context.thread_count = 1  # the start of more takes longer
         for frame in container.decode(video=0):
             yield frame.to_ndarray(format="rgb24")
 
@@ -107,10 +118,13 @@ def write_clip(
     crf: int = 20,
     jpeg_quality: int = 92,
 ) -> int:
-    """Writes one clip as video and as frames; returns the number of frames, 0 for none at all.
+    """Writes one clip as a video and as JPEG frames.
 
     Args:
-        frames: uint8 RGB, all of one even height and width.
+        frames: uint8 RGB (H, W, 3), all with the same even height and width.
+
+    Returns:
+        The number of frames. If it is 0, then nothing was written.
     """
     video, images = root / "video" / f"{name}.mp4", root / "image" / name
     new_video, new_images = root / "video" / f".{name}.part", root / "image" / f".{name}.part"
@@ -120,7 +134,7 @@ def write_clip(
         return 0
     if not images.is_dir():
         new_images.mkdir(exist_ok=True)
-        # The JPEGs come from the mp4, not from `frames`: both readers then see the same clip.
+        # The JPEGs are decoded from the mp4, so that both kinds of readers see the same clip.
         for number, pixels in enumerate(decode_rgb(new_video), start=1):
             path = new_images / f"{name}_{number:06d}.jpg"
             quality = (cv2.IMWRITE_JPEG_QUALITY, jpeg_quality)
@@ -134,7 +148,8 @@ def write_clip(
 
 
 def write_frame_list(path: Path, clips: Sequence[ListedClip]) -> None:
-    """Writes `clips` in Charades format: one line a frame, clips numbered from 1, frames from 0."""
+    """Writes clips in Charades format: one line for each frame, clips counted from 1, frames from
+    0."""
     part = path.with_suffix(".part")
     with part.open("w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(LIST_HEADER + "\n")
@@ -147,7 +162,8 @@ def write_frame_list(path: Path, clips: Sequence[ListedClip]) -> None:
 
 
 def write_light_list(path: Path, clips: Sequence[ListedClip]) -> None:
-    """Writes `clips` one line each, `video_id;labels`: frames are then found on the disk."""
+    """Writes one line `video_id;labels` for each clip. A reader then looks for the frames on the
+    disk."""
     part = path.with_suffix(".part")
     with part.open("w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(LIGHT_HEADER + "\n")
@@ -156,7 +172,7 @@ def write_light_list(path: Path, clips: Sequence[ListedClip]) -> None:
 
 
 def frame_file(name: str, frame: int) -> str:
-    """Path of a clip's frame, counted from 0, below the image folder."""
+    """Returns the path of a frame below the image folder; frames are counted from 0."""
     return f"{name}/{name.rpartition('/')[2]}_{frame + 1:06d}.jpg"
 
 
@@ -165,12 +181,12 @@ def _labels(clip: ListedClip) -> str:
 
 
 def _field(text: str, mark: str) -> str:
-    """A field as the csv module reads it: in quotes where it holds what parts fields."""
+    """Returns a field as the csv module reads it: in quotes if it contains the separator."""
     return '"' + text.replace('"', '""') + '"' if mark in text or '"' in text else text
 
 
 def write_class_sheet(path: Path, classes: Sequence[ListedClass]) -> None:
-    """Writes the classes, in order of their ids, as a spreadsheet of df_action.xlsx's columns."""
+    """Writes the classes in the order of their ids, with the columns of df_action.xlsx."""
     book = Workbook()
     sheet = book.active
     sheet.title = "AR_count"
@@ -183,7 +199,7 @@ def write_class_sheet(path: Path, classes: Sequence[ListedClass]) -> None:
 
 
 def count_labels(clips: Iterable[ListedClip], num_classes: int) -> list[int]:
-    """Clips (not frames) that carry each class."""
+    """Returns the number of clips of each class."""
     counts = [0] * num_classes
     for clip in clips:
         for label in set(clip.labels):
@@ -192,7 +208,7 @@ def count_labels(clips: Iterable[ListedClip], num_classes: int) -> list[int]:
 
 
 def segment_of(count: int, head_min: int, tail_max: int) -> str:
-    """The segment of a class with `count` training clips: head, middle or tail."""
+    """Returns the segment of a class with `count` training clips: head, middle or tail."""
     if count >= head_min:
         return "head"
     return "tail" if count <= tail_max else "middle"

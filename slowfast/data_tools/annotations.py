@@ -1,8 +1,8 @@
-"""Frame lists made from a sheet of clips and the videos or frames on the disk.
+"""Makes frame lists from a sheet of clips and the videos or frames on the disk.
 
-The sheet says which clips there are, their split and labels (`metadata_sheet`); the disk says how
-many frames each has. A clip without a file is left out, and named. Lists are written when all clips
-have been looked at, so that one that is there is whole.
+The sheet states the clips, their splits and their labels (`metadata_sheet`). The files on the disk
+give the number of frames. A clip without a readable file is left out and reported. The lists are
+written after all clips were checked, so a list that exists is complete.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from slowfast.ak.checks.clips import is_image
+from slowfast.ak.checks.clips import first_few, is_image
 from slowfast.ak.checks.files import check_video_file
 from slowfast.ak.classes.table import ANIMAL_KINGDOM, SHEETS
 from slowfast.ak.errors import UserError
@@ -26,13 +26,17 @@ from slowfast.data_tools.ak_writer import ListedClass, ListedClip
 from slowfast.data_tools.metadata_sheet import METADATA, SheetClip, read_sheet_of_clips
 from slowfast.data_tools.parallel import run_all
 
-_NAMED = 5
-
 
 @dataclass(frozen=True)
 class Annotations:
-    """What was made: the clips of each list by its path, those left out and why, files of no clip
-    of the sheet, and what was put beside the lists."""
+    """The lists that were made.
+
+    Attributes:
+        lists: the clips of each list, by its path.
+        left_out: the clips of the sheet that no list has, each with the reason.
+        not_in_sheet: files that belong to no clip of the sheet.
+        beside: other files that were written beside the lists.
+    """
 
     lists: dict[Path, list[ListedClip]]
     left_out: dict[str, str]
@@ -50,23 +54,28 @@ def make_annotations(
     strict: bool = False,
     force: bool = False,
 ) -> Annotations:
-    """Writes train.csv and val.csv into `out`, and what training wants beside them.
+    """Writes train.csv and val.csv into `out`; for Animal Kingdom also the sheet and class table.
 
-    folder: of videos, `<clip>.mp4`, or of images, `<clip>/*.jpg`. light: a line a clip, without
-    counting frames. strict: refuse where any clip has to be left out. force: overwrite lists.
+    Args:
+        sheet: a sheet of clips, as `read_sheet_of_clips` reads it.
+        folder: the videos `<clip>.mp4`, or the images `<clip>/*.jpg`.
+        videos: whether `folder` holds videos.
+        light: write one line for each clip, and do not count frames.
+        strict: raise an error if a clip would be left out.
+        force: overwrite existing lists.
 
     Raises:
-        UserError: a sheet that cannot be read, no folder, lists that are there already, no clip
-            with a file, a disk that cannot be written.
+        UserError: the sheet cannot be read, there is no such folder, the lists exist already, no
+            clip has a file, or the lists cannot be written.
     """
     clips = read_sheet_of_clips(sheet)
     if not folder.is_dir():
-        raise UserError(f"{folder}: there is no such folder; name that of the videos or images.")
+        raise UserError(f"{folder}: there is no such folder; name the folder of videos or images.")
     there = [out / name for name in ("train.csv", "val.csv") if (out / name).exists()]
     if there and not force:
         raise UserError(
-            f"{' and '.join(map(str, there))}: there already. Name another folder by --out, or "
-            "give --force to write over."
+            f"{' and '.join(map(str, there))}: exist already. Name another folder with --out, or "
+            "give --force to overwrite them."
         )
     entries = set(os.listdir(folder))  # noqa: PTH208
     find = _find_video if videos else _find_images
@@ -83,8 +92,8 @@ def make_annotations(
     if len(left_out) == len(clips) or (left_out and strict):
         raise UserError(
             f"{folder}: {len(left_out)} of the {len(clips)} clips of {sheet} cannot be listed: "
-            f"{name_some(f'{name} ({why})' for name, why in left_out.items())}. "
-            + ("Complete the data." if strict else "Is it the folder of these clips?")
+            f"{first_few(f'{name} ({reason})' for name, reason in left_out.items())}. "
+            + ("Complete the data." if strict else "Is this the folder of these clips?")
         )
     lists = {
         out / f"{split}.csv": [
@@ -107,7 +116,7 @@ def make_annotations(
 
 
 def _find_video(folder: Path, clip: SheetClip, entries: set[str], light: bool) -> ListedClip | str:
-    """The clip with its frames counted, or why it cannot be listed."""
+    """Returns the clip with its number of frames, or the reason why it cannot be listed."""
     names = [clip.name + ending for ending in VIDEO_ENDINGS]
     nested = "/" in clip.name
     file = next((n for n in names if n in entries or (nested and (folder / n).is_file())), None)
@@ -115,8 +124,8 @@ def _find_video(folder: Path, clip: SheetClip, entries: set[str], light: bool) -
         return f"no {names[0]}"
     if light:
         return ListedClip(clip.name, 0, clip.labels)
-    frames, flaw = check_video_file(str(folder / file))
-    return f"{file}: {flaw.text}" if flaw else ListedClip(clip.name, frames, clip.labels)
+    frames, fault = check_video_file(str(folder / file))
+    return f"{file}: {fault.text}" if fault else ListedClip(clip.name, frames, clip.labels)
 
 
 def _find_images(folder: Path, clip: SheetClip, entries: set[str], light: bool) -> ListedClip | str:
@@ -124,7 +133,7 @@ def _find_images(folder: Path, clip: SheetClip, entries: set[str], light: bool) 
     if clip.name not in entries and "/" not in clip.name:
         return f"no folder {clip.name}"
     try:
-        if light:  # what the reader will find
+        if light:  # the reader will list the same files
             files = frame_files(str(folder / clip.name))
         else:
             files = [file for file in os.listdir(folder / clip.name) if is_image(file)]  # noqa: PTH208
@@ -138,14 +147,14 @@ def _find_images(folder: Path, clip: SheetClip, entries: set[str], light: bool) 
 
 
 def _frame_number(file: str) -> tuple[int, str]:
-    """What frames are ordered by: the number at the end of the name, which may lack zeros."""
+    """Returns the sort key of a frame: the number at the end of its name, then the name."""
     number = re.search(r"(\d{1,18})\.\w+$", file)
     return (int(number[1]) if number else -1, file)
 
 
 def _not_in_sheet(entries: Iterable[str], clips: list[SheetClip], videos: bool) -> list[str]:
-    """What lies in the folder and belongs to no clip of the sheet."""
-    # Of a clip in a folder of its own, that folder is known.
+    """Returns the files and folders that belong to no clip of the sheet."""
+    # A clip may be in a subfolder, `day1/a`; then the subfolder belongs to it.
     known = {name for clip in clips for name in (clip.name, clip.name.partition("/")[0])}
     stems = {entry: Path(entry).stem if videos else entry for entry in entries}
     return sorted(
@@ -160,8 +169,11 @@ def _not_in_sheet(entries: Iterable[str], clips: list[SheetClip], videos: bool) 
 def _write_beside(
     sheet: Path, clips: list[SheetClip], lists: dict[Path, list[ListedClip]], out: Path
 ) -> list[Path]:
-    """Of Animal Kingdom: the sheet itself, for checks, and the table of classes, for figures of
-    head, middle and tail; what is there already stays."""
+    """Writes the sheet and the table of classes beside the lists, if the sheet is Animal Kingdom's.
+
+    `check_data` reads the sheet, and figures of head, middle and tail need the table. Existing
+    files stay.
+    """
     if all(clip.pairs is None for clip in clips):
         return []
     made = []
@@ -182,9 +194,3 @@ def _write_beside(
         ak_writer.write_class_sheet(out / SHEETS[0], classes)
         made.append(out / SHEETS[0])
     return made
-
-
-def name_some(names: Iterable[str], shown: int = _NAMED) -> str:
-    """The first few of many names, and that there are more."""
-    names = list(names)
-    return ", ".join(names[:shown]) + (", ..." if len(names) > shown else "")

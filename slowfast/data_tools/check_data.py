@@ -1,7 +1,7 @@
-"""A data set checked as a whole: its lists, its files, and the sheet that it came with.
+"""Checks a whole data set: its lists, its files, and the sheet that it came with.
 
-A fault is what training would trip over, or be led astray by; a note is what a person should know.
-That the pairs of AR_metadata.xlsx name other actions than its labels is a note: labels count.
+A fault would stop training or falsify its results. A note is information for a person: for example,
+the pairs of AR_metadata.xlsx may name other actions than its labels, and the labels decide.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from slowfast.ak.checks.clips import (
     Fault,
     check_clip,
     check_labels,
-    doubts_about,
     fault,
+    sample_warnings,
     shared_clips,
 )
 from slowfast.ak.classes.table import count_classes, find_sheet
@@ -39,23 +39,23 @@ from slowfast.data_tools.metadata_sheet import (
 )
 from slowfast.data_tools.parallel import run_all
 
-# Kinds of faults and notes, in the order in which they are told.
+# Kinds of faults and notes, in the order of the report.
 KINDS = {
-    "list": "a list cannot be read",
-    "both_splits": "clip of both lists, trained on and measured on",
-    "label": "label out of range",
-    "missing": "file is not there",
-    "empty": "file without a byte",
-    "unreadable": "file that cannot be read",
-    "truncated": "file that was cut off",
-    "no_frames": "clip without a frame",
-    "frame_count": "other number of frames than listed",
-    "extra_frames": "frames beside those listed",
-    "sheet_split": "other split than in the sheet",
-    "sheet_labels": "other labels than in the sheet",
-    "not_in_sheet": "clip that the sheet does not have",
-    "not_listed": "clip of the sheet that is in no list",
-    "sheet_pairs": "(animal, action) pairs that differ from the sheet's labels; labels count",
+    "list": "the list cannot be read",
+    "both_splits": "the clip is in both lists, so a training clip is measured",
+    "label": "a label is out of range",
+    "missing": "the file does not exist",
+    "empty": "the file has no bytes",
+    "unreadable": "the file cannot be read",
+    "truncated": "the file was cut off",
+    "no_frames": "the clip has no frame",
+    "frame_count": "the number of frames differs from the list",
+    "extra_frames": "there are frames that are not in the list",
+    "sheet_split": "the split differs from the sheet",
+    "sheet_labels": "the labels differ from the sheet",
+    "not_in_sheet": "the clip is not in the sheet",
+    "not_listed": "the clip of the sheet is in no list",
+    "sheet_pairs": "the (animal, action) pairs differ from the sheet's labels; the labels decide",
 }
 NOTES = ("not_in_sheet", "not_listed", "sheet_pairs")
 
@@ -120,7 +120,16 @@ class DataPlaces:
 
 @dataclass
 class DataReport:
-    """What a check found. complete: False where it was stopped before all clips were looked at."""
+    """The result of a check.
+
+    Attributes:
+        lists: the number of clips and of frames of each list; frames None if not listed.
+        files: which files were checked, for a person.
+        level: of `slowfast.ak.checks.clips.LEVELS`.
+        looked_at: clips that were checked; images and videos of a clip count separately.
+        complete: False if the check was stopped.
+        remarks: further sentences for a person.
+    """
 
     lists: dict[str, dict[str, int | None]]
     files: list[str]
@@ -132,36 +141,36 @@ class DataReport:
     remarks: list[str] = field(default_factory=list)
 
     def add(self, found: list[Fault]) -> None:
-        """Faults and notes, each to its kind."""
+        """Adds faults and notes."""
         self.faults += [one for one in found if one.kind not in NOTES]
         self.notes += [one for one in found if one.kind in NOTES]
 
     def as_json(self) -> str:
-        """All of it for programs."""
+        """Returns the whole report for programs."""
         counts = Counter(one.kind for one in self.faults + self.notes)
         content = {"sound": self.complete and not self.faults, "counts": counts} | asdict(self)
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
     def as_text(self, shown: int = 5) -> str:
-        """A summary for people, with so many clips of each kind."""
+        """Returns a summary for people, which shows at most `shown` clips of each kind."""
         lines = [
             f"{path}: {count['clips']} clips, "
             + ("frames not listed" if count["frames"] is None else f"{count['frames']} frames")
             for path, count in self.lists.items()
         ]
-        lines += [f"Looked at: {text}" for text in self.files]
+        lines += [f"Checked: {text}" for text in self.files]
         lines += self.remarks
         if not self.complete:
             total = sum(count["clips"] for count in self.lists.values()) * len(self.files)
             lines.append(
-                f"STOPPED after {self.looked_at} of {total} clips; this is what they show."
+                f"STOPPED after {self.looked_at} of {total} clips; the report covers these clips."
             )
         bad = len({(one.list, one.clip) for one in self.faults})
-        count = f"Faults: {len(self.faults)}; clips that have any: {bad}."
+        count = f"Faults: {len(self.faults)}; clips with faults: {bad}."
         lines += ["", count if self.faults else "No fault."]
         lines += _by_kind(self.faults, shown)
         if self.notes:
-            lines += ["", "To know, but no fault:", *_by_kind(self.notes, shown)]
+            lines += ["", "Notes, which are not faults:", *_by_kind(self.notes, shown)]
         return "\n".join(lines)
 
 
@@ -171,13 +180,13 @@ def _by_kind(found: list[Fault], shown: int) -> list[str]:
         of_kind = [one for one in found if one.kind == kind]
         if of_kind:
             lines.append(f"  {kind}: {words} ({len(of_kind)})")
-            lines += [f"    {_in_words(one)}" for one in of_kind[:shown]]
+            lines += [f"    {_as_line(one)}" for one in of_kind[:shown]]
             if len(of_kind) > shown:
                 lines.append(f"    ... and {len(of_kind) - shown} more")
     return lines
 
 
-def _in_words(one: Fault) -> str:
+def _as_line(one: Fault) -> str:
     place = f"{one.list}:{one.line}" if one.line else one.list
     return ": ".join(filter(None, (place, one.clip, one.path, one.text)))
 
@@ -185,9 +194,13 @@ def _in_words(one: Fault) -> str:
 def check_data(places: DataPlaces, level: str = "files") -> DataReport:
     """Checks lists, sheet and files, with a progress bar on a terminal.
 
-    level: of `slowfast.ak.checks.clips.LEVELS`. Ctrl-C ends the look at the files, and the report
-    tells of what was looked at till then. Raises UserError where neither list can be read, or the
-    sheet cannot.
+    After Ctrl-C, the report has the faults that were found so far.
+
+    Args:
+        level: of `slowfast.ak.checks.clips.LEVELS`.
+
+    Raises:
+        UserError: no list can be read, or the sheet cannot be read.
     """
     lists, unread = _read_lists(places)
     sheet = read_sheet_of_clips(places.sheet) if places.sheet else None
@@ -195,7 +208,7 @@ def check_data(places: DataPlaces, level: str = "files") -> DataReport:
     report = DataReport(_sizes(lists), _files_in_words(readers, level), level)
     report.add(unread)
     if places.num_classes is None:
-        report.remarks.append("Labels are not checked: nothing says how many classes there are.")
+        report.remarks.append("Labels are not checked, because the number of classes is unknown.")
     for clips in lists.values():
         if places.num_classes is not None:
             report.add(check_labels(clips, places.num_classes))
@@ -222,18 +235,19 @@ def check_data(places: DataPlaces, level: str = "files") -> DataReport:
     return report
 
 
-def doubts_before_training(train: Dataset, val: Dataset, seconds: float) -> list[str]:
-    """Warnings about the data of a run, as `slowfast.ak.checks.clips.doubts_about`, with what to
-    do;
-    none about data sets that are not made of a list and a reader."""
+def warnings_before_training(train: Dataset, val: Dataset, seconds: float) -> list[str]:
+    """Returns the warnings of `slowfast.ak.checks.clips.sample_warnings`, with the next step.
+
+    There are none for data sets that are not a `ClipDataset`.
+    """
     if not (isinstance(train, ClipDataset) and isinstance(val, ClipDataset)):
         return []
-    doubts = doubts_about(train.reader, val.reader, seconds)
-    return [f"{doubt} tools/check_data.py looks at all of the data." for doubt in doubts]
+    warnings = sample_warnings(train.reader, val.reader, seconds)
+    return [f"{warning} tools/check_data.py checks all of the data." for warning in warnings]
 
 
 def _read_lists(places: DataPlaces) -> tuple[dict[str, ClipList], list[Fault]]:
-    """The lists that can be read, and a fault for each other one."""
+    """Returns the lists that can be read, and a fault for each other list."""
     in_pairs = places.separator is not None
     lists, errors = {}, []
     for split in places.splits:
@@ -276,7 +290,7 @@ def _files_in_words(readers: list[FrameReader], level: str) -> list[str]:
 def compare_with_sheet(
     lists: dict[str, ClipList], sheet: list[SheetClip], path: Path
 ) -> list[Fault]:
-    """How lists (by split, train or val) and a sheet of clips differ; a fault a clip and kind."""
+    """Returns a fault for each difference between the lists, by split, and a sheet of clips."""
     in_sheet = {clip.name: clip for clip in sheet}
     found, listed = [], set()
     for split, clips in lists.items():
@@ -285,24 +299,25 @@ def compare_with_sheet(
             listed.add(name)
             entry = in_sheet.get(name)
             if entry is None:
-                found.append(fault(clips, clip, "not_in_sheet", f"{path} does not have it"))
+                found.append(fault(clips, clip, "not_in_sheet", f"it is not in {path}"))
                 continue
             if entry.split != split:
-                text = f"{path}: row {entry.row} puts it into {entry.split}"
+                text = f"row {entry.row} of {path} has the split {entry.split}"
                 found.append(fault(clips, clip, "sheet_split", text))
             labels = tuple(clips.labels(clip))
             if labels != entry.labels:
-                text = f"has labels {_ids(labels)}, row {entry.row} of {path} {_ids(entry.labels)}"
+                text = f"it has labels {_ids(labels)}, and row {entry.row} of {path} has "
+                text += _ids(entry.labels)
                 found.append(fault(clips, clip, "sheet_labels", text))
     for entry in sheet:
         if entry.name not in listed and entry.split in lists:
-            text = f"it is in {entry.split}, and no list has it"
+            text = f"its split is {entry.split}, and it is in no list"
             found.append(Fault("not_listed", entry.name, str(path), entry.row, "", text))
     for one in pair_differences(sheet):
         parts = [f"labels {_ids(one.clip.labels)}"]
         parts += [f"not in the pairs: {_ids(one.only_labels)}"] if one.only_labels else []
-        parts += [f"in the pairs alone: {_ids(one.only_pairs)}"] if one.only_pairs else []
-        parts += [f"of no class: {', '.join(one.unknown)}"] if one.unknown else []
+        parts += [f"only in the pairs: {_ids(one.only_pairs)}"] if one.only_pairs else []
+        parts += [f"unknown actions: {', '.join(one.unknown)}"] if one.unknown else []
         text = "; ".join(parts)
         found.append(Fault("sheet_pairs", one.clip.name, str(path), one.clip.row, "", text))
     return found

@@ -1,13 +1,13 @@
-"""The table that says what is seen when: a CSV file with the columns
+"""Reads the table of video segments, a CSV file with these columns:
 
     video    file name, relative to the folder of videos
     start    seconds from the beginning of the video
     end      seconds
     split    train or val
-    labels   names of classes, parted by ; (or by commas, in quotes); may be empty
+    labels   class names, separated by ; (or by commas, in quotes); may be empty
 
-All rows are checked, against each other and against the videos, before anything is cut, and all
-mistakes are told at once.
+All rows are checked against each other and against the videos before anything is cut. One error
+lists all mistakes.
 """
 
 import csv
@@ -27,12 +27,17 @@ from slowfast.ak.frames.pyav import open_container
 
 COLUMNS = ("video", "start", "end", "split", "labels")
 SPLITS = ("train", "val")
-_MOST_MISTAKES = 20  # more are not listed
+_MOST_MISTAKES = 20  # one error lists at most this many
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a video that becomes one clip. Times in seconds; `line` is that of its row."""
+    """A part of a video that becomes one clip.
+
+    Attributes:
+        line: line of its row in the table.
+        start, end: seconds from the beginning of the video.
+    """
 
     line: int
     video: str
@@ -43,18 +48,18 @@ class Segment:
 
     @property
     def name(self) -> str:
-        """Name of the clip, in milliseconds so that it sorts by time."""
+        """Name of the clip: the video and the times in milliseconds, so that names sort by time."""
         return f"{_stem(self.video)}_{1000 * self.start:06.0f}-{1000 * self.end:06.0f}"
 
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What is asked of a video before it is cut.
+    """Properties of a video.
 
     Attributes:
-        seconds: its length.
-        fps: its average rate, in frames a second.
-        aspect: width of a pixel by its height; most are square.
+        seconds: length.
+        fps: average frame rate, in frames per second.
+        aspect: width of a pixel divided by its height; 1 for most videos.
     """
 
     seconds: float
@@ -63,10 +68,10 @@ class VideoFacts:
 
 
 def read_table(table: Path) -> list[Segment]:
-    """The rows of the table.
+    """Reads the rows of the table.
 
     Raises:
-        UserError: with every mistake that can be seen without the videos, by file and line.
+        UserError: lists every mistake that can be found without the videos, with file and line.
     """
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
@@ -87,25 +92,25 @@ def read_table(table: Path) -> list[Segment]:
         except UserError as error:
             mistakes.append(f"{table}:{line}: {error}")
     if not rows:
-        mistakes.append(f"{table}: has no rows; expected one for each stretch of video")
-    _refuse(mistakes)
+        mistakes.append(f"{table}: has no rows; expected one row for each segment of a video")
+    raise_mistakes(mistakes)
     return segments
 
 
 def class_names(segments: Sequence[Segment], order: str = "name") -> list[str]:
-    """All labels of the table, sorted, or in order of first use."""
+    """All labels of the table: sorted for the order "name", else in the order of first use."""
     names = list(dict.fromkeys(label for segment in segments for label in segment.labels))
     return sorted(names) if order == "name" else names
 
 
 def check_videos(table: Path, videos: Path, segments: Sequence[Segment]) -> dict[str, VideoFacts]:
-    """Holds the rows against the videos and each other.
+    """Checks the rows against the videos and against each other.
 
     Returns:
-        The facts of every video that is named.
+        The properties of every video in the table, by file name.
 
     Raises:
-        UserError: with all mistakes.
+        UserError: lists all mistakes.
     """
     facts: dict[str, VideoFacts] = {}
     first_line: dict[str, int] = {}
@@ -126,14 +131,14 @@ def check_videos(table: Path, videos: Path, segments: Sequence[Segment]) -> dict
                 f"{segment.video} is {seconds:.2f} s long"
             )
     mistakes += [f"{table}:{line}: {text}" for line, text in _conflicts(segments, first_line)]
-    _refuse(mistakes)
+    raise_mistakes(mistakes)
     return facts
 
 
 def split_segment(segment: Segment, video_seconds: float, clip_seconds: float) -> list[Segment]:
-    """Cuts a segment into pieces of equal length, as near to `clip_seconds` as they come.
+    """Divides a segment into pieces of equal length, as close to `clip_seconds` as possible.
 
-    A segment may end a little behind its video, times being rounded; it is cut back here.
+    Rounded times may end a little after the video. The segment then ends with the video.
     """
     end = min(segment.end, video_seconds)
     if clip_seconds <= 0:
@@ -144,10 +149,10 @@ def split_segment(segment: Segment, video_seconds: float, clip_seconds: float) -
 
 
 def probe(path: Path) -> VideoFacts:
-    """Length, frame rate and shape of the pixels of a video.
+    """Reads the properties of a video.
 
     Raises:
-        UserError: the file is not there or no video.
+        UserError: there is no such file, or it is not a video.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file")
@@ -158,7 +163,7 @@ def probe(path: Path) -> VideoFacts:
             stream = container.streams.video[0]
             fps = stream.average_rate or stream.guessed_rate or Fraction(25)
             aspect = stream.sample_aspect_ratio or Fraction(1)
-            # What the header says of the length is a guess in many files: the packets know.
+            # The length in the header is an estimate in many files; the packets have exact times.
             begins, ends = [], []
             for packet in container.demux(stream):
                 stamp = packet.dts if packet.pts is None else packet.pts
@@ -174,11 +179,15 @@ def probe(path: Path) -> VideoFacts:
 
 
 def _parse_row(line: int, row: dict[str, str | None]) -> Segment:
-    """One row as a segment; raises UserError without file and line."""
+    """Returns one row as a segment.
+
+    Raises:
+        UserError: the row is wrong; the text does not name the file and the line.
+    """
     if None in row or None in row.values():
         raise UserError(
-            f"another number of fields than the {len(COLUMNS)} of the header; "
-            "labels parted by commas have to be in quotes"
+            f"the number of fields is not {len(COLUMNS)}, as in the header; "
+            "labels separated by commas need quotes around them"
         )
     times = {}
     for column in ("start", "end"):
@@ -203,40 +212,46 @@ def _parse_row(line: int, row: dict[str, str | None]) -> Segment:
 def _conflicts(
     segments: Sequence[Segment], first_line: dict[str, int]
 ) -> Iterator[tuple[int, str]]:
-    """(line, what is wrong) for rows that do not go together."""
+    """Yields (line, mistake) for rows that contradict each other."""
     stems: dict[str, str] = {}
     for video in first_line:
         other = stems.setdefault(_stem(video), video)
         if other != video:
-            yield first_line[video], f"clips of {video} and {other} get the same names; rename one"
+            yield (
+                first_line[video],
+                f"clips of {video} and {other} would have the same names; rename one of the videos",
+            )
     spelled: dict[str, str] = {}
     for segment in segments:
         for label in segment.labels:
             other = spelled.setdefault(label.casefold(), label)
             if other != label:
-                yield segment.line, f"label {label!r} is {other!r} further up; write them alike"
+                yield (
+                    segment.line,
+                    f"label {label!r} is spelled {other!r} in an earlier row; use one spelling",
+                )
     in_time = sorted(segments, key=lambda s: (s.video, s.start))
-    latest: dict[tuple[str, str], Segment] = {}  # by video and split, the one that ends last
+    latest: dict[tuple[str, str], Segment] = {}  # the last end so far, by video and split
     taken: dict[str, int] = {}
     for segment in in_time:
         line = taken.setdefault(segment.name, segment.line)
         if line != segment.line:
-            yield segment.line, f"is the same stretch of {segment.video} as line {line}"
+            yield segment.line, f"is the same segment of {segment.video} as line {line}"
         other_split = "val" if segment.split == "train" else "train"
         other = latest.get((segment.video, other_split))
         if other is not None and segment.start < other.end:
             yield (
                 segment.line,
-                f"overlaps line {other.line}, which is {other.split}; what is learned from "
-                "must not be measured on",
+                f"overlaps line {other.line}, which is in {other.split}; training and validation "
+                "must not share frames",
             )
         mine = latest.get((segment.video, segment.split))
         if mine is None or segment.end > mine.end:
             latest[segment.video, segment.split] = segment
 
 
-def _refuse(mistakes: list[str]) -> None:
-    """Raises UserError with all the mistakes, if there are any."""
+def raise_mistakes(mistakes: list[str]) -> None:
+    """Raises a UserError that lists the mistakes, if there are any."""
     if not mistakes:
         return
     more = len(mistakes) - _MOST_MISTAKES
@@ -245,5 +260,5 @@ def _refuse(mistakes: list[str]) -> None:
 
 
 def _stem(video: str) -> str:
-    """A video's part of its clips' names: letters, digits, _ and - alone."""
+    """The part of a clip's name that stands for the video: letters, digits, _ and - only."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", str(Path(video).with_suffix(""))).strip("_") or "video"

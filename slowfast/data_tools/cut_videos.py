@@ -1,9 +1,9 @@
-"""Cutting a folder of videos into an `ak` data set, by a table of what is seen when.
+"""Cuts a folder of videos into an `ak` data set, by a table of segments.
 
-Each row of the table (see `cut_table`) becomes one clip, or several of about equal length. A clip's
-name says where it comes from (`dance_002000-003500` is the video `dance` from 2.0 to 3.5 s), so
-that labels can be changed, rows added, and work that was stopped taken up again, without cutting
-anything twice.
+Each row of the table (see `cut_table`) becomes one clip, or several clips of about equal length.
+The name of a clip is its origin: `dance_002000-003500` is the video `dance` from 2.0 to 3.5 s. So
+labels can be changed, rows can be added, and stopped work can be continued, and no clip is cut
+twice.
 """
 
 import json
@@ -35,13 +35,13 @@ MARKER = "cut_videos.json"
 
 @dataclass(frozen=True)
 class CutOptions:
-    """How clips are written; all clips of a data set share these.
+    """How clips are written; the same for all clips of a data set.
 
     Attributes:
-        short_side: pixels; a video with a shorter short side is not enlarged. 0 keeps all sizes.
-        fps: frames a second; 0 keeps each video's own (average) rate.
-        max_frames: frames of a clip beyond these are left out. 0 keeps all.
-        crf: x264's quality scale, 18 (like the original) to 28 (rough).
+        short_side: pixels of the shorter side; smaller videos are not enlarged. 0 keeps the size.
+        fps: frames per second; 0 keeps the average rate of each video.
+        max_frames: most frames of a clip; later frames are left out. 0 keeps all.
+        crf: quality scale of x264, from 18 (like the original) to 28 (rough).
         jpeg_quality: 1 to 95.
     """
 
@@ -54,7 +54,12 @@ class CutOptions:
 
 @dataclass(frozen=True)
 class CutResult:
-    """What was made: the classes in order of their ids, and the clips of each split."""
+    """The data set that was made.
+
+    Attributes:
+        classes: in the order of their ids.
+        clips: the clips of each split.
+    """
 
     classes: tuple[ListedClass, ...]
     clips: dict[str, tuple[ListedClip, ...]]
@@ -74,13 +79,14 @@ def cut_videos(
     """Makes the data set below `root` from the files in `videos` and the rows of `table`.
 
     Args:
-        clip_seconds: cut each row into clips of about that length; 0 makes one clip a row.
-        head_min, tail_max: training clips from which a class is head, up to which it is tail.
-        order: of the class ids, by "name" or by "first" use in the table.
+        clip_seconds: length of the clips that a row is divided into; 0 makes one clip of a row.
+        head_min: a class with at least this many training clips is a head class.
+        tail_max: a class with at most this many training clips is a tail class.
+        order: order of the class ids, by "name" or by "first" use in the table.
 
     Raises:
-        UserError: mistakes in the table, all of them at once; a video that is missing or cannot be
-            decoded; a folder that holds something else.
+        UserError: the table has mistakes (all are listed), a video is missing or cannot be decoded,
+            or the folder holds something else.
     """
     segments = read_table(table)
     facts = check_videos(table, videos, segments)
@@ -109,7 +115,7 @@ def cut_videos(
         if num_frames == 0:
             raise UserError(
                 f"{table}:{piece.line}: {piece.video} has no frame from {piece.start:g} to "
-                f"{piece.end:g} s; mend or remove this row"
+                f"{piece.end:g} s; correct or remove this row"
             )
         return ListedClip(piece.name, num_frames, tuple(names.index(n) for n in piece.labels))
 
@@ -136,11 +142,16 @@ def resample(
     fps: Fraction,
     slack: float,
 ) -> Iterator[av.VideoFrame]:
-    """Frames at a constant rate from frames with any times (seconds, rising).
+    """Yields frames at a constant rate, from frames at any increasing times.
 
-    The first one is the first from `start` on, and the others are reckoned from its time: at the
-    rate of the video itself every frame then comes exactly once, though its times be off by up to
-    `slack` seconds.
+    The times of the output are counted from the first frame at or after `start`. So at the rate of
+    the video itself each frame occurs exactly once, even if its time is wrong by up to `slack`.
+
+    Args:
+        timed: (seconds, frame).
+        start, end: seconds.
+        fps: frames per second of the output.
+        slack: seconds.
     """
     begun, count, shown = None, 0, None
     for time, frame in timed:
@@ -148,7 +159,7 @@ def resample(
             continue
         if begun is None:
             begun = time
-        # All moments that come clearly before this frame show the one before it.
+        # Output times that are clearly earlier than this frame show the previous frame.
         while shown is not None and begun + count / fps < min(time, end) - slack:
             yield shown
             count += 1
@@ -161,7 +172,8 @@ def resample(
 
 
 def fit_size(width: int, height: int, short_side: int) -> tuple[int, int]:
-    """(width, height) scaled down to a short side of `short_side`, both even as yuv420p needs."""
+    """Returns (width, height) scaled down to a shorter side of `short_side`, both even, because
+    yuv420p needs that."""
     scale = min(1.0, short_side / min(width, height)) if short_side else 1.0
     return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
 
@@ -174,7 +186,7 @@ def _frames(
     fps: Fraction,
     options: CutOptions,
 ) -> Iterator[np.ndarray]:
-    """The frames of a piece: at the rate, of the size, upright, uint8 RGB (H, W, 3)."""
+    """Yields the frames of a piece at the rate `fps`, scaled and upright: uint8 RGB (H, W, 3)."""
     path = videos / piece.video
     slack = 0.4 / float(max(fps, facts.fps))
     try:
@@ -186,19 +198,19 @@ def _frames(
     except (av.error.FFmpegError, OSError) as error:
         raise UserError(
             f"{table}:{piece.line}: {path} cannot be decoded from {piece.start:g} to "
-            f"{piece.end:g} s ({error}); mend the video or remove this row"
+            f"{piece.end:g} s ({error}); repair the video or remove this row"
         ) from error
 
 
 def _decode_from(path: Path, start: float) -> Iterator[tuple[float, av.VideoFrame]]:
-    """Yields (seconds from the beginning, frame), at the latest from `start` on."""
+    """Yields (seconds from the beginning, frame), from `start` or an earlier frame on."""
     for seek in (True, False):
         with open_container(str(path)) as container:
             stream = container.streams.video[0]
             origin = stream.start_time or 0
             if seek:
-                # Decoders learn from the first frame what encoder made the file, and some files
-                # (High 4:4:4 of an old x264) come out green without that.
+                # Decoders read from the first frame which encoder made the file. Without it, some
+                # files (High 4:4:4 of an old x264) come out green.
                 next(container.decode(stream), None)
                 container.seek(origin + int(start / stream.time_base), stream=stream)
             first = True
@@ -206,7 +218,8 @@ def _decode_from(path: Path, start: float) -> Iterator[tuple[float, av.VideoFram
                 if frame.pts is None:
                     continue
                 seconds = float((frame.pts - origin) * stream.time_base)
-                # A jump that went too far, or to where decoding cannot begin: do without it.
+                # The seek went too far, or to a place where decoding cannot begin: read from the
+                # beginning instead.
                 if first and seek and (seconds > start or frame.is_corrupt):
                     break
                 first = False
@@ -216,14 +229,18 @@ def _decode_from(path: Path, start: float) -> Iterator[tuple[float, av.VideoFram
 
 
 def _upright_rgb(frame: av.VideoFrame, short_side: int, aspect: Fraction) -> np.ndarray:
-    """Scales a frame, squares its pixels, and turns it as its file says it is to be shown."""
+    """Returns a frame scaled, with square pixels, rotated as its file states: uint8 RGB."""
     width, height = fit_size(round(frame.width * aspect), frame.height, short_side)
     pixels = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
     return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
 
 
 def _claim(root: Path, options: CutOptions) -> None:
-    """Marks `root` as a data set cut with these options."""
+    """Marks `root` as a data set that is cut with these options.
+
+    Raises:
+        UserError: `root` holds something else, or clips cut with other options.
+    """
     marker = root / MARKER
     if marker.is_file():
         try:
@@ -232,13 +249,13 @@ def _claim(root: Path, options: CutOptions) -> None:
             raise UserError(f"{marker}: cannot be read ({error}); give another folder") from error
         if found != asdict(options):
             raise UserError(
-                f"{root}: was cut with {found}, and {asdict(options)} were asked for; "
-                "give another folder, or the same options"
+                f"{root}: its clips were cut with {found}, and now the options are "
+                f"{asdict(options)}; give another folder, or the same options"
             )
         return
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise UserError(
-            f"{root}: is not empty and holds no {MARKER}, so it was not made here; "
+            f"{root}: is not empty and has no {MARKER}, so this tool did not make it; "
             "give a new or an empty folder"
         )
     root.mkdir(parents=True, exist_ok=True)

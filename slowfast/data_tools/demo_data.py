@@ -1,16 +1,16 @@
-"""Demo data: a data set shaped like Animal Kingdom, made by program in less than a minute.
+"""Makes the demo data: a small data set like Animal Kingdom, drawn in less than a minute.
 
-Fourteen classes, four shapes and ten motions (see `demo_scenes`), on clips with one or two actors,
-so 1 to 4 labels each. Frequencies are long-tailed in training. Validation is drawn flatter, so that
-each tail class has at least five clips to be measured on: the demo would say little otherwise, and
-here it departs from Animal Kingdom, where 13 classes have no test clip at all.
+It has fourteen classes: four shapes and ten motions (see `demo_scenes`). A clip shows one or two
+actors, so it has 1 to 4 labels. The frequencies of the training classes are long-tailed. The
+validation set is flatter: each class has at least five validation clips, so that each average
+precision means something. (In Animal Kingdom, 13 classes have no test clip.)
 
-Segments are by training clips, as parts of all of them: head at a fifth or more, tail at a
-sixteenth or less. `thresholds` gives the counts, to be set as AK.HEAD_MIN and AK.TAIL_MAX where no
-class sheet is at hand.
+A class is head if at least a fifth of the training clips show it, and tail if at most a sixteenth
+do. `segment_limits` returns these numbers of clips, which are AK.HEAD_MIN and AK.TAIL_MAX of a run
+without a class sheet.
 
-The same seed, size and number of clips give the same data set. A folder is ours if it holds
-`demo_data.json`, which also says whether the set is finished.
+The same seed, size and number of clips give the same data set. The file `demo_data.json` marks a
+folder of demo data, and states whether the set is complete.
 """
 
 import json
@@ -29,9 +29,9 @@ from slowfast.data_tools.parallel import run_all
 
 CLASSES = MOTIONS + SHAPES
 MARKER = "demo_data.json"
-RECIPE = 2  # goes up whenever the same settings come to mean other clips
+RECIPE = 2  # increases whenever the same settings produce other clips
 
-_SHARES = {  # of the actors of the training clips
+_SHARES = {  # shares of the actors in the training clips
     "Moving left": 0.22,
     "Moving right": 0.17,
     "Standing still": 0.13,
@@ -48,16 +48,21 @@ _SHARES = {  # of the actors of the training clips
     "Star": 0.04,
     PEBBLE: 0.18,
 }
-_PARTNERS = 0.35  # part of the clips that have a second actor
-_VALIDATION = 0.27  # part of all clips, but
-_MIN_VALIDATION = 50  # this many at least, to have room for
-_EACH_VALIDATION = 6  # actors of every class
-_MIN_TRAIN = 60  # fewer, and the rare classes have next to nothing to be learned from
+_PARTNERS = 0.35  # share of the clips with a second actor
+_VALIDATION = 0.27  # share of the clips in the validation set
+_MIN_VALIDATION = 50  # fewest validation clips
+_EACH_VALIDATION = 6  # fewest actors of each class in the validation clips
+_MIN_TRAIN = 60  # fewest training clips, so that each rare class has some
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is made: clips, their lengths in frames, and (width, height) with how often."""
+    """The size of a data set.
+
+    Attributes:
+        frames: shortest and longest clip, in frames.
+        pixels: relative frequency of each (width, height).
+    """
 
     clips: int
     frames: tuple[int, int]
@@ -76,7 +81,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What a data set is made from; equal settings give equal data sets."""
+    """The settings of a data set; equal settings give equal data sets."""
 
     seed: int
     clips: int
@@ -86,7 +91,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class PlannedClip:
-    """A clip before it is drawn: its name, its split (train or val) and its scene."""
+    """A clip that is not drawn yet; `split` is train or val."""
 
     name: str
     split: str
@@ -94,16 +99,16 @@ class PlannedClip:
 
     @property
     def labels(self) -> tuple[int, ...]:
-        """Ids of its classes: the union of what its actors are and do."""
+        """Ids of the shapes and motions of its actors."""
         names = {name for actor in self.scene.actors for name in (actor.motion, actor.shape)}
         return tuple(sorted(CLASSES.index(name) for name in names - {PEBBLE}))
 
 
 def make_settings(seed: int = 0, clips: int | None = None, size: str = "standard") -> Settings:
-    """Settings with the default number of clips of that size.
+    """Returns settings; `clips` None takes the default number of the size.
 
     Raises:
-        UserError: no such size, or too few clips to hold every class in both splits.
+        UserError: there is no such size, or the clips are too few for every class in both splits.
     """
     if size not in SIZES:
         raise UserError(f"--size {size}: expected one of {', '.join(SIZES)}")
@@ -111,15 +116,16 @@ def make_settings(seed: int = 0, clips: int | None = None, size: str = "standard
     if clips < _MIN_TRAIN + _MIN_VALIDATION:
         raise UserError(
             f"--clips {clips}: expected at least {_MIN_TRAIN + _MIN_VALIDATION}, "
-            "so that every class has clips to be learned from and measured on"
+            "so that every class has training clips and validation clips"
         )
     return Settings(seed, clips, size)
 
 
 def make_demo_data(root: Path, settings: Settings) -> bool:
-    """Makes the data set below `root`; returns False if it was there already, finished.
+    """Makes the data set below `root`, or completes a set that was begun.
 
-    Work that was stopped half-way is taken up where it was: clips that are there whole stay.
+    Returns:
+        False if the complete set was there already.
 
     Raises:
         UserError: `root` holds something else, or demo data of other settings.
@@ -151,15 +157,15 @@ def make_demo_data(root: Path, settings: Settings) -> bool:
     return True
 
 
-def thresholds(train_clips: int) -> tuple[int, int]:
-    """(AK.HEAD_MIN, AK.TAIL_MAX) of a demo set with that many training clips."""
+def segment_limits(train_clips: int) -> tuple[int, int]:
+    """Returns (AK.HEAD_MIN, AK.TAIL_MAX) for a demo set with this many training clips."""
     return train_clips // 5, train_clips // 16
 
 
 def class_rows(train: Sequence[ListedClip]) -> list[ListedClass]:
-    """The rows of the class sheet, counted on the training clips."""
+    """Returns the rows of the class sheet, with the counts of the training clips."""
     counts = ak_writer.count_labels(train, len(CLASSES))
-    limits = thresholds(len(train))
+    limits = segment_limits(len(train))
     return [
         ListedClass(
             name,
@@ -172,7 +178,7 @@ def class_rows(train: Sequence[ListedClip]) -> list[ListedClass]:
 
 
 def plan_clips(settings: Settings) -> list[PlannedClip]:
-    """All clips of the set, training first, each with all that is needed to draw it."""
+    """Returns all clips of the set, training clips first."""
     rng = np.random.Generator(np.random.PCG64([settings.seed, settings.clips]))
     size = SIZES[settings.size]
     num_val = max(round(_VALIDATION * settings.clips), _MIN_VALIDATION)
@@ -187,15 +193,15 @@ def plan_clips(settings: Settings) -> list[PlannedClip]:
 
 
 def apportion(shares: Sequence[float], total: int, least: int = 0) -> list[int]:
-    """Deals `total` out by `shares`, to the nearest whole, but at least `least` each.
+    """Divides `total` into whole parts in proportion to `shares`, each part at least `least`.
 
-    Largest remainders decide, so the result is the same for every seed.
+    The largest remainders are rounded up, so nothing is random.
 
     Raises:
-        ValueError: `total` is too small for that.
+        ValueError: `total` is too small.
     """
     if total < least * len(shares):
-        raise ValueError(f"{total} cannot be dealt to {len(shares)} with at least {least} each")
+        raise ValueError(f"{total} cannot be divided into {len(shares)} parts of at least {least}")
     parts = np.asarray(shares, dtype=np.float64) / np.sum(shares) * total
     dealt = np.maximum(np.floor(parts).astype(int), least)
     while dealt.sum() != total:
@@ -208,7 +214,11 @@ def apportion(shares: Sequence[float], total: int, least: int = 0) -> list[int]:
 
 
 def _claim(root: Path, settings: Settings) -> bool:
-    """Marks `root` as ours; whether the very set asked for is there, finished."""
+    """Marks `root` as demo data of these settings; returns whether the set is complete.
+
+    Raises:
+        UserError: `root` holds something else, or demo data of other settings.
+    """
     marker = root / MARKER
     if root.exists() and not root.is_dir():
         raise UserError(f"{root}: is a file; expected a folder, or nothing there yet")
@@ -218,18 +228,18 @@ def _claim(root: Path, settings: Settings) -> bool:
             found, finished = state["settings"], state["finished"]
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"{marker}: does not read as a marker of demo data ({error}); "
+                f"{marker}: cannot be read as the marker of demo data ({error}); "
                 "give another folder, or remove this one"
             ) from error
         if found != asdict(settings):
             raise UserError(
-                f"{root}: holds demo data of {_in_words(found)}, and {_in_words(asdict(settings))} "
-                "were asked for; give another folder, or remove this one"
+                f"{root}: holds demo data of {_in_words(found)}, and the settings now are "
+                f"{_in_words(asdict(settings))}; give another folder, or remove this one"
             )
         return bool(finished)
     if root.is_dir() and any(root.iterdir()):
         raise UserError(
-            f"{root}: is not empty and holds no {MARKER}, so it is not demo data; "
+            f"{root}: is not empty and has no {MARKER}, so it is not demo data; "
             "give a new or an empty folder"
         )
     root.mkdir(parents=True, exist_ok=True)
@@ -249,7 +259,7 @@ def _in_words(settings: dict) -> str:
 
 
 def _draw_names(rng: np.random.Generator, count: int) -> list[str]:
-    """Names of eight capitals, as Animal Kingdom's are, each once."""
+    """Draws distinct names of eight capital letters, like those of Animal Kingdom."""
     names: dict[str, None] = {}
     while len(names) < count:
         names["".join(map(chr, rng.integers(65, 91, size=8)))] = None
@@ -259,10 +269,10 @@ def _draw_names(rng: np.random.Generator, count: int) -> list[str]:
 def _draw_casts(
     rng: np.random.Generator, num_clips: int, flat: bool
 ) -> list[list[tuple[str, str]]]:
-    """For each clip the (shape, motion) of its one or two actors.
+    """Draws the (shape, motion) of the one or two actors of each clip.
 
-    How often each shape and motion comes is fixed by the shares; chance only mixes them. `flat`
-    takes the square roots of the shares, which lifts the rare classes.
+    The shares fix the number of each shape and motion; only their order is random. `flat` takes the
+    square roots of the shares, so that rare classes are less rare.
     """
     num_actors = num_clips + round(_PARTNERS * num_clips)
 
@@ -275,14 +285,14 @@ def _draw_casts(
     casts = [[actor] for actor in actors[:num_clips]]
     for shape, motion in actors[num_clips:]:
         alone = [cast for cast in casts if len(cast) == 1]
-        # A partner that differs in both, where there is one left: no label is then lost.
+        # If possible, the partner differs in shape and motion, so that no label is lost.
         fitting = [cast for cast in alone if cast[0][0] != shape and cast[0][1] != motion] or alone
         fitting[rng.integers(len(fitting))].append((shape, motion))
     return casts
 
 
 def _draw_scene(rng: np.random.Generator, size: Size, cast: list[tuple[str, str]]) -> Scene:
-    """A stage of some size and ground, and the cast spread over its middle square."""
+    """Draws a scene: its size, its ground, and the actors around its middle."""
     stages = list(size.pixels)
     often = np.array([size.pixels[stage] for stage in stages], dtype=np.float64)
     width, height = stages[rng.choice(len(stages), p=often / often.sum())]

@@ -1,11 +1,11 @@
-"""The little world of the demo data: shapes that move over painted ground.
+"""Draws the scenes of the demo data: shapes that move over a painted ground.
 
-An actor has a shape and a motion, and both are classes. What a motion looks like is one function
-of time, `pose`, symmetric about the middle of the clip: moving left is moving right run backwards,
-and growing is shrinking run backwards. So no single frame tells these apart; time has to be read.
+An actor has a shape and a motion, and both are classes. The function `pose` is symmetric in time:
+moving left is moving right played backwards, and growing is shrinking played backwards. So a
+network cannot distinguish them by a single frame; it needs the order of the frames.
 
-Everything is drawn with numpy from signed distances, which gives smooth edges for nothing: a pixel
-is covered by as much as its distance to the outline says.
+Shapes are drawn with numpy from signed distances: the distance of a pixel to the outline gives the
+share of the pixel that is covered, and so smooth edges.
 """
 
 import math
@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 SHAPES = ("Circle", "Square", "Triangle", "Star")
-PEBBLE = "Pebble"  # an actor whose shape is no class
+PEBBLE = "Pebble"  # a shape that is not a class
 MOTIONS = (
     "Standing still",
     "Moving left",
@@ -29,23 +29,23 @@ MOTIONS = (
     "Blinking",
     "Bouncing",
 )
-# Pairs that are each other's time reversal: nothing but the order of the frames parts them.
+# Each motion is the time reversal of the other; only the order of the frames distinguishes them.
 REVERSED = {"Moving left": "Moving right", "Moving up": "Moving down", "Growing": "Shrinking"}
 
-# (corners, outer radius, inner radius as a part of the outer one): outlines of about equal area.
+# (corners, outer radius, inner radius divided by the outer one): outlines of about equal area.
 _OUTLINES = {
     "Square": (4, 1.25, math.cos(math.pi / 4)),
     "Triangle": (3, 1.5, math.cos(math.pi / 3)),
     "Star": (5, 1.6, 0.38),
 }
-_FARTHEST = 1.6  # the farthest that any outline reaches, in radii
+_FARTHEST = 1.6  # largest distance of an outline from the centre, in radii
 _DIRECTIONS = {
     "Moving left": (-1.0, 0.0),
     "Moving right": (1.0, 0.0),
     "Moving up": (0.0, -1.0),
     "Moving down": (0.0, 1.0),
 }
-# Ground colours from low to high, as a map is tinted: meadow, forest, sand, water, dusk, rock.
+# Ground colours from low to high, as on a map: meadow, forest, sand, water, dusk, rock.
 _GROUNDS = np.array(
     [
         [(62, 88, 52), (98, 122, 66), (146, 158, 96)],
@@ -58,7 +58,7 @@ _GROUNDS = np.array(
     dtype=np.float32,
 )
 NUM_GROUNDS = len(_GROUNDS)
-# Actors' colours: coral, amber, cream, rose, sky, mint, ink, plum.
+# Colours of actors: coral, amber, cream, rose, sky, mint, ink, plum.
 _COATS = np.array(
     [
         (240, 98, 78),
@@ -76,15 +76,15 @@ _COATS = np.array(
 
 @dataclass(frozen=True)
 class Actor:
-    """A shape and what it does.
+    """A shape with a motion.
 
     Attributes:
-        x, y: where it is in the middle of the clip, in pixels.
-        radius: about its size in pixels, in the middle of the clip.
-        reach: how far it may stray from (x, y) to each side, in pixels.
-        tempo: 0.8 to 1.25, how fast it does what it does.
-        phase: 0 to 1, where in a repeated motion it starts.
-        tilt: by how much it is turned from upright, in radians.
+        x, y: position in the middle of the clip, in pixels.
+        radius: approximate radius in the middle of the clip, in pixels.
+        reach: largest distance from (x, y) to each side, in pixels.
+        tempo: speed of the motion, 0.8 to 1.25.
+        phase: start of a repeated motion, as a share of its period, 0 to 1.
+        tilt: rotation from upright, in radians.
         coat: row of the table of colours.
     """
 
@@ -102,7 +102,7 @@ class Actor:
 
 @dataclass(frozen=True)
 class Scene:
-    """A clip to be drawn: its size in pixels, its length in frames, its ground and its actors."""
+    """A clip to be drawn; width and height in pixels, `ground` a row of the table of grounds."""
 
     width: int
     height: int
@@ -113,7 +113,7 @@ class Scene:
 
 
 class Moment(NamedTuple):
-    """An actor in one frame: place and size in pixels, tilt, and how solid it is (0 to 1)."""
+    """An actor in one frame: position and radius in pixels, angle in radians, opacity (0 to 1)."""
 
     x: float
     y: float
@@ -123,7 +123,7 @@ class Moment(NamedTuple):
 
 
 def pose(actor: Actor, frame: int, num_frames: int) -> Moment:
-    """Where and how the actor is in frame 0 to `num_frames` - 1."""
+    """Returns the actor's position, size and opacity in a frame, from 0 to `num_frames` - 1."""
     since_middle = frame - (num_frames - 1) / 2
     cycle = actor.tempo * frame
     upright = math.pi / 4 if actor.shape == "Square" else -math.pi / 2
@@ -151,10 +151,10 @@ def pose(actor: Actor, frame: int, num_frames: int) -> Moment:
 
 
 def signed_distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Distance to the outline of `shape` of about unit radius around the origin; negative inside.
+    """Returns the distance to the outline of a shape of about unit radius; negative inside.
 
-    Polygons and the star are one thing: fold the plane onto one half of one corner, where the
-    outline is a single straight line from the corner's tip to the notch beside it.
+    For polygons and the star, the plane is folded onto one half of one corner. There the outline is
+    one straight line from the tip of the corner to the notch beside it.
     """
     radius = np.hypot(x, y)
     if shape == "Circle":
@@ -167,13 +167,13 @@ def signed_distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     folded = np.abs((angle + half) % (2 * half) - half)
     notch_x, notch_y = outer * inner * np.cos(half), outer * inner * np.sin(half)
     length = np.hypot(notch_x - outer, notch_y)
-    # The normal of the line from (outer, 0) to the notch, pointing outwards.
+    # The outward normal of the line from (outer, 0) to the notch.
     normal_x, normal_y = notch_y / length, (outer - notch_x) / length
     return (radius * np.cos(folded) - outer) * normal_x + radius * np.sin(folded) * normal_y
 
 
 def render(scene: Scene) -> np.ndarray:
-    """Draws the scene: uint8 RGB (T, H, W, 3)."""
+    """Draws the scene as uint8 RGB (T, H, W, 3)."""
     rng = np.random.default_rng(scene.seed)
     ground = paint_ground(rng, scene.width, scene.height, scene.ground)
     frames = np.empty((scene.num_frames, scene.height, scene.width, 3), dtype=np.uint8)
@@ -186,7 +186,7 @@ def render(scene: Scene) -> np.ndarray:
 
 
 def paint_ground(rng: np.random.Generator, width: int, height: int, ground: int) -> np.ndarray:
-    """A still, tinted landscape of several octaves of smooth noise: float32 RGB (H, W, 3)."""
+    """Draws a landscape from several octaves of smooth noise: float32 RGB (H, W, 3)."""
     relief = np.zeros((height, width), dtype=np.float32)
     for octave, cells in enumerate((3, 6, 12, 24)):
         coarse = rng.normal(size=(cells, cells + 1)).astype(np.float32)
@@ -202,13 +202,13 @@ def paint_ground(rng: np.random.Generator, width: int, height: int, ground: int)
 
 
 def contrasting_coats(ground: int) -> np.ndarray:
-    """The colours of actors that stand out from this ground: rows of the table."""
+    """Returns the rows of the table of colours that are clearly visible on this ground."""
     distance = np.linalg.norm(_COATS[:, None] - _GROUNDS[ground][None], axis=2).min(axis=1)
     return np.flatnonzero(distance > 105)
 
 
 def _draw(frame: np.ndarray, actor: Actor, at: Moment) -> None:
-    """Draws an actor, with its soft shadow and its spot, into a float frame (H, W, 3)."""
+    """Draws an actor with a soft shadow and a spot into a float frame (H, W, 3)."""
     height, width = frame.shape[:2]
     margin = _FARTHEST * at.radius + 8
     left, right = max(0, int(at.x - margin)), min(width, int(at.x + margin) + 1)
@@ -221,7 +221,7 @@ def _draw(frame: np.ndarray, actor: Actor, at: Moment) -> None:
     cos, sin = np.cos(at.angle), np.sin(at.angle)
 
     def place(dx: float, dy: float) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates in units of the radius, turned with the actor, for a shifted actor."""
+        """Coordinates in units of the radius, rotated with the actor, whose centre is shifted."""
         u, v = (across - dx) / at.radius, (down - dy) / at.radius
         return cos * u + sin * v, cos * v - sin * u
 
@@ -230,7 +230,7 @@ def _draw(frame: np.ndarray, actor: Actor, at: Moment) -> None:
 
     u, v = place(0, 0)
     cover = at.solid * np.clip(0.5 - signed_distance(actor.shape, u, v) * at.radius, 0, 1)
-    # A pale spot off the centre, by which even a circle can be seen to spin.
+    # A spot beside the centre, so that the rotation of a circle is visible too.
     spot = np.clip(0.5 - (np.hypot(u - 0.42, v) - 0.24) * at.radius, 0, 1)
     light = np.clip(1 - 0.10 * (across + down) / at.radius, 0.8, 1.15)  # from the upper left
     coat = _COATS[actor.coat]

@@ -1,10 +1,10 @@
-"""Extracting the frames of videos to JPEG files, numbered from 1 as Animal Kingdom's are.
+"""Extracts the frames of videos to JPEG files, numbered from 1 like those of Animal Kingdom.
 
     <videos>/<clip>.mp4  ->  <images>/<clip>/<clip>_000001.jpg ...
 
-Image k + 1 is frame k as the reader of videos counts and colours it, turned as the file says. A
-clip's folder is written aside and renamed when it is whole, so that work stopped half-way is taken
-up again by leaving out what is there.
+Image k + 1 is frame k of the video reader, with the same colours and the rotation that the file
+states. The folder of a clip is written under another name and renamed when it is complete. So an
+extraction that was stopped can be repeated: clips whose folder exists are skipped.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ from slowfast.data_tools.parallel import run_all
 class Extraction:
     """How frames are written.
 
-    short_side: pixels that larger frames are scaled down to, each pixel the mean of those that it
-        takes the place of; 0: frames stay as they are. quality: of JPEG, 1 to 100.
+    Attributes:
+        short_side: larger frames are scaled down so that their shorter side has this many pixels,
+            by area averaging; 0 keeps the size.
+        quality: JPEG quality, 1 to 100.
     """
 
     short_side: int = 0
@@ -39,7 +41,14 @@ class Extraction:
 
 @dataclass(frozen=True)
 class Extracted:
-    """What was done: clips and frames written, clips that were there, and what failed in words."""
+    """The result of an extraction.
+
+    Attributes:
+        written: clips that were written.
+        frames: frames that were written.
+        present: clips whose folder existed already.
+        failures: for each video that could not be decoded, the reason.
+    """
 
     written: int
     frames: int
@@ -48,57 +57,72 @@ class Extracted:
 
 
 def extract_frames(videos: Path, images: Path, settings: Extraction, workers: int = 0) -> Extracted:
-    """Write the frames of all videos below a folder, `workers` videos at once (0: one a core).
+    """Writes the frames of all videos below a folder.
 
-    A video that does not decode is left out and told of. Raises UserError where there is no video,
-    two have the same name, a setting is out of its range or nothing can be written.
+    A video that cannot be decoded is left out and listed in the result.
+
+    Args:
+        workers: videos at a time; 0 takes one for each core.
+
+    Raises:
+        UserError: there is no video, two videos would have the same folder of frames, a setting is
+            out of range, or frames cannot be written.
     """
     if settings.short_side < 0 or not 1 <= settings.quality <= 100:
         raise UserError(
             f"--short-side {settings.short_side} --quality {settings.quality}: expected a short "
-            "side of 0 (as it is) or more pixels and a quality of 1 to 100."
+            "side of 0 (keep the size) or more pixels, and a quality of 1 to 100."
         )
     if workers < 0:
         raise UserError(f"--workers {workers}: expected 0 (one for each core) or more.")
     jobs = _find_videos(videos)
-    there = {name for name in jobs if (images / name).is_dir()}
-    lacking = [name for name in jobs if name not in there]
+    missing = [name for name in jobs if not (images / name).is_dir()]
     try:
         images.mkdir(parents=True, exist_ok=True)
-        counts = run_all(
-            lacking,
+        results = run_all(
+            missing,
             lambda name: _extract(jobs[name], images / name, settings),
             "extracting",
             workers,
         )
     except OSError as error:
         raise UserError(f"{images}: frames cannot be written: {error}.") from None
-    frames = [count for count in counts if isinstance(count, int)]
-    failures = tuple(words for words in counts if isinstance(words, str))
-    return Extracted(len(frames), sum(frames), len(there), failures)
+    frames = [count for count in results if isinstance(count, int)]
+    failures = tuple(reason for reason in results if isinstance(reason, str))
+    return Extracted(len(frames), sum(frames), len(jobs) - len(missing), failures)
 
 
 def _find_videos(folder: Path) -> dict[str, Path]:
-    """Videos by the names of their clips, folders in `folder` included, in order."""
+    """Finds the videos below a folder, sorted; the key is the path without its extension."""
     if not folder.is_dir():
-        raise UserError(f"{folder}: there is no such folder; name the one that holds the videos.")
+        raise UserError(f"{folder}: there is no such folder; name the folder of the videos.")
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in VIDEO_EXTENSIONS and path.is_file():
             name = path.relative_to(folder).with_suffix("").as_posix()
             if name in found:
-                raise UserError(f"{path}: its frames would go where those of {found[name]} go.")
+                raise UserError(
+                    f"{path}: its frames would go to the same folder as the frames of "
+                    f"{found[name]}. Rename one of the two videos."
+                )
             found[name] = path
     if not found:
         raise UserError(
             f"{folder}: there is no video in it (no {', '.join(VIDEO_EXTENSIONS)}); name the "
-            "folder that holds them."
+            "folder of the videos."
         )
     return found
 
 
 def _extract(video: Path, images: Path, settings: Extraction) -> int | str:
-    """Write one clip; how many frames, or why there are none. Raises OSError where it cannot."""
+    """Writes the frames of one video.
+
+    Returns:
+        The number of frames, or the reason why the video cannot be decoded.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
     part = images.with_name(f".{images.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)

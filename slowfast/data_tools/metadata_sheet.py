@@ -1,12 +1,12 @@
-"""Clips, splits and labels from a sheet: Animal Kingdom's AR_metadata.xlsx, or a csv of one's own.
+"""Reads clips, splits and labels from a sheet: Animal Kingdom's AR_metadata.xlsx, or a csv file.
 
     clip,split,labels              the csv; split is train, val or test, labels are class ids
     AAACXZTV,train,"2,40"
 
-Notable: of the workbook, `labels` count. Its (animal, action) pairs name actions, which become ids
-by the corrected table of `slowfast.ak.classes.table`; on some 2,200 of 30,100 clips the two
-differ. Some
-400 cells hold pairs as a list of texts that are lists themselves.
+The column `labels` of the workbook decides. The workbook also has (animal, action) pairs. The table
+of `slowfast.ak.classes.table` turns their actions into class ids, and for about 2,200 of 30,100
+clips these differ from the labels. About 400 cells hold the pairs as a list of texts that are
+lists themselves.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from openpyxl import load_workbook
 
 from slowfast.ak.classes.table import ANIMAL_KINGDOM
 from slowfast.ak.errors import UserError
+from slowfast.data_tools.cut_table import raise_mistakes
 
 METADATA = "AR_metadata.xlsx"
-# What the columns are called: in the workbook, in a csv, in frame lists.
+# The possible names of each column: in the workbook, in a csv, in frame lists.
 _COLUMNS = {
     "clip": ("video_id", "clip", "clip_id", "original_vido_id", "video"),
     "split": ("type", "split", "train_test"),
@@ -34,12 +35,18 @@ _COLUMNS = {
     "pairs": ("list_animal_action",),
 }
 _SPLITS = {"train": "train", "val": "val", "test": "val", "valid": "val", "validation": "val"}
-_MOST_MISTAKES = 20
 
 
 @dataclass(frozen=True)
 class SheetClip:
-    """A clip of a sheet. split: train or val, which is also the test's; pairs: the cell's text."""
+    """A clip of a sheet.
+
+    Attributes:
+        split: train or val; val also stands for test.
+        labels: class ids, sorted.
+        row: number of its row in the sheet.
+        pairs: text of the cell of (animal, action) pairs; None without such a column.
+    """
 
     name: str
     split: str
@@ -49,11 +56,11 @@ class SheetClip:
 
 
 def read_sheet_of_clips(path: Path) -> list[SheetClip]:
-    """The clips of a sheet in its order.
+    """Reads the clips of a sheet, in its order.
 
     Raises:
-        UserError: no such file, no sheet of these columns, or rows that cannot be understood or
-            name a clip again, all of them at once with their numbers.
+        UserError: there is no such file or no sheet with these columns; or rows are wrong or repeat
+            a clip, and the text lists them all with their numbers.
     """
     header, rows = _find_rows(path)
     place = {
@@ -72,20 +79,18 @@ def read_sheet_of_clips(path: Path) -> list[SheetClip]:
             clip = _parse(number, cells)
             twin = clips.setdefault(clip.name, clip)
             if twin is not clip:
-                raise UserError(f"clip {clip.name} stands in row {twin.row} already")
+                raise UserError(f"clip {clip.name} is in row {twin.row} already")
         except UserError as error:
             mistakes.append(f"{path}: row {number}: {error}")
-    if mistakes:
-        more = len(mistakes) - _MOST_MISTAKES
-        lines = mistakes[:_MOST_MISTAKES] + ([f"... and {more} more"] if more > 0 else [])
-        raise UserError("\n".join(lines))
+    raise_mistakes(mistakes)
     if not clips:
-        raise UserError(f"{path}: no row below the header; expected a clip a row.")
+        raise UserError(f"{path}: no row below the header; expected one row for each clip.")
     return list(clips.values())
 
 
 def _find_rows(path: Path) -> tuple[list[str], list[tuple[int, tuple]]]:
-    """The header, in small letters, of the sheet that has the columns, and its numbered rows."""
+    """Finds the table with the needed columns; returns its header in lower case, and its rows with
+    their numbers."""
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; expected {METADATA}, or a csv of clips.")
     found = []
@@ -102,7 +107,7 @@ def _find_rows(path: Path) -> tuple[list[str], list[tuple[int, tuple]]]:
 
 
 def _tables(path: Path) -> Iterator[list[tuple[int, tuple]]]:
-    """The numbered rows of each table of a file, read as they are asked for."""
+    """Yields the tables of a file, each as a list of (row number, cells)."""
     try:
         if path.suffix.lower() == ".xlsx":
             for sheet in load_workbook(path, read_only=True, data_only=True).worksheets:
@@ -112,12 +117,16 @@ def _tables(path: Path) -> Iterator[list[tuple[int, tuple]]]:
             mark = ";" if ";" in text.partition("\n")[0] else ","
             rows = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
             yield list(enumerate(map(tuple, rows), start=1))
-    except Exception as error:  # whatever openpyxl meets in a file that is no workbook
+    except Exception as error:  # openpyxl raises many types for a file that is not a workbook
         raise UserError(f"{path}: cannot be read as a sheet (xlsx or csv): {error}") from None
 
 
 def _parse(row: int, cells: dict[str, str]) -> SheetClip:
-    """One row; raises UserError without file and row."""
+    """Returns one row as a clip.
+
+    Raises:
+        UserError: the row is wrong; the text does not name the file and the row.
+    """
     if not cells["clip"]:
         raise UserError("the clip has no name")
     split = _SPLITS.get(cells["split"].casefold())
@@ -131,7 +140,7 @@ def _parse(row: int, cells: dict[str, str]) -> SheetClip:
 
 
 def _text(cell: Any) -> str:
-    """A cell as text; numbers that a spreadsheet made floats of are whole again."""
+    """Returns a cell as text. Spreadsheets store integers as floats, so 2.0 becomes "2"."""
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     return "" if cell is None else str(cell).strip()
@@ -139,9 +148,11 @@ def _text(cell: Any) -> str:
 
 @dataclass(frozen=True)
 class PairDifference:
-    """A clip whose pairs name other actions than its labels.
+    """A clip whose pairs have other actions than its labels.
 
-    only_labels, only_pairs: class ids; unknown: actions that the table of classes does not have.
+    Attributes:
+        only_labels, only_pairs: class ids that only one of the two has.
+        unknown: actions of the pairs that are not in the table of classes.
     """
 
     clip: SheetClip
@@ -151,7 +162,7 @@ class PairDifference:
 
 
 def pair_differences(clips: Iterable[SheetClip]) -> list[PairDifference]:
-    """The clips whose pairs, where there is such a column, differ from their labels."""
+    """Finds the clips whose pairs differ from their labels, if the sheet has a column of pairs."""
     with ANIMAL_KINGDOM.open(encoding="utf-8", newline="") as file:
         ids = {_plain(row["name"]): int(row["id"]) for row in csv.DictReader(file)}
     found = []
@@ -169,12 +180,13 @@ def pair_differences(clips: Iterable[SheetClip]) -> list[PairDifference]:
 
 
 def _actions(pairs: Any) -> Iterator[str]:
-    """The actions of a cell of (animal, action) pairs; a text in it is such a cell again."""
+    """Yields the actions of a cell of (animal, action) pairs, which may contain such cells again
+    as texts."""
     if isinstance(pairs, str):
         try:
             pairs = ast.literal_eval(pairs) if pairs else []
         except (ValueError, SyntaxError, MemoryError, RecursionError):
-            yield pairs  # told as an unknown action
+            yield pairs  # reported as an unknown action
             return
     for entry in pairs if isinstance(pairs, list | tuple) else [str(pairs)]:
         if isinstance(entry, tuple) and len(entry) == 2:

@@ -1,4 +1,4 @@
-"""Work on many clips or files at once, as the programs that make and check data sets do it."""
+"""Runs a job for many clips or files in parallel threads, with a progress bar."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -13,13 +13,14 @@ from slowfast.ak.run.cores import available_cores
 def run_all(
     jobs: Sequence[Any], work: Callable[[Any], Any], title: str, workers: int = 0
 ) -> list[Any]:
-    """Does `work(job)` for all jobs, `workers` at once, with a progress bar on a terminal.
+    """Calls `work(job)` for all jobs and returns the results in the order of the jobs.
 
-    0 workers are as many as this process has cores, 16 at most.
+    Threads are enough, because numpy, x264 and the JPEG library release the interpreter's lock.
+    The first job that raises stops the jobs that have not begun, and its error is raised.
 
-    Threads are enough, since numpy, x264 and the JPEG library all let go of the interpreter's
-    lock; and nothing has to be imported anew. The first failure stops the rest. Returns the
-    results in order.
+    Args:
+        title: label of the progress bar, which appears on a terminal only.
+        workers: number of threads; 0 takes one for each core, at most 16.
     """
     stop = threading.Event()
 
@@ -29,7 +30,7 @@ def run_all(
         try:
             return work(job)
         except BaseException:
-            stop.set()  # here, before other threads take up the jobs that are left
+            stop.set()  # in this thread, before other threads begin the next jobs
             raise
 
     with (

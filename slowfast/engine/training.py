@@ -18,7 +18,7 @@ from slowfast.ak.lists.holdout import fingerprint
 from slowfast.checkpoints import checkpoint
 from slowfast.checkpoints.file import check_writable
 from slowfast.config import checks
-from slowfast.data_tools.check_data import doubts_before_training
+from slowfast.data_tools.check_data import warnings_before_training
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine.bottleneck import bottleneck
 from slowfast.engine.device.memory import explained_training
@@ -75,8 +75,8 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     val_loader = construct_loader(cfg, "val")
     if distributed.is_master_proc():
         data_sets = train_loader.dataset, val_loader.dataset
-        for doubt in doubts_before_training(*data_sets, cfg.DATA.READ_TIMEOUT):
-            logger.warning(doubt)
+        for warning in warnings_before_training(*data_sets, cfg.DATA.READ_TIMEOUT):
+            logger.warning(warning)
     classes = read_class_table(cfg)
     holdout = fingerprint(cfg)  # of the file as it is now: it may change while the run goes on
 

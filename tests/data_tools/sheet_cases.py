@@ -1,4 +1,4 @@
-"""A small workbook of the form of AR_metadata.xlsx, for tests of what reads it."""
+"""A small workbook in the format of AR_metadata.xlsx."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ from openpyxl import Workbook
 from tests.conftest import TRAIN, VAL
 
 HEADER = ("S/N", "video_id", "type", "labels", "list_animal_action")
-# Of tiny_ak's classes: 0 Abseiling, 1 Attacking, 2 Attending, 3 Barking, 4 Being carried.
+# The actions of the class ids 0 to 4 in Animal Kingdom.
 ACTIONS = ("Abseiling", "Attacking", "Attending", "Barking", "Being carried")
 
 
 def rows_of_tiny_ak() -> list[list]:
-    """The clips of `tiny_ak`, whose pairs name the actions of their labels."""
+    """The clips of `tiny_ak`; their pairs have the actions of their labels."""
     rows = []
     for split, clips in (("train", TRAIN), ("test", VAL)):
         for name, _, _, _, labels in clips:
@@ -22,7 +22,7 @@ def rows_of_tiny_ak() -> list[list]:
 
 
 def write_workbook(path: Path, rows: list[list], header: tuple = HEADER) -> Path:
-    """The sheet AR, behind a sheet of something else."""
+    """Writes the sheet AR after a sheet with other content."""
     book = Workbook()
     book.active.title = "Notes"
     book.active.append(["written", "by", "hand"])

@@ -1,4 +1,4 @@
-"""Lists made from a sheet and the files are those that a data set reads, and nothing is lost."""
+"""Lists from a sheet and from files: a data set reads them, and every missing clip is reported."""
 
 import csv
 import shutil
@@ -29,7 +29,7 @@ def contents(clips: ClipList) -> list[tuple]:
 
 
 @pytest.mark.parametrize("kind", ["video", "image"])
-def test_the_lists_are_those_that_the_set_came_with(tiny_ak, sheet, tmp_path, kind):
+def test_the_lists_equal_the_original_lists(tiny_ak, sheet, tmp_path, kind):
     out = tmp_path / "new" / "annot"
     made = make_annotations(sheet, getattr(tiny_ak, kind), out, videos=kind == "video")
     assert not made.left_out
@@ -39,7 +39,7 @@ def test_the_lists_are_those_that_the_set_came_with(tiny_ak, sheet, tmp_path, ki
         assert contents(written) == contents(original)
 
 
-def test_clips_without_a_readable_file_are_left_out_and_named(tiny_ak, sheet, tmp_path):
+def test_clips_without_a_readable_file_are_left_out_and_reported(tiny_ak, sheet, tmp_path):
     videos = tmp_path / "video"
     shutil.copytree(tiny_ak.video, videos)
     (videos / "t0.mp4").unlink()
@@ -58,14 +58,14 @@ def test_clips_without_a_readable_file_are_left_out_and_named(tiny_ak, sheet, tm
     assert not (tmp_path / "strict").exists()
 
 
-def test_frames_named_otherwise_are_listed_by_number(tiny_ak, tmp_path):
+def test_frames_with_other_names_are_listed_in_the_order_of_their_numbers(tiny_ak, tmp_path):
     clip = tmp_path / "image" / "my zebra"
     clip.mkdir(parents=True)
     files = [f"frame {number}.JPG" for number in (0, 1, 2, 10, 11, 100)]
     for file in files:
         shutil.copy(tiny_ak.image / "t0" / "t0_000001.jpg", clip / file)
-    (clip / "._frame 0.jpg").write_bytes(b"of the system")
-    (clip / "list.txt").write_bytes(b"no frame")
+    (clip / "._frame 0.jpg").write_bytes(b"a file of the system")
+    (clip / "list.txt").write_bytes(b"not a frame")
     (tmp_path / "clips.csv").write_text("clip,split,labels\nmy zebra,train,3\n")
     made = make_annotations(
         tmp_path / "clips.csv", tmp_path / "image", tmp_path / "annot", videos=False
@@ -75,7 +75,7 @@ def test_frames_named_otherwise_are_listed_by_number(tiny_ak, tmp_path):
     assert contents(clips) == [("my zebra", [3], [f"my zebra/{file}" for file in files])]
 
 
-def test_clips_in_folders_of_folders(tiny_ak, tmp_path):
+def test_clips_may_be_in_subfolders(tiny_ak, tmp_path):
     (tmp_path / "video" / "day1").mkdir(parents=True)
     shutil.copy(tiny_ak.video / "t4.mp4", tmp_path / "video" / "day1" / "a.mp4")
     (tmp_path / "clips.csv").write_text("clip,split,labels\nday1/a,val,0\n")
@@ -88,7 +88,7 @@ def test_clips_in_folders_of_folders(tiny_ak, tmp_path):
     assert clips.frame_path(0, 4) == "day1/a/a_000005.jpg"
 
 
-def test_a_light_list_has_a_line_a_clip(tiny_ak, sheet, tmp_path):
+def test_a_light_list_has_one_line_for_each_clip(tiny_ak, sheet, tmp_path):
     make_annotations(sheet, tiny_ak.video, tmp_path / "annot", videos=True, light=True)
     with (tmp_path / "annot" / "train.csv").open(newline="") as file:
         rows = list(csv.reader(file, delimiter=";"))
@@ -97,11 +97,11 @@ def test_a_light_list_has_a_line_a_clip(tiny_ak, sheet, tmp_path):
     assert rows[8] == ["t7", ""]
 
 
-def test_lists_that_are_there_stay_unless_told_otherwise(tiny_ak, sheet, tmp_path):
+def test_existing_lists_are_overwritten_with_force_only(tiny_ak, sheet, tmp_path):
     out = tmp_path / "annot"
     out.mkdir()
     (out / "val.csv").write_text("mine")
-    with pytest.raises(UserError, match=r"val\.csv: there already.*--force"):
+    with pytest.raises(UserError, match=r"val\.csv: exist already.*--force"):
         make_annotations(sheet, tiny_ak.video, out, videos=True)
     assert (out / "val.csv").read_text() == "mine"
     assert not (out / "train.csv").exists()
@@ -109,7 +109,7 @@ def test_lists_that_are_there_stay_unless_told_otherwise(tiny_ak, sheet, tmp_pat
     assert len(ClipList.read(out / "val.csv")) == 4
 
 
-def test_nothing_is_written_where_nothing_fits(tiny_ak, sheet, tmp_path):
+def test_nothing_is_written_if_no_clip_has_a_file(tiny_ak, sheet, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     with pytest.raises(UserError, match="12 of the 12 clips"):
         make_annotations(sheet, tmp_path / "elsewhere", tmp_path / "annot", videos=True)
@@ -121,7 +121,7 @@ def test_nothing_is_written_where_nothing_fits(tiny_ak, sheet, tmp_path):
         make_annotations(sheet, tiny_ak.video, tmp_path / "annot", videos=True)
 
 
-def test_a_light_list_leaves_out_what_its_reader_would_not_find(tiny_ak, sheet, tmp_path):
+def test_a_light_list_leaves_out_frames_that_its_reader_would_not_find(tiny_ak, sheet, tmp_path):
     images = tmp_path / "image"
     shutil.copytree(tiny_ak.image, images)
     for file in (images / "t1").iterdir():

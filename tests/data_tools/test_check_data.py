@@ -1,4 +1,4 @@
-"""A data set as a whole: lists, files and sheet; what is found is told to people and programs."""
+"""The check of a whole data set: lists, files and sheet, and its report."""
 
 import json
 import shutil
@@ -8,13 +8,13 @@ import pytest
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import get_cfg
 from slowfast.data_tools import check_data as module
-from slowfast.data_tools.check_data import DataPlaces, check_data, doubts_before_training
+from slowfast.data_tools.check_data import DataPlaces, check_data, warnings_before_training
 from tests.data_tools.sheet_cases import rows_of_tiny_ak, write_workbook
 
 
 @pytest.fixture
 def spoilt(tiny_ak, tmp_path):
-    """A copy of the set, to be spoilt."""
+    """A copy of the set, in which tests make faults."""
     for folder in ("annot", "image", "video"):
         shutil.copytree(getattr(tiny_ak, folder), tmp_path / folder)
     return tmp_path
@@ -24,7 +24,7 @@ def counts(report) -> dict[str, int]:
     return json.loads(report.as_json())["counts"]
 
 
-def test_a_sound_set_by_its_folders_and_by_a_configuration(tiny_ak):
+def test_a_set_without_faults_by_its_folders_and_by_a_configuration(tiny_ak):
     cfg = get_cfg()
     cfg.merge_from_list(tiny_ak.opts())
     by_cfg = DataPlaces.from_cfg(cfg, frames="both")
@@ -32,12 +32,12 @@ def test_a_sound_set_by_its_folders_and_by_a_configuration(tiny_ak):
     assert by_cfg == by_folders
     report = check_data(by_cfg, "decode")
     assert (report.faults, report.notes, report.complete) == ([], [], True)
-    assert report.looked_at == 24  # 12 clips, as images and as videos
+    assert report.looked_at == 24  # 12 clips, each as images and as a video
     assert json.loads(report.as_json())["sound"] is True
     assert "No fault." in report.as_text()
 
 
-def test_lists_of_pairs_as_kinetics_has_them(tiny_ak, tmp_path):
+def test_lists_of_pairs_as_in_kinetics(tiny_ak, tmp_path):
     lists = {"train": "t1.mp4 1\nt2.mp4 2\n", "val": "v1.mp4 7\n", "test": "t1.mp4 1\nno.mp4 0\n"}
     for split, text in lists.items():
         (tmp_path / f"{split}.csv").write_text(text)
@@ -57,22 +57,22 @@ def test_faults_of_lists_and_files_together(spoilt):
     val.write_text(val.read_text() + 't4 9 0 t4/t4_000001.jpg "3"\n')
     places = DataPlaces.beside(spoilt / "annot", frames="both", num_classes=4)
     report = check_data(places)
-    # t4 has one of its five frames in the validation list, and images and video of all of them.
+    # The validation list has one of the five frames of t4; its images and its video have all five.
     found = {"both_splits": 1, "label": 2, "missing": 1, "empty": 1}
     assert counts(report) == found | {"extra_frames": 1, "frame_count": 1}
     text = report.as_text(shown=1)
-    assert "Faults: 7; clips that have any: 5." in text
+    assert "Faults: 7; clips with faults: 5." in text
     assert "v1.mp4" in text
     assert "... and 1 more" in text
 
 
-def test_labels_without_a_number_of_classes_are_not_checked_and_that_is_said(tiny_ak):
+def test_labels_are_not_checked_without_a_number_of_classes(tiny_ak):
     report = check_data(DataPlaces.beside(tiny_ak.annot))
     assert report.faults == []
     assert "Labels are not checked" in report.as_text()
 
 
-def test_differences_from_the_sheet(spoilt):
+def test_differences_from_the_sheet_are_found(spoilt):
     rows = rows_of_tiny_ak()
     rows[0][2] = "test"  # t0
     rows[1][3] = "0,2"  # t1 has 0,1, as its pairs do
@@ -93,16 +93,16 @@ def test_differences_from_the_sheet(spoilt):
     }
 
 
-def test_notes_alone_leave_a_set_sound(spoilt):
+def test_notes_are_not_faults(spoilt):
     rows = rows_of_tiny_ak()
     rows[2][4] = "[('Mongoose', 'Barking')]"
     write_workbook(spoilt / "annot" / "AR_metadata.xlsx", rows)
     report = check_data(DataPlaces.beside(spoilt / "annot"))
     assert json.loads(report.as_json())["sound"] is True
-    assert "labels 1; not in the pairs: 1; in the pairs alone: 3" in report.as_text()
+    assert "labels 1; not in the pairs: 1; only in the pairs: 3" in report.as_text()
 
 
-def test_one_list_that_cannot_be_read_is_a_fault_and_the_other_is_checked(spoilt):
+def test_a_list_that_cannot_be_read_is_a_fault_and_the_other_is_checked(spoilt):
     (spoilt / "annot" / "val.csv").write_text("nonsense\n")
     report = check_data(DataPlaces.beside(spoilt / "annot"))
     assert counts(report) == {"list": 1}
@@ -112,16 +112,16 @@ def test_one_list_that_cannot_be_read_is_a_fault_and_the_other_is_checked(spoilt
         check_data(DataPlaces.beside(spoilt / "annot"))
 
 
-def test_a_stopped_check_tells_of_what_it_looked_at(spoilt, monkeypatch):
+def test_the_report_of_a_stopped_check_has_the_faults_so_far(spoilt, monkeypatch):
     (spoilt / "image" / "t0" / "t0_000004.jpg").write_bytes(b"")
-    look = module.check_clip
+    check_clip = module.check_clip
 
-    def look_and_be_stopped(reader, clip, level):
+    def check_until_v2(reader, clip, level):
         if reader.clips.name(clip) == "v2":
             raise KeyboardInterrupt
-        return look(reader, clip, level)
+        return check_clip(reader, clip, level)
 
-    monkeypatch.setattr(module, "check_clip", look_and_be_stopped)
+    monkeypatch.setattr(module, "check_clip", check_until_v2)
     report = check_data(DataPlaces.beside(spoilt / "annot"))
     assert report.complete is False
     assert counts(report) == {"empty": 1}
@@ -130,5 +130,5 @@ def test_a_stopped_check_tells_of_what_it_looked_at(spoilt, monkeypatch):
     assert report.looked_at < 12
 
 
-def test_data_sets_of_another_make_are_not_doubted(tiny_ak):
-    assert doubts_before_training(object(), object(), 0) == []
+def test_there_are_no_warnings_about_other_kinds_of_data_sets():
+    assert warnings_before_training(object(), object(), 0) == []

@@ -1,4 +1,4 @@
-"""Cutting videos: the right frames, upright and even, from every kind of file."""
+"""Clips cut from videos: the right frames, upright, from many kinds of files."""
 
 from fractions import Fraction
 
@@ -13,13 +13,11 @@ from slowfast.data_tools import ak_writer, cut_videos
 from slowfast.data_tools.cut_videos import CutOptions
 
 AS_IS = CutOptions(short_side=0, crf=12)
-
-
-BARS = 6  # below the middle: the number of the frame in binary, as black and white bars
+BARS = 6  # black and white bars in the lower half: the number of the frame in binary
 
 
 def picture(number, size):
-    """Says its number, and by a white upper left corner which way is up."""
+    """A frame that shows its number; its upper left corner is white."""
     width, height = size
     image = np.full((height, width, 3), 60, dtype=np.uint8)
     image[: height // 3, : width // 3] = 255
@@ -32,7 +30,7 @@ def picture(number, size):
 def make_video(
     path, count=50, size=(64, 48), times=None, codec="libx264", pixels="yuv420p", aspect=1
 ):
-    """A video at 25 frames/s, or at these `times` (in 1/100 s)."""
+    """Writes a video at 25 frames per second, or with frames at `times` (in 1/100 s)."""
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
         stream = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = *size, pixels
@@ -52,7 +50,7 @@ def make_video(
 
 @pytest.fixture
 def cut(tmp_path):
-    """Cuts rows (without header) of the videos in tmp_path; gives the folder and the result."""
+    """Cuts rows (without the header) of the videos in tmp_path; returns the folder and result."""
 
     def do(*rows, options=AS_IS, root="set", **arguments):
         table = tmp_path / "table.csv"
@@ -69,14 +67,14 @@ def images(root, name):
 
 
 def numbers(frames):
-    """Which frames of the original these are."""
+    """The numbers that the frames show."""
     row, width = frames.shape[1] * 3 // 4, frames.shape[2]
     middles = [(2 * bar + 1) * width // (2 * BARS) for bar in range(BARS)]
     bits = frames[:, row, middles].mean(axis=2) > 128
     return (bits @ 2 ** np.arange(BARS)).tolist()
 
 
-def test_frames_are_those_of_the_stretch(cut, tmp_path):
+def test_a_clip_has_the_frames_of_its_segment(cut, tmp_path):
     make_video(tmp_path / "a.mp4")
     root, result = cut("a.mp4,0,0.4,train,walking;fly", "a.mp4,1.0,1.6,val,fly")
     (first,), (second,) = result.clips["train"], result.clips["val"]
@@ -89,13 +87,14 @@ def test_frames_are_those_of_the_stretch(cut, tmp_path):
     assert len(lines) == 16
 
 
-@pytest.mark.parametrize("start", [0.01, 0.02, 0.03, 0.07, 0.41])
-def test_no_frame_is_lost_or_shown_twice_wherever_the_cut_falls(cut, tmp_path, start):
+def test_no_frame_is_lost_or_repeated_at_any_start(cut, tmp_path):
     make_video(tmp_path / "a.mp4")
-    root, result = cut(f"a.mp4,{start},{start + 0.8},train,x")
-    shown = numbers(images(root, result.clips["train"][0].name))
-    assert shown == list(range(shown[0], shown[0] + 20))
-    assert shown[0] == pytest.approx(start * 25, abs=1)
+    starts = [0.01, 0.02, 0.03, 0.07, 0.41]
+    root, result = cut(*(f"a.mp4,{start},{start + 0.8},train,x" for start in starts))
+    for start, clip in zip(starts, result.clips["train"], strict=True):
+        shown = numbers(images(root, clip.name))
+        assert shown == list(range(shown[0], shown[0] + 20))
+        assert shown[0] == pytest.approx(start * 25, abs=1)
 
 
 @pytest.mark.parametrize(
@@ -117,8 +116,8 @@ def test_other_containers_and_odd_sizes(cut, tmp_path, name, how):
     assert abs(height - how["size"][1]) <= 1
 
 
-def test_variable_frame_rate_becomes_constant(cut, tmp_path):
-    # Ten frames 1/25 s apart, then ten that stay 1/5 s each.
+def test_a_variable_frame_rate_becomes_constant(cut, tmp_path):
+    # Ten frames of 1/25 s, then ten frames of 1/5 s.
     times = [4 * n for n in range(10)] + [40 + 20 * n for n in range(10)]
     make_video(tmp_path / "a.mp4", count=20, times=times)
     root, result = cut("a.mp4,0,2.0,train,x", options=CutOptions(short_side=0, fps=25, crf=12))
@@ -126,7 +125,7 @@ def test_variable_frame_rate_becomes_constant(cut, tmp_path):
     assert numbers(images(root, result.clips["train"][0].name)) == expected
 
 
-def test_fewer_frames_a_second_and_no_more_than_asked_for(cut, tmp_path):
+def test_the_frame_rate_and_the_number_of_frames_can_be_limited(cut, tmp_path):
     make_video(tmp_path / "a.mp4")
     options = CutOptions(short_side=0, fps=5, max_frames=4, crf=12)
     root, result = cut("a.mp4,0,2,train,x", options=options)
@@ -135,8 +134,8 @@ def test_fewer_frames_a_second_and_no_more_than_asked_for(cut, tmp_path):
         assert container.streams.video[0].average_rate == 5
 
 
-def test_rotated_as_a_telephone_writes_it(cut, tmp_path):
-    """A display matrix of a quarter turn clockwise: what lies is shown standing."""
+def test_a_video_with_a_rotation_is_turned_upright(cut, tmp_path):
+    """The display matrix, as telephones write it, is a quarter turn clockwise."""
     path = make_video(tmp_path / "a.mp4", size=(80, 48))
     one = (1 << 16).to_bytes(4, "big", signed=True)
     minus, zero, last = (-1 << 16).to_bytes(4, "big", signed=True), bytes(4), b"\x40\0\0\0"
@@ -149,10 +148,10 @@ def test_rotated_as_a_telephone_writes_it(cut, tmp_path):
     frames = images(root, result.clips["train"][0].name).astype(int)
     assert frames.shape[1:3] == (80, 48)
     corners = frames[0, [2, 2, -3, -3], [2, -3, 2, -3]].mean(axis=1)
-    assert np.argmax(corners) == 1  # the white corner went from upper left to upper right
+    assert np.argmax(corners) == 1  # the white corner moved from upper left to upper right
 
 
-def test_scaled_down_never_up(cut, tmp_path):
+def test_videos_are_scaled_down_and_never_up(cut, tmp_path):
     make_video(tmp_path / "wide.mp4", size=(160, 90))
     make_video(tmp_path / "tall.mp4", size=(30, 50))
     root, result = cut(
@@ -163,7 +162,7 @@ def test_scaled_down_never_up(cut, tmp_path):
     assert tall == (50, 30)
 
 
-def test_long_rows_become_clips_of_equal_length(cut, tmp_path):
+def test_a_long_segment_becomes_clips_of_equal_length(cut, tmp_path):
     make_video(tmp_path / "a.mp4")
     root, result = cut("a.mp4,0,1.9,train,x", clip_seconds=0.5)
     shown = [numbers(images(root, clip.name)) for clip in result.clips["train"]]
@@ -171,7 +170,7 @@ def test_long_rows_become_clips_of_equal_length(cut, tmp_path):
     assert len({number for clip in shown for number in clip}) == 48
 
 
-def test_classes_segments_and_order(cut, tmp_path):
+def test_the_class_sheet_has_the_order_and_the_segments_asked_for(cut, tmp_path):
     make_video(tmp_path / "a.mp4")
     rows = [f"a.mp4,{n / 10},{n / 10 + 0.1},train,mouse{';fly' * (n < 2)}" for n in range(5)]
     root, result = cut(*rows, "a.mp4,1,1.2,val,", head_min=5, tail_max=2, order="first")
@@ -180,7 +179,7 @@ def test_classes_segments_and_order(cut, tmp_path):
     assert result.clips["val"][0].labels == ()
 
 
-def test_nothing_is_cut_twice_and_labels_can_be_changed(cut, tmp_path):
+def test_labels_can_be_changed_and_no_clip_is_cut_twice(cut, tmp_path):
     make_video(tmp_path / "a.mp4")
     root, _ = cut("a.mp4,0,0.4,train,fly")
     video = root / "video" / "a_000000-000400.mp4"
@@ -203,8 +202,8 @@ def test_other_options_and_other_folders_are_refused(cut, tmp_path):
         cut("a.mp4,0,0.4,train,fly", root="thesis")
 
 
-def test_a_video_that_breaks_off_names_the_row(cut, tmp_path):
-    """A file that was not copied to its end says at its beginning how long it ought to be."""
+def test_a_video_that_was_cut_off_is_reported_with_the_row(cut, tmp_path):
+    """The header at the beginning of the file states the original length."""
     path = make_video(tmp_path / "a.mp4", count=200)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(
@@ -213,14 +212,14 @@ def test_a_video_that_breaks_off_names_the_row(cut, tmp_path):
         cut("a.mp4,7,7.9,train,x")
 
 
-def test_resample_shows_the_frame_of_the_moment():
+def test_resample_shows_the_frame_at_each_time():
     timed = [(0.0, "a"), (0.1, "b"), (0.52, "c"), (0.6, "d"), (1.0, "e")]
     shown = cut_videos.resample(iter(timed), 0, 1, Fraction(10), slack=0.01)
     assert "".join(shown) == "abbbbbdddd"
     assert list(cut_videos.resample(iter(timed), 5, 6, Fraction(10), slack=0.01)) == []
 
 
-def test_pixels_that_are_not_square_are_made_square(cut, tmp_path):
+def test_pixels_become_square(cut, tmp_path):
     make_video(tmp_path / "a.mp4", size=(64, 48), aspect=Fraction(3, 2))
     root, result = cut("a.mp4,0,0.4,train,x")
     assert images(root, result.clips["train"][0].name).shape[1:3] == (48, 96)

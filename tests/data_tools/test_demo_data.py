@@ -1,6 +1,7 @@
-"""Demo data: long-tailed, measurable, the same each time, and careful with other people's files."""
+"""Demo data: long-tailed, the same each time, and never written over other files."""
 
 import json
+import shutil
 
 import pytest
 from openpyxl import load_workbook
@@ -14,7 +15,7 @@ SMALL = make_settings(size="small")
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A small set, made once."""
+    """A small set."""
     root = tmp_path_factory.mktemp("demo") / "set"
     assert make_demo_data(root, SMALL)
     return root
@@ -25,9 +26,8 @@ def counts(plan, split):
     return ak_writer.count_labels(listed, len(CLASSES)), listed
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize("size", ["standard", "small"])
-def test_plan_is_long_tailed_and_every_class_can_be_measured(seed, size):
+@pytest.mark.parametrize(("seed", "size"), [(0, "standard"), (1, "small"), (2, "small")])
+def test_the_set_is_long_tailed_and_every_class_has_validation_clips(seed, size):
     plan = plan_clips(make_settings(seed, size=size))
     in_train, train = counts(plan, "train")
     in_val, _ = counts(plan, "val")
@@ -43,12 +43,12 @@ def test_plan_is_long_tailed_and_every_class_can_be_measured(seed, size):
     assert any(w > h for w, h in shapes)
 
 
-def test_plan_follows_from_the_settings():
+def test_the_settings_determine_the_set():
     assert plan_clips(SMALL) == plan_clips(SMALL)
     assert plan_clips(SMALL) != plan_clips(make_settings(seed=1, size="small"))
 
 
-def test_lists_videos_frames_and_sheet_agree(made):
+def test_lists_videos_frames_and_class_sheet_agree(made):
     for split in ("train", "val"):
         lines = (made / "annot" / f"{split}.csv").read_text().splitlines()[1:]
         planned = [clip for clip in plan_clips(SMALL) if clip.split == split]
@@ -68,40 +68,40 @@ def test_lists_videos_frames_and_sheet_agree(made):
     assert [row[4] for row in rows] == counts(plan_clips(SMALL), "train")[0]
 
 
-def test_a_finished_set_is_left_alone(made):
+def test_a_complete_set_is_not_changed(made):
     before = {path: path.stat().st_mtime_ns for path in made.rglob("*")}
     assert make_demo_data(made, SMALL) is False
     assert {path: path.stat().st_mtime_ns for path in made.rglob("*")} == before
 
 
-def test_an_interrupted_set_is_completed(tmp_path, monkeypatch):
-    whole, written = ak_writer.write_clip, []
+def test_a_stopped_set_is_completed(made, tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
 
-    def write_some(root, name, frames, **options):
-        if len(written) >= 10:
-            raise KeyboardInterrupt
-        written.append(name)
-        return whole(root, name, frames, **options)
-
-    monkeypatch.setattr(ak_writer, "write_clip", write_some)
-    with pytest.raises(KeyboardInterrupt):
-        make_demo_data(tmp_path, SMALL)
-    kept = tmp_path / "video" / f"{written[0]}.mp4"
+    with monkeypatch.context() as patch:
+        patch.setattr(ak_writer, "write_clip", stop)
+        with pytest.raises(KeyboardInterrupt):
+            make_demo_data(tmp_path / "set", SMALL)
+    # As if it had been stopped three clips before the end.
+    for folder in ("image", "video"):
+        shutil.copytree(made / folder, tmp_path / "set" / folder, dirs_exist_ok=True)
+    kept, *missing = sorted((tmp_path / "set" / "video").iterdir())[:4]
+    for path in missing:
+        path.unlink()
     stamp = kept.stat().st_mtime_ns
-    monkeypatch.setattr(ak_writer, "write_clip", whole)
-    assert make_demo_data(tmp_path, SMALL) is True
+    assert make_demo_data(tmp_path / "set", SMALL) is True
     assert kept.stat().st_mtime_ns == stamp
-    assert len(list((tmp_path / "video").iterdir())) == SMALL.clips
-    assert make_demo_data(tmp_path, SMALL) is False
+    assert all(path.exists() for path in missing)
+    assert make_demo_data(tmp_path / "set", SMALL) is False
 
 
-def test_other_settings_are_refused_and_nothing_is_touched(made):
+def test_other_settings_are_refused_and_nothing_is_changed(made):
     with pytest.raises(UserError, match=r"seed 0.*seed 3.*another folder"):
         make_demo_data(made, make_settings(seed=3, size="small"))
     assert json.loads((made / "demo_data.json").read_text())["settings"]["seed"] == 0
 
 
-def test_a_folder_of_someone_else_is_refused(tmp_path):
+def test_a_folder_with_other_files_is_refused(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(UserError, match=r"not empty.*demo_data\.json"):
         make_demo_data(tmp_path, SMALL)
@@ -109,18 +109,18 @@ def test_a_folder_of_someone_else_is_refused(tmp_path):
     with pytest.raises(UserError, match="is a file"):
         make_demo_data(tmp_path / "thesis.txt", SMALL)
     (tmp_path / "demo_data.json").write_text("{}")
-    with pytest.raises(UserError, match="does not read as a marker"):
+    with pytest.raises(UserError, match="cannot be read as the marker"):
         make_demo_data(tmp_path, SMALL)
 
 
-def test_settings_that_cannot_be_are_refused():
+def test_impossible_settings_are_refused():
     with pytest.raises(UserError, match=r"--size huge.*standard, small"):
         make_settings(size="huge")
     with pytest.raises(UserError, match="at least 110"):
         make_settings(clips=20)
 
 
-def test_apportion_deals_out_everything():
+def test_apportion_keeps_the_total_and_the_least_part():
     assert demo_data.apportion([5, 3, 2], 10) == [5, 3, 2]
     assert demo_data.apportion([98, 1, 1], 10, least=2) == [6, 2, 2]
     assert sum(demo_data.apportion([1, 1, 1], 100)) == 100

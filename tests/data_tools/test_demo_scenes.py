@@ -1,4 +1,4 @@
-"""Demo scenes: what is drawn can be told apart, and some of it by time alone."""
+"""Demo scenes: the classes look different, and some differ in the order of the frames only."""
 
 from dataclasses import replace
 
@@ -27,15 +27,15 @@ def scene(*actors: Actor) -> Scene:
 
 
 @pytest.mark.parametrize(("motion", "other"), REVERSED.items())
-def test_opposites_are_each_other_run_backwards(motion, other):
-    """So no single frame tells them apart: every frame of one occurs in the other."""
+def test_opposite_motions_are_each_other_played_backwards(motion, other):
+    """Every frame of one motion occurs in the other, so no single frame distinguishes them."""
     there = [pose(replace(ACTOR, motion=motion), frame, 17) for frame in range(17)]
     back = [pose(replace(ACTOR, motion=other), frame, 17) for frame in range(17)]
     np.testing.assert_allclose(there, back[::-1], atol=1e-9)
     assert there[0] != there[-1]
 
 
-def test_directions_are_what_they_are_called():
+def test_motions_have_the_direction_of_their_names():
     def end(motion):
         return pose(replace(ACTOR, motion=motion), 16, 17)
 
@@ -44,26 +44,26 @@ def test_directions_are_what_they_are_called():
     assert end("Shrinking").radius < ACTOR.radius < end("Growing").radius
 
 
-def test_still_stays_still_and_all_others_do_not():
+def test_every_motion_but_standing_still_moves_the_actor():
+    still = render(scene(ACTOR)).astype(int)
     for motion in MOTIONS:
+        # Both have the same ground and the same grain, so only the actor differs.
         frames = render(scene(replace(ACTOR, motion=motion))).astype(int)
-        # Grain is the same for both, the ground too: what remains is the actor.
-        still = render(scene(ACTOR)).astype(int)
         changed = (abs(frames - still).max(axis=(0, 3)) > 40).sum()
         assert changed == 0 if motion == "Standing still" else changed > 50, motion
 
 
-def test_outlines_have_about_the_same_area_so_that_size_tells_nothing():
+def test_all_shapes_have_about_the_same_area():
     y, x = np.mgrid[-2:2:400j, -2:2:400j]
     areas = [(signed_distance(shape, x, y) < 0).mean() * 16 for shape in (*SHAPES, PEBBLE)]
     assert min(areas) > 0.75 * max(areas)
 
 
-def test_every_ground_has_colours_that_stand_out_for_two_actors():
+def test_every_ground_has_visible_colours_for_two_actors():
     assert all(len(contrasting_coats(ground)) >= 2 for ground in range(NUM_GROUNDS))
 
 
-def test_rendering_is_seeded():
+def test_the_seed_determines_the_frames():
     first, again = render(scene(ACTOR)), render(scene(ACTOR))
     assert first.shape == (12, 60, 80, 3)
     assert first.dtype == np.uint8
@@ -71,5 +71,5 @@ def test_rendering_is_seeded():
     assert (first != render(replace(scene(ACTOR), seed=6))).any()
 
 
-def test_an_actor_outside_the_frame_leaves_the_ground_alone():
+def test_an_actor_outside_the_frame_is_not_drawn():
     assert (render(scene(replace(ACTOR, x=-200))) == render(scene())).all()

@@ -1,11 +1,11 @@
-"""Work done on many things at once."""
+"""Jobs in parallel threads."""
 
 import pytest
 
 from slowfast.data_tools.parallel import run_all
 
 
-def test_run_all_keeps_order_and_stops_at_the_first_failure():
+def test_results_are_in_order_and_the_first_failure_stops_the_rest():
     assert run_all([3, 1, 2], lambda n: n * n, "squares") == [9, 1, 4]
     begun = []
 

@@ -1,4 +1,4 @@
-"""The command: it cuts, tells what came out, and refuses in words."""
+"""The command cut_videos: its summary and its errors."""
 
 import runpy
 from pathlib import Path
@@ -10,7 +10,7 @@ TOOL = Path(__file__).parents[2] / "tools" / "cut_videos.py"
 main = runpy.run_path(str(TOOL))["main"]
 
 
-def test_from_videos_to_a_set(tmp_path, capsys):
+def test_it_cuts_and_prints_a_summary(tmp_path, capsys):
     with av.open(str(tmp_path / "a.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
@@ -33,7 +33,7 @@ def test_from_videos_to_a_set(tmp_path, capsys):
     assert "another folder" in capsys.readouterr().err
 
 
-def test_a_bad_table_is_words_and_status_2(tmp_path, capsys):
+def test_a_wrong_table_is_an_error_with_status_2(tmp_path, capsys):
     table = tmp_path / "table.csv"
     table.write_text("video,start,end,split,labels\nnone.mp4,0,2,train,x\n")
     assert main([str(tmp_path), str(table), str(tmp_path / "ak")]) == 2

@@ -26,13 +26,13 @@ def tool(capsys):
     return run
 
 
-def test_a_hold_out_is_made_twice_the_same(tool, tiny_ak, tmp_path):
+def test_a_hold_out_is_the_same_each_time(tool, tiny_ak, tmp_path):
     out = tmp_path / "h.txt"
     for _ in range(2):
         status, said, _ = tool("make_holdout", tiny_ak.annot, "--share", 0.3, "--out", out)
         assert status == 0
-    assert "4 of 5 classes have a clip on either side" in said
-    assert "1 classes of one clip, which is trained: 4" in said
+    assert "4 of 5 classes have clips on both sides" in said
+    assert "Classes with one clip, which stays in training (1): 4." in said
     lines = out.read_text().splitlines()
     assert "made by tools/make_holdout.py --share 0.3 --seed 0" in lines[1]
     assert set(lines[2:]) < {f"t{i}" for i in range(8)}
@@ -46,23 +46,24 @@ def test_a_hold_out_is_made_twice_the_same(tool, tiny_ak, tmp_path):
         (["--out", "no/h.txt"], "cannot be written"),
     ],
 )
-def test_a_hold_out_that_cannot_be_made(tool, tiny_ak, tmp_path, monkeypatch, options, says):
+def test_a_hold_out_that_cannot_be_made_is_an_error(
+    tool, tiny_ak, tmp_path, monkeypatch, options, says
+):
     monkeypatch.chdir(tmp_path)
     status, _, error = tool("make_holdout", tiny_ak.annot, "--out", tmp_path / "h.txt", *options)
     assert status == 2
     assert says in error
 
 
-def test_a_set_is_described(tool, tiny_ak, tmp_path):
+def test_a_data_set_is_described(tool, tiny_ak, tmp_path):
     status, said, _ = tool(
         "describe_data",
         *(tiny_ak.annot, "--head-min", 4, "--tail-max", 1),
-        *("--json", tmp_path / "a.json", "--picture", tmp_path / "a.png"),
+        *("--json", tmp_path / "a.json"),
     )
     assert status == 0
     assert "5 of 5" in said
     assert json.loads((tmp_path / "a.json").read_text())["segments"]["head"]["classes"] == 1
-    assert (tmp_path / "a.png").exists()
     status, _, error = tool("describe_data", tiny_ak.annot, "--num-classes", 3)
     assert status == 2
     assert "label 3 is outside 0..2" in error
@@ -79,14 +80,14 @@ def test_a_set_is_described(tool, tiny_ak, tmp_path):
         (["--pairs", -1], "--pairs -1: expected 0 or more"),
     ],
 )
-def test_what_cannot_be_described(tool, tiny_ak, options, says):
+def test_a_wrong_option_of_describe_data_is_an_error(tool, tiny_ak, options, says):
     status, said, error = tool("describe_data", tiny_ak.annot, *options)
     assert (status, said) == (2, "")
     assert error.startswith("error: ")
     assert says in error
 
 
-def test_what_cannot_be_written_keeps_nothing_else_from_being_drawn(tool, tiny_ak, tmp_path):
+def test_the_picture_is_drawn_even_if_the_json_cannot_be_written(tool, tiny_ak, tmp_path):
     paths = tmp_path / "no" / "a.json", tmp_path / "a.png"
     status, said, error = tool(
         "describe_data", tiny_ak.annot, "--json", paths[0], "--picture", paths[1]
@@ -97,13 +98,13 @@ def test_what_cannot_be_written_keeps_nothing_else_from_being_drawn(tool, tiny_a
     assert paths[1].exists()
 
 
-def test_a_clip_name_that_is_no_utf8_is_described(tool, tiny_ak, tmp_path):
+def test_a_clip_name_that_is_not_utf8_is_described(tool, tiny_ak, tmp_path):
     for name, clip in (("train", b"\nt1 "), ("val", b"\nv1 ")):
         text = (tiny_ak.annot / f"{name}.csv").read_bytes()
         (tmp_path / f"{name}.csv").write_bytes(text.replace(clip, b"\nx\xff "))
     status, said, _ = tool("describe_data", tmp_path, "--json", tmp_path / "a.json")
     assert status == 0
-    assert r"what was trained on: x\udcff." in said
+    assert r"measures training clips: x\udcff." in said
     found = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
     assert found["clips_in_both_lists"] == ["x\udcff"]
 

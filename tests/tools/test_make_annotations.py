@@ -1,4 +1,4 @@
-"""From a sheet and videos alone to items of the data set: what a user does first."""
+"""The command make_annotations: from a sheet and files to a data set that can be read."""
 
 import runpy
 import shutil
@@ -41,7 +41,7 @@ def test_from_a_sheet_and_files_to_a_checked_data_set(tiny_ak, tmp_path, capsys,
     assert "No fault." in capsys.readouterr().out
 
 
-def test_the_table_of_classes_is_put_beside_the_lists(tiny_ak, tmp_path):
+def test_the_table_of_classes_is_written_beside_the_lists(tiny_ak, tmp_path):
     sheet = write_workbook(tmp_path / "AR_metadata.xlsx", rows_of_tiny_ak())
     annot = tmp_path / "annot"
     assert main([str(sheet), "--videos", str(tiny_ak.video), "--out", str(annot)]) == 0
@@ -55,7 +55,7 @@ def test_the_table_of_classes_is_put_beside_the_lists(tiny_ak, tmp_path):
     assert (annot / "df_action.xlsx").read_bytes() == b"mine"
 
 
-def test_what_is_left_out_is_named_and_errors_are_words(tiny_ak, tmp_path, capsys):
+def test_clips_that_are_left_out_are_reported(tiny_ak, tmp_path, capsys):
     rows = [*rows_of_tiny_ak(), [13, "ghost", "train", "1", "[]"]]
     sheet = str(write_workbook(tmp_path / "AR_metadata.xlsx", rows[1:]))
     videos = ["--videos", str(tiny_ak.video)]
@@ -64,13 +64,13 @@ def test_what_is_left_out_is_named_and_errors_are_words(tiny_ak, tmp_path, capsy
     assert "ghost" in capsys.readouterr().err
     assert main([sheet, *videos, *out]) == 0
     said = capsys.readouterr().out
-    assert "Left out, of the clips of the sheet: 1: ghost (no ghost.mp4)" in said
-    assert "Files of no clip of the sheet: 1: t0.mp4" in said
+    assert "Clips of the sheet left out (1): ghost (no ghost.mp4)" in said
+    assert "Files without a clip in the sheet (1): t0.mp4" in said
     assert main([sheet, *videos, *out]) == 2
-    assert "there already" in capsys.readouterr().err
+    assert "exist already" in capsys.readouterr().err
 
 
-def test_videos_as_cameras_name_them(tiny_ak, tmp_path, capsys):
+def test_file_names_of_videos_may_end_in_capitals(tiny_ak, tmp_path, capsys):
     (tmp_path / "video").mkdir()
     for clip, file in (("t1", "t1.MP4"), ("v0", "v0.mp4")):
         shutil.copy(tiny_ak.video / f"{clip}.mp4", tmp_path / "video" / file)
@@ -78,12 +78,12 @@ def test_videos_as_cameras_name_them(tiny_ak, tmp_path, capsys):
     sheet.write_text("clip,split,labels\nt1,train,1\nv0,val,2\n")
     out = tmp_path / "annot"
     assert main([str(sheet), "--videos", str(tmp_path / "video"), "--out", str(out)]) == 0
-    assert "Left out" not in capsys.readouterr().out
+    assert "left out" not in capsys.readouterr().out
     reader = VideoFrames(ClipList.read(out / "train.csv"), tmp_path / "video")
     assert len(reader.read(0, [0, 5])) == 2
 
 
-def test_a_ctrl_c_leaves_no_list(tiny_ak, tmp_path, monkeypatch, capsys):
+def test_ctrl_c_leaves_no_list(tiny_ak, tmp_path, monkeypatch, capsys):
     def stop(*_, **__):
         raise KeyboardInterrupt
 

@@ -1,9 +1,9 @@
-"""A data set's statistics as a picture: the long tail, labels and frames a clip, and which classes
-come together.
+"""Draws the statistics of a data set as a picture: the long tail, labels per clip, frames per clip,
+and the classes that occur together.
 
-Notable: it is drawn without a display, and grows with the number of classes, so that each name can
-be read. Names are text: a dollar sign in them begins no formula. Colours of head, middle and tail
-are those of the report page.
+The picture needs no display. Its size grows with the number of classes, so that each name is
+legible. Names are plain text: a dollar sign in a name does not begin a formula. Head, middle and
+tail have the colours of the report page.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from slowfast.ak.statistics.summary import Statistics
 COLOURS = dict(zip(SEGMENTS, ("#004488", "#b5485a", "#a97700"), strict=True))
 _INK, _FAINT, _TRAIN, _TEST = "#1c1e21", "#dddcd6", "#5b8fc4", "#1c1e21"
 _SHADES = LinearSegmentedColormap.from_list("shares", ["#f6f6f3", "#8fb4d9", "#004488"])
-_LONGEST = 32  # signs of a class name
-_IN_MATRIX = 28  # classes, the largest
+_LONGEST = 32  # characters of a class name
+_IN_MATRIX = 28  # classes in the matrix, the largest ones
 
 
 def draw(data: Statistics, path: Path, title: str = "") -> None:
-    """Draws the picture into a file, whose ending says of which kind (png, pdf, svg).
+    """Draws the picture into a file of the format that its extension names (png, pdf, svg).
 
     Raises:
-        UserError: it cannot be written, or there is no such kind.
+        UserError: the file cannot be written, or the format is unknown.
     """
     with rc_context({"text.parse_math": False}):
         _draw(data, path, title)
@@ -51,7 +51,7 @@ def _draw(data: Statistics, path: Path, title: str) -> None:
     _labels(above, data)
     _frames(below, data)
     _together(right.subplots(), data)
-    figure.suptitle(f"{title}\n{_in_short(data)}".strip(), fontsize=13, color=_INK)
+    figure.suptitle(f"{title}\n{_subtitle(data)}".strip(), fontsize=13, color=_INK)
     try:
         figure.savefig(path, dpi=110)
     except (OSError, ValueError) as error:
@@ -59,7 +59,7 @@ def _draw(data: Statistics, path: Path, title: str) -> None:
         raise UserError(f"{path}: the picture cannot be written: {reason}") from None
 
 
-def _in_short(data: Statistics) -> str:
+def _subtitle(data: Statistics) -> str:
     train, test = len(data.train.names), len(data.test.names)
     return (
         f"{train:,} training and {test:,} test clips of {len(data.table.names)} classes; "
@@ -106,7 +106,7 @@ def _tail(axes: Axes, data: Statistics) -> None:
         for label in axes.get_xticklabels():
             label.set_horizontalalignment("right")
             label.set_rotation_mode("anchor")
-    _dress(axes, "Clips of each class", "training clips, log scale")
+    _style(axes, "Clips of each class", "training clips, log scale")
     axes.legend(frameon=False, fontsize=10, ncols=5, loc="upper right")
 
 
@@ -120,28 +120,28 @@ def _labels(axes: Axes, data: Statistics) -> None:
     longest = max(len(split.labels_a_clip) for split in (data.train, data.test))
     axes.set_xlim(-0.6, longest - 0.4)
     axes.xaxis.set_major_locator(MaxNLocator(15, integer=True))
-    _dress(axes, "Labels a clip", "clips, %")
+    _style(axes, "Labels per clip", "clips, %")
     _legend_above(axes)
 
 
 def _frames(axes: Axes, data: Statistics) -> None:
-    told = [side for side in _sides(data) if side[-1].frames is not None]
-    _dress(axes, "Frames a clip", "clips, %")
-    if not told:
-        text = "The lists have one line a clip and do not tell."
+    known = [side for side in _sides(data) if side[-1].frames is not None]
+    _style(axes, "Frames per clip", "clips, %")
+    if not known:
+        text = "The lists have one line per clip, so the frames are not known."
         axes.text(0.5, 0.5, text, ha="center", transform=axes.transAxes, color=_INK)
         axes.set(xticks=[], yticks=[], ylabel="")
         return
-    everything = np.concatenate([split.frames for *_, split in told])
+    everything = np.concatenate([split.frames for *_, split in known])
     low, high = everything.min(), everything.max()
     wide = high > 20 * low
-    # Whole numbers each fall into the middle of something.
+    # Edges lie between whole numbers.
     if wide:
         edges = np.unique(np.geomspace(low, high + 1, 30).round()) - 0.5
     else:
         edges = np.arange(low - 0.5, high + 1, -(-(high - low + 1) // 30))
         edges = np.append(edges, high + 0.5) if edges[-1] < high else edges
-    for _, colour, words, split in told:
+    for _, colour, words, split in known:
         weights = np.full(len(split.frames), 100 / len(split.frames))
         style = {"histtype": "stepfilled", "alpha": 0.25, "color": colour}
         axes.hist(split.frames, edges, weights=weights, **style)
@@ -182,7 +182,7 @@ def _together(axes: Axes, data: Statistics) -> None:
     axes.spines[:].set_visible(False)
     which = f"the {len(order)} largest classes" if len(order) < len(counts) else "all classes"
     axes.set_title(
-        f"Classes together, {which}\nof the training clips of a row, % that carry the column",
+        f"Classes together, {which}\n% of the training clips of the row that also show the column",
         loc="left",
         fontsize=11.5,
         color=_INK,
@@ -197,12 +197,12 @@ def _short(name: str) -> str:
 
 
 def _legend_above(axes: Axes) -> None:
-    """In room made for it above what is drawn."""
+    """Puts the legend above the bars, in added space."""
     axes.set_ylim(0, axes.get_ylim()[1] * 1.25)
     axes.legend(frameon=False, fontsize=10, loc="upper right")
 
 
-def _dress(axes: Axes, title: str, ylabel: str) -> None:
+def _style(axes: Axes, title: str, ylabel: str) -> None:
     axes.set_title(title, loc="left", fontsize=12, color=_INK)
     axes.set_ylabel(ylabel, fontsize=10, color=_INK)
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,8 +1,8 @@
-"""What a data set holds: clips, labels, the long tail, and which classes come together.
+"""Statistics of a data set: clips, labels, the long tail, and classes that occur together.
 
-Notable: everything is counted in clips, never in lines of a list. A pair of classes is told by how
-many training clips carry both, and by its lift: how many times more often than if the two had
-nothing to do with each other.
+All counts are numbers of clips, not of lines in a list. A pair of classes has two figures: the
+number of training clips that show both, and the lift, which is this number divided by the number
+that would be expected if the two classes were independent.
 """
 
 from __future__ import annotations
@@ -17,14 +17,21 @@ import numpy as np
 from slowfast.ak.classes.table import SEGMENTS, ClassTable
 from slowfast.ak.lists.clip_list import ClipList
 
-# Of rarer pairs a high lift says nothing.
+# The lift of a pair with fewer clips means little.
 MIN_PAIR_CLIPS = 5
 
 
 @dataclass(frozen=True)
 class Split:
-    """The clips of one list: labels (N, C) bool, frames (N,) of each, None where the list has one
-    line a clip, which does not tell them."""
+    """The clips of one list.
+
+    Attributes:
+        path: the list.
+        names: the clips.
+        labels: (N, C) bool.
+        frames: (N,) number of frames of each clip; None if the list has one line per clip, because
+            such a list does not state it.
+    """
 
     path: str | Path
     names: list[str]
@@ -33,7 +40,7 @@ class Split:
 
     @classmethod
     def of_list(cls, clips: ClipList, num_classes: int) -> Split:
-        """Those of a list."""
+        """Reads the clips of a list."""
         every = range(len(clips))
         frames = np.array([clips.num_frames(i) for i in every]) if clips.has_frames else None
         names = [clips.name(clip) for clip in every]
@@ -41,16 +48,16 @@ class Split:
 
     @cached_property
     def class_counts(self) -> np.ndarray:
-        """(C,) clips of each class."""
+        """(C,) number of clips of each class."""
         return self.labels.sum(axis=0)
 
     @property
     def labels_a_clip(self) -> np.ndarray:
-        """How many clips have 0, 1, 2, ... labels."""
+        """The number of clips with 0, 1, 2, ... labels."""
         return np.bincount(self.labels.sum(axis=1))
 
     def summary(self) -> dict[str, Any]:
-        """Plain values by name."""
+        """Returns the figures of the list as plain values."""
         labels = self.labels.sum(axis=1)
         return {
             "list": str(self.path),
@@ -72,7 +79,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two classes, the training clips that carry both, and the lift."""
+    """Two classes, the number of training clips that show both, and the lift."""
 
     first: int
     second: int
@@ -82,7 +89,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Statistics:
-    """A data set of a training and a test list."""
+    """Statistics of a data set with a training list and a test list."""
 
     train: Split
     test: Split
@@ -90,23 +97,23 @@ class Statistics:
 
     @property
     def imbalance(self) -> float:
-        """Training clips of the largest class for each one of the smallest that has any."""
+        """Training clips of the largest class divided by those of the smallest class with clips."""
         counts = self.train.class_counts
         counts = counts[counts > 0]
         return float(counts.max() / counts.min()) if len(counts) else float("nan")
 
     @property
     def in_both(self) -> list[str]:
-        """Clips that both lists name."""
+        """Names of the clips that are in both lists."""
         return sorted(set(self.train.names) & set(self.test.names))
 
     def missing(self, split: Split) -> list[int]:
-        """Classes of which a split has no clip."""
+        """Ids of the classes without a clip in a split."""
         return (split.class_counts == 0).nonzero()[0].tolist()
 
     def segments(self) -> dict[str, dict[str, int]]:
-        """Of head, middle and tail: classes, training clips of the smallest and the largest class,
-        classes with test clips."""
+        """Returns for head, middle and tail: the number of classes, the training clips of the
+        smallest and the largest class, and the number of classes with test clips."""
         found = {}
         for segment in SEGMENTS:
             own = np.array([name == segment for name in self.table.segments])
@@ -121,18 +128,19 @@ class Statistics:
         return found
 
     def together(self) -> np.ndarray:
-        """(C, C) training clips that carry both classes; on the diagonal those of the class."""
+        """(C, C) number of training clips with both classes; the diagonal has the class counts."""
         labels = self.train.labels.astype(np.float32)  # exact up to 16 million clips
         return (labels.T @ labels).astype(np.int64)
 
     def pairs(self, count: int = 10, by: str = "clips") -> list[Pair]:
-        """The strongest pairs by ``clips``, or by ``lift`` of those with MIN_PAIR_CLIPS clips."""
+        """Returns the pairs with the most ``clips``, or with the highest ``lift`` among the pairs
+        with at least MIN_PAIR_CLIPS clips."""
         together, counts = self.together(), self.train.class_counts
         first, second = np.triu(together, 1).nonzero()
         clips = together[first, second]
         lift = clips * len(self.train.labels) / (counts[first] * counts[second])
-        telling = (clips >= MIN_PAIR_CLIPS) & (lift > 1)
-        rank = clips if by == "clips" else np.where(telling, lift, 0)
+        is_reliable = (clips >= MIN_PAIR_CLIPS) & (lift > 1)
+        rank = clips if by == "clips" else np.where(is_reliable, lift, 0)
         order = np.argsort(-rank, kind="stable")[:count]
         return [
             Pair(int(first[i]), int(second[i]), int(clips[i]), float(lift[i]))
@@ -141,10 +149,10 @@ class Statistics:
         ]
 
     def as_dict(self, pairs: int = 10) -> dict[str, Any]:
-        """All of it as plain values."""
+        """Returns all statistics as plain values, for JSON."""
         names = self.table.names
 
-        def told(by: str) -> list[dict[str, Any]]:
+        def pairs_by(by: str) -> list[dict[str, Any]]:
             return [
                 {"classes": [names[p.first], names[p.second]], "clips": p.clips, "lift": p.lift}
                 for p in self.pairs(pairs, by)
@@ -159,8 +167,8 @@ class Statistics:
             "no_training_clip": [names[i] for i in self.missing(self.train)],
             "no_test_clip": [names[i] for i in self.missing(self.test)],
             "clips_in_both_lists": self.in_both,
-            "pairs_by_clips": told("clips"),
-            "pairs_by_lift": told("lift"),
+            "pairs_by_clips": pairs_by("clips"),
+            "pairs_by_lift": pairs_by("lift"),
             "classes": [
                 {
                     "id": index,

@@ -1,4 +1,4 @@
-"""A data set's statistics as text for a person: `tools/describe_data.py` prints it."""
+"""The statistics of a data set as text, which `tools/describe_data.py` prints."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from slowfast.ak.statistics.summary import MIN_PAIR_CLIPS, Pair, Split, Statisti
 
 
 def as_text(data: Statistics, pairs: int = 10) -> str:
-    """All of it, sections parted by an empty line, classes last."""
+    """Returns all statistics, in sections with an empty line between them."""
     sections = [
         _splits(data),
         _labels_a_clip(data),
         _segments(data),
         _missing(data),
-        _pairs(data, "Pairs of classes that most training clips carry", data.pairs(pairs)),
+        _pairs(data, "Pairs of classes with the most training clips", data.pairs(pairs)),
         _pairs(
             data,
-            f"Pairs that come together more often than by chance (from {MIN_PAIR_CLIPS} clips on)",
+            f"Pairs more frequent than by chance (of at least {MIN_PAIR_CLIPS} clips)",
             data.pairs(pairs, by="lift"),
         ),
         _classes(data),
@@ -32,27 +32,27 @@ def _splits(data: Statistics) -> list[str]:
     def row(name: str, value) -> str:
         return f"{name:<30}" + "".join(f"{value(split):>14}" for split in (data.train, data.test))
 
-    def frames(tell: Callable[[np.ndarray], str]) -> Callable[[Split], str]:
-        return lambda split: "not told" if split.frames is None else tell(split.frames)
+    def frames(show: Callable[[np.ndarray], str]) -> Callable[[Split], str]:
+        return lambda split: "unknown" if split.frames is None else show(split.frames)
 
     return [
         f"{'':<30}" + "".join(f"{Path(split.path).name:>14}" for split in (data.train, data.test)),
         "-" * 58,
         row("clips", lambda s: f"{len(s.labels):,}"),
         row("labels", lambda s: f"{s.labels.sum():,}"),
-        row("labels a clip, mean", lambda s: f"{s.labels.sum(axis=1).mean():.2f}"),
+        row("labels per clip, mean", lambda s: f"{s.labels.sum(axis=1).mean():.2f}"),
         row(
             "classes with a clip", lambda s: f"{(s.class_counts > 0).sum()} of {s.labels.shape[1]}"
         ),
         row("frames", frames(lambda n: f"{n.sum():,}")),
-        row("frames a clip, median", frames(lambda n: f"{np.median(n):g}")),
-        row("frames a clip, range", frames(lambda n: f"{n.min():,}-{n.max():,}")),
+        row("frames per clip, median", frames(lambda n: f"{np.median(n):g}")),
+        row("frames per clip, range", frames(lambda n: f"{n.min():,}-{n.max():,}")),
     ]
 
 
 def _labels_a_clip(data: Statistics) -> list[str]:
     histograms = [split.labels_a_clip for split in (data.train, data.test)]
-    lines = ["Clips with so many labels"]
+    lines = ["Clips by their number of labels"]
     for count in range(max(map(len, histograms))):
         cells = []
         for histogram in histograms:
@@ -65,14 +65,14 @@ def _labels_a_clip(data: Statistics) -> list[str]:
 
 def _segments(data: Statistics) -> list[str]:
     lines = [f"Segments: {data.table.source}."]
-    head = f"{'':<10}{'classes':>9}{'training clips a class':>26}{'with test clips':>18}"
+    head = f"{'':<10}{'classes':>9}{'training clips per class':>26}{'with test clips':>18}"
     lines += [head, "-" * len(head)]
     for segment, found in data.segments().items():
         span = f"{found['smallest']:,} to {found['largest']:,}"
         lines.append(f"{segment:<10}{found['classes']:>9}{span:>26}{found['with_test_clips']:>18}")
     lines.append(
-        f"Imbalance: {data.imbalance:,.0f} training clips of the largest class for each one of the "
-        "smallest."
+        f"Imbalance: the largest class has {data.imbalance:,.0f} times as many training clips as "
+        "the smallest."
     )
     return lines
 
@@ -85,7 +85,7 @@ def _missing(data: Statistics) -> list[str]:
         lines.append(f"Classes without a {words} clip{names}.")
     if both := data.in_both:
         lines.append(
-            f"{len(both)} clips are in both lists, so that the test shows what was trained on: "
+            f"{len(both)} clips are in both lists, so the test measures training clips: "
             f"{', '.join(both[:5])}{', ...' if len(both) > 5 else ''}."
         )
     return lines

@@ -1,4 +1,4 @@
-"""A file that training could not read is told from a sound one, and what ails it is named."""
+"""The check of one file finds its fault, and no fault in a good file."""
 
 import os
 import threading
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from slowfast.ak.checks.files import check_video_file, image_flaw, video_header
+from slowfast.ak.checks.files import check_image_file, check_video_file, video_header
 from tests.media import write_sound_alone
 
 PAGE = b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
@@ -32,18 +32,18 @@ def encode(path, frames, **options: str) -> bytes:
 
 
 @pytest.fixture
-def flaw_of(tmp_path):
-    """What is wrong with an image of these bytes."""
+def fault_of(tmp_path):
+    """Checks an image file with the given bytes."""
 
-    def look(data: bytes):
+    def check(data: bytes):
         path = tmp_path / "frame.jpg"
         path.write_bytes(data)
-        return image_flaw(str(path))
+        return check_image_file(str(path))
 
-    return look
+    return check
 
 
-def test_sound_images_have_no_flaw(flaw_of, jpeg):
+def test_good_images_have_no_fault(fault_of, jpeg):
     grey16 = np.arange(600, dtype=np.uint16).reshape(20, 30) * 100
     for data in (
         jpeg,
@@ -52,47 +52,47 @@ def test_sound_images_have_no_flaw(flaw_of, jpeg):
         cv2.imencode(".png", grey16)[1].tobytes(),
         cv2.imencode(".jpg", (grey16 // 256).astype(np.uint8))[1].tobytes(),
     ):
-        assert flaw_of(data) is None
+        assert fault_of(data) is None
 
 
-def test_a_jpeg_cut_off_at_any_byte_is_found(flaw_of, jpeg):
-    kinds = [getattr(flaw_of(jpeg[:size]), "kind", None) for size in range(len(jpeg))]
+def test_a_jpeg_cut_off_at_any_byte_is_found(fault_of, jpeg):
+    kinds = [getattr(fault_of(jpeg[:size]), "kind", None) for size in range(len(jpeg))]
     assert kinds == ["empty", "unreadable"] + ["truncated"] * (len(jpeg) - 2)
 
 
-def test_a_cut_jpeg_with_a_whole_thumbnail_in_its_head_is_found(flaw_of, jpeg):
+def test_a_cut_jpeg_with_a_complete_thumbnail_in_its_header_is_found(fault_of, jpeg):
     thumbnail = b"\xff\xe1" + (2 + len(jpeg)).to_bytes(2, "big") + jpeg
     whole = jpeg[:2] + thumbnail + jpeg[2:]
-    assert flaw_of(whole) is None
+    assert fault_of(whole) is None
     kinds = {
-        getattr(flaw_of(whole[:size]), "kind", None) for size in range(len(whole) - 60, len(whole))
+        getattr(fault_of(whole[:size]), "kind", None) for size in range(len(whole) - 60, len(whole))
     }
     assert kinds == {"truncated"}
 
 
-def test_what_is_no_image_is_unreadable_and_says_what_it_is(flaw_of, tmp_path):
-    assert flaw_of(PAGE).kind == "unreadable"
-    assert "web page" in flaw_of(PAGE).text
-    assert flaw_of(b"\0" * 500).kind == "unreadable"
-    assert image_flaw(str(tmp_path / "none.jpg")).kind == "missing"
-    assert image_flaw(str(tmp_path)).kind == "unreadable"
+def test_other_files_are_unreadable_and_described(fault_of, tmp_path):
+    assert fault_of(PAGE).kind == "unreadable"
+    assert "web page" in fault_of(PAGE).text
+    assert fault_of(b"\0" * 500).kind == "unreadable"
+    assert check_image_file(str(tmp_path / "none.jpg")).kind == "missing"
+    assert check_image_file(str(tmp_path)).kind == "unreadable"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_a_pipe_is_not_waited_for(tmp_path):
-    """To open one that nobody writes into blocks for ever."""
+def test_the_check_does_not_wait_for_a_pipe(tmp_path):
+    """The usual way to open a pipe waits until a program writes into it."""
     found = []
 
-    def look():
-        found.extend((image_flaw(str(pipe)), check_video_file(str(pipe))[1]))
+    def check():
+        found.extend((check_image_file(str(pipe)), check_video_file(str(pipe))[1]))
 
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    looker = threading.Thread(target=look, daemon=True)
-    looker.start()
-    looker.join(20)
-    assert [flaw.kind for flaw in found] == ["unreadable"] * 2
-    assert all("no regular file" in flaw.text for flaw in found)
+    thread = threading.Thread(target=check, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert [fault.kind for fault in found] == ["unreadable"] * 2
+    assert all("no regular file" in fault.text for fault in found)
 
 
 @pytest.mark.parametrize(
@@ -106,45 +106,47 @@ def test_a_pipe_is_not_waited_for(tmp_path):
         ("clip.mkv", {}),
     ],
 )
-def test_sound_videos_are_counted_and_cut_ones_found(tmp_path, video_tools, name, options):
+def test_frames_of_good_videos_are_counted_and_cut_videos_are_found(
+    tmp_path, video_tools, name, options
+):
     path = tmp_path / name
     data = encode(path, video_tools.moving_square(15, 64, 48, seed=1), **options)
     assert check_video_file(str(path)) == (15, None)
     assert check_video_file(str(path), decode=True) == (15, None)
     assert video_header(str(path))[1] is None
 
-    cuts = [0, 1, 7, 8, 30, 50, *range(100, len(data), len(data) // 60), len(data) - 1]
+    cuts = [0, 1, 7, 8, 30, 50, *range(100, len(data), len(data) // 25), len(data) - 1]
     for size in cuts:
         path.write_bytes(data[:size])
-        frames, flaw = check_video_file(str(path))
-        # Of a file in parts, a cut between two leaves one that is whole but for its length.
-        assert flaw is not None or (name == "parts.mp4" and frames < 15), size
-        if flaw is not None:
-            assert flaw.kind in ("empty", "truncated", "unreadable")
-            assert flaw.kind == "truncated" or size < 100, (size, flaw)
+        frames, fault = check_video_file(str(path))
+        # A fragmented file that is cut between two fragments is a complete shorter file.
+        assert fault is not None or (name == "parts.mp4" and frames < 15), size
+        if fault is not None:
+            assert fault.kind in ("empty", "truncated", "unreadable")
+            assert fault.kind == "truncated" or size < 100, (size, fault)
 
 
-def test_what_is_no_video_says_so(tmp_path):
-    def look(data: bytes):
+def test_other_files_are_not_taken_for_videos(tmp_path):
+    def check(data: bytes):
         path = tmp_path / "clip.mp4"
         path.write_bytes(data)
         return check_video_file(str(path))[1]
 
-    assert look(b"").kind == "empty"
-    assert "web page" in look(PAGE).text
-    assert look(bytes(range(256)) * 8).kind == "unreadable"
+    assert check(b"").kind == "empty"
+    assert "web page" in check(PAGE).text
+    assert check(bytes(range(256)) * 8).kind == "unreadable"
     assert check_video_file(str(tmp_path / "none.mp4"))[1].kind == "missing"
     assert check_video_file(str(tmp_path))[1].kind == "unreadable"
 
 
-def test_sound_alone_is_no_video(tmp_path):
+def test_a_file_with_sound_only_is_not_a_video(tmp_path):
     path = tmp_path / "song.mp4"
     write_sound_alone(path)
     assert "no video stream" in check_video_file(str(path))[1].text
     assert "no video stream" in video_header(str(path))[1].text
 
 
-def test_a_video_damaged_inside_is_found_by_decoding(tmp_path, video_tools):
+def test_decoding_finds_damage_inside_a_video(tmp_path, video_tools):
     path = tmp_path / "clip.mp4"
     data = bytearray(encode(path, video_tools.moving_square(15, 64, 48, seed=1)))
     middle = data.index(b"mdat") + 900
