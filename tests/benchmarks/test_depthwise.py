@@ -1,7 +1,8 @@
-"""The benchmark of convolutions channel by channel measures the layers that X3D-L has."""
+"""The benchmark of depthwise convolutions measures the layers of X3D-L."""
 
 from collections import Counter
 
+import pytest
 import torch
 from torch import nn
 
@@ -11,7 +12,8 @@ from slowfast.models.build import build_model
 from slowfast.models.depthwise import DepthwiseConv3d
 
 
-def test_layers_are_those_of_x3d_l():
+@pytest.mark.slow
+def test_the_layers_are_those_of_x3d_l():
     recipe = str(step.ROOT / "configs" / "AK" / "X3D_L.yaml")
     with torch.device("meta"):
         model = build_model(load_cfg(recipe, ["NUM_GPUS", "0"]))

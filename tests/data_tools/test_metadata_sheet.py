@@ -102,8 +102,9 @@ def test_pairs_with_other_actions_than_the_labels_are_found(tmp_path):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_file(), reason="Animal Kingdom's sheet is not here")
-def test_the_real_sheet():
+def test_the_sheet_of_animal_kingdom():
     clips = read_sheet_of_clips(REAL)
     assert len(clips) == 30_100
     assert sum(clip.split == "train" for clip in clips) == 24_004

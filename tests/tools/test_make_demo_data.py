@@ -3,6 +3,8 @@
 import runpy
 from pathlib import Path
 
+from slowfast.data_tools import demo_scenes
+
 TOOL = Path(__file__).parents[2] / "tools" / "make_demo_data.py"
 main = runpy.run_path(str(TOOL))["main"]
 
