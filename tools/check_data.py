@@ -26,6 +26,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+import slowfast.datasets  # noqa: F401  registers all data sets, which the check asks for facts
 from slowfast.ak.checks.clips import LEVELS
 from slowfast.ak.errors import UserError
 from slowfast.ak.paths import is_folder

@@ -62,10 +62,16 @@ NOTES = ("not_in_sheet", "not_listed", "sheet_pairs")
 
 @dataclass(frozen=True)
 class DataPlaces:
-    """Where a data set lies. frames: auto, image, video or both; sheet: None without one.
+    """The folders and the properties of a data set.
 
-    num_classes: None where nothing tells it; labels are then not checked. separator: what parts
-    path and label in lists of pairs; None: lists have a header. splits: those that have a list.
+    Attributes:
+        lists: folder of the lists.
+        images, videos: folders of the frames and of the videos.
+        frames: which of the two is checked: auto, image, video or both.
+        num_classes: None if it is unknown; labels are then not checked.
+        sheet: a sheet of clips, or None.
+        separator: separator of path and label in lists of pairs; None if the lists have a header.
+        splits: the splits that have a list.
     """
 
     lists: str
@@ -79,7 +85,11 @@ class DataPlaces:
 
     @classmethod
     def from_cfg(cls, cfg, **given) -> DataPlaces:
-        """Those of a configuration, what its run would read, but for those that are given."""
+        """Returns what a run of the configuration would read; `given` attributes replace it.
+
+        Raises:
+            UserError: the data set of the configuration has no lists.
+        """
         facts, data = facts_for(cfg), cfg.DATA
         if not facts.list_format:
             known = [name.lower() for name, _ in DATASETS if DATASETS.facts(name).list_format]
@@ -100,7 +110,7 @@ class DataPlaces:
 
     @classmethod
     def beside(cls, lists: Path, **given) -> DataPlaces:
-        """Those of plain folders; what is not given lies as in `data/ak`."""
+        """Returns a data set with the layout of `data/ak`; `given` attributes replace it."""
         sheet = find_sheet("", str(lists))
         usual = {
             "lists": lists,

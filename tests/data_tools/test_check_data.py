@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+import slowfast.datasets  # noqa: F401  registers all data sets
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import get_cfg
 from slowfast.data_tools import check_data as module
