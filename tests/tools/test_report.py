@@ -1,4 +1,4 @@
-"""The command: a page from run folders, and words for whatever cannot become one."""
+"""The command: a page from run folders, and error messages for other folders."""
 
 import json
 import runpy
@@ -35,7 +35,7 @@ def records_in(page: Path) -> list[dict]:
     return json.loads(text.partition('id="data">')[2].partition("</script>")[0])
 
 
-def test_a_page_is_made_again_with_the_curves_of_now(runs, capsys):
+def test_a_page_is_made_again_with_the_present_curves(runs, capsys):
     before = (runs / "a/report/index.html").read_text()
     (runs / "a/report/index.html").unlink()
     assert main([str(runs / "a")]) == 0
@@ -46,7 +46,7 @@ def test_a_page_is_made_again_with_the_curves_of_now(runs, capsys):
     assert len(records_in(runs / "a/report/index.html")[0]["curves"]["train"]) == 8
 
 
-def test_several_runs_stand_on_one_page(runs, tmp_path, monkeypatch):
+def test_several_runs_share_one_page(runs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main([str(runs / "a"), str(runs / "b")]) == 0
     assert [r["name"] for r in records_in(tmp_path / "comparison.html")] == ["a", "b"]
@@ -54,14 +54,14 @@ def test_several_runs_stand_on_one_page(runs, tmp_path, monkeypatch):
     assert [r["name"] for r in records_in(tmp_path / "new/page.html")] == ["b", "a"]
 
 
-def test_folders_of_one_name_are_told_apart(runs, tmp_path):
+def test_folders_with_equal_names_get_longer_names(runs, tmp_path):
     shutil.copytree(runs / "a", runs / "later" / "a")
     page = tmp_path / "page.html"
     assert main([str(runs / "a"), str(runs / "later/a"), "--out", str(page)]) == 0
     assert [r["name"] for r in records_in(page)] == ["runs/a", "later/a"]
 
 
-def test_a_run_without_a_report_gives_its_curves_and_settings(tmp_path):
+def test_a_run_without_a_report_has_curves_and_settings(tmp_path):
     write_log(tmp_path / "run")
     (tmp_path / "run/config.yaml").write_text(configuration(tmp_path, "LOG_PERIOD", 3).dump())
     assert main([str(tmp_path / "run")]) == 0
@@ -73,11 +73,6 @@ def test_a_run_without_a_report_gives_its_curves_and_settings(tmp_path):
 
 def no_folder(runs):
     return [runs / "nowhere"]
-
-
-def no_results(runs):
-    (runs / "empty").mkdir()
-    return [runs / "empty"]
 
 
 def no_epoch_yet(runs):
@@ -92,7 +87,7 @@ def broken_record(runs):
     return [runs / "a"]
 
 
-def record_of_another_kind(runs):
+def record_of_another_format(runs):
     (runs / "a/report/report.json").write_text("[1, 2]")
     return [runs / "a"]
 
@@ -148,10 +143,9 @@ def unwritable(runs):
     ("spoil", "words"),
     [
         (no_folder, "there is no such folder"),
-        (no_results, "no results here"),
         (no_epoch_yet, "no results here"),
         (broken_record, "cannot be read"),
-        (record_of_another_kind, "format 1, found None"),
+        (record_of_another_format, "format 1, found None"),
         (record_with_parts_missing, "figures, pairs are missing"),
         (record_with_nan, "NaN is not JSON"),
         (broken_configuration, "cannot be read as a configuration"),
@@ -162,7 +156,7 @@ def unwritable(runs):
         (unwritable, "cannot be written"),
     ],
 )
-def test_what_cannot_be_shown_is_told_with_status_2(runs, capsys, spoil, words):
+def test_errors_have_a_message_and_status_2(runs, capsys, spoil, words):
     arguments = [str(argument) for argument in spoil(runs)]
     assert main(arguments) == 2
     error = capsys.readouterr().err

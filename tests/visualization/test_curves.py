@@ -1,4 +1,4 @@
-"""A log is read as the way that led to the run's end, whatever else stands in it."""
+"""Of a log, the passes that led to the end of the run are read."""
 
 import json
 
@@ -61,7 +61,7 @@ def test_intervals_further_figures_and_the_best_evaluation(read):
     assert read(val(2, 0.125, **nothing_yet))["best"] is None
 
 
-def test_a_run_taken_up_again_repeats_epochs_and_the_last_count(read):
+def test_a_resumed_run_repeats_epochs_and_the_last_ones_count(read):
     lines = [train(1, 0.9), train(2, 0.8), val(2, 0.2), train(3, 0.7), val(3, 0.3)]
     found = read(*lines, train(2, 0.5), val(2, 0.6))
     assert [(p["epoch"], p["loss"]) for p in found["train"]] == [(1, 0.9), (2, 0.5)]
@@ -74,7 +74,7 @@ def test_a_folder_used_twice_shows_the_second_run(read):
     assert found["val"] == []
 
 
-def test_lines_that_are_cut_off_or_no_numbers_do_no_harm(read):
+def test_damaged_lines_are_ignored(read):
     end = 'json_stats: {"_type": "train_epoch", "epoch": "3/9", "lo'
     found = read(
         train(1, float("nan")), train(2, None), train("?", 1.0), [1, 2], val(2, "x"), end=end
@@ -89,6 +89,6 @@ def test_lines_that_are_cut_off_or_no_numbers_do_no_harm(read):
     }
 
 
-def test_an_unreadable_log_is_told_in_words(tmp_path):
+def test_an_unreadable_log_is_an_error(tmp_path):
     with pytest.raises(UserError, match="cannot be read"):
         read_log(tmp_path)

@@ -1,4 +1,4 @@
-"""The record of a run: what a test leaves for its page."""
+"""The record of a run: the data of its page."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ from slowfast.visualization.report.stills import SIDE, clip_stills
 from .records import NAMES, FakeClips, configuration, make_run, outcome, scores_and_labels
 
 
-def test_what_a_record_holds(tmp_path):
+def test_figures_classes_curves_and_settings(tmp_path):
     page = make_run(tmp_path / "run", settings=["SOLVER.MAX_EPOCH", 7])
     record = json.loads((page.parent / "report.json").read_text())
     assert record["name"] == "run"
@@ -32,7 +32,7 @@ def test_what_a_record_holds(tmp_path):
     assert [point["epoch"] for point in record["curves"]["val"]] == [2, 4, 6]
 
 
-def test_a_test_set_is_known_by_its_clips_and_their_labels(tmp_path):
+def test_the_test_set_depends_on_clips_and_labels(tmp_path):
     class Renamed(FakeClips):
         def clip_name(self, index):
             return f"other {index}"
@@ -47,7 +47,7 @@ def test_a_test_set_is_known_by_its_clips_and_their_labels(tmp_path):
     assert test_set() != test_set(targets=labels)
 
 
-def test_stills_are_middle_frames_of_the_clips_that_tell(tmp_path):
+def test_stills_are_middle_frames_of_the_worst_clips(tmp_path):
     test = outcome()
     record = make_record(configuration(tmp_path), [test])
     scores, labels = scores_and_labels()
@@ -70,7 +70,7 @@ def test_stills_are_middle_frames_of_the_clips_that_tell(tmp_path):
     assert picture[..., 0].mean() > 150 > picture[..., 2].mean()  # red stays red
 
 
-def test_rows_that_lack_missing_clips_are_shown_by_the_right_clip(tmp_path):
+def test_rows_without_the_missing_clips_show_the_right_clips(tmp_path):
     """Clip 0 could not be read: row r is clip r + 1."""
     scores, labels = (part[1:] for part in scores_and_labels())
     reasons = {"clip <0>": "gone"}
@@ -85,14 +85,14 @@ def test_rows_that_lack_missing_clips_are_shown_by_the_right_clip(tmp_path):
         assert clip["labels"] == labels[int(row)].nonzero()[0].tolist()
 
 
-def test_stills_stop_at_their_budget():
+def test_stills_keep_to_their_budget():
     clips = FakeClips()
     one = len(clip_stills(clips, [0])[0])
     assert len(clip_stills(clips, [0, 1, 2, 3, 4], budget=3 * one + 10)) == 3
     assert clip_stills(object(), [0]) == {}
 
 
-def test_the_data_sets_own_reader_gives_the_stills(tiny_ak, tmp_path):
+def test_the_data_set_reads_the_stills(tiny_ak, tmp_path):
     cfg = configuration(tmp_path / "run", *tiny_ak.opts())
     clips = build_dataset("ak", cfg, "test")
     labels = np.stack([clips._labels(clips.clips.labels(i)).numpy() for i in range(len(clips))])
@@ -117,14 +117,14 @@ def test_without_a_class_table_ids_are_the_names(tmp_path):
     assert record["segments"] is None
 
 
-def test_a_report_is_made_only_where_it_is_wanted(tmp_path):
+def test_a_report_is_made_only_if_configured(tmp_path):
     for settings in (["TEST.REPORT", False], ["DATA.MULTI_LABEL", False]):
         assert write_report(configuration(tmp_path / "run", *settings), [outcome()]) is None
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("trouble", ["folder", "scores"])
-def test_a_report_that_fails_is_a_warning(tmp_path, caplog, trouble):
+def test_a_failing_report_causes_a_warning(tmp_path, caplog, trouble):
     test = outcome()
     if trouble == "folder":
         (tmp_path / "report").write_text("in the way")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,60 +50,37 @@ def topk_accuracies(
     return [correct * (100 / len(preds)) for correct in topks_correct(preds, labels, ks)]
 
 
-def _correct(scores: np.ndarray, classes: np.ndarray, k: int) -> torch.Tensor:
-    import torch
-
-    (correct,) = topks_correct(torch.as_tensor(scores), torch.as_tensor(classes), (k,))
-    return correct
-
-
 def accuracy(scores: np.ndarray, classes: np.ndarray, k: int) -> float:
     """Returns the fraction of clips whose class is among the k best scores; 0 without clips."""
     return float(_correct(scores, classes, k)) / max(1, len(scores))
 
 
-def _error(scores: np.ndarray, classes: np.ndarray, k: int) -> float:
+def error(scores: np.ndarray, classes: np.ndarray, k: int) -> float:
+    """Returns the per cent of clips whose class is not among the k best scores."""
     return float(100 - _correct(scores, classes, k) * (100 / len(scores)))
 
 
-@METRICS.register(
-    "top1_err",
-    labels="one",
-    reported="evaluations",
-    unit="per cent",
-    higher_is_better=False,
-    title="top-1 error",
-    chooses_best=True,
-)
-def top1_error(scores: np.ndarray, classes: np.ndarray) -> float:
-    """Returns the per cent of clips (N, C) whose class (N,) does not have the best score."""
-    return _error(scores, classes, 1)
+def _correct(scores: np.ndarray, classes: np.ndarray, k: int) -> torch.Tensor:
+    import torch
+
+    return topks_correct(torch.as_tensor(scores), torch.as_tensor(classes), (k,))[0]
 
 
-@METRICS.register(
-    "top5_err",
-    labels="one",
-    reported="evaluations",
-    unit="per cent",
-    higher_is_better=False,
-    title="top-5 error",
-)
-def top5_error(scores: np.ndarray, classes: np.ndarray) -> float:
-    """Returns the per cent of clips (N, C) whose class (N,) is not among the 5 best scores."""
-    return _error(scores, classes, 5)
+def _register(k: int) -> None:
+    """Registers the error of evaluations, ``top<k>_err``, and the accuracy of tests."""
+    METRICS.register(
+        f"top{k}_err",
+        labels="one",
+        reported="evaluations",
+        unit="per cent",
+        higher_is_better=False,
+        title=f"top-{k} error",
+        chooses_best=k == 1,
+    )(partial(error, k=k))
+    METRICS.register(
+        f"top{k}_acc", labels="one", reported="tests", title=f"top-{k}", column=f"top-{k} %"
+    )(partial(accuracy, k=k))
 
 
-@METRICS.register(
-    "top1_acc", labels="one", reported="tests", title="top-1 accuracy", column="top-1 %"
-)
-def top1_accuracy(scores: np.ndarray, classes: np.ndarray) -> float:
-    """Returns the fraction of clips (N, C) whose class (N,) has the best score."""
-    return accuracy(scores, classes, 1)
-
-
-@METRICS.register(
-    "top5_acc", labels="one", reported="tests", title="top-5 accuracy", column="top-5 %"
-)
-def top5_accuracy(scores: np.ndarray, classes: np.ndarray) -> float:
-    """Returns the fraction of clips (N, C) whose class (N,) is among the 5 best scores."""
-    return accuracy(scores, classes, 5)
+for _k in (1, 5):
+    _register(_k)
