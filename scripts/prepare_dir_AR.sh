@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Adds the Animal Kingdom extension to an upstream SlowFast checkout, or takes it out again:
+# Adds the Animal Kingdom extension to an upstream SlowFast checkout, or removes it again:
 #
 #     bash scripts/prepare_dir_AR.sh --slowfast DIR [--data DIR] [--copy|--link] [--dry-run]
 #     bash scripts/prepare_dir_AR.sh --slowfast DIR --check
 #     bash scripts/prepare_dir_AR.sh --slowfast DIR --revert [--dry-run]
 #
-# The work is done by scripts/prepare_dir, in Python and with nothing but its standard library. PYTHON
-# names another interpreter than the `python` that is found first.
+# scripts/prepare_dir does the work, in Python with its standard library only. PYTHON names an
+# interpreter to use in place of the first `python` on PATH.
 set -euo pipefail
 
 script=$(readlink -f -- "${BASH_SOURCE[0]}" 2>/dev/null || echo "${BASH_SOURCE[0]}")
@@ -21,7 +21,7 @@ for python in "${pythons[@]}"; do
     fi
 done
 if [ -n "${PYTHON:-}" ]; then
-    echo "error: PYTHON is $PYTHON, which does not run or is older than 3.8; set it to a newer one, or unset it." >&2
+    echo "error: PYTHON is $PYTHON, which does not run or is older than 3.8; set it to Python 3.8 or newer, or unset it." >&2
     exit 2
 fi
 echo "error: no Python 3.8 or newer is on PATH; activate the environment that trains, or set PYTHON." >&2

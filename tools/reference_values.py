@@ -3,16 +3,16 @@
 
     python tools/reference_values.py --upstream ../SlowFast --out /tmp/reference --compare
 
-The checkout is one that runs: on current libraries, one that scripts/prepare_dir_AR.sh was applied
-to. With --compare each file is held against the one there is; the exit status is 1 where one
-differs by more than float32 does, or could not be made. See docs/REFERENCE_VALUES.md.
+The checkout has to run. On current libraries it does after scripts/prepare_dir_AR.sh. With
+--compare each file is compared with the existing one; the exit status is 1 if a file differs by
+more than float32 does, or could not be made. See docs/REFERENCE_VALUES.md.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-# First of all: a shell that works on a checkout has that checkout's slowfast on its PYTHONPATH.
+# This project comes first, because PYTHONPATH may hold the checkout and its slowfast.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from reference_parts.comparison import compare
@@ -28,21 +28,21 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--upstream", type=Path, required=True, metavar="DIR", help="the checkout")
-    add("--out", type=Path, metavar="FOLDER", help="where to write what is made")
-    add("--compare", action="store_true", help="tell how far it is from what there is")
+    add("--out", type=Path, metavar="FOLDER", help="folder for the new files")
+    add("--compare", action="store_true", help="compare the new files with the existing ones")
     add(
         "--reference",
         type=Path,
         default=REFERENCE,
         metavar="FOLDER",
-        help="what there is; its inputs are the cases (tests/reference)",
+        help="the existing files, whose inputs are the cases (default: tests/reference)",
     )
     add(
         "--only",
         nargs="+",
         default=["*"],
         metavar="FILE",
-        help="files to make, as 'models/*X3D*' (all)",
+        help="files to make, such as 'models/*X3D*' (default: all)",
     )
     return parser
 
@@ -53,28 +53,28 @@ def main(argv: list[str] | None = None) -> int:
     names = _names(args)
     good = True
     for result in make(args.upstream, args.reference, names):
-        good &= _tell(result, args)
+        good &= _report(result, args)
     return 0 if good else 1
 
 
 def _names(args: argparse.Namespace) -> list[str]:
     if not (args.out or args.compare):
-        raise UserError("Nothing would come of it: give --out FOLDER, or --compare, or both.")
+        raise UserError("nothing to do: give --out FOLDER, or --compare, or both.")
     if args.out and args.out.resolve() == args.reference.resolve():
         raise UserError(
-            f"--out {args.out}: the cases and the values to compare with lie there; give another "
-            "folder, and copy the files over once you have seen how they differ."
+            f"--out {args.out}: this folder holds the cases and the values to compare with; give "
+            "another folder, look at the differences, and copy the files over."
         )
     names = names_in(args.reference, args.only)
     if not names:
-        raise UserError(f"{args.reference}: has no reference file like {' '.join(args.only)}.")
+        raise UserError(f"{args.reference}: no reference file matches {' '.join(args.only)}.")
     return names
 
 
-def _tell(result: Result, args: argparse.Namespace) -> bool:
-    """Print what became of a file, and keep it; whether all is well."""
+def _report(result: Result, args: argparse.Namespace) -> bool:
+    """Prints the result for a file, and writes the file; returns whether the result is good."""
     if result.skipped:
-        print(f"{result.name}: passed over, {result.skipped}", flush=True)
+        print(f"{result.name}: skipped, {result.skipped}", flush=True)
         return True
     if result.failed:
         print(f"{result.name}: NOT MADE, {result.failed}", flush=True)

@@ -1,17 +1,16 @@
-"""Adds `slowfast/ak/` and `configs/AK/` to an upstream SlowFast checkout, and takes them out again.
+"""Adds `slowfast/ak/` and `configs/AK/` to an upstream SlowFast checkout, and removes them again.
 
-Notable:
-  - It runs before anything is installed: Python 3.8 and its standard library are enough.
-  - Nothing that it did not write is overwritten or deleted. What stands in the way is found before
-    anything is touched, and then nothing is touched.
-  - Adding, updating and taking out are one thing: `plan` compares the checkout with what is wanted,
-    which is nothing for --revert. A plan that was stopped half-way is simply made again.
+- It runs before anything is installed: Python 3.8 and its standard library are enough.
+- It overwrites and deletes only what it wrote itself. It looks for all obstacles first; if there is
+  one, it changes nothing.
+- Adding, updating and removing are the same operation: `plan` compares the checkout with what is
+  wanted, and with --revert nothing is wanted. After an interruption the plan is made again.
 
-`checkout` recognises upstream, `blocks` and `names` change the text of its files, `carried` says
-which files and links are wanted, `journal` remembers what was written, `plan` compares, `disk`
-does, `check` looks at the result.
+`checkout` recognises upstream, `blocks` and `names` change the text of its files, `carried` lists
+the wanted files and links, `journal` records what was written, `compare` and `plan` find the steps,
+`disk` takes them, and `check` tries the result.
 """
 
 
 class Refused(Exception):
-    """Something stands in the way; its text says what was found, expected, and to be done."""
+    """The script cannot go on; the text says what was found, what was expected, and what to do."""

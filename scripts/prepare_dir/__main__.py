@@ -1,9 +1,9 @@
-"""`python scripts/prepare_dir --slowfast DIR`: what scripts/prepare_dir_AR.sh starts."""
+"""The program `python scripts/prepare_dir`, which scripts/prepare_dir_AR.sh starts."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where this package lies
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the folder of this package
 
 from prepare_dir.command import main
 

@@ -1,11 +1,10 @@
-"""Marked blocks at the end of upstream's files: found, put in, taken out. Bytes in, bytes out.
+"""Finds, adds and removes marked blocks at the end of upstream's files, as bytes.
 
-Notable:
-  - A block describes itself. Its first line carries a checksum of what stands in it, so that it
-    can be told whether anybody has changed it, and no record elsewhere is needed to take it out.
-  - It has the newlines of the file, and ends without one where the file did. So `take` gives back
-    every byte, whatever has been written before or after the block since.
-  - Empty lines in a block do not count: formatters put some there.
+- The first line of a block holds a checksum of the lines in it. So a change by hand is seen, and
+  the block can be removed without any record elsewhere.
+- A block has the newlines of its file, and ends without a newline if the file did. So `take`
+  restores every byte, also if the file was changed before or after the block.
+- Empty lines in a block are ignored, because formatters add some.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from prepare_dir import Refused
 
 _BEGIN = re.compile(rb"^# >>> slowfast\.ak ([0-9a-f]{8}): .* >>>[ \t]*\r?$", re.MULTILINE)
 _END = re.compile(rb"^# <<< slowfast\.ak <<<[ \t]*(?=\r?$)", re.MULTILINE)
-_FIRST = "# >>> slowfast.ak {}: by scripts/prepare_dir_AR.sh, whose --revert takes it out >>>"
+_FIRST = "# >>> slowfast.ak {}: added by scripts/prepare_dir_AR.sh; its --revert removes it >>>"
 _LAST = "# <<< slowfast.ak <<<"
 
-# What is appended, file by file, for batches of so many fields.
+# The lines of the block of each file.
 _BLOCKS = {
     "slowfast/__init__.py": """
         from slowfast.ak import upstream as _ak
@@ -72,22 +71,22 @@ FILES = tuple(_BLOCKS)
 
 
 def block_of(file: str, with_time: bool) -> list[str]:
-    """The lines of a file's block, markers apart; `with_time` where a batch has five fields."""
+    """Returns the lines of a file's block without markers; `with_time`: a batch has five fields."""
     lines = _BLOCKS[file].strip().splitlines()
     return [line.strip().format(with_time=with_time) for line in lines]
 
 
 @dataclass(frozen=True)
 class Block:
-    """A block as it stands in a file.
+    """A block in a file.
 
     Attributes:
-        start: where its first line begins.
-        end: where its last line ends, before the newline.
-        newline: of its first line.
-        lines: those between the markers, empty ones left out.
-        changed: whether they are not those that were written, but somebody's own.
-        place: the numbers of its first and last line, for messages.
+        start: offset of the first line.
+        end: offset of the end of the last line, before its newline.
+        newline: the newline of the first line.
+        lines: the lines between the markers, without empty ones.
+        changed: whether somebody changed the lines since the script wrote them.
+        place: the numbers of the first and last line, for messages.
     """
 
     start: int
@@ -99,15 +98,15 @@ class Block:
 
 
 def find(data: bytes) -> Block | None:
-    """The block in a file. Raises Refused where its markers are not one pair."""
+    """Returns the block in a file, if any. Raises Refused if the markers are not one pair."""
     begins, ends = list(_BEGIN.finditer(data)), list(_END.finditer(data))
     if not begins and not ends:
         return None
     numbers = [_line(data, marker.start()) for marker in (*begins, *ends)]
     if len(begins) != 1 or len(ends) != 1 or begins[0].start() > ends[0].start():
         raise Refused(
-            f"lines {', '.join(map(str, numbers))}: markers of slowfast.ak that are not one pair, "
-            f"`{_FIRST[:16]}...` and `{_LAST}`; delete all but one whole block"
+            f"lines {', '.join(map(str, numbers))}: the markers of slowfast.ak, "
+            f"`{_FIRST[:17]}...` and `{_LAST}`, are not one pair; delete all but one whole block"
         )
     (begin,), (end,) = begins, ends
     inside = data[begin.end() : end.start()].decode("utf-8", "replace").splitlines()
@@ -119,7 +118,7 @@ def find(data: bytes) -> Block | None:
 
 
 def put(data: bytes, lines: list[str]) -> bytes:
-    """The file with a block of these lines: in place of the one it has, or else at its end."""
+    """Returns the file with a block of these lines, which replaces an older block."""
     found = find(data)
     if found is None:
         newline = b"\r\n" if re.search(rb"\r\n[^\n]*\Z", data) else b"\n"
@@ -132,7 +131,7 @@ def put(data: bytes, lines: list[str]) -> bytes:
 
 
 def take(data: bytes) -> bytes:
-    """The file without its block, whatever stands in that."""
+    """Returns the file without its block."""
     found = find(data)
     if found is None:
         return data

@@ -1,9 +1,9 @@
-"""What is carried into a checkout: files of this project, and links to it or to the data.
+"""Lists what is carried into a checkout: files of this project, links to it, links to the data.
 
-Notable: an item is bytes, the content of a file, or a text, the target of a symbolic link. All of
-`slowfast/ak/` and `configs/AK/` is carried but caches and hidden files. With --link the package is
-one link, which follows this project as it changes, but each recipe has its own: one that a user
-adds to `configs/AK/` must not land here. Data are always linked.
+All files of `slowfast/ak/` and `configs/AK/` are carried, except caches and hidden files. With
+--link the package is one link, which follows this project as it changes. Each recipe is a link of
+its own, so that a recipe that a user adds to `configs/AK/` does not end up in this project. Data
+are always linked.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from prepare_dir import Refused
 
 PACKAGE, RECIPES, DATA = "slowfast/ak", "configs/AK", "data/ak"
 ROOTS = (PACKAGE, RECIPES, DATA)
-Carried = dict  # from paths in the checkout to items
+# From paths in the checkout to bytes, the content of a file, or a str, the target of a link.
+Carried = dict
 
-# In the folder of the data set, or in one laid out as data/ak is.
+# For each link in data/ak: the names that its folder can have in the data set or in --data.
 _DATA_PARTS = {
     "annot": ("annotation", "annot"),
     "image": ("dataset/image", "image"),
@@ -27,10 +28,13 @@ _DATA_PARTS = {
 
 
 def of_project(project: Path, mode: str) -> Carried:
-    """The package and the recipes, for the mode `copy` or `link`. Raises Refused without them."""
+    """Returns the package and the recipes, for the mode `copy` or `link`.
+
+    Raises Refused if the project lacks them.
+    """
     for path in (project / PACKAGE / "__init__.py", project / RECIPES):
         if not path.exists():
-            raise Refused(f"{path} is missing; expected this script in a whole copy of its project")
+            raise Refused(f"{path} is missing; run this script from a whole copy of its project")
     recipes = files_below(project, RECIPES)
     if mode == "link":
         return {path: str(project / path) for path in (PACKAGE, *recipes)}
@@ -39,10 +43,20 @@ def of_project(project: Path, mode: str) -> Carried:
     }
 
 
-def data_links(root: Path, option: str | None, environment: Mapping[str, str]) -> Carried:
-    """The links to the data: of --data, or else of DIR_AK_AR, or else below DIR_ROOT if there.
+def links_to_a_project(root: Path) -> Carried:
+    """Returns the links that --link made in a checkout, to whichever copy of this project."""
+    package = os.readlink(root / PACKAGE)  # noqa: PTH115 -- Path has it since Python 3.9
+    project = Path(package).parents[1]
+    recipes = [path for path in files_below(root, RECIPES) if (root / path).is_symlink()]
+    links = {path: os.readlink(root / path) for path in recipes}  # noqa: PTH115
+    ours = {path: target for path, target in links.items() if target == str(project / path)}
+    return {PACKAGE: package, **ours}
 
-    Raises Refused where a folder was named that holds no data, or the checkout's links to them.
+
+def data_links(root: Path, option: str | None, environment: Mapping[str, str]) -> Carried:
+    """Returns the links to the data of --data, else of DIR_AK_AR, else below DIR_ROOT.
+
+    Raises Refused if --data or DIR_AK_AR is a folder without data, or the checkout's own data/ak.
     """
     named = option or environment.get("DIR_AK_AR")
     if not named:
@@ -52,13 +66,14 @@ def data_links(root: Path, option: str | None, environment: Mapping[str, str]) -
     links = _links(folder) or _links(folder / "action_recognition")
     if not links:
         parts = ", ".join(names[0] for names in _DATA_PARTS.values())
-        raise Refused(f"{origin} {named}: expected a folder that has {parts}, or one of them")
+        raise Refused(f"{origin} {named}: expected a folder with at least one of {parts}")
     home = (root / DATA).parent.resolve() / Path(DATA).name
     if any(
         path.is_symlink() and path.parent.resolve() == home for path in map(Path, links.values())
     ):
         raise Refused(
-            f"{origin} {named}: these are the links themselves; name the folder they lead to"
+            f"{origin} {named}: found the links that this script made; name the folder that they "
+            "lead to"
         )
     return links
 
@@ -74,7 +89,7 @@ def _links(folder: Path) -> Carried:
 
 
 def files_below(root: Path, folder: str) -> list[str]:
-    """The files in a folder, caches and hidden ones left out; none where there is no folder."""
+    """Returns the files in a folder, without caches and hidden files; empty without the folder."""
     return [path.relative_to(root).as_posix() for path in sorted(_walk(root / folder))]
 
 

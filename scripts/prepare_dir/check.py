@@ -1,7 +1,7 @@
-"""What --check adds to the comparison: which `slowfast` is imported, and whether it works.
+"""Finds out for --check which `slowfast` is imported, and whether it works.
 
-Notable: a program in `tools/` is started with that folder, not the checkout, at the head of its
-path. So without PYTHONPATH it takes whichever `slowfast` is installed, perhaps another one.
+Python puts the folder of a program, here `tools/`, first on its path, and not the checkout. So
+without PYTHONPATH a program in `tools/` imports the `slowfast` that is installed, perhaps another.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# What upstream and the extension import before anything can be checked.
+# Packages that upstream and slowfast.ak import before the check can begin.
 _NEEDED_TO_BEGIN = ("torch", "numpy", "iopath", "fvcore")
 _OLDEST_PYTHON = (3, 10)
 _FIND = """
@@ -26,19 +26,19 @@ if found := importlib.util.find_spec("slowfast"):
 
 
 def imported(root: Path) -> str:
-    """Words on the package that `python tools/run_net.py` would import in this environment."""
+    """Returns, in words, which package `python tools/run_net.py` would import."""
     command = [sys.executable, "-c", _FIND, str(root / "tools")]
     found = os.fsdecode(subprocess.run(command, cwd=root, stdout=subprocess.PIPE).stdout)
     remedy = f"export PYTHONPATH={shlex.quote(str(root))}"
     if not found:
-        return f"`python tools/run_net.py` finds no slowfast as things are: {remedy}"
+        return f"`python tools/run_net.py` finds no slowfast; set its path: {remedy}"
     if os.path.realpath(found).startswith(os.path.realpath(root / "slowfast") + os.sep):
         return "`python tools/run_net.py` imports the slowfast of this checkout."
-    return f"`python tools/run_net.py` imports {found}, not this checkout: {remedy}"
+    return f"`python tools/run_net.py` imports {found}, not this checkout; set its path: {remedy}"
 
 
 def too_old() -> str:
-    """Words on this Python where it is too old for what was added; else none."""
+    """Returns, in words, that this Python is too old for slowfast.ak; empty if it is not."""
     if sys.version_info >= _OLDEST_PYTHON:
         return ""
     found, needed = (".".join(map(str, it[:2])) for it in (sys.version_info, _OLDEST_PYTHON))
@@ -46,14 +46,14 @@ def too_old() -> str:
 
 
 def run(root: Path) -> int:
-    """Let the extension check itself in the checkout; 0, or 1 where it found a fault."""
+    """Runs the check of slowfast.ak in the checkout; returns 1 if it found a fault, else 0."""
     if too_old():
         print(too_old())
         return 1
     missing = [name for name in _NEEDED_TO_BEGIN if importlib.util.find_spec(name) is None]
     if missing:
         print(
-            f"{sys.executable} has no {', '.join(missing)}, without which nothing can be tried: "
+            f"{sys.executable} has no {', '.join(missing)}, which the check needs: "
             f"{shlex.quote(sys.executable)} -m pip install -r slowfast/ak/requirements.txt"
         )
         return 1

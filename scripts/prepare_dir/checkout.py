@@ -1,8 +1,8 @@
-"""What a folder must have to be taken for an upstream checkout, or a fork of one.
+"""Recognises an upstream checkout or a fork of one.
 
-Notable: it is recognised by the names in its files that the appended blocks use, read from the
-syntax tree; neither commits nor line numbers matter, and nothing is imported. How many fields the
-training loop takes from a batch is read there as well: it is what parts the two branches.
+A checkout is recognised by the names that the appended blocks use. They are read from the syntax
+trees of its files: commits and line numbers do not matter, and nothing is imported. The number of
+fields that the training loop takes from a batch tells the two branches apart.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 from prepare_dir import Refused, blocks
 
 _LOOP_FILE = "tools/train_net.py"
-# In each file the names that must be there: functions with the parameters, classes with the
-# methods, and their parameters, that the blocks rely on. Names alone where somebody's own may be
-# made in another way. A class may have the methods from another one.
+# The names that each file must have: functions with the parameters, and classes with the methods
+# and their parameters, that the blocks use. Names without either can be defined in any way. A class
+# can inherit the methods.
 _NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
     "slowfast/__init__.py": {},
     "slowfast/config/custom_config.py": {"add_custom_config": ()},
@@ -45,11 +45,11 @@ _NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Checkout:
-    """What was recognised.
+    """A recognised checkout.
 
     Attributes:
-        with_time: whether a batch has five fields, the fourth of them times.
-        likeness: in words, which branch that resembles.
+        with_time: whether a batch has five fields; the fourth is the time.
+        likeness: the branch that the checkout resembles, in words.
     """
 
     with_time: bool
@@ -57,50 +57,51 @@ class Checkout:
 
 
 def refuse_project(root: Path, project: Path) -> None:
-    """Raises Refused where a folder is this project, or another copy of it."""
+    """Raises Refused if a folder is this project or a copy of it."""
     same = root.resolve() == project.resolve()
     if same or (root / "slowfast/engine/training.py").is_file():
         raise Refused(
-            f"{root} holds this project, which has it all; expected a checkout of upstream SlowFast"
+            f"{root} holds this project, which needs nothing added; expected a checkout of "
+            "upstream SlowFast"
         )
 
 
 def recognise(root: Path) -> Checkout:
-    """The checkout in a folder. Raises Refused, with all that was missed, where there is none."""
-    missed = []
+    """Returns the checkout in a folder. Raises Refused, with all that is missing, if it is none."""
+    missing = []
     trees = {}
     for file, needed in _NEEDED.items():
         try:
             trees[file] = parse(root / file)
         except Refused as problem:
-            missed.append(f"{file}: {problem}")
+            missing.append(f"{file}: {problem}")
             continue
-        missed += [f"{file}: {words}" for words in _missed(trees[file], needed)]
+        missing += [f"{file}: {words}" for words in _missing(trees[file], needed)]
     fields = _fields_of_a_batch(trees[_LOOP_FILE]) if _LOOP_FILE in trees else set()
     if _LOOP_FILE in trees and fields not in ({4}, {5}):
         found = " and ".join(map(str, sorted(fields))) or "no such loop"
-        missed.append(
+        missing.append(
             f"{_LOOP_FILE}: train_epoch should unpack 4 or 5 fields of a batch, as in `for "
             f"cur_iter, (inputs, labels, index, time, meta) in enumerate(...)`; found {found}"
         )
-    if missed:
-        raise Refused(_not_upstream(root, missed))
+    if missing:
+        raise Refused(_not_upstream(root, missing))
     likeness = "main: batches of five fields" if 5 in fields else "patch-2: batches of four fields"
     return Checkout(5 in fields, likeness)
 
 
 def parse(path: Path) -> ast.Module:
-    """The syntax tree of a file without its block. Raises Refused where it cannot be had."""
+    """Returns the syntax tree of a file without its block. Raises Refused if there is none."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of escapes in strings, which are not ours to mend
+            warnings.simplefilter("ignore")  # Python warns of wrong escapes in upstream's strings
             return ast.parse(blocks.take(read(path)), path.name)
     except (SyntaxError, ValueError) as error:
         raise Refused(f"cannot be parsed by this Python: {error}") from None
 
 
 def read(path: Path) -> bytes:
-    """The bytes of a file. Raises Refused, in words, where it has none."""
+    """Returns the bytes of a file. Raises Refused if it cannot be read."""
     if path.is_symlink() and not path.exists():
         raise Refused("a link that leads nowhere")
     if not path.exists():
@@ -113,16 +114,16 @@ def read(path: Path) -> bytes:
         raise Refused(f"cannot be read ({error.strerror})") from None
 
 
-def _not_upstream(root: Path, missed: list[str]) -> str:
-    words = [f"{root} is not taken for a checkout of upstream SlowFast; what was missed:"]
-    words += [f"  {line}" for line in missed]
+def _not_upstream(root: Path, missing: list[str]) -> str:
+    words = [f"{root} is no checkout of upstream SlowFast that this script knows; found missing:"]
+    words += [f"  {line}" for line in missing]
     inside = "slowfast/__init__.py"
     if (root.parent / inside).is_file() and not (root / inside).is_file():
-        words.append(f"Perhaps the folder above was meant: --slowfast {root.parent}")
+        words.append(f"The folder above may be the checkout: --slowfast {root.parent}")
     return "\n".join(words)
 
 
-def _missed(tree: ast.Module, needed: dict[str, tuple[str, ...]]) -> Iterator[str]:
+def _missing(tree: ast.Module, needed: dict[str, tuple[str, ...]]) -> Iterator[str]:
     bound = dict(_bindings(tree.body))
     for name, parts in needed.items():
         if name not in bound:
@@ -132,7 +133,7 @@ def _missed(tree: ast.Module, needed: dict[str, tuple[str, ...]]) -> Iterator[st
 
 
 def _bindings(body: list[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
-    """The names that a module binds, within `if`, `try` and `with` too, and by what."""
+    """Yields the names that a module binds, also within `if`, `try` and `with`, and where."""
     for statement in body:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield statement.name, statement
@@ -151,7 +152,7 @@ def _bindings(body: list[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
 
 
 def _lacking(name: str, statement: ast.stmt, parts: tuple[str, ...]) -> Iterator[str]:
-    """What a function or a class is without; nothing where that cannot be seen here."""
+    """Yields what a function or a class lacks; nothing if the source does not show it."""
     if isinstance(statement, ast.FunctionDef):
         arguments = statement.args
         named = {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
@@ -170,7 +171,7 @@ def _lacking(name: str, statement: ast.stmt, parts: tuple[str, ...]) -> Iterator
 
 
 def _fields_of_a_batch(tree: ast.Module) -> set[int]:
-    """How many names the loops of train_epoch unpack a batch into, next to its number."""
+    """Returns the numbers of names into which the loops of train_epoch unpack a batch."""
     found = set()
     for function in (node for name, node in _bindings(tree.body) if name == "train_epoch"):
         loader = function.args.args[0].arg if getattr(function, "args", None) else ""

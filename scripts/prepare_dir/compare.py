@@ -1,8 +1,8 @@
-"""What is carried, path by path: what is there, what the journal says of it, and what is wanted.
+"""Compares the checkout, the journal and what is wanted, path by path.
 
-Notable: a path is missing; or as wanted; or as it was written, so that it may be replaced or
-removed; or somebody's own, which is kept and told. Nothing is done behind a link of a user's in
-place of a folder of ours, for it may lead to data, to another checkout, or to this project.
+A path is missing; or it is as wanted; or it is as the script wrote it, and can be replaced or
+removed; or it is the user's, and is kept and reported. If the user put a link in place of a folder
+of the script, nothing is done behind it: it can lead to data, another checkout or this project.
 """
 
 from __future__ import annotations
@@ -16,33 +16,34 @@ from prepare_dir.carried import PACKAGE, RECIPES, ROOTS, Carried
 from prepare_dir.disk import Link, MakeFolder, Remove, RemoveFolder, Step, Write, half_written
 from prepare_dir.journal import Journal
 
-Line = tuple  # of a path, and a dict from verbs, such as "add", to words on what
+# A path, and a dict from verbs, such as "add", to what the verb applies to, in words.
+Line = tuple
 
 
 class Comparison:
-    """Of a checkout with what is wanted; with nothing, all that was written is taken out.
+    """The comparison of a checkout with what is wanted. If nothing is, all that was written goes.
 
     Attributes:
-        sweepings: the steps that remove what a stopped run left half-written.
+        half_written: the steps that remove files that an interrupted run left half-written.
         additions, removals: the other steps, in their order.
-        after: the journal that holds then.
-        kept: what is somebody else's, and why it stays.
-        problems: what must be settled before anything is done.
+        after: the journal after all steps.
+        kept: the user's paths, and why they are kept.
+        problems: what the user has to settle first.
     """
 
     def __init__(self, root: Path, recorded: Journal, mode: str, wanted: Carried):
         self.root, self.recorded, self.wanted = root, recorded, wanted
         paths = sorted({*wanted, *recorded.written})
-        self.sweepings = half_written(root / p for p in paths if not self._link_above(p))
+        self.half_written = half_written(root / p for p in paths if not self._link_above(p))
         self.additions: list[Step] = []
         self.removals: list[Step] = []
         self.kept: dict[str, str] = {}
-        self._links: dict[str, dict[str, str]] = {}  # verb and words on each that is ours
+        self._links: dict[str, dict[str, str]] = {}  # verb and words for each link
         self.problems: list[str] = []
         self._written: dict[str, list[str]] = {}
         self._folders = {folder for folder in recorded.folders if (root / folder).is_dir()}
         self._counts: dict[str, Counter[str]] = {name: Counter() for name in ROOTS}
-        self._gone = {step.path for step in self.sweepings}
+        self._gone = {step.path for step in self.half_written}
         for path in paths:
             self._compare(path)
         self._remove_folders()
@@ -50,7 +51,7 @@ class Comparison:
         self.after = Journal(mode, self._written, sorted(self._folders))
 
     def lines(self) -> list[Line]:
-        """Sums of files, then what deserves a line of its own."""
+        """Returns a line for each folder with its numbers of files, then lines for single paths."""
         sums = [
             (name, {verb: f"{n} file{'s' * (n > 1)}" for verb, n in counts.items()})
             for name, counts in self._counts.items()
@@ -61,7 +62,7 @@ class Comparison:
 
     def _compare(self, path: str) -> None:
         if link := self._link_above(path):
-            self.kept[link] = "a link of yours, behind which nothing is done"
+            self.kept[link] = "your link; nothing is changed behind it"
             return
         full, item = self.root / path, self.wanted.get(path)
         now, known = journal.fingerprint_at(full), self.recorded.written.get(path, [])
@@ -86,7 +87,7 @@ class Comparison:
         for folder in list(reversed(PurePosixPath(path).parents))[1:]:
             place = self.root / folder
             if os.path.lexists(place) and not place.is_dir():
-                self.kept[str(folder)] = "no folder, so that nothing can be put into it"
+                self.kept[str(folder)] = "not a folder, so that nothing can be put into it"
                 return
             if not place.is_dir() and str(folder) not in self._folders:
                 self._folders.add(str(folder))
@@ -99,7 +100,7 @@ class Comparison:
             self.additions.append(Write(full, item, old=full.read_bytes() if now else None))
 
     def _remove(self, path: str, now: str | None) -> None:
-        """A file or link of ours that is no longer wanted, and first what Python made of it."""
+        """Removes a file or link that is no longer wanted, and the bytecode of the file first."""
         full = self.root / path
         caches = []
         if full.suffix == ".py":
@@ -112,7 +113,7 @@ class Comparison:
             self._gone.add(full)
 
     def _remove_folders(self) -> None:
-        """Those that were made, are no longer wanted, and hold nothing of anybody else's."""
+        """Removes folders that the script made, that are not wanted, and that become empty."""
         needed = {str(folder) for path in self.wanted for folder in PurePosixPath(path).parents}
         made = {self.root / folder for folder in self._folders - needed}
         caches = {path.parent for path in self._gone if path.parent.name == "__pycache__"}
@@ -128,7 +129,7 @@ class Comparison:
                 self.kept.setdefault(path.relative_to(self.root).as_posix(), "yours")
 
     def _find_own_package(self) -> None:
-        """Somebody's own `slowfast/ak`, in place of which ours cannot be."""
+        """Finds a `slowfast/ak` that the script did not write and cannot replace."""
         below = f"{PACKAGE}/"
         recorded = any(f"{path}/".startswith(below) for path in self.recorded.written)
         theirs = {path for path in self.kept if f"{path}/".startswith(below)}
@@ -137,12 +138,12 @@ class Comparison:
             theirs |= {path for path in there if path not in self.wanted}
         if self.wanted and theirs and (not recorded or PACKAGE in theirs):
             self.problems.append(
-                f"{PACKAGE} is there and was not written by this script (it has "
+                f"{PACKAGE} exists and was not written by this script (found "
                 f"{', '.join(sorted(theirs)[:3])}); rename it, or move it away"
             )
 
     def _link_above(self, path: str) -> str | None:
-        """The first folder of a path, from `slowfast/ak` and its like on, that is a link."""
+        """Returns the first folder of a path that is a link, at or below one of ROOTS."""
         for folder in map(str, reversed(PurePosixPath(path).parents)):
             within = f"{folder}/".startswith(tuple(f"{name}/" for name in ROOTS))
             if within and (self.root / folder).is_symlink():
@@ -150,7 +151,7 @@ class Comparison:
         return None
 
     def _count(self, path: str, verb: str, item: bytes | str) -> None:
-        """Files and links to recipes are summed up; a link of the package or of data is named."""
+        """Counts files and links to recipes; gives links to the package or data their own line."""
         name = next(name for name in ROOTS if f"{path}/".startswith(f"{name}/"))
         if isinstance(item, str) and name != RECIPES:
             lost = verb == "in place" and not (self.root / path).exists()

@@ -1,9 +1,9 @@
-"""The few things that are done to a disk, each whole or not at all.
+"""The steps that change the disk; each is done whole or not at all.
 
-Notable: a file is written beside its place and then moved there, so that a stop at any point, or a
-full disk, leaves the old one or the new one. What such a stop leaves beside is known by its name
-and swept away by the next plan. A file that is a link stays one: the file it leads to is replaced,
-and keeps its mode, its owner and its extended attributes.
+A file is written beside its place and then moved there, so that an interruption, or a full disk,
+leaves the old file or the new one. The next plan removes what an interruption left beside, which it
+knows by name. A link to a file stays a link: the file that it leads to is replaced, and keeps its
+mode, owner and extended attributes.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from prepare_dir import Refused
 
 
 def beside(path: Path) -> Path:
-    """Where the next content of a file is written before it takes its place."""
+    """Returns the path at which the new content of a file is written first."""
     return path.with_name(f".{path.name}.prepare_dir_AR.new")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One change at a path. `do` raises OSError where the system will not have it."""
+    """One change at a path. `do` raises OSError if the system refuses it."""
 
     path: Path
 
@@ -35,7 +35,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Write(Step):
-    """Gives a file new content; `old` is what it must have until then, None where it is made."""
+    """Gives a file new content. `old` is its content until then; None for a new file."""
 
     content: bytes
     old: bytes | None = None
@@ -47,7 +47,7 @@ class Write(Step):
             self._write(new)
             now = path.read_bytes() if os.path.lexists(path) else None
             if now != self.old:
-                raise Refused(f"{path} was changed by somebody else just now")
+                raise Refused(f"{path} was changed by another program just now")
             new.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -55,7 +55,7 @@ class Write(Step):
             raise
 
     def _write(self, new: Path) -> None:
-        mode = 0o666 if self.old is None else 0o600  # until it gets that of the old file
+        mode = 0o666 if self.old is None else 0o600  # replaced by the mode of the old file
         handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
         try:
             left = memoryview(self.content)
@@ -70,7 +70,7 @@ class Write(Step):
 
 @dataclass(frozen=True)
 class Link(Step):
-    """Makes a symbolic link, or leads one that is there elsewhere."""
+    """Makes a symbolic link, or changes the target of one."""
 
     target: str
     old: str | None = None
@@ -96,7 +96,7 @@ class MakeFolder(Step):
 
 @dataclass(frozen=True)
 class Remove(Step):
-    """Takes away a file or a link."""
+    """Removes a file or a link."""
 
     def do(self) -> None:
         self.path.unlink()
@@ -104,23 +104,23 @@ class Remove(Step):
 
 @dataclass(frozen=True)
 class RemoveFolder(Step):
-    """Takes away an empty folder."""
+    """Removes an empty folder."""
 
     def do(self) -> None:
         self.path.rmdir()
 
 
 def half_written(paths: Iterable[Path]) -> list[Step]:
-    """Steps that remove what a run left beside these files when it was stopped."""
+    """Returns the steps that remove what an interrupted run left beside these files."""
     return [Remove(path) for path in map(beside, paths) if os.path.lexists(path)]
 
 
 def _copy_attributes(old: Path, new: Path) -> None:
-    """Mode, extended attributes and, as far as allowed, owner; the time is that of the change."""
+    """Copies mode, extended attributes and, as far as allowed, owner, but not the time."""
     status = old.stat()
     for owner in ((status.st_uid, status.st_gid), (-1, status.st_gid)):
         with contextlib.suppress(OSError):
             os.chown(new, *owner)
             break
-    shutil.copystat(old, new)  # after chown, which may take bits of the mode away
+    shutil.copystat(old, new)  # after chown, which can clear bits of the mode
     os.utime(new)

@@ -1,10 +1,10 @@
-"""The record of what was written, which --revert goes by: `.prepare_dir_AR.json` in the checkout.
+"""The journal records what was written; --revert reads it: `.prepare_dir_AR.json` in the checkout.
 
-Notable: it lies at the root, where a user sees it, `git status` shows one line of it, and no folder
-needs to be made before it. It is there before the first change and goes after the last, so that
-after a stop at any point it names all that may be there. It has fingerprints of what was, or was
-about to be, written: what has none of them is somebody else's. The blocks in upstream's files are
-not in it, for they tell of themselves.
+The journal is at the root of the checkout: a user sees it, `git status` shows one line for it, and
+it needs no folder. It is written before the first change and removed after the last. So after an
+interruption it names everything that may exist. It holds fingerprints of what was written, or was
+about to be; a file with another fingerprint is the user's. The blocks in upstream's files are not
+in it, because each has its own checksum.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from prepare_dir import Refused
 from prepare_dir.carried import ROOTS, Carried
 
 NAME = ".prepare_dir_AR.json"
-_ABOUT = "What scripts/prepare_dir_AR.sh added here, for its --revert, which removes this file too."
+_ABOUT = "What scripts/prepare_dir_AR.sh added here. Its --revert reads and removes this file."
 _LINK = "-> "
 
 
 @dataclass(frozen=True)
 class Journal:
-    """What was written below a checkout.
+    """What was written into a checkout.
 
     Attributes:
-        mode: `copy` or `link`; empty where nothing was written.
-        written: for each path the fingerprints that it may have from us.
-        folders: those that were made.
+        mode: `copy` or `link`; empty if nothing was written.
+        written: for each path, the fingerprints that the script may have given it.
+        folders: the folders that the script made.
     """
 
     mode: str = ""
@@ -38,7 +38,7 @@ class Journal:
     folders: list[str] = field(default_factory=list)
 
     def joined(self, other: Journal) -> Journal:
-        """What either names."""
+        """Returns a journal with the entries of both."""
         written = {
             path: sorted({*self.written.get(path, []), *other.written.get(path, [])})
             for path in {*self.written, *other.written}
@@ -47,13 +47,13 @@ class Journal:
         return Journal(other.mode or self.mode, written, folders)
 
     def content(self) -> bytes:
-        """The file as it is written."""
+        """Returns the content of the file."""
         text = json.dumps({"about": _ABOUT, **asdict(self)}, indent=1, sort_keys=True)
         return text.encode() + b"\n"
 
 
 def read(root: Path) -> Journal | None:
-    """The journal of a checkout, if it has one. Raises Refused where it is damaged."""
+    """Returns the journal of a checkout, if it has one. Raises Refused if it is damaged."""
     path = root / NAME
     try:
         found = json.loads(path.read_bytes())
@@ -63,14 +63,14 @@ def read(root: Path) -> Journal | None:
         return None
     except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise Refused(
-            f"{path} cannot be read as the record of what was written ({error}); delete it, and "
-            "what was written is told by its content"
+            f"{path} is damaged ({error}); delete it: the script then recognises what it wrote by "
+            "its content"
         ) from None
     return journal
 
 
 def guessed(mode: str, carried: Carried) -> Journal:
-    """For a checkout whose journal was lost: what would be carried now was carried then."""
+    """Returns a journal for a checkout that lost it, if what was carried is known."""
     folders = {str(folder) for path in carried for folder in PurePosixPath(path).parents}
     return Journal(
         mode,
@@ -82,17 +82,17 @@ def guessed(mode: str, carried: Carried) -> Journal:
 
 
 def fingerprint(item: bytes | str) -> str:
-    """A file's is the hash of its content, a link's its target."""
+    """Returns the hash of a file's content, or the target of a link."""
     return _LINK + item if isinstance(item, str) else hashlib.sha256(item).hexdigest()
 
 
-def target(print_of_link: str) -> str:
-    """Where a link of this fingerprint leads."""
-    return print_of_link[len(_LINK) :]
+def target(fingerprint_of_link: str) -> str:
+    """Returns the target of a link with this fingerprint."""
+    return fingerprint_of_link[len(_LINK) :]
 
 
 def fingerprint_at(path: Path) -> str | None:
-    """Of what lies at a path; None where nothing does. Anything but files and links has its own."""
+    """Returns the fingerprint of a path; None if nothing is there, "a folder" for a folder."""
     if path.is_symlink():
         return fingerprint(os.readlink(path))  # noqa: PTH115 -- Path has it since Python 3.9
     if path.is_file():
@@ -102,10 +102,10 @@ def fingerprint_at(path: Path) -> str | None:
 
 def _check(journal: Journal) -> None:
     if not all(journal.written.values()):
-        raise ValueError("it holds a path without a fingerprint")
+        raise ValueError("a path has no fingerprint")
     for texts in (*journal.written.values(), journal.folders):
         if not all(isinstance(text, str) for text in texts):
-            raise ValueError("it holds something else than texts")
+            raise ValueError("an entry is not a text")
     for path in map(PurePosixPath, (*journal.written, *journal.folders)):
         if path.is_absolute() or ".." in path.parts:
             raise ValueError(f"{path} leads out of the checkout")

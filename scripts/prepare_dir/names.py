@@ -1,8 +1,8 @@
-"""The two names in setup.py under which pip finds no package.
+"""Replaces the two names in setup.py that pip cannot install.
 
-Notable: a block of comments at the end of setup.py says what was replaced, to whoever reads the
-diff and to `put_back`. A name is replaced where there is no doubt, now and on the way back: it is
-quoted once, and the other one not at all.
+A block of comments at the end of setup.py says what was replaced, for `put_back` and for readers of
+the diff. A name is replaced only if it is quoted once and the other name is not quoted at all; the
+same holds on the way back.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ INSTALLABLE = {"PIL": "Pillow", "sklearn": "scikit-learn"}
 
 
 def replace(data: bytes) -> tuple[bytes, list[str]]:
-    """setup.py with names that pip can install, and remarks on those that were left."""
-    told, remarks = _told(data), []
+    """Returns setup.py with names that pip can install, and remarks on names that were left."""
+    replaced, remarks = _replaced(data), []
     for name, installable in INSTALLABLE.items():
         if _count(data, name) == 1 and not _count(data, installable):
             data = _rename(data, name, installable)
-            told.append(name)
+            replaced.append(name)
         elif _count(data, name):
-            remarks.append(f"names {name} more than once, or {installable} too; mend it by hand")
-    lines = [_line(name) for name in INSTALLABLE if name in told]
+            remarks.append(f"has {name} more than once, or {installable} too; change it by hand")
+    lines = [_line(name) for name in INSTALLABLE if name in replaced]
     return (blocks.put(data, lines) if lines else data), remarks
 
 
 def put_back(data: bytes) -> tuple[bytes, list[str]]:
-    """setup.py as it was, and remarks on names that were changed since, which stay."""
-    told, remarks = _told(data), []
+    """Returns setup.py as it was, and remarks on names that were changed since and are kept."""
+    replaced, remarks = _replaced(data), []
     data = blocks.take(data)
-    for name in told:
+    for name in replaced:
         installable = INSTALLABLE[name]
         if _count(data, installable) == 1 and not _count(data, name):
             data = _rename(data, installable, name)
         else:
-            remarks.append(f"{installable}, once {name}, was changed since, and stays as it is")
+            remarks.append(f"{installable}, which was {name}, was changed since and is kept")
     return data, remarks
 
 
-def _told(data: bytes) -> list[str]:
-    """The names that the block says were replaced."""
+def _replaced(data: bytes) -> list[str]:
+    """Returns the names that were replaced, according to the block."""
     found = blocks.find(data)
     return [name for name in INSTALLABLE if found and _line(name) in found.lines]
 

@@ -1,9 +1,9 @@
-"""All that is to be done to a checkout, and all that stands in the way, before anything is touched.
+"""Plans all changes to a checkout, and finds all obstacles, before anything is changed.
 
-Notable: adding, updating, going on after a stop and taking out are one comparison of what is there
-with what is wanted, which is nothing when all is taken out. So no run needs to know how far an
-earlier one came. Files and links come first, then the blocks that import them, then what is to go:
-upstream's files never import what is not there.
+Adding, updating, going on after an interruption and removing are one comparison of what is there
+with what is wanted; for --revert nothing is wanted. So no run needs to know how far an earlier one
+came. Files and links are added first, then the blocks that import them, and then the rest is
+removed: upstream's files never import a missing module.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ EDITED = (*blocks.FILES, names.FILE)
 
 @dataclass(frozen=True)
 class Plan:
-    """What `do` will do.
+    """The steps, and what to print about them.
 
     Attributes:
-        steps: in their order, with those that write the journal before and after all changes.
-        told: a line for each thing that deserves one; a remark is under the verb "".
+        steps: in their order, including those that write the journal before and after.
+        lines: what the steps do, by path; a remark has the verb "".
     """
 
     steps: list[Step]
-    told: list[Line]
+    lines: list[Line]
 
     def do(self) -> None:
-        """Take all steps. Raises OSError or Refused at the first that fails."""
+        """Takes all steps. Raises OSError or Refused at the first that fails."""
         for step in self.steps:
             step.do()
 
@@ -43,35 +43,35 @@ class Plan:
 def to_apply(
     root: Path, project: Path, recorded: Journal, mode: str, wanted: Carried, with_time: bool
 ) -> Plan:
-    """What is wanted gets in. Raises Refused with everything that stands in the way."""
+    """Returns the plan that adds what is wanted. Raises Refused with all obstacles."""
     return _plan(root, project, Comparison(root, recorded, mode, wanted), with_time)
 
 
 def to_revert(root: Path, project: Path, recorded: Journal) -> Plan:
-    """All that was written gets out. Raises Refused with everything that stands in the way."""
+    """Returns the plan that removes all that was written. Raises Refused with all obstacles."""
     return _plan(root, project, Comparison(root, recorded, "", {}), None)
 
 
 def _plan(root: Path, project: Path, compared: Comparison, with_time: bool | None) -> Plan:
-    """`with_time` is None where all is taken out."""
-    edits, told, problems = _edits(root, with_time)
+    """Returns a plan; `with_time` is None if everything is removed."""
+    edits, lines, problems = _edits(root, with_time)
     others = [root / journal.NAME, *((root / file).resolve() for file in EDITED)]
-    swept = [*compared.sweepings, *half_written(others)]
+    leftovers = [*compared.half_written, *half_written(others)]
     steps = [*compared.additions, *edits, *compared.removals]
-    steps = swept + _with_journal(root / journal.NAME, steps, compared)
+    steps = leftovers + _with_journal(root / journal.NAME, steps, compared)
     problems += compared.problems
     problems += sorted({words for step in steps for words in _obstacles(step, project)})
     if problems:
         raise Refused("\n".join(problems))
-    if swept:
-        words = f"{len(swept)} file{'s' * (len(swept) > 1)} that a stopped run left half-written"
-        told.append((".", {"sweep up": words}))
-    return Plan(steps, [*compared.lines(), *told])
+    if count := len(leftovers):
+        words = f"{count} file{'s' * (count > 1)} that an interrupted run left half-written"
+        lines.append((".", {"remove": words}))
+    return Plan(steps, [*compared.lines(), *lines])
 
 
 def _edits(root: Path, with_time: bool | None) -> tuple[list[Step], list[Line], list[str]]:
-    """The steps that change upstream's files, lines on them, and problems."""
-    steps, told, problems = [], [], []
+    """Returns the steps that change upstream's files, lines about them, and problems."""
+    steps, lines, problems = [], [], []
     for file in EDITED:
         path = root / file
         if not path.is_file() and (with_time is None or file == names.FILE):
@@ -84,28 +84,27 @@ def _edits(root: Path, with_time: bool | None) -> tuple[list[Step], list[Line], 
             continue
         if found and found.changed:
             words = f"the block in {found.place} was changed by hand"
-            told.append((file, {"keep": words}))
+            lines.append((file, {"keep": words}))
             if with_time is None:
                 problems.append(
-                    f"{file}: {words}; delete it yourself, both markers included, once you have "
-                    "put by what you need of it"
+                    f"{file}: {words}; save what you need of it, and delete it with both markers"
                 )
             continue
         new, remarks = _edited(file, old, with_time)
-        what = "names that pip knows, and a block on them" if file == names.FILE else "the block"
-        leads = f", in {path.resolve()}, where this link leads" if path.is_symlink() else ""
+        what = "names that pip knows, and a block about them" if file == names.FILE else "the block"
+        leads = f", in {path.resolve()}, to which this link leads" if path.is_symlink() else ""
         if new != old:
             steps.append(Write(path, new, old))
-            verb = "take out" if with_time is None else "update" if found else "add"
-            told.append((file, {verb: what + leads}))
+            verb = "remove" if with_time is None else "update" if found else "add"
+            lines.append((file, {verb: what + leads}))
         elif found:
-            told.append((file, {"in place": what + leads}))
-        told += [(file, {"": remark}) for remark in remarks]
-    return steps, told, problems
+            lines.append((file, {"in place": what + leads}))
+        lines += [(file, {"": remark}) for remark in remarks]
+    return steps, lines, problems
 
 
 def _edited(file: str, old: bytes, with_time: bool | None) -> tuple[bytes, list[str]]:
-    """The content of an upstream file with its block, or without, and remarks on it."""
+    """Returns the content of an upstream file with or without its block, and remarks."""
     if file == names.FILE:
         return names.put_back(old) if with_time is None else names.replace(old)
     if with_time is None:
@@ -114,7 +113,7 @@ def _edited(file: str, old: bytes, with_time: bool | None) -> tuple[bytes, list[
 
 
 def _with_journal(path: Path, steps: list[Step], compared: Comparison) -> list[Step]:
-    """The steps between those that write what the journal says during and after them."""
+    """Returns the steps, preceded and followed by those that write the journal."""
     old = path.read_bytes() if path.exists() else None
     after = compared.after.content() if compared.wanted else None
     if not steps and after == old:
@@ -127,14 +126,19 @@ def _with_journal(path: Path, steps: list[Step], compared: Comparison) -> list[S
 
 
 def _obstacles(step: Step, project: Path) -> Iterator[str]:
-    """What can be seen beforehand of why a step would fail, or must not be taken."""
+    """Yields the reasons why a step would fail or must not be taken."""
     rewritten = isinstance(step, Write) and step.old is not None
     path = step.path.resolve() if rewritten else step.path.parent.resolve() / step.path.name
     if any(project / name in path.parents for name in ("slowfast", "configs", "tools")):
-        yield f"{step.path} lies in this project, by way of a link; remove that link"
-    # Root may write to all, but a file without any such bit is meant to stay as it is.
-    if rewritten and not (path.stat().st_mode & 0o222 and os.access(path, os.W_OK)):
-        yield f"{step.path} is read-only; `chmod u+w` it if it may be changed"
+        yield f"{step.path} leads into this project through a link; remove that link"
+    # Root can write to any file, but a file that nobody may write is meant to stay as it is.
+    # The journal may not exist yet.
+    if (
+        rewritten
+        and path.exists()
+        and not (path.stat().st_mode & 0o222 and os.access(path, os.W_OK))
+    ):
+        yield f"{step.path} is read-only; run `chmod u+w` on it if it may be changed"
     folder = next(folder for folder in path.parents if folder.is_dir())
     if not os.access(folder, os.W_OK | os.X_OK):
-        yield f"{folder} may not be written to by you"
+        yield f"you may not write to {folder}; change its permissions"

@@ -1,4 +1,4 @@
-"""What the tests of the script share: trees, and a way to start it."""
+"""Fixtures of the tests of the script: trees, and the command."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def data(tmp_path) -> Path:
 
 @pytest.fixture
 def run(project, monkeypatch, capfd):
-    """Starts the command in this process: `run(folder, "--revert") -> status, output, errors`."""
+    """Runs the command in this process: `run(folder, "--revert") -> status, output, errors`."""
     from prepare_dir.command import main
 
     for name in ("DIR_ROOT", "DIR_AK_AR", "DIR_SLOWFAST"):

@@ -1,53 +1,52 @@
-"""Blocks: put in and taken out, every byte around them stays."""
+"""Blocks are added and removed; every byte around them stays."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prepare_dir import Refused, blocks
 
-# No test fails on a time.
-in_its_own_time = settings(deadline=None)
+without_deadline = settings(deadline=None)
 LINES = ["from slowfast.ak import upstream as _ak", "_ak.prepare()"]
 OTHER = ["something_else()"]
-# Any bytes, with more newlines of both kinds among them than chance would have.
+# Any bytes, with many newlines of both kinds.
 TEXTS = st.lists(
     st.sampled_from([b"\n", b"\r\n", b"\r", b"a = 1", b"# >>>", b"\xff\x00"])
     | st.binary(max_size=4)
 ).map(b"".join)
 
 
-@in_its_own_time
+@without_deadline
 @given(TEXTS)
-def test_taking_out_what_was_put_gives_back_every_byte(before):
+def test_removing_a_block_restores_every_byte(before):
     put = blocks.put(before, LINES)
     assert put.startswith(before)
     assert blocks.take(put) == before
     assert blocks.take(before) == before
 
 
-@in_its_own_time
+@without_deadline
 @given(TEXTS)
-def test_putting_twice_is_putting_once(before):
+def test_adding_a_block_twice_changes_nothing(before):
     once = blocks.put(before, LINES)
     assert blocks.put(once, LINES) == once
     assert blocks.find(once).lines == LINES
     assert not blocks.find(once).changed
 
 
-@in_its_own_time
+@without_deadline
 @given(TEXTS, TEXTS, TEXTS)
-def test_what_somebody_writes_around_it_stays(before, earlier, later):
+def test_what_a_user_writes_around_a_block_stays(before, earlier, later):
     put = blocks.put(before, LINES)
     newline = blocks.find(put).newline
-    # After a block that ends the file without a newline an editor can only go on with one.
+    # If the block ends the file without a newline, an editor adds one before other lines.
     later = later if put.endswith(b"\n") else newline + later
     earlier += newline
     assert blocks.take(earlier + put + later) == earlier + before + later
 
 
-@in_its_own_time
+@without_deadline
 @given(TEXTS, TEXTS)
-def test_another_text_is_put_in_the_same_place(before, later):
+def test_a_new_block_replaces_the_old_one_in_place(before, later):
     put = blocks.put(before + b"\n", LINES)
     updated = blocks.put(put + later, OTHER)
     assert updated == blocks.put(before + b"\n", OTHER) + later
@@ -56,19 +55,19 @@ def test_another_text_is_put_in_the_same_place(before, later):
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("ended", [True, False])
-def test_a_block_is_written_as_the_file_is(newline, ended):
+def test_a_block_has_the_newlines_of_its_file(newline, ended):
     before = newline.join([b"a = 1", b"b = 2", b""]) if ended else newline.join([b"a = 1", b"b"])
     lines = blocks.put(before, LINES).split(newline)
     assert not any(b"\n" in line or b"\r" in line for line in lines)
     assert (lines[-1] == b"") == ended
 
 
-def test_a_newline_that_an_editor_adds_at_the_end_is_the_users():
+def test_a_newline_that_an_editor_adds_at_the_end_stays():
     put = blocks.put(b"a = 1", LINES)
     assert blocks.take(put + b"\n") == b"a = 1\n"
 
 
-def test_a_change_by_hand_is_seen_but_empty_lines_are_none():
+def test_a_change_by_hand_is_seen_and_empty_lines_are_ignored():
     put = blocks.put(b"a = 1\n", LINES)
     assert blocks.find(put.replace(b"prepare()", b"prepare(1)")).changed
     assert blocks.find(put.replace(b"_ak.prepare()\n", b"_ak.prepare()\nmine()\n")).changed
@@ -78,13 +77,13 @@ def test_a_change_by_hand_is_seen_but_empty_lines_are_none():
     assert blocks.take(formatted) == b"a = 1\n"
 
 
-def test_a_change_of_all_newlines_does_no_harm():
+def test_a_change_of_all_newlines_is_no_change_by_hand():
     put = blocks.put(b"a = 1\n", LINES).replace(b"\n", b"\r\n")
     assert not blocks.find(put).changed
     assert blocks.take(put) == b"a = 1\r\n"
 
 
-def test_markers_that_are_not_a_pair_are_told_with_their_lines():
+def test_markers_that_are_not_a_pair_are_refused_with_their_lines():
     put = blocks.put(b"a = 1\n", LINES)
     begin, *_, end = put.split(b"\n")[1:-1]
     for broken in (put + put, begin + b"\n", b"\n\n" + end, end + b"\n" + begin + b"\n"):
@@ -92,7 +91,7 @@ def test_markers_that_are_not_a_pair_are_told_with_their_lines():
             blocks.find(broken)
 
 
-def test_every_block_is_python_and_tells_the_number_of_fields():
+def test_every_block_is_python_and_has_the_number_of_fields():
     for file in blocks.FILES:
         for with_time in (True, False):
             text = "\n".join(blocks.block_of(file, with_time))

@@ -1,4 +1,4 @@
-"""--check: what is in place, which slowfast is imported, and the word of the extension's check."""
+"""--check prints what is in place and which slowfast is imported, and runs slowfast.ak's check."""
 
 import importlib.util
 import sys
@@ -7,12 +7,13 @@ import pytest
 
 from tests.scripts import trees
 
-CHECK = "slowfast/ak/upstream/check.py"
+CHECK = "slowfast/ak/upstream/check/__main__.py"
 
 
 @pytest.fixture
 def checked(project):
-    """A project whose check says where it runs and fails where a file `broken` is."""
+    """A project whose check prints where it runs, and fails if there is a file `broken`."""
+    (project / CHECK).parent.mkdir()
     (project / CHECK).write_text(
         "import pathlib, sys, slowfast\n"
         "print('checked', slowfast.__file__)\n"
@@ -21,20 +22,20 @@ def checked(project):
     return project
 
 
-def test_passes_on_the_status_of_the_extensions_own_check(run, checked, upstream):
+def test_a_failing_check_of_slowfast_ak_fails(run, checked, upstream):
     run(upstream)
     assert run(upstream, "--check")[0] == 0
     (upstream / "broken").touch()
     assert run(upstream, "--check")[0] == 1
 
 
-def test_runs_in_the_checkout_and_with_its_package(run, checked, upstream):
+def test_the_check_runs_in_the_checkout_with_its_package(run, checked, upstream):
     run(upstream)
     _, output, _ = run(upstream, "--check")
     assert output.endswith(f"checked {upstream / 'slowfast/__init__.py'}\n")
 
 
-def test_tells_what_is_missing_or_older_and_fails(run, checked, upstream):
+def test_missing_files_are_reported_and_fail(run, checked, upstream):
     status, output, _ = run(upstream, "--check")
     assert status == 1
     assert "Nothing is in place" in output
@@ -47,7 +48,7 @@ def test_tells_what_is_missing_or_older_and_fails(run, checked, upstream):
     assert not (upstream / "slowfast/ak/classes.csv").exists()
 
 
-def test_speaks_of_what_it_found_and_not_of_a_plan(run, checked, upstream, data):
+def test_the_words_are_about_what_is_there_and_not_about_a_plan(run, checked, upstream, data):
     losses = upstream / "slowfast/models/losses.py"
     without_block = losses.read_bytes()
     run(upstream, "--data", data)
@@ -58,19 +59,19 @@ def test_speaks_of_what_it_found_and_not_of_a_plan(run, checked, upstream, data)
     before = trees.snapshot(upstream)
     status, output, _ = run(upstream, "--check")
     assert status == 1
-    told = dict(line.split(None, 1) for line in output.splitlines() if line.startswith("  "))
-    assert told["slowfast/models/losses.py"] == "missing: the block"
-    assert "differs: 1 file" in told["slowfast/ak"]
-    assert "left over: 1 file" in told["configs/AK"]
-    assert told["."].startswith("left over: 1 file")
-    assert told["data/ak/annot"] == f"in place: a link to {data / 'annotation'}"
-    for verb in ("add", "update", "remove", "keep", "sweep up"):
+    lines = dict(line.split(None, 1) for line in output.splitlines() if line.startswith("  "))
+    assert lines["slowfast/models/losses.py"] == "missing: the block"
+    assert "differs: 1 file" in lines["slowfast/ak"]
+    assert "left over: 1 file" in lines["configs/AK"]
+    assert lines["."].startswith("left over: 1 file")
+    assert lines["data/ak/annot"] == f"in place: a link to {data / 'annotation'}"
+    for verb in ("add", "update", "remove", "keep"):
         assert f"{verb}:" not in output
     after = trees.snapshot(upstream)
     assert {name: after[name] for name in before} == before
 
 
-def test_tells_of_changes_by_hand_without_failing(run, checked, upstream):
+def test_changes_by_hand_are_reported_and_do_not_fail(run, checked, upstream):
     run(upstream)
     (upstream / "slowfast/ak/classes.csv").write_text("0,mine\n")
     status, output, _ = run(upstream, "--check")
@@ -79,7 +80,7 @@ def test_tells_of_changes_by_hand_without_failing(run, checked, upstream):
 
 
 @pytest.mark.parametrize("elsewhere", [None, "other", "checkout"])
-def test_tells_which_slowfast_a_run_would_import(
+def test_the_slowfast_that_a_run_would_import_is_reported(
     run, checked, upstream, tmp_path, monkeypatch, elsewhere
 ):
     run(upstream)
@@ -96,7 +97,7 @@ def test_tells_which_slowfast_a_run_would_import(
         assert f"imports {tmp_path / 'other/slowfast/__init__.py'}, not this checkout" in output
 
 
-def test_a_python_without_torch_is_told_what_to_install(run, checked, upstream, monkeypatch):
+def test_a_python_without_torch_gets_the_command_to_install_it(run, checked, upstream, monkeypatch):
     run(upstream)
     find = importlib.util.find_spec
 
@@ -111,7 +112,7 @@ def test_a_python_without_torch_is_told_what_to_install(run, checked, upstream, 
     assert "checked" not in output
 
 
-def test_a_python_too_old_for_what_is_added_is_told_at_the_end(run, checked, upstream, monkeypatch):
+def test_a_python_that_is_too_old_gets_a_warning_at_the_end(run, checked, upstream, monkeypatch):
     from prepare_dir import check
 
     assert "or newer" not in run(upstream, "--dry-run")[1]

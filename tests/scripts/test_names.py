@@ -1,6 +1,5 @@
-"""Names in setup.py: replaced where there is no doubt, and put back where there is none."""
+"""Names in setup.py are replaced and put back if they are not ambiguous."""
 
-import pytest
 from prepare_dir import blocks, names
 
 SETUP = b"""NEEDED = ["numpy", 'PIL', "sklearn"]
@@ -16,7 +15,7 @@ def test_there_and_back():
     assert names.put_back(replaced) == (SETUP, [])
 
 
-def test_lines_that_somebody_adds_stay():
+def test_lines_that_a_user_adds_stay():
     replaced, _ = names.replace(SETUP)
     changed = b"import os\n" + replaced.replace(b'"numpy"', b'"numpy", "mine"') + b"more()\n"
     back, remarks = names.put_back(changed)
@@ -24,21 +23,13 @@ def test_lines_that_somebody_adds_stay():
     assert remarks == []
 
 
-@pytest.mark.parametrize("name", [b"PIL", b"sklearn"])
-def test_one_of_them_alone(name):
-    setup = b'NEEDED = ["' + name + b'"]'
-    replaced, _ = names.replace(setup)
-    assert b'"' + name + b'"' not in replaced
-    assert names.put_back(replaced) == (setup, [])
-
-
-def test_a_setup_that_is_right_is_left_alone():
+def test_a_setup_without_the_names_is_unchanged():
     setup = b'NEEDED = ["Pillow", "scikit-learn"]\n'
     assert names.replace(setup) == (setup, [])
     assert names.put_back(setup) == (setup, [])
 
 
-def test_what_is_ambiguous_is_left_and_told():
+def test_ambiguous_names_are_left_with_a_remark():
     both = b'NEEDED = ["PIL", "Pillow"]\n'
     twice = b'NEEDED = ["sklearn"] + ["sklearn"]\n'
     for setup, name in ((both, "PIL"), (twice, "sklearn")):
@@ -47,7 +38,7 @@ def test_what_is_ambiguous_is_left_and_told():
         assert name in remarks[0]
 
 
-def test_names_that_somebody_changed_since_stay():
+def test_names_that_a_user_changed_stay():
     replaced, _ = names.replace(SETUP)
     changed = replaced.replace(b"'Pillow'", b"'Pillow>=10'") + b'MORE = ["scikit-learn"]\n'
     back, remarks = names.put_back(changed)
@@ -55,7 +46,7 @@ def test_names_that_somebody_changed_since_stay():
     assert len(remarks) == 2
 
 
-def test_a_name_that_comes_back_is_replaced_again():
+def test_a_name_that_a_merge_brings_back_is_replaced_again():
     replaced, _ = names.replace(SETUP)
     merged = replaced.replace(b"Pillow'", b"PIL'") + b"later()\n"
     again, remarks = names.replace(merged)

@@ -1,4 +1,4 @@
-"""The script as it is started: bash in front, this very project carried, a bare Python."""
+"""The script as a user starts it: through bash, with this project, and with any Python."""
 
 import os
 import subprocess
@@ -23,11 +23,11 @@ def start(*options, cwd=None, script=SCRIPT, **environment):
     return run.returncode, run.stdout, run.stderr
 
 
-def test_there_and_back(upstream, data):
+def test_apply_twice_and_revert(upstream, data):
     before = trees.snapshot(upstream)
     status, output, errors = start("--slowfast", upstream, "--data", data)
     assert (status, errors) == (0, "")
-    assert "resembles upstream's main" in output
+    assert "resembles upstream's branch main" in output
     carried = {path.relative_to(PROJECT) for path in (PROJECT / "slowfast/ak").rglob("*.py")}
     carried |= {path.relative_to(PROJECT) for path in (PROJECT / "configs/AK").iterdir()}
     assert len(carried) > 60
@@ -46,7 +46,7 @@ def test_there_and_back(upstream, data):
     assert trees.snapshot(upstream) == before
 
 
-def test_the_published_call_by_environment_alone(tmp_path, upstream):
+def test_the_published_call_needs_environment_variables_only(tmp_path, upstream):
     data = trees.make_data(tmp_path / "root/Animal_Kingdom/action_recognition")
     environment = {
         "DIR_ROOT": str(tmp_path / "root"),
@@ -57,7 +57,7 @@ def test_the_published_call_by_environment_alone(tmp_path, upstream):
     assert (upstream / "data/ak/annot").resolve() == data / "annotation"
 
 
-def test_relative_folders_spaces_and_other_letters(tmp_path):
+def test_relative_folders_spaces_and_letters_that_are_not_ascii(tmp_path):
     upstream = trees.make_upstream(tmp_path / "über uns/Slow Fast")
     data = trees.make_data(tmp_path / "über uns/données")
     before = trees.snapshot(upstream)
@@ -71,12 +71,12 @@ def test_relative_folders_spaces_and_other_letters(tmp_path):
     assert trees.snapshot(upstream) == before
 
 
-def test_started_through_a_link_and_from_anywhere(tmp_path, upstream):
+def test_the_script_can_be_started_through_a_link_from_any_folder(tmp_path, upstream):
     (tmp_path / "prepare").symlink_to(SCRIPT)
     assert start("--slowfast", upstream, "--dry-run", script=tmp_path / "prepare", cwd="/")[0] == 0
 
 
-def test_this_project_is_refused_whatever_is_asked():
+def test_this_project_is_refused_with_any_option():
     before = trees.snapshot(PROJECT / "scripts")
     for options in ([], ["--revert"], ["--check"], ["--link"]):
         status, _, errors = start("--slowfast", PROJECT, *options)
@@ -86,7 +86,7 @@ def test_this_project_is_refused_whatever_is_asked():
     assert (PROJECT / "slowfast/ak/__init__.py").exists()
 
 
-def test_without_a_python_it_says_so(tmp_path, upstream):
+def test_without_a_python_the_script_says_so(tmp_path, upstream):
     for name in ("bash", "readlink", "dirname"):
         place = next(
             Path(folder, name) for folder in ("/usr/bin", "/bin") if Path(folder, name).exists()
@@ -97,9 +97,9 @@ def test_without_a_python_it_says_so(tmp_path, upstream):
     assert "no Python" in errors
 
 
-def test_a_python_that_was_named_and_will_not_do_is_not_passed_over(tmp_path, upstream):
+def test_an_unsuitable_python_that_was_named_is_refused(tmp_path, upstream):
     old = tmp_path / "old python"
-    old.write_text("#!/bin/sh\nexit 1\n")  # as the question for its version ends there
+    old.write_text("#!/bin/sh\nexit 1\n")  # it fails the test of its version
     old.chmod(0o755)
     before = trees.snapshot(upstream)
     for python in (str(tmp_path / "none"), str(old)):
@@ -110,11 +110,8 @@ def test_a_python_that_was_named_and_will_not_do_is_not_passed_over(tmp_path, up
     assert start("--slowfast", upstream, "--dry-run", PYTHON=sys.executable)[0] == 0
 
 
-@pytest.mark.parametrize(
-    "options",
-    [["--copy", "--link"], ["--revert", "--check"], ["--check", "--dry-run"], ["--nonsense"]],
-)
-def test_options_that_make_no_sense(upstream, options):
+@pytest.mark.parametrize("options", [["--revert", "--check"], ["--check", "--dry-run"]])
+def test_options_that_exclude_each_other_are_refused(upstream, options):
     status, _, errors = start("--slowfast", upstream, *options)
     assert status == 2
     assert "usage" in errors

@@ -1,6 +1,6 @@
-"""Small trees for the tests of the script: a project, checkouts of either kind, and the data.
+"""Small trees for the tests of the script: a project, checkouts of both branches, and the data.
 
-The checkouts have what recognition asks for and nothing else; they cannot train.
+The checkouts have what the script needs to recognise them and nothing else; they cannot train.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ EDITED += ["slowfast/models/build.py", "tools/train_net.py"]
 
 
 def make_upstream(root: Path, branch: str = "main") -> Path:
-    """A checkout, some of whose files end without a newline or have those of Windows."""
+    """Makes a checkout; one file ends without a newline, and one has the newlines of Windows."""
     parameters, fields = _LOOPS[branch]
     train = _TRAIN.format(parameters=parameters, fields=fields)
     for name, text in {**_FILES, "tools/train_net.py": train}.items():
@@ -94,7 +94,7 @@ def make_upstream(root: Path, branch: str = "main") -> Path:
 
 
 def make_project(root: Path) -> Path:
-    """A project of few files, with caches that must not be carried."""
+    """Makes a project of few files, with a cache that must not be carried."""
     files = {
         "slowfast/ak/__init__.py": "",
         "slowfast/ak/classes.csv": "0,sitting\n",
@@ -112,14 +112,14 @@ def make_project(root: Path) -> Path:
 
 
 def make_data(root: Path) -> Path:
-    """The folders of the data set."""
+    """Makes the folders of the data set."""
     for name in ("annotation", "dataset/image", "dataset/video"):
         (root / name).mkdir(parents=True)
     return root
 
 
 def snapshot(root: Path) -> dict[str, tuple]:
-    """All that a tree holds: kinds, modes, contents, targets of links."""
+    """Returns the kinds, modes, contents and targets of links of all paths of a tree."""
     found = {}
     for top, folders, files in os.walk(root):
         for name in (*folders, *files):
@@ -134,6 +134,6 @@ def snapshot(root: Path) -> dict[str, tuple]:
 
 
 def copy(tree: Path, to: Path) -> Path:
-    """A tree once more, in place of what is at `to`; links stay links."""
+    """Copies a tree to `to`, which is removed first; links stay links."""
     shutil.rmtree(to, ignore_errors=True)
     return Path(shutil.copytree(tree, to, symlinks=True))

@@ -1,4 +1,4 @@
-"""The tool makes the reference again from this tree, and tells what differs or was not made."""
+"""The tool makes the reference files from this project, and reports what differs or fails."""
 
 import importlib
 import os
@@ -23,27 +23,27 @@ def written(folder: Path) -> set[str]:
     return set(names_in(folder))
 
 
-def test_this_tree_gives_the_reference_again(tmp_path, capsys):
+def test_this_project_gives_the_reference_values(tmp_path, capsys):
     small = [name for name in names_in(REFERENCE) if not name.startswith("models/")]
     asked = [*small, "models/Kinetics__X3D_XS.json"]
     command = ["--upstream", str(ROOT), "--compare", "--out", str(tmp_path), "--only", *asked]
     code, out = main(command), capsys.readouterr().out
     assert code == 0, out
     assert written(tmp_path) == set(asked) - {PATCH_2}
-    assert f"{PATCH_2}: passed over, of branch haooooooqi-patch-2, and" in out
+    assert f"{PATCH_2}: skipped, it is of branch haooooooqi-patch-2, and" in out
     assert "no such file below configs: AVA/" in out
     assert read(tmp_path, "caffe2_names.json") == read(REFERENCE, "caffe2_names.json")
 
 
 @pytest.mark.slow
-def test_this_tree_gives_the_whole_reference_again(capsys):
+def test_this_project_gives_all_reference_values(capsys):
     code, out = main(["--upstream", str(ROOT), "--compare"]), capsys.readouterr().out
     assert code == 0, out
     made = [line for line in out.splitlines() if ": made in " in line]
     assert len(made) == len(names_in(REFERENCE)) - 1
 
 
-def test_what_differs_and_what_cannot_be_made_is_told(tmp_path, capsys):
+def test_differences_and_failures_are_reported(tmp_path, capsys):
     rates, blobs = (read(REFERENCE, f"{name}.json") for name in ("lr_schedules", "caffe2_names"))
     rates[1]["lr"][3] *= 1 + 1e-6
     blobs["pred_w"] = "head.weight"
@@ -56,14 +56,14 @@ def test_what_differs_and_what_cannot_be_made_is_told(tmp_path, capsys):
     assert code == 1
     assert differing.startswith("lr_schedules.json: made in ")
     assert "; DIFFERS, 1 times, first [1].lr[3]: 0.037" in differing
-    assert "pred_w: 'head.weight' there, 'head.projection.weight' new" in other_name
+    assert "pred_w: existing 'head.weight', new 'head.projection.weight'" in other_name
     assert impossible.startswith("models/MVIT.json: NOT MADE, ")
     assert "MViT" in impossible
 
 
 @pytest.fixture
 def checkout(tmp_path) -> Path:
-    """Of patch-2, as far as can be seen; whoever asks it for mAP has his process ended."""
+    """A checkout that looks like patch-2, and that ends the process when mAP is computed."""
     lines = {
         "__init__.py": "",
         "config/__init__.py": "",
@@ -80,13 +80,13 @@ def checkout(tmp_path) -> Path:
     return tmp_path / "checkout"
 
 
-def test_a_process_that_dies_costs_one_file(checkout, tmp_path, capsys):
+def test_a_process_that_dies_loses_one_file(checkout, tmp_path, capsys):
     wanted = ["map.json", "losses.json", "config_defaults_*"]
     command = ["--upstream", str(checkout), "--out", str(tmp_path / "new"), "--only", *wanted]
     assert main(command) == 1
     own, of_main, died, after = capsys.readouterr().out.splitlines()
     assert own.startswith(f"{PATCH_2}: made")
-    assert "config_defaults_main.json: passed over" in of_main
+    assert "config_defaults_main.json: skipped" in of_main
     assert died.startswith("map.json: NOT MADE, its process ended with status 3")
     assert after.startswith("losses.json: made")
     assert read(tmp_path / "new", PATCH_2) == {"TRAIN.GPU": "no"}
@@ -94,7 +94,7 @@ def test_a_process_that_dies_costs_one_file(checkout, tmp_path, capsys):
     assert not list(checkout.rglob("__pycache__"))
 
 
-def test_yaml_files_that_do_not_load_are_named(tmp_path, capsys):
+def test_yaml_files_that_do_not_load_are_listed(tmp_path, capsys):
     checkout, new = tmp_path / "checkout", tmp_path / "new"
     files = {
         "AK/MINE": "TRAIN: {ENABLE: false}",
@@ -116,16 +116,16 @@ def test_yaml_files_that_do_not_load_are_named(tmp_path, capsys):
     assert read(new, "zoo_configs.json") == {"Kinetics/I3D_8x8_R50": expected}
 
 
-def test_slips_are_told_before_anything_is_made(tmp_path, checkout, capsys):
+def test_wrong_options_are_refused_at_once(tmp_path, checkout, capsys):
     upstream = ["--upstream", str(checkout)]
     assert main(upstream) == 2
     assert "give --out FOLDER, or --compare" in capsys.readouterr().err
     assert main([*upstream, "--out", str(REFERENCE)]) == 2
     assert "give another folder" in capsys.readouterr().err
     assert main([*upstream, "--compare", "--only", "nothing"]) == 2
-    assert "no reference file like nothing" in capsys.readouterr().err
+    assert "no reference file matches nothing" in capsys.readouterr().err
     assert main(["--upstream", str(tmp_path), "--compare"]) == 2
-    assert "no SlowFast checkout" in capsys.readouterr().err
+    assert "which a SlowFast checkout has" in capsys.readouterr().err
     (checkout / "slowfast/__init__.py").write_text("import a_library_long_gone")
     assert main([*upstream, "--compare"]) == 2
     error = capsys.readouterr().err
@@ -137,18 +137,21 @@ def test_slips_are_told_before_anything_is_made(tmp_path, checkout, capsys):
     ("old", "new", "wrong"),
     [
         ({"a": [1.0, 100.0]}, {"a": [1.009, 100.0]}, []),
-        ({"a": [1.0, 100.0]}, {"a": [1.02, 100.0]}, ["a[0]: 1.0 there, 1.02 new"]),
-        ({"a": 1.0}, {"a": 1.0 + 2e-4}, ["a: 1.0 there, 1.0002 new"]),
-        ({"a": 1.0}, {"a": float("nan")}, ["a: 1.0 there, nan new"]),
-        ({"a": [0.0]}, {"a": [1e-9]}, ["a[0]: 0.0 there, 1e-09 new"]),
-        ({"a": [10**9, "w"]}, {"a": [10**9 + 1, "w"]}, ["a[0]: 1000000000 there, 1000000001 new"]),
+        ({"a": [1.0, 100.0]}, {"a": [1.02, 100.0]}, ["a[0]: existing 1.0, new 1.02"]),
+        ({"a": 1.0}, {"a": 1.0 + 2e-4}, ["a: existing 1.0, new 1.0002"]),
+        ({"a": 1.0}, {"a": float("nan")}, ["a: existing 1.0, new nan"]),
+        ({"a": [0.0]}, {"a": [1e-9]}, ["a[0]: existing 0.0, new 1e-09"]),
+        (
+            {"a": [10**9, "w"]},
+            {"a": [10**9 + 1, "w"]},
+            ["a[0]: existing 1000000000, new 1000000001"],
+        ),
         ({"a": [1, 0.5]}, {"a": [1.0, 0.5]}, []),
-        ({"a": 1}, {"a": 1.0}, ["a: 1 there, 1.0 new"]),
-        ({"a": 1}, {"a": True}, ["a: 1 there, True new"]),
-        ([["w", [3, 2]]], [["w", [3]]], ["[0][1]: 2 items there, 1 new"]),
-        ({"a": {"b": 1}}, {"a": {"c": 1}}, ["a.b: there, and not in", "a.c: not there, and in"]),
+        ({"a": 1}, {"a": 1.0}, ["a: existing 1, new 1.0"]),
+        ([["w", [3, 2]]], [["w", [3]]], ["[0][1]: existing 2 items, new 1"]),
+        ({"a": {"b": 1}}, {"a": {"c": 1}}, ["a.b: missing in", "a.c: only in"]),
         ({"a": 1, "left": 2}, {"a": 1, "more": 3}, []),
-        ({"a": 1, "gone": 2}, {"a": 1}, ["gone: there, and not in the new file"]),
+        ({"a": 1, "gone": 2}, {"a": 1}, ["gone: missing in the new file"]),
         ([{"error": "refused"}], [{"value": 3}], []),
     ],
 )
@@ -159,20 +162,20 @@ def test_differences(old, new, wrong):
     assert found.summary().startswith("DIFFERS" if wrong else ("agrees", "equal"))
 
 
-def test_numbers_that_rounding_moves_may_move_ten_times_as_far_and_two_hundredths_at_most():
+def test_a_number_may_differ_by_ten_times_the_effect_of_rounding_and_by_2_per_cent_at_most():
     for new, rounding, wrong in [(1.009, 1e-3, 0), (1.011, 1e-3, 1), (1.03, 1.0, 1)]:
         found = compare({"norm": 1.0}, Made({"norm": new}, rounding={"norm": rounding}), 1e-4)
         assert len(found.wrong) == wrong, new
-        assert f"rounding alone moves norm by {rounding:.1e}" in found.remarks()
+        assert f"rounding alone changes norm by {rounding:.1e}" in found.remarks()
 
 
-@pytest.mark.parametrize("name", names_in(REFERENCE))
-def test_files_are_written_in_the_form_they_have(name, tmp_path):
-    write(tmp_path, name, read(REFERENCE, name))
-    assert (tmp_path / name).read_bytes() == (REFERENCE / name).read_bytes()
+def test_files_are_written_in_their_form(tmp_path):
+    for name in names_in(REFERENCE):
+        write(tmp_path, name, read(REFERENCE, name))
+        assert (tmp_path / name).read_bytes() == (REFERENCE / name).read_bytes(), name
 
 
-def test_every_frame_number_can_be_read_off_its_pixels():
+def test_every_frame_number_can_be_read_from_its_pixels():
     case = {"video_length": 1024, "num_frames": 1024, "sampling_rate": 1, "num_ensemble_views": 2}
     (made,) = charades_test_sampling([case], "").content
     assert made["frames_per_temporal_view"] == [list(range(1024))] * 2
@@ -183,7 +186,7 @@ RESULTS |= {"mean", "std", "shape"}
 
 
 def blank(case):
-    """A reference file without its results; the places in it that are looked at stay."""
+    """Returns a reference file without its results; the places that are measured stay."""
     if isinstance(case, list):
         return [blank(part) for part in case]
     if not isinstance(case, dict):
@@ -200,7 +203,7 @@ def blank(case):
         *("spatial_and_pathway.json", "pixel_pipeline.json"),
     ],
 )
-def test_no_result_comes_from_the_file_that_there_is(name):
+def test_no_result_comes_from_the_existing_file(name):
     existing, kind = read(REFERENCE, name), kind_of(name)
     module, function = kind.maker.split(".")
     maker = getattr(importlib.import_module(f"reference_parts.{module}"), function)
@@ -210,14 +213,14 @@ def test_no_result_comes_from_the_file_that_there_is(name):
     assert not found.wrong
 
 
-def test_a_result_of_a_network_that_is_not_made_is_missed(monkeypatch):
+def test_a_missing_result_of_a_network_is_reported(monkeypatch):
     name = "models/Kinetics__X3D_XS.json"
     existing = read(REFERENCE, name)
     lacking = {key: existing[key] for key in existing if key != "eval_output_sum"}
     results = {key: value for key, value in lacking.items() if key not in networks.INPUTS}
     monkeypatch.setattr(networks, "measured", lambda *_: results)
     found = compare(existing, networks.values(existing, name), kind_of(name).agreement)
-    assert found.wrong == ["eval_output_sum: there, and not in the new file"]
+    assert found.wrong == ["eval_output_sum: missing in the new file"]
 
 
 def test_another_slowfast_on_the_path_is_not_imported(tmp_path):
@@ -231,4 +234,4 @@ def test_another_slowfast_on_the_path_is_not_imported(tmp_path):
         text=True,
     )
     assert done.returncode == 2, done.stderr
-    assert "no SlowFast checkout" in done.stderr
+    assert "which a SlowFast checkout has" in done.stderr

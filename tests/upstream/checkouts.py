@@ -1,10 +1,10 @@
-"""Builds checkouts that look like upstream's two branches, and runs commands in them.
+"""Makes checkouts that look like upstream's two branches, and runs commands in them.
 
-Notable: they have upstream's public names, signatures and faults, and lines of their own
-throughout; networks and data sets are small, and truly train and test. `lookalike/common` holds
-what the branches share, `lookalike/main` and `lookalike/patch2` what each has in its own way. A few
-files get endings that real ones have (none at all, blank lines, CRLF), as tools that append to them
-have to put them back.
+The look-alikes have upstream's public names, signatures and faults; all their lines are this
+project's. Their networks and data sets are small, and train and test. `lookalike/common` holds the
+files that the branches share, `lookalike/main` and `lookalike/patch2` the files of each. Some files
+end as real ones do (without a newline, with blank lines, with CRLF), because the script that
+appends to them has to restore that.
 """
 
 from __future__ import annotations
@@ -23,9 +23,14 @@ _GIT = ("git", "-c", "user.name=lookalike", "-c", "user.email=lookalike@localhos
 
 
 def make_checkout(folder: Path, branch: str) -> Path:
-    """A new checkout of one of BRANCHES at `folder`; committed, where there is git.
+    """Makes a checkout of one of BRANCHES, and commits it if git is installed.
 
-    `folder` is not there yet, or empty; it is returned. To make it anew costs about 0.1 s.
+    Args:
+        folder: a folder that is empty or does not exist.
+        branch: the branch.
+
+    Returns:
+        The folder.
     """
     folder = Path(folder)
     own = "main" if branch == "main" else "patch2"
@@ -47,7 +52,7 @@ def make_checkout(folder: Path, branch: str) -> Path:
 
 
 def _end_oddly(package: Path) -> None:
-    """The forms of real files that appending has to respect."""
+    """Gives files the endings that real ones have."""
     no_newline = package / "datasets" / "__init__.py"
     no_newline.write_bytes(no_newline.read_bytes().rstrip(b"\n"))
     blank_lines = package / "utils" / "meters.py"
@@ -57,13 +62,13 @@ def _end_oddly(package: Path) -> None:
 
 
 def run_in(checkout: Path, *command: object, **env: object) -> subprocess.CompletedProcess:
-    """Runs a command in a checkout whose package is the one imported; `python` is this Python.
+    """Runs a command in a checkout whose package is imported; `python` is this Python.
 
     Args:
-        env: further environment variables; None takes one away.
+        env: further environment variables; None removes one.
 
     Returns:
-        What it ended with, its output as text; a status other than 0 raises nothing.
+        The result, with the output as text; a status other than 0 raises nothing.
     """
     words = [str(word) for word in command]
     if words[0] == "python":

@@ -1,8 +1,8 @@
-"""Several runs of tools/run_net.py in one process, as importing everything takes longest of all.
+"""Makes several runs of tools/run_net.py in one process, since the imports take longest.
 
-`python many_runs.py RUNS.json` in a checkout. RUNS.json: for the name of each run its arguments.
-What a run opened is noted below its OUTPUT_DIR, where `watched` is on PYTHONPATH. A failing run
-prints its traceback, and the rest go on; the last line names those that failed.
+Run `python many_runs.py RUNS.json` in a checkout. RUNS.json holds, for the name of each run, its
+arguments and the file in which `watched` notes the files that it opens. A run that fails prints its
+traceback, and the other runs go on. The last line of the output names the runs that failed.
 """
 
 import json

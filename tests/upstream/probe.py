@@ -1,7 +1,7 @@
-"""Runs in a look-alike, untouched: prints each of its faults, mending one to come to the next.
+"""Finds the faults of an unchanged look-alike; it repairs each one in memory to find the next.
 
-`python probe.py` in a checkout. What it prints is a JSON object: what was tried, and the error that
-came of it (empty: none).
+Run `python probe.py` in a checkout. It prints a JSON object: what was tried, and the error, which
+is empty if there was none.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ import pytorchvideo.layers.distributed as processes
 import torch
 from torch import nn
 
-sys.modules["detectron2"] = None  # absent, whatever this machine has
+sys.modules["detectron2"] = None  # not installed, also if this machine has it
 SEEN: dict[str, str] = {}
 
 

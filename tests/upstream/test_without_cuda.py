@@ -1,4 +1,4 @@
-"""Upstream's own networks, norms, processes and gathers, on a CPU: in two processes as in one."""
+"""Upstream's networks, norms and gathers take the same step in two processes on a CPU as in one."""
 
 from pathlib import Path
 
@@ -38,15 +38,15 @@ def test_two_processes_take_the_step_of_one(tmp_path, branch):
     for count in (1, 2):
         result = tmp_path / f"{count}.pt"
         done = run_in(
-            checkout, "python", HERE / "mended.py", count, result, CUDA_VISIBLE_DEVICES=""
+            checkout, "python", HERE / "training_step.py", count, result, CUDA_VISIBLE_DEVICES=""
         )
         assert done.returncode == 0, done.stderr[-3000:]
         found[count] = torch.load(result)
         assert found[count].pop("processes") == count
-        assert ("NUM_GPUS is 1, and this machine has 0" in done.stderr) == (count == 1)
+        assert ("NUM_GPUS is 1, and this machine has 0 GPUs" in done.stderr) == (count == 1)
     assert found[1].keys() == found[2].keys()
     for name, value in found[1].items():
-        # patch-2's own norm keeps biased variances where there are several processes.
+        # The norm of patch-2 keeps biased variances in several processes.
         if value.is_floating_point() and (branch == "main" or "running_var" not in name):
             scale = float(value.abs().max())
             torch.testing.assert_close(found[2][name], value, rtol=0, atol=1e-4 * scale, msg=name)

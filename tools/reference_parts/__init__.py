@@ -1,7 +1,7 @@
-"""How tests/reference is made anew from an upstream checkout; tools/reference_values.py drives it.
+"""The parts of tools/reference_values.py, which makes tests/reference from an upstream checkout.
 
-Two sides that meet in JSON alone. `making` and `comparison` belong to this tree. `measure` is the
-program of another process, whose `slowfast` is the checkout's: it and the makers (`settings`,
-`networks`, `pictures`, `windows`, `scores`) import libraries, one another, and of `slowfast` only
-public names that every checkout has. `files` says which file is whose.
+There are two processes that exchange JSON. `making` and `comparison` run with this project's
+`slowfast`. `measure` is the program of the other process, whose `slowfast` is the checkout's. The
+program and the makers (`settings`, `networks`, `pictures`, `windows`, `scores`) import from
+`slowfast` only public names that every checkout has. `files` lists the maker of each file.
 """

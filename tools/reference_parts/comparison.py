@@ -1,7 +1,7 @@
-"""How far a reference file made anew differs from the one there is.
+"""Compares a new reference file with the existing one.
 
-Names, shapes, integers and words are equal or not. Decimal numbers may differ by a share of the
-largest of the list they stand in; of themselves where they stand alone.
+Names, shapes, integers and texts have to be equal. Decimal numbers may differ by a fraction of the
+largest number of their list, or of the number itself outside lists.
 """
 
 from __future__ import annotations
@@ -12,17 +12,22 @@ from typing import Any
 
 from .files import Made
 
-# A number may move by so many times what rounding alone moves it, and never by more than a share.
+# A number may differ by ROUNDINGS times the effect of rounding, but by no more than MOST.
 ROUNDINGS, MOST = 10, 0.02
 
 
 @dataclass
 class Comparison:
-    """agreement: how far numbers may differ, as such a share; 0: not at all.
-    rounding: names of numbers, and how far rounding alone moves them.
-    furthest: the largest difference of a number, and where it is.
-    wrong: all that differs by more, in words. extra: names at the top that only the new file has.
-    unmeasured: places where there is an error to compare with, in place of a value."""
+    """The differences of two files.
+
+    Attributes:
+        agreement: the fraction by which numbers may differ; 0: they have to be equal.
+        rounding: the effect of rounding on numbers, by their names.
+        furthest: the largest difference of a number, and its place.
+        wrong: the larger differences, in words.
+        extra: names at the top level that only the new file has.
+        unmeasured: places where the existing file has an error instead of a value.
+    """
 
     agreement: float
     rounding: dict[str, float] = field(default_factory=dict)
@@ -32,7 +37,7 @@ class Comparison:
     unmeasured: list[str] = field(default_factory=list)
 
     def summary(self) -> str:
-        """The verdict, in a few words."""
+        """Returns the result of the comparison in a few words."""
         share, place = self.furthest
         largest = f", largest difference of a number {share:.1e} at {place}" if share else ""
         if self.wrong:
@@ -40,18 +45,18 @@ class Comparison:
         return f"agrees{largest}" if share else "equal"
 
     def remarks(self) -> list[str]:
-        """What else there is to know."""
+        """Returns further remarks."""
         words = [
-            f"rounding alone moves {name} by {share:.1e}" for name, share in self.rounding.items()
+            f"rounding alone changes {name} by {share:.1e}" for name, share in self.rounding.items()
         ]
         if self.unmeasured:
-            words.append(f"an error there, and nothing to compare: {', '.join(self.unmeasured)}")
+            words.append(f"existing errors, not compared: {', '.join(self.unmeasured)}")
         if self.extra:
-            words.append(f"not there yet: {', '.join(self.extra)}")
+            words.append(f"new: {', '.join(self.extra)}")
         return words
 
     def compare(self, old: Any, new: Any, place: str = "", largest: float | None = None) -> None:
-        """Compare what stands at a place; largest: number of the list that both stand in."""
+        """Compares two values at a place; `largest` is the largest number of their list."""
         if isinstance(old, dict) and isinstance(new, dict):
             self._compare_names(old, new, place)
         elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
@@ -59,11 +64,11 @@ class Comparison:
             for number, (one, other) in enumerate(zip(old, new, strict=True)):
                 self.compare(one, other, f"{place}[{number}]", largest)
         elif isinstance(old, list) and isinstance(new, list):
-            self.wrong.append(f"{place}: {len(old)} items there, {len(new)} new")
+            self.wrong.append(f"{place}: existing {len(old)} items, new {len(new)}")
         elif _by_size(old, new, alone=largest is None):
             self._compare_sizes(old, new, place, abs(old) if largest is None else largest)
         elif type(old) is not type(new) or old != new:
-            self.wrong.append(f"{place}: {_short(old)} there, {_short(new)} new")
+            self.wrong.append(f"{place}: existing {_short(old)}, new {_short(new)}")
 
     def _compare_names(self, old: dict, new: dict, place: str) -> None:
         if "error" in old:
@@ -72,9 +77,9 @@ class Comparison:
         for name in {**old, **new}:
             inner = f"{place}.{name}" if place else name
             if name not in new:
-                self.wrong.append(f"{inner}: there, and not in the new file")
+                self.wrong.append(f"{inner}: missing in the new file")
             elif name not in old:
-                self.wrong.append(f"{inner}: not there, and in the new file")
+                self.wrong.append(f"{inner}: only in the new file")
             else:
                 self.compare(old[name], new[name], inner)
 
@@ -85,13 +90,13 @@ class Comparison:
         allowed = max(self.agreement, min(ROUNDINGS * self.rounding.get(place, 0.0), MOST))
         self.furthest = max(self.furthest, (share, place), key=lambda found: found[0])
         if share > allowed:
-            self.wrong.append(f"{place}: {old!r} there, {new!r} new")
+            self.wrong.append(f"{place}: existing {old!r}, new {new!r}")
 
 
 def compare(existing: Any, made: Made, agreement: float) -> Comparison:
-    """Compare the content of a file with what was made.
+    """Compares the content of a file with the new content.
 
-    Names at the top that only the new one has, and those that were left out, are no difference.
+    Names at the top level that only the new file has, or that were left out, are no difference.
     """
     found, new = Comparison(agreement, made.rounding), made.content
     if isinstance(existing, dict) and isinstance(new, dict):
@@ -104,7 +109,7 @@ def compare(existing: Any, made: Made, agreement: float) -> Comparison:
 
 
 def _by_size(old: Any, new: Any, alone: bool) -> bool:
-    """Whether these are two decimal numbers; in a list, where 1 is as good as 1.0, one will do."""
+    """Returns whether both are numbers and at least one (outside lists: each) is a decimal."""
     kinds = {type(old), type(new)}
     return kinds == {float} or (kinds == {int, float} and not alone)
 

@@ -1,7 +1,7 @@
-"""The reference files: who makes each, how well two makings agree, and the form it is written in.
+"""The reference files: the maker, the agreement and the form of each.
 
-Notable: a maker takes the file that there is, whose inputs are the cases, and gives it with results
-made anew. To add a case, write its inputs into the file.
+A maker takes the existing file, whose inputs are the cases, and returns it with new results. To add
+a case, write its inputs into the file.
 """
 
 from __future__ import annotations
@@ -17,22 +17,28 @@ PATCH_2 = "haooooooqi-patch-2"
 
 
 class Kind(NamedTuple):
-    """maker: module and function in this folder. agreement: how far numbers may differ, relative to
-    the largest of their list; 0: exactly equal. compact: written on one line."""
+    """A kind of reference file.
+
+    Attributes:
+        maker: module and function in this folder.
+        agreement: the fraction of the largest number of their list by which numbers may differ; 0:
+            they have to be equal.
+        compact: whether the file has one line only.
+    """
 
     maker: str
     agreement: float = 0.0
     compact: bool = False
 
 
-# In the order in which they are made, the quick ones first.
+# In the order in which the files are made, quick ones first.
 KINDS = {
     "config_defaults_*.json": Kind("settings.config_defaults"),
     "zoo_configs.json": Kind("settings.zoo_configs"),
     "lr_schedules.json": Kind("settings.lr_schedules", 1e-12),
     "caffe2_names.json": Kind("networks.caffe2_names"),
     "map.json": Kind("scores.mean_average_precisions", 1e-9),
-    "losses.json": Kind("scores.losses", 1e-6),  # measured in float32
+    "losses.json": Kind("scores.losses", 1e-6),  # the existing values are float32
     "spatial_and_pathway.json": Kind("pictures.spatial_and_pathway"),
     "pixel_pipeline.json": Kind("pictures.pixel_pipeline", 1e-4),
     "charades_test_sampling.json": Kind("windows.charades_test_sampling", compact=True),
@@ -41,8 +47,13 @@ KINDS = {
 
 
 class Made(NamedTuple):
-    """A file made anew. left_out: what of it could not be made, under the reason. rounding: names
-    of values that float32 decides less well than agreed, and how far a last bit moves them."""
+    """A new file.
+
+    Attributes:
+        content: the content.
+        left_out: the names that could not be made, by reason.
+        rounding: the effect of a last bit on values that float32 gives less exactly than agreed.
+    """
 
     content: Any
     left_out: dict[str, list[str]] = {}
@@ -50,34 +61,37 @@ class Made(NamedTuple):
 
 
 def renewed(case: dict[str, Any], made: dict[str, Any], *inputs: str) -> dict[str, Any]:
-    """A case with results made anew, in its order. Inputs are all that carries over, so that a
-    result which is not made is missed, and not compared with itself."""
+    """Returns a case with new results, in the order of the old case.
+
+    Only the inputs are taken from the old case: a result that is not made is missing, and is not
+    compared with itself.
+    """
     new = {name: case[name] for name in inputs if name in case} | made
     return {name: new[name] for name in case if name in new} | new
 
 
 class OtherBranchError(Exception):
-    """A file holds what is so on one branch of upstream, and this checkout is of another."""
+    """The file describes one branch of upstream, and the checkout is of the other."""
 
 
 def kind_of(name: str) -> Kind:
-    """The kind of a reference file, by its path below the folder."""
+    """Returns the kind of a reference file by its path below the folder."""
     return next(kind for pattern, kind in KINDS.items() if fnmatchcase(name, pattern))
 
 
 def names_in(folder: Path, patterns: Iterable[str] = ("*",)) -> list[str]:
-    """The reference files of a folder that match any of the patterns, in the order of KINDS."""
+    """Returns the reference files of a folder that match a pattern, in the order of KINDS."""
     names = (p.relative_to(folder).as_posix() for kind in KINDS for p in sorted(folder.glob(kind)))
     return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 
 def read(folder: Path, name: str) -> Any:
-    """What a reference file holds."""
+    """Returns the content of a reference file."""
     return json.loads((folder / name).read_text())
 
 
 def write(folder: Path, name: str, content: Any) -> None:
-    """Write a reference file in its form, so that two makings differ where their values do."""
+    """Writes a reference file in its form, so that a diff shows changed values only."""
     layout = {"separators": (",", ":")} if kind_of(name).compact else {"indent": 0}
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)

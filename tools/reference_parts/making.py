@@ -1,7 +1,7 @@
-"""Runs `measure` with a checkout's code, and hands over what it makes, file by file.
+"""Runs `measure` with a checkout's code and yields its results file by file.
 
-Notable: the checkout's code runs in a process of its own, in whose path the checkout comes first
-and this tree's `slowfast` is not. A process that dies, out of memory say, costs one file.
+The checkout's code runs in a process of its own. Its path begins with the checkout and lacks this
+project's `slowfast`. If the process dies, for example out of memory, only one file is lost.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from .files import Made
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a file: what was made; or why it could not be; or why it is not this
-    checkout's to make."""
+    """The result for a file: the new content, or why making it failed or was skipped."""
 
     name: str
     seconds: float
@@ -35,19 +34,20 @@ class Result:
 
 
 def make(checkout: Path, cases: Path, names: list[str]) -> Iterator[Result]:
-    """Make files one after the other with the code of a checkout.
+    """Makes files one after the other with the code of a checkout.
 
     Args:
-        cases: the folder of files whose inputs are taken.
-        names: of those to make, relative to it.
+        checkout: the folder of the checkout.
+        cases: the folder of the existing files, whose inputs are the cases.
+        names: the files to make, relative to `cases`.
 
     Raises:
         UserError: the folder is no checkout, or its code cannot be imported.
     """
     if not (checkout / "slowfast/config/defaults.py").is_file():
         raise UserError(
-            f"{checkout}: no SlowFast checkout, which has slowfast/config/defaults.py; give its "
-            "root as --upstream."
+            f"{checkout}: found no slowfast/config/defaults.py, which a SlowFast checkout has; "
+            "give the root of one as --upstream."
         )
     while names:
         done = 0
@@ -58,11 +58,11 @@ def make(checkout: Path, cases: Path, names: list[str]) -> Iterator[Result]:
 
 
 def _one_process(checkout: Path, cases: Path, names: list[str]) -> Iterator[Result]:
-    """As many files as one process makes before it ends; at least one."""
+    """Yields the results of one process until it ends; at least one."""
     behind = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     path = os.pathsep.join([str(checkout), str(Path(__file__).parents[1]), *behind])
     command = [sys.executable, "-m", f"{__package__}.measure", str(cases), *names]
-    # Nothing is to be left in the checkout, bytecode neither.
+    # Nothing is written into the checkout, not even bytecode.
     variables = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     with (
         tempfile.TemporaryFile("w+") as words,
@@ -92,17 +92,17 @@ def _check_start(checkout: Path, line: str, words: Any) -> None:
     if not line:
         raise UserError(
             f"{checkout}: its code cannot be imported ({_last_line(words)}). A checkout of "
-            "upstream runs on current libraries once scripts/prepare_dir_AR.sh was applied to it."
+            "upstream runs on current libraries after scripts/prepare_dir_AR.sh."
         )
     package = Path(json.loads(line)["package"])
     if package.resolve() != (checkout / "slowfast").resolve():
         raise UserError(
-            f"{checkout}: its slowfast was to be imported, and {package} was; take that out of the "
-            "environment."
+            f"{checkout}: expected to import its slowfast, and imported {package}; remove that "
+            "from the environment."
         )
 
 
 def _last_line(words: Any) -> str:
     words.seek(0)
     lines = [line for line in words.read().splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "it said nothing"
+    return lines[-1].strip() if lines else "it printed nothing"

@@ -1,9 +1,9 @@
-"""The program that runs with a checkout's `slowfast`: a line of JSON for each file it makes.
+"""The program that runs with a checkout's `slowfast`: it prints a line of JSON for each file.
 
     PYTHONPATH=<checkout>:<this project>/tools python -m reference_parts.measure FOLDER FILE ...
 
-First it says which `slowfast` it has and of which branch that is. FOLDER holds the files that give
-the cases. Notable: whatever else is printed here, upstream's words included, goes to stderr.
+The first line names the imported `slowfast` and its branch. FOLDER holds the existing files, with
+the cases. All other output, also upstream's, goes to stderr.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main(folder: str, *names: str) -> None:
             answer(made=maker(read(Path(folder), name), name))
         except OtherBranchError as error:
             answer(skipped=str(error))
-        except Exception as error:  # of code that is not ours, and must not stop the other files
+        except Exception as error:  # an error of upstream's code must not stop the other files
             answer(failed=f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 

@@ -1,6 +1,6 @@
-"""What a checkout's networks compute, with weights that are a function of their names.
+"""Measures the outputs of a checkout's networks, whose weights are drawn from their names.
 
-Notable: all tensors are drawn by formula, so that no weights need to be kept.
+No weights need to be stored, because all tensors are drawn by a formula.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from torch.nn import functional as F
 
 from .files import Made, kind_of, renewed
 
-FIRST = 32  # as many values of an output are kept
+FIRST = 32  # number of values of an output that are stored
 INPUTS = ("config", "overrides", "input_sizes", "train_batch", "train_input_sizes")
-TRAIN_SEED = 10  # of the first pathway in training
-# No chance, one device, no statistics across devices.
+TRAIN_SEED = 10  # seed of the first pathway in training
+# No randomness, one device, no statistics across devices.
 PLAIN = {
     "NUM_GPUS": 0,
     "BN.NORM_TYPE": "batchnorm",
@@ -31,17 +31,17 @@ PLAIN = {
 
 
 def values(existing: Any, name: str) -> Made:
-    """Names, shapes, outputs, a loss and a gradient norm of one network.
+    """Makes names, shapes, outputs, a loss and a gradient norm of one network.
 
-    Batch norm over two clips amplifies rounding, so that on another processor, or through
-    attention, float32 may not give the norm again. Where it does not, how far the norm moves when
-    the clips change in their last bit tells how much float32 says.
+    Batch norm over two clips amplifies rounding. So the norm can differ on another processor, or
+    with attention. If it does, the clips are changed in their last bit, and the change of the norm
+    is returned as the effect of rounding.
     """
     from slowfast.models import build_model
 
     from .settings import configured
 
-    torch.set_num_threads(2)  # as the values there were made: it decides the order of sums
+    torch.set_num_threads(2)  # as for the existing values: it decides the order of sums
     model = build_model(configured(existing["overrides"] | PLAIN))
     made = measured(model, existing["input_sizes"], existing["train_input_sizes"])
     norm, rounding = made["train_grad_norm"], {}
@@ -56,9 +56,10 @@ def values(existing: Any, name: str) -> Made:
 
 
 def measured(model: nn.Module, sizes: list, train_sizes: list) -> dict[str, Any]:
-    """All results for a network, whose weights are filled in.
+    """Fills in the weights of a network and returns all its results.
 
     Args:
+        model: the network.
         sizes, train_sizes: shapes (N, C, T, H, W) of the pathways in evaluation and in training.
     """
     shapes = [[name, list(x.shape)] for name, x in model.state_dict().items()]
@@ -68,7 +69,7 @@ def measured(model: nn.Module, sizes: list, train_sizes: list) -> dict[str, Any]
     with torch.no_grad():
         scores = model.eval()(clips(sizes))
     hook.remove()
-    # (N, positions, classes), or (N, classes) where the head has pooled before it projects.
+    # (N, positions, classes); (N, classes) if the head pools before it projects.
     logits = heads[0].reshape(len(scores), -1, heads[0].shape[-1]).mean(dim=1)
     loss, norm = loss_and_gradient_norm(model.train(), clips(train_sizes, TRAIN_SEED))
     return {
@@ -84,7 +85,7 @@ def measured(model: nn.Module, sizes: list, train_sizes: list) -> dict[str, Any]
 
 
 def loss_and_gradient_norm(model: nn.Module, inputs: list[torch.Tensor]) -> tuple[float, float]:
-    """Binary cross entropy of two clips with three labels, and the L2 norm of all gradients."""
+    """Returns binary cross entropy of two clips with three labels, and the gradients' L2 norm."""
     model.zero_grad()
     logits = model(inputs)
     targets = torch.zeros_like(logits)
@@ -96,28 +97,28 @@ def loss_and_gradient_norm(model: nn.Module, inputs: list[torch.Tensor]) -> tupl
 
 
 def caffe2_names(existing: Any, name: str) -> Made:
-    """The parameter that each blob of a Caffe2 file loads into."""
+    """Makes the parameter name for each blob of a Caffe2 file."""
     if importlib.util.find_spec("slowfast.utils.c2_model_loading"):  # upstream's
         converter = importlib.import_module("slowfast.utils.c2_model_loading")
-        named = converter.get_name_convert_func()
+        parameter_name = converter.get_name_convert_func()
     else:
-        named = importlib.import_module("slowfast.checkpoints.caffe2").parameter_name
-    return Made({blob: named(blob) for blob in existing})
+        parameter_name = importlib.import_module("slowfast.checkpoints.caffe2").parameter_name
+    return Made({blob: parameter_name(blob) for blob in existing})
 
 
 def normal(seed: int, shape: Any) -> torch.Tensor:
-    """Normal numbers, float32, that depend on seed and shape alone."""
+    """Returns normal float32 numbers that depend on seed and shape only."""
     drawn = np.random.Generator(np.random.PCG64(seed)).standard_normal(tuple(shape))
     return torch.from_numpy(np.asarray(drawn, dtype=np.float32))
 
 
 def clips(shapes: list, first_seed: int = 0) -> list[torch.Tensor]:
-    """The input of each pathway."""
+    """Returns the input of each pathway."""
     return [normal(first_seed + pathway, shape) for pathway, shape in enumerate(shapes)]
 
 
 def fill_by_name(model: nn.Module) -> None:
-    """Give every parameter and buffer the value that its name stands for."""
+    """Gives every parameter and buffer the values that are drawn from its name."""
     model.load_state_dict({name: _by_name(name, x) for name, x in model.state_dict().items()})
 
 

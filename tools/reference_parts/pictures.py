@@ -1,7 +1,7 @@
-"""Scaling, cropping, normalising and the slow pathway, seen from outside.
+"""Measures scaling, cropping, normalising and the slow pathway from outside.
 
-Notable: pictures whose pixels are their own coordinates show where a crop was taken, and by the
-step from pixel to pixel to which size a picture was scaled.
+The pixels of the pictures are their own coordinates. They show where a crop was taken, and the step
+from pixel to pixel shows the size to which a picture was scaled.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .settings import configured
 
 
 def spatial_and_pathway(existing: Any, name: str) -> Made:
-    """Corners of crops, sizes after scaling, frames of the slow pathway."""
+    """Makes corners of crops, sizes after scaling, and frames of the slow pathway."""
     crops = [
         renewed(case, _corner(case), "height", "width", "size", "spatial_idx")
         for case in existing["uniform_crop"]
@@ -35,7 +35,7 @@ def spatial_and_pathway(existing: Any, name: str) -> Made:
 
 
 def pixel_pipeline(existing: Any, name: str) -> Made:
-    """Means, deviations and single values of the crops of a drawn clip."""
+    """Makes means, deviations and single values of the crops of a drawn clip."""
     frames = tensor_normalize(drawn_clip(), [0.45] * 3, [0.225] * 3).permute(3, 0, 1, 2)
     results = {}
     for index, case in existing["by_spatial_idx"].items():
@@ -52,7 +52,7 @@ def pixel_pipeline(existing: Any, name: str) -> Made:
 
 
 def drawn_clip() -> Tensor:
-    """Waves and a ramp: uint8 (4, 360, 640, 3)."""
+    """Returns a clip of waves and a ramp: uint8 (4, 360, 640, 3)."""
     t, y, x = np.mgrid[0:4, 0:360, 0:640].astype(np.float64)
     waves = 127 + 120 * np.sin(x / 17 + t), 127 + 120 * np.cos(y / 23 - t)
     channels = np.stack([*waves, x * 255 / 640 + t], axis=-1)
@@ -60,7 +60,7 @@ def drawn_clip() -> Tensor:
 
 
 def _coordinates(height: int, width: int) -> Tensor:
-    """A clip (3, 1, H, W) of rows, columns and nothing."""
+    """Returns a clip (3, 1, H, W) of row numbers, column numbers and zeros."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     return torch.from_numpy(np.stack([y, x, np.zeros_like(x)])[:, None])
 
@@ -74,7 +74,7 @@ def _corner(case: dict) -> dict[str, int]:
 def _scaled(case: dict) -> list[int]:
     side, (height, width) = case["short_side"], case["in"]
     rows, columns, _ = spatial_sampling(_coordinates(height, width), 1, side, side, side)[:, 0]
-    # Pixels near the border are held there, and tell no step.
+    # Pixels near the border are clamped, and show no step.
     first, last = side // 8, side - side // 8
     y_step = (rows[last, 0] - rows[first, 0]) / (last - first)
     x_step = (columns[0, last] - columns[0, first]) / (last - first)

@@ -1,7 +1,7 @@
-"""The metric of random scores, and the losses of random logits.
+"""Measures mAP of random scores, and computes losses of random logits.
 
-Notable: upstream has no such losses. They are computed here in NumPy and float64 from the formulas
-that were published, gradients included, and so bear witness for other writings of them.
+Upstream has no such losses. They and their gradients are computed here in NumPy and float64 by the
+published formulas, independently of the project's own code.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from .files import REFERENCE, Made, read, renewed
 
 # LDAM (Cao et al., NeurIPS 2019) as published for Animal Kingdom.
 SCALE, LARGEST_MARGIN, REWEIGHTED_FROM, BETA = 30.0, 0.5, 80, 0.9999
-RARE = 100  # EQL (Tan et al., CVPR 2020): up to so many clips
+RARE = 100  # EQL (Tan et al., CVPR 2020): the most clips of a rare class
 
 
 def mean_average_precisions(existing: Any, name: str) -> Made:
-    """mAP of drawn scores, by upstream's own function."""
+    """Makes mAP of drawn scores, by upstream's function."""
     from slowfast.utils.meters import get_map
 
     inputs = ("seed", "n", "k", "p", "rounded_to_1_decimal")
@@ -34,7 +34,7 @@ def _map(get_map: Any, case: dict) -> float:
 
 
 def losses(existing: Any, name: str) -> Made:
-    """Value and norm of the gradient of each loss, on 16 clips of 140 classes."""
+    """Makes value and gradient norm of each loss, on 16 clips and 140 classes."""
     generator = np.random.Generator(np.random.PCG64(7))
     logits = (2 * generator.standard_normal((16, 140))).astype(np.float32).astype(np.float64)
     targets = (generator.random((16, 140)) < 0.03).astype(np.float64)
@@ -54,8 +54,8 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
-# Each gives loss and derivative, element by element, from logits x and targets y (clips, classes)
-# and training clips n (classes,).
+# Each returns loss and derivative by element, for logits x and targets y (clips, classes) and
+# training clips n (classes,).
 
 
 def _bce(x: np.ndarray, y: np.ndarray, n: np.ndarray, case: dict) -> tuple:
@@ -64,7 +64,7 @@ def _bce(x: np.ndarray, y: np.ndarray, n: np.ndarray, case: dict) -> tuple:
 
 def _focal(x: np.ndarray, y: np.ndarray, n: np.ndarray, case: dict) -> tuple:
     (cost, slope), gamma = _bce(x, y, n, case), case.get("gamma", 0.0)
-    hit = np.exp(-cost)  # the probability given to what is so
+    hit = np.exp(-cost)  # the probability of the target
     factor = (1 - hit) ** gamma
     return factor * cost, slope * (factor + gamma * factor / (1 - hit) * hit * cost)
 
@@ -80,7 +80,7 @@ def _ldam(x: np.ndarray, y: np.ndarray, n: np.ndarray, case: dict) -> tuple:
 
 
 def _eql(x: np.ndarray, y: np.ndarray, n: np.ndarray, case: dict) -> tuple:
-    """Nothing or everything is drawn: between the two it is a matter of chance."""
+    """Ignores nothing or everything; values between 0 and 1 would be random."""
     drawn = case.get("ignore_probability_gamma", 0.0)
     assert drawn in (0, 1), drawn
     kept = 1 - drawn * (n <= RARE) * (1 - y)

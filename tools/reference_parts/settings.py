@@ -1,7 +1,7 @@
-"""What a checkout's configuration says: its defaults, its YAML files, its learning rates.
+"""Measures a checkout's configuration: its defaults, YAML files and learning rates.
 
-Notable: keys that slowfast.ak brings are no keys of upstream and are left out. A key that a
-checkout lacks may be set to the default it has on main: that is how it behaves.
+Keys that slowfast.ak adds are left out. A key that a checkout lacks can be set to main's default,
+since the checkout behaves so.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from .files import PATCH_2, REFERENCE, Made, OtherBranchError, read, renewed
 
 
 def configured(settings: dict[str, Any]) -> Any:
-    """The defaults of the checkout, changed by dotted keys.
+    """Returns the defaults of the checkout, changed by dotted keys.
 
     Raises:
-        KeyError: the checkout has no such key, and it is to be other than main's default.
+        KeyError: the checkout lacks a key, and the value is not main's default.
     """
     cfg, main = get_cfg(), read(REFERENCE, "config_defaults_main.json")
     for key, value in settings.items():
@@ -36,28 +36,28 @@ def configured(settings: dict[str, Any]) -> Any:
 
 
 def branch() -> str:
-    """Which of upstream's two branches the checkout is of, by a key that only main has."""
+    """Returns the branch of the checkout, which a key that only main has shows."""
     return "main" if "MIXED_PRECISION" in get_cfg().TRAIN else PATCH_2
 
 
 def config_defaults(existing: Any, name: str) -> Made:
-    """Every key of upstream's with its default, as JSON has it."""
+    """Makes every key of upstream with its default."""
     _only_on(name.removeprefix("config_defaults_").removesuffix(".json"))
     return Made(_upstream_keys(get_cfg()))
 
 
 def zoo_configs(existing: Any, name: str) -> Made:
-    """For each YAML file of upstream's, the keys that differ from the defaults of main."""
+    """Makes, for each YAML file of upstream, the keys that differ from main's defaults."""
     _only_on("main")
     defaults, found, left_out = _upstream_keys(get_cfg()), {}, {}
     for path in sorted(Path("configs").rglob("*.yaml")):
         recipe = path.relative_to("configs").with_suffix("").as_posix()
-        if recipe.startswith("AK/"):  # slowfast.ak's
+        if recipe.startswith("AK/"):  # added by slowfast.ak
             continue
         cfg = get_cfg()
         try:
             cfg.merge_from_file(str(path))
-        except Exception as error:  # a YAML error, an unknown key, another type: all are told
+        except Exception as error:  # a YAML error, an unknown key, another type
             reason = f"does not load ({type(error).__name__}: {' '.join(str(error).split())})"
             left_out.setdefault(reason, []).append(recipe)
             continue
@@ -70,7 +70,7 @@ def zoo_configs(existing: Any, name: str) -> Made:
 
 
 def lr_schedules(existing: Any, name: str) -> Made:
-    """The learning rate at each epoch of each case."""
+    """Makes the learning rate at each epoch of each case."""
     inputs = ("config", "solver", "epochs")
     return Made([renewed(case, {"lr": _rates(case)}, *inputs) for case in existing])
 
@@ -82,7 +82,7 @@ def _rates(case: dict) -> list[float]:
 
 def _only_on(wanted: str) -> None:
     if (found := branch()) != wanted:
-        raise OtherBranchError(f"of branch {wanted}, and the checkout is of {found}")
+        raise OtherBranchError(f"it is of branch {wanted}, and the checkout is of {found}")
 
 
 def _upstream_keys(cfg: Any) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _leaves(node: dict, path: str = "") -> Any:
 
 
 def _extension_keys() -> set[str]:
-    """Keys of slowfast.ak, and those of main that it lends to a branch without them."""
+    """Returns the keys of slowfast.ak, and the keys of main that it added to the checkout."""
     names: set[str] = set()
     for module, holder in (("slowfast.ak.config", "KEYS"), ("slowfast.ak.upstream.config", "lent")):
         try:

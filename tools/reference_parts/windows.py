@@ -1,7 +1,7 @@
-"""Which frames a test of Charades looks at, read off the pixels of what it hands over.
+"""Measures which frames a test of Charades shows, from the pixels of its clips.
 
-Notable: frame n of every clip has one colour that says n, so that only the published data set, not
-how it picks frames, needs to be known. JPEG changes a colour by less than a code is wide.
+Frame n of every clip has one colour that encodes n. So only the public data set is used, and not
+the function that chooses frames. JPEG changes a colour by less than the distance of two codes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LEVELS, WIDTH = 32, 8  # levels a channel, and how far apart: 1024 frames
 
 
 def charades_test_sampling(existing: Any, name: str) -> Made:
-    """The frames of each view, for clips of several lengths."""
+    """Makes the frames of each view, for clips of several lengths."""
     lengths = sorted({case["video_length"] for case in existing})
     with tempfile.TemporaryDirectory() as folder:
         write_clips(Path(folder), lengths)
@@ -32,14 +32,14 @@ def charades_test_sampling(existing: Any, name: str) -> Made:
 
 
 def write_clips(folder: Path, lengths: list[int]) -> None:
-    """A set in Charades' format with a clip of each length, in the order given."""
+    """Writes a data set in Charades' format with a clip of each length, in this order."""
     lines = ["original_vido_id video_id frame_id path labels"]
     for number, length in enumerate(lengths):
         (folder / str(length)).mkdir()
         for frame in range(length):
             path = f"{length}/{frame:06d}.jpg"
             high, low = (WIDTH * level + WIDTH // 2 for level in divmod(frame, LEVELS))
-            # Red and blue are alike, so that BGR and RGB read the same.
+            # Red and blue are equal, so that BGR and RGB are the same.
             picture = np.full((SIDE, SIDE, 3), (high, low, high), np.uint8)
             cv2.imwrite(str(folder / path), picture, [cv2.IMWRITE_JPEG_QUALITY, 100])
             lines.append(f'{length} {number} {frame} {path} "0"')
@@ -77,7 +77,7 @@ def _cfg(case: dict, folder: Path) -> Any:
 
 
 def _views(dataset: Any, clip: int, items_a_clip: int) -> list[Tensor]:
-    """Views (3, T, H, W) of 0..1. An item is one of them, or a whole clip that gives them uint8."""
+    """Returns views (3, T, H, W) of 0..1. An item is a view, or a whole clip with uint8 views."""
     views: list[Tensor] = []
     for index in range(clip * items_a_clip, (clip + 1) * items_a_clip):
         fast = dataset[index][0][-1]

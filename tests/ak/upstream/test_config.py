@@ -1,4 +1,4 @@
-"""AK's keys in an upstream configuration, and that the recipes mean there what they mean here."""
+"""The keys of slowfast.ak in an upstream configuration; recipes mean the same there as here."""
 
 import inspect
 from pathlib import Path
@@ -22,7 +22,7 @@ from slowfast.config.provenance import get
 from tests.ak.upstream.conftest import defaults
 
 RECIPES = sorted((Path(__file__).parents[3] / "configs/AK").glob("*.yaml"))
-# Where our defaults are main's.
+# Keys whose defaults differ between the branches; this project has those of main.
 OTHER_DEFAULTS_ON_PATCH_2 = {
     "OUTPUT_DIR",
     "DATA.DECODING_BACKEND",
@@ -33,17 +33,13 @@ OTHER_DEFAULTS_ON_PATCH_2 = {
 
 
 def nothing(_C):
-    """A user who has added no key."""
+    """A user's function that adds no key."""
 
 
 def with_keys(branch, add_custom_config=nothing):
     cfg = defaults(branch)
     with_ak_keys(add_custom_config)(cfg)
     return cfg
-
-
-def test_recipes_are_eight():
-    assert len(RECIPES) == 8
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -58,7 +54,7 @@ def test_a_recipe_means_the_same_as_here(branch, path):
         assert type(get(there, key)) is type(get(here, key)), key
 
 
-def test_every_key_is_there_but_those_of_our_tree(branch):
+def test_a_checkout_gets_all_keys_that_it_can_serve(branch):
     there = dotted_keys(with_keys(branch))
     missing = {key for key in KEYS if key not in there and not key.startswith("SPEED.")}
     assert missing == {
@@ -80,12 +76,12 @@ def test_every_key_is_there_but_those_of_our_tree(branch):
     assert set(there) >= NOT_SERVED
 
 
-def test_keys_of_main_are_lent_where_they_lack(branch):
+def test_keys_of_main_are_added_to_the_older_branch(branch):
     assert set(LENT_KEYS) <= set(dotted_keys(with_keys(branch)))
     assert config.lent == (set() if branch == "main" else set(LENT_KEYS))
 
 
-def test_a_users_keys_come_first_and_stay(branch):
+def test_the_users_keys_are_added_first_and_stay(branch):
     seen = []
 
     def add_custom_config(_C, size=3):
@@ -104,7 +100,7 @@ def test_a_users_keys_come_first_and_stay(branch):
     assert list(inspect.signature(both).parameters) == ["_C", "size"]
 
 
-def test_adding_them_twice_changes_nothing(branch, caplog):
+def test_adding_the_keys_twice_changes_nothing(branch, caplog):
     cfg = with_keys(branch)
     once = cfg.clone()
     add_ak_keys(cfg)
@@ -112,7 +108,7 @@ def test_adding_them_twice_changes_nothing(branch, caplog):
     assert not caplog.records
 
 
-def test_a_configuration_does_not_share_lists_with_the_next(branch):
+def test_configurations_share_no_lists(branch):
     with_keys(branch).LOSS.LDAM.STEP_EPOCH.append(90)
     assert with_keys(branch).LOSS.LDAM.STEP_EPOCH == [80]
 
@@ -127,7 +123,7 @@ def test_a_configuration_does_not_share_lists_with_the_next(branch):
         ({"LOSS": {"LDAM": {"S": None}}}, "LOSS.LDAM.S is None (NoneType) there; here it is 30.0"),
     ],
 )
-def test_a_users_key_that_means_something_else_is_reported(branch, own, words):
+def test_a_users_key_with_another_meaning_is_refused(branch, own, words):
     def add_custom_config(_C):
         _C.update(CfgNode(own))
 
@@ -138,7 +134,7 @@ def test_a_users_key_that_means_something_else_is_reported(branch, own, words):
     assert "Rename the checkout's keys" in str(error.value)
 
 
-def test_all_clashes_are_reported_at_once(branch):
+def test_all_clashes_are_listed_at_once(branch):
     def add_custom_config(_C):
         _C.AK = CfgNode({"FRAMES": 8, "HEAD_MIN": "many"})
 
@@ -146,7 +142,7 @@ def test_all_clashes_are_reported_at_once(branch):
         with_keys(branch, add_custom_config)
 
 
-def test_a_users_default_is_kept_and_said(branch, caplog):
+def test_a_users_default_is_kept_with_a_warning(branch, caplog):
     def add_custom_config(_C):
         _C.AK = CfgNode({"TAIL_MAX": 50})
 
@@ -157,7 +153,7 @@ def test_a_users_default_is_kept_and_said(branch, caplog):
     )
 
 
-def test_a_head_that_starts_anew_counts_epochs_anew(branch):
+def test_skipping_the_head_resets_the_epoch(branch):
     cfg = with_keys(branch)
     settle_ak_keys(cfg)
     assert not cfg.TRAIN.CHECKPOINT_EPOCH_RESET
@@ -166,7 +162,7 @@ def test_a_head_that_starts_anew_counts_epochs_anew(branch):
     assert cfg.TRAIN.CHECKPOINT_EPOCH_RESET
 
 
-def test_values_that_a_key_does_not_take_are_all_said(branch):
+def test_all_wrong_values_are_listed(branch):
     cfg = with_keys(branch)
     cfg.AK.FRAMES, cfg.LOSS.EQL.GAMMA, cfg.LOSS.LDAM.BETA = "jpg", 1.5, [0.9, -1.0]
     with pytest.raises(UserError) as error:

@@ -1,4 +1,4 @@
-"""Upstream's form of the data set: one view an item, the very values of the whole clips."""
+"""The data set as upstream's loops expect it: an item is a view of a whole clip, value by value."""
 
 import pickle
 import shutil
@@ -28,7 +28,7 @@ def cfg(tiny_ak):
 
 @pytest.fixture
 def registry(monkeypatch):
-    """An empty one, and the class as it is before anybody registers it."""
+    """An empty registry; the class is as before it is registered."""
     monkeypatch.setattr(
         build,
         "DATASET_REGISTRY",
@@ -40,7 +40,7 @@ def registry(monkeypatch):
 
 @pytest.fixture
 def opened(monkeypatch):
-    """Counts how often the file of each image is read, in this process."""
+    """Counts how often this process reads each image file."""
     seen, read = Counter(), jpeg_frames._read
     monkeypatch.setattr(jpeg_frames, "_read", lambda path: seen.update([path]) or read(path))
     return seen
@@ -48,7 +48,7 @@ def opened(monkeypatch):
 
 @pytest.fixture
 def without_v2(cfg, tiny_ak, tmp_path):
-    """The same set, of which no frame of the clip v2 can be decoded."""
+    """The same data set, in which no frame of the clip v2 can be decoded."""
     shutil.copytree(tiny_ak.image, tmp_path / "image")
     for path in tmp_path.glob("image/v2/*"):
         path.write_bytes(b"")
@@ -61,8 +61,7 @@ def whole_clips(cfg, split):
     return [clips[clip] for clip in range(len(clips))]
 
 
-@pytest.mark.parametrize("arch", ["slowfast", "slow"])
-@pytest.mark.parametrize("rgb", [True, False])
+@pytest.mark.parametrize(("arch", "rgb"), [("slowfast", True), ("slow", False)])
 def test_a_test_item_is_one_view_of_the_clip(cfg, arch, rgb):
     cfg.MODEL.ARCH, cfg.DATA.REVERSE_INPUT_CHANNEL = arch, rgb
     to_input, items = InputTransform.from_cfg(cfg), Ak(cfg, "test")
@@ -90,10 +89,10 @@ def test_a_validation_item_is_a_clip_and_without_time_it_has_four_parts(cfg, reg
         assert (found, meta) == (index, {})
 
 
-def test_a_worker_that_is_spawned_makes_the_same_items(cfg, registry):
+def test_a_spawned_worker_makes_the_same_items(cfg, registry):
     register_ak(with_time=False)
     sent = pickle.dumps(Ak(cfg, "test"))
-    Ak.with_time = True  # as where nobody has registered it
+    Ak.with_time = True  # as in a process that has not registered it
     item = pickle.loads(sent)[7]
     assert len(item) == 4
     assert torch.equal(item[0][1], Ak(cfg, "test")[7][0][1])
@@ -108,7 +107,7 @@ def test_training_items_differ_from_epoch_to_epoch(cfg):
     assert not torch.equal(one, other)
 
 
-def test_views_asked_for_in_a_row_decode_once(cfg, opened):
+def test_consecutive_views_decode_a_clip_once(cfg, opened):
     whole_clips(cfg, "test")
     once = opened.copy()
     opened.clear()
@@ -117,9 +116,8 @@ def test_views_asked_for_in_a_row_decode_once(cfg, opened):
     assert set(once.values()) == {1}
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("with_time", [True, False])
-def test_torchs_own_loader_batches_it(cfg, registry, workers, with_time):
+@pytest.mark.parametrize(("workers", "with_time"), [(0, True), (2, False)])
+def test_a_plain_dataloader_batches_the_items(cfg, registry, workers, with_time):
     register_ak(with_time)
     items = build.build_dataset("ak", cfg, "test")
     loader = DataLoader(items, batch_size=4, num_workers=workers)
@@ -134,17 +132,17 @@ def test_torchs_own_loader_batches_it(cfg, registry, workers, with_time):
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
-def test_a_clip_that_cannot_be_read_carries_no_label_and_is_named_once(without_v2, split, caplog):
+def test_an_unreadable_clip_has_no_label_and_is_logged_once(without_v2, split, caplog):
     items = Ak(without_v2, split)
     views = items.num_views
     gone = [bool((labels == -1).all()) for _, labels, *_ in items]
     assert gone == [index // views == 2 for index in range(4 * views)]
-    (told,) = [record.getMessage() for record in caplog.records]
-    assert "v2" in told
-    assert told.endswith("It is left out of all figures.")
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "v2" in message
+    assert message.endswith("It is left out of all figures.")
 
 
-def test_there_is_no_item_beyond_the_last(cfg):
+def test_an_index_out_of_range_is_refused(cfg):
     for index in (-1, 8):
         with pytest.raises(IndexError, match="of 8"):
             Ak(cfg, "train")[index]
@@ -154,25 +152,25 @@ def test_there_is_no_item_beyond_the_last(cfg):
     ("key", "value"),
     [("MULTIGRID.SHORT_CYCLE", True), ("AUG.NUM_SAMPLE", 2), ("DATA.TRAIN_CROP_NUM_TEMPORAL", 2)],
 )
-def test_what_is_not_served_is_refused_in_words(cfg, key, value):
+def test_values_that_are_not_served_are_refused(cfg, key, value):
     cfg.merge_from_list([key, value])
     with pytest.raises(UserError, match=f"{key}: found {value}; the data set ak only takes"):
         Ak(cfg, "train")
 
 
-def test_keys_that_the_older_branch_lacks_are_not_asked_for(cfg):
+def test_keys_that_the_older_branch_lacks_are_not_needed(cfg):
     del cfg.DATA["TRAIN_CROP_NUM_TEMPORAL"]
     assert len(Ak(cfg, "train")) == 8
 
 
-def test_a_number_of_views_is_asked_for(cfg):
+def test_a_test_needs_a_number_of_views(cfg):
     cfg.TEST.NUM_ENSEMBLE_VIEWS = -1
     assert len(Ak(cfg, "val")) == 4
     with pytest.raises(UserError, match="found -1 and 3"):
         Ak(cfg, "test")
 
 
-def test_a_checkouts_own_data_set_of_that_name_stays(cfg, registry, caplog):
+def test_the_checkouts_own_data_set_of_this_name_stays(cfg, registry, caplog):
     own = type("Ak", (), {})
     registry.register(own)
     register_ak(with_time=True)
@@ -181,7 +179,7 @@ def test_a_checkouts_own_data_set_of_that_name_stays(cfg, registry, caplog):
     assert "has its own data set Ak" in caplog.text
 
 
-def test_it_is_known_under_its_name_and_under_those_of_classes_made_from_it(registry):
+def test_the_data_set_and_derived_classes_are_recognised_by_name(registry):
     register_ak(with_time=True)
     register_ak(with_time=True)
     registry.register(type("Birds", (Ak,), {}))

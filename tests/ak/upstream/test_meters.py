@@ -1,4 +1,4 @@
-"""mAP as it is, by segment, in the unit of its line; rows that carry no label count nowhere."""
+"""mAP and mAP by segment in the log, in the same unit; rows without labels are left out."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ SEGMENTS = {"map_head", "map_middle", "map_tail", "map_micro"}
 
 
 class ViewMeter:
-    """Ensembles views as upstream's does, the start of a sum included."""
+    """Combines views as upstream's meter does; sums start at -1e10."""
 
     def __init__(self, clips, num_clips, classes, ensemble_method="sum", multi_label=True):
         self.num_clips, self.ensemble_method = num_clips, ensemble_method
@@ -53,20 +53,20 @@ class ClipMeter:
 
 @pytest.fixture
 def lines(monkeypatch):
-    """The lines that are logged after meters and log were prepared."""
-    told = []
-    monkeypatch.setattr(log, "log_json_stats", lambda stats, output_dir=None: told.append(stats))
+    """The lines that are logged after `prepare`, and the prepared classes of meters."""
+    logged = []
+    monkeypatch.setattr(log, "log_json_stats", lambda stats, output_dir=None: logged.append(stats))
     kinds = SimpleNamespace(
         View=type("View", (ViewMeter,), {}), Clip=type("Clip", (ClipMeter,), {})
     )
     monkeypatch.setattr(meters, "_measured", meters._Measured())
     meters.prepare(kinds.View, kinds.Clip)
-    return SimpleNamespace(told=told, **vars(kinds))
+    return SimpleNamespace(logged=logged, **vars(kinds))
 
 
 @pytest.fixture
 def ak(tiny_ak, lines):
-    """Measures the tiny set, classes 0 head, 4 tail."""
+    """The tiny data set: class 0 is the head, class 4 the tail."""
     cfg = get_cfg()
     cfg.merge_from_list([*tiny_ak.opts(), "AK.HEAD_MIN", 4, "AK.TAIL_MAX", 1])
     meters.measures(cfg)
@@ -91,7 +91,7 @@ def test_map_is_the_reference_value(case):
     assert found == pytest.approx(case["map"], abs=1e-9)
 
 
-def test_map_is_scikit_learns_over_classes_that_have_a_clip():
+def test_map_is_scikit_learns_mean_over_classes_with_a_clip():
     preds, labels = scored()
     labels[:, 2] = 0
     expected = average_precision_score(labels[:, [0, 1, 3, 4]], preds[:, [0, 1, 3, 4]])
@@ -99,12 +99,12 @@ def test_map_is_scikit_learns_over_classes_that_have_a_clip():
 
 
 @pytest.mark.parametrize("in_per_cent", [True, False])
-def test_segments_stand_beside_map_in_its_unit(ak, lines, in_per_cent):
+def test_segments_have_the_unit_of_map(ak, lines, in_per_cent):
     preds, labels = scored()
     labels[:, 4] = 0
     value = meters.get_map(preds, labels)
     log.log_json_stats({"map": f"{100 * value:.2f}" if in_per_cent else value, "split": "x"})
-    (line,) = lines.told
+    (line,) = lines.logged
     assert set(line) == {"map", "split", *SEGMENTS}
     head = average_precision_score(labels[:, 0], preds[:, 0])
     micro = average_precision_score(labels, preds, average="micro")
@@ -113,37 +113,37 @@ def test_segments_stand_beside_map_in_its_unit(ak, lines, in_per_cent):
     else:
         assert line["map_head"] == pytest.approx(head)
         assert line["map_micro"] == pytest.approx(micro)
-    assert line["map_tail"] is None, "the class has no clip"
+    assert line["map_tail"] is None, "class 4 has no clip"
 
 
-def test_lines_without_map_or_with_another_get_nothing(ak, lines):
+def test_lines_without_the_last_map_are_unchanged(ak, lines):
     value = meters.get_map(*scored())
     for line in ({"loss": 1.0}, {"map": value / 2}, {"map": "12.34"}):
         log.log_json_stats(line, output_dir="somewhere")
-    assert lines.told == [{"loss": 1.0}, {"map": value / 2}, {"map": "12.34"}]
+    assert lines.logged == [{"loss": 1.0}, {"map": value / 2}, {"map": "12.34"}]
 
 
 def test_other_data_sets_have_no_segments(ak, lines):
     meters.measures(None)
     log.log_json_stats({"map": meters.get_map(*scored())})
-    assert set(lines.told[0]) == {"map"}
+    assert set(lines.logged[0]) == {"map"}
 
 
-def test_where_nothing_tells_segments_the_line_has_micro_alone(ak, lines):
+def test_without_segments_the_line_gets_micro_map_only(ak, lines):
     ak.DATA.PATH_TO_DATA_DIR = "nowhere"
     meters.measures(ak)
     log.log_json_stats({"map": meters.get_map(*scored())})
-    assert set(lines.told[0]) == {"map", "map_micro"}
+    assert set(lines.logged[0]) == {"map", "map_micro"}
 
 
-def test_nothing_that_is_positive_has_a_map_of_0(ak, lines):
+def test_without_positive_labels_map_is_0(ak, lines):
     preds, labels = scored()
     assert meters.get_map(preds, 0 * labels) == 0.0
     log.log_json_stats({"map": 0.0})
-    assert lines.told == [{"map": 0.0, **dict.fromkeys(SEGMENTS)}]
+    assert lines.logged == [{"map": 0.0, **dict.fromkeys(SEGMENTS)}]
 
 
-def test_sums_start_at_0_and_maxima_where_they_did(lines):
+def test_sums_start_at_0_and_maxima_are_unchanged(lines):
     for method, expected in (("sum", 0.75), ("max", 0.5)):
         meter = lines.View(1, 2, 1, method)
         views = torch.tensor([[0.25], [0.5]])
@@ -152,8 +152,8 @@ def test_sums_start_at_0_and_maxima_where_they_did(lines):
 
 
 @pytest.mark.parametrize("multi_label", [True, False])
-def test_rows_without_label_count_nowhere(ak, lines, multi_label, caplog):
-    """Two views of each of three clips, of which 1 is missing; the last row fills up a batch."""
+def test_rows_without_label_are_left_out_of_the_test(ak, lines, multi_label, caplog):
+    """Three clips have two views each; clip 1 is unreadable, and the last row fills a batch."""
     meter = lines.View(3, 2, 4, multi_label=multi_label)
     labels = torch.tensor([0, 0, -1, -1, 3, 3, -1])
     if multi_label:
@@ -171,7 +171,7 @@ def test_rows_without_label_count_nowhere(ak, lines, multi_label, caplog):
 
 
 @pytest.mark.parametrize("multi_label", [True, False])
-def test_validation_takes_what_has_labels(ak, lines, multi_label):
+def test_rows_without_label_are_left_out_of_validation(ak, lines, multi_label):
     meter = lines.Clip()
     labels = torch.tensor([[1, 0], [-1, -1], [0, 0]]) if multi_label else torch.tensor([1, -1, 0])
     meter.update_predictions(labels=labels, preds=torch.arange(6.0).reshape(3, 2))
@@ -180,7 +180,7 @@ def test_validation_takes_what_has_labels(ak, lines, multi_label):
     assert torch.equal(found, labels[[0, 2]])
 
 
-def test_clips_of_unknown_class_of_another_data_set_keep_their_scores(ak, lines):
+def test_clips_of_unknown_class_in_other_data_sets_keep_their_scores(ak, lines):
     meters.measures(None)
     unknown = torch.full((2,), -1)
     views, clips = lines.View(2, 1, 3, multi_label=False), lines.Clip()

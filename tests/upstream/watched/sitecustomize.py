@@ -1,5 +1,8 @@
-"""On PYTHONPATH, it notes the images and lists that any process opens: a line a file, in the file
-that the environment variable OPENED_FILES names. Python imports it when it starts."""
+"""Notes the images and lists that a process opens, one line each, in the file OPENED_FILES.
+
+OPENED_FILES is an environment variable. Python imports this module at its start if its folder is on
+PYTHONPATH.
+"""
 
 import os
 import sys

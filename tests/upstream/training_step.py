@@ -1,6 +1,6 @@
-"""One step of training in a look-alike with the blocks that mend it, in so many processes.
+"""Takes one training step in a prepared look-alike, in one or more processes.
 
-`python mended.py PROCESSES RESULT.pt` in a checkout.
+Run `python training_step.py PROCESSES RESULT.pt` in a checkout.
 """
 
 import sys
