@@ -97,7 +97,7 @@ class Ak(Dataset):
         self.with_time = type(self).with_time  # in a spawned worker the class has the default
         self._to_input = InputTransform.from_cfg(cfg)
         self._held: tuple[int, Item] | None = None
-        self._told: set[ClipProblem] = set()
+        self._logged: set[ClipProblem] = set()
 
     def __len__(self) -> int:
         return self.clips.num_videos
@@ -114,8 +114,8 @@ class Ak(Dataset):
         clip, view = divmod(index, self.num_views)
         (shown,), labels, clip, time, meta = self._clip(clip)
         problems = from_meta(meta)
-        for problem in [problem for problem in problems if problem not in self._told]:
-            self._told.add(problem)
+        for problem in [problem for problem in problems if problem not in self._logged]:
+            self._logged.add(problem)
             logger.warning(problem.message())
         if any(problem.kind == "missing" for problem in problems):
             labels = torch.full_like(labels, -1)
