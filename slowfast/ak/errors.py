@@ -1,12 +1,12 @@
-"""The exceptions for what a user can mend: bad configuration, bad data, bad weights."""
+"""Exceptions for errors that a user can fix: in the configuration, the data or the weights."""
 
 
 class UserError(ValueError):
-    """Something foreseeable is wrong, and its text says what was found, expected, and to be done.
+    """A foreseeable error. Its text says what was found, what was expected, and what to do.
 
-    Programs below ``tools/`` print the text without a traceback and exit with status 2.
+    The programs in ``tools/`` print the text without a traceback and exit with status 2.
     """
 
 
 class BadClip(UserError):
-    """The frames of a clip cannot be had: a file that is missing, broken, or does not answer."""
+    """The frames of a clip cannot be read: a file is missing or broken, or a server is silent."""

@@ -1,7 +1,7 @@
-"""Paths of lists and frames, which may be iopath's: `s3://bucket/ak/image`, `https://...`.
+"""Local and remote paths of lists, frames and weights, for example `s3://bucket/ak/image`.
 
-A path with a scheme goes to the path manager of the tree, and so to whatever handler is registered
-there; it answers with a local copy. Any other path is a local file, and costs nothing extra.
+A path with a scheme goes to iopath's path manager and the handler that is registered there, which
+fetches a local copy. Any other path is a local file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from iopath.common.file_io import PathManager, PathManagerFactory
 
-# Handlers are registered here: ``pathmgr.register_handler(HTTPURLHandler())``, say.
+# A user registers handlers here, for example ``pathmgr.register_handler(HTTPURLHandler())``.
 pathmgr: PathManager = PathManagerFactory.get(key="pyslowfast")
 
 
@@ -22,38 +22,39 @@ def use_path_manager(manager: PathManager) -> None:
 
 
 def is_remote(path: str) -> bool:
-    """Whether a path is the path manager's affair: it begins with a scheme, as in `s3://`."""
+    """Returns whether a path has a scheme, such as `s3://`."""
     return "://" in path
 
 
 def join(folder: str, path: str) -> str:
-    """A path below a folder; a path that is absolute, or has a scheme of its own, as it is."""
+    """Returns a path in a folder; an absolute path, or one with a scheme, is returned unchanged."""
     return path if is_remote(path) else os.path.join(folder, path)  # noqa: PTH118 -- Path joins //
 
 
 def beside(folder: str, name: str) -> str:
-    """The path of a name in the folder that a folder lies in."""
+    """Returns the path of a name in the parent of a folder."""
     return join(os.path.dirname(folder.rstrip("/")), name)  # noqa: PTH120
 
 
 def local_path(path: str) -> str:
-    """Where a file lies on this machine; what does not is fetched there, and kept.
+    """Returns the path of a file on this machine; a remote file is fetched once and kept.
 
-    Raises OSError where it cannot be fetched, whatever its handler raises.
+    Raises:
+        OSError: the file cannot be fetched.
     """
     return _ask("get_local_path", path) if is_remote(path) else path
 
 
 def is_file(path: str) -> bool:
-    """Whether there is such a file, here or where its scheme leads.
+    """Returns whether a local or remote file exists.
 
-    A handler that cannot tell, as iopath's own for http, is asked for the file.
+    If its handler cannot say so, as iopath's handler for http, the file is fetched.
     """
     if not is_remote(path):
         return os.path.isfile(path)  # noqa: PTH113
     try:
         return _ask("isfile", path)
-    except _CannotTell:
+    except _NotSupported:
         pass
     try:
         return bool(local_path(path))
@@ -62,34 +63,35 @@ def is_file(path: str) -> bool:
 
 
 def is_folder(path: str) -> bool:
-    """Whether there is such a folder; one that its handler knows nothing of is taken to be."""
+    """Returns whether a folder exists; also True if the handler of a remote folder cannot say."""
     if not is_remote(path):
         return os.path.isdir(path)  # noqa: PTH112
     try:
         return _ask("isdir", path)
-    except _CannotTell:
+    except _NotSupported:
         return True
 
 
 def names_in(folder: str) -> list[str]:
-    """The names of the files and folders in a folder, in any order.
+    """Returns the names of the files and folders in a folder, in any order.
 
-    Raises OSError where it cannot be listed.
+    Raises:
+        OSError: the folder cannot be listed.
     """
     return _ask("ls", folder) if is_remote(folder) else os.listdir(folder)  # noqa: PTH208
 
 
-class _CannotTell(OSError):
-    """A handler has no answer to a question of this kind."""
+class _NotSupported(OSError):
+    """A handler does not support a question."""
 
 
 def _ask(question: str, path: str) -> Any:
-    """What the path manager answers; a handler may raise anything, which becomes an OSError."""
+    """Returns the path manager's answer; any exception of a handler becomes an OSError."""
     try:
         return getattr(pathmgr, question)(path)
     except OSError:
         raise
     except NotImplementedError:
-        raise _CannotTell(f"{path}: its handler has no {question}") from None
+        raise _NotSupported(f"{path}: its handler does not support {question}") from None
     except Exception as error:
         raise OSError(f"{type(error).__name__}: {error}") from error

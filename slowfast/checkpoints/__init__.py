@@ -1,0 +1,1 @@
+"""Checkpoints: their names, files and folder; writing, loading, resuming; weight conversions."""

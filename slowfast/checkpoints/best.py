@@ -1,9 +1,4 @@
-"""The best evaluation so far: which it was, what it reached, and on which clips it was chosen.
-
-Notable: it is written after every evaluation, beside its weights in ``checkpoints/best.pyth``, so
-that a resumed run knows it, and knows whether the epoch that it takes up was still to be evaluated.
-What was chosen on the test set says so wherever it is told of.
-"""
+"""The best evaluation of a run so far: its epoch, its value, and the clips it was chosen on."""
 
 from __future__ import annotations
 
@@ -22,10 +17,10 @@ class Best:
 
     Attributes:
         metric: ``map``, a fraction, or ``top1_err``, in per cent.
-        chosen_on: the clips of the evaluations, in words.
-        epoch: counted from 1; 0 before the first evaluation.
-        value: of the metric; None before the first evaluation.
-        evaluated: the last epoch that was evaluated, counted from 1.
+        chosen_on: a description of the clips that were evaluated.
+        epoch: epoch of the best evaluation, from 1; 0 before the first evaluation.
+        value: value of the metric; None before the first evaluation.
+        evaluated: epoch of the last evaluation, from 1.
     """
 
     metric: str
@@ -35,32 +30,32 @@ class Best:
     evaluated: int = 0
 
     @classmethod
-    def of_run(cls, cfg: CfgNode, saved: Mapping[str, Any] | None = None) -> Best:
-        """What a run begins with: what was saved, if it was measured as this run would measure."""
+    def from_cfg(cls, cfg: CfgNode, stored: Mapping[str, Any] | None = None) -> Best:
+        """Returns the stored record if it has this run's metric, else an empty record."""
         metric = "map" if cfg.DATA.MULTI_LABEL else "top1_err"
-        if saved and saved["metric"] == metric:
-            return cls(**saved)
+        if stored and stored["metric"] == metric:
+            return cls(**stored)
         return cls(metric, chosen_on(cfg))
 
-    def or_better(self, epoch: int, figures: Mapping[str, float]) -> Best:
-        """This one, or the evaluation after an epoch (counted from 1) where that is better."""
+    def after_evaluation(self, epoch: int, figures: Mapping[str, float]) -> Best:
+        """Returns the record after the evaluation of an epoch (from 1)."""
         value = float(figures[self.metric])
         sign = 1 if self.metric == "map" else -1
-        # Of equal ones the first stays: nothing speaks for training on.
+        # The earlier of two equal evaluations stays: the later one took more training.
         if self.value is None or sign * value > sign * self.value:
             return replace(self, epoch=epoch, value=value, evaluated=epoch)
         return replace(self, evaluated=epoch)
 
     def stats(self) -> dict[str, Any]:
-        """As json_stats name it: ``best_epoch``, ``best_map`` and ``best_chosen_on``."""
+        """Returns the entries of json_stats: ``best_epoch``, ``best_map``, ``best_chosen_on``."""
         return {
             "best_epoch": self.epoch,
             f"best_{self.metric}": self.value,
             "best_chosen_on": self.chosen_on,
         }
 
-    def saved(self) -> dict[str, Any]:
-        """As a checkpoint holds it."""
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the record as a checkpoint stores it."""
         return asdict(self)
 
     def __str__(self) -> str:

@@ -1,9 +1,10 @@
-"""Digests (SHA-256) of files of weights, by which a damaged one is known.
+"""SHA-256 digests of weight files, which reveal damage.
 
-Notable: a file and its digest cannot be replaced at one stroke. So a digest file that is there
-names the new digest beside the old one before the file is replaced, and the new one alone after:
-whenever the run is killed, what lies there is listed. Its lines are those of the program
-``sha256sum``, which checks them too: ``sha256sum -c epoch_00003.sha256``.
+A file and its digest cannot be replaced in one step. Therefore an existing digest file first lists
+the new digest beside the old one. Then the weight file is replaced, and the digest file lists the
+new digest alone. If the run is killed in between, the digest of the present file is still listed.
+The lines have the form of the program ``sha256sum``: ``sha256sum -c epoch_00003.sha256`` checks
+them.
 """
 
 import hashlib
@@ -12,14 +13,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from slowfast.checkpoints.names import path_to_digest
-from slowfast.utils.atomic import replacing
+from slowfast.utils import atomic
 
 _CHUNK = 1 << 22
 _TEMPORARY = "digest.tmp"
 
 
-class Hashing:
-    """A file to write whose content is digested on its way: it need not be read again."""
+class HashingWriter:
+    """Passes bytes on to a file and computes their digest, so that nothing is read again."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -34,12 +35,12 @@ class Hashing:
 
     @property
     def digest(self) -> str:
-        """Of all that was written so far."""
+        """The digest of all bytes written so far."""
         return self._hash.hexdigest()
 
 
-def of_file(path: Path) -> str:
-    """The digest of a file as it is on the disk."""
+def compute_digest(path: Path) -> str:
+    """Returns the digest of a file on the disk."""
     content, buffer = hashlib.sha256(), bytearray(_CHUNK)
     with path.open("rb", buffering=0) as file:
         while size := file.readinto(buffer):
@@ -47,8 +48,8 @@ def of_file(path: Path) -> str:
     return content.hexdigest()
 
 
-def listed(path: Path) -> list[str]:
-    """The digests that a file may have; none where its digest file is missing, or none itself."""
+def listed_digests(path: Path) -> list[str]:
+    """Returns the digests that are listed for a weight file; an empty list if there are none."""
     try:
         text = path_to_digest(path).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -56,18 +57,20 @@ def listed(path: Path) -> list[str]:
     return re.findall(rf"^([0-9a-f]{{64}})  {re.escape(path.name)}$", text, re.MULTILINE)
 
 
-def announce(path: Path, digest: str) -> None:
-    """Lists a digest that the file is about to get, where others are listed. Where there are none,
-    the file is judged without a digest, and goes on to be."""
-    if before := listed(path):
+def add_digest(path: Path, digest: str) -> None:
+    """Lists a digest that the file is about to get, beside the present one.
+
+    Does nothing if no digest is listed: such a file is accepted without one.
+    """
+    if before := listed_digests(path):
         _write(path, [*before, digest])
 
 
-def settle(path: Path, digest: str) -> None:
-    """Lists the file's digest alone, now that it has it."""
+def replace_digests(path: Path, digest: str) -> None:
+    """Lists one digest alone."""
     _write(path, [digest])
 
 
 def _write(path: Path, digests: list[str]) -> None:
-    with replacing(path_to_digest(path), _TEMPORARY) as file:
-        file.write("".join(f"{digest}  {path.name}\n" for digest in digests).encode())
+    lines = "".join(f"{digest}  {path.name}\n" for digest in digests)
+    atomic.write(path_to_digest(path), lines.encode(), _TEMPORARY)

@@ -1,11 +1,10 @@
-"""A file of weights: written whole or not at all, known when damaged, read without running code.
+"""Weight files: written completely or not at all, checked for damage, read without running code.
 
-Notable: its digest is made while it is written, and a file from elsewhere, which has none, is
-judged by the checksums that PyTorch's files have inside.
+The digest of a file is computed while the file is written. A file from elsewhere has no digest
+and is checked by the checksums inside PyTorch's file format.
 """
 
 import errno
-import json
 import re
 import tempfile
 import zipfile
@@ -30,10 +29,10 @@ _SAFE_NUMPY = [
 
 
 def check_writable(output_dir: str | Path) -> None:
-    """Makes OUTPUT_DIR's folder of checkpoints, and sees that a file can be written there.
+    """Creates the folder of checkpoints in OUTPUT_DIR and tries to write a file there.
 
     Raises:
-        UserError: it cannot.
+        UserError: the folder cannot be created or written.
     """
     folder = Path(get_checkpoint_dir(output_dir))
     try:
@@ -44,68 +43,59 @@ def check_writable(output_dir: str | Path) -> None:
     except OSError as error:
         reason = "it is a file" if folder.is_file() else error.strerror
         raise UserError(
-            f"OUTPUT_DIR: checkpoints cannot be written to {folder} ({reason}); name another "
+            f"OUTPUT_DIR: checkpoints cannot be written to {folder} ({reason}). Name another "
             "OUTPUT_DIR, or make this one writable."
         ) from None
 
 
-def write_whole(content: dict[str, Any], path: Path) -> None:
-    """Saves a checkpoint, and its digest beside it. At every moment of it ``path`` is what it was
-    before or what it is to be, and :func:`flaw_of` knows it as whole.
+def write_checkpoint(content: dict[str, Any], path: Path) -> None:
+    """Writes a weight file and its digest.
+
+    At every moment ``path`` is the old file or the new one, and :func:`find_damage` finds none.
 
     Raises:
-        UserError: no room, or no right to write there.
+        UserError: the disk is full, or the folder is not writable.
     """
     with replacing(path) as file:
-        hashing = digests.Hashing(file)
-        torch.save(content, hashing)
-        digests.announce(path, hashing.digest)
-    digests.settle(path, hashing.digest)
+        writer = digests.HashingWriter(file)
+        torch.save(content, writer)
+        digests.add_digest(path, writer.digest)
+    digests.replace_digests(path, writer.digest)
 
 
-def write_json(content: dict[str, Any], path: Path) -> None:
-    """Saves plain values as JSON, whole or not at all.
+def find_damage(path: Path) -> str:
+    """Returns a description of what is wrong with a weight file; "" if the file is intact.
 
-    Raises:
-        UserError: no room, or no right to write there.
-    """
-    with replacing(path) as file:
-        file.write(json.dumps(content).encode() + b"\n")
-
-
-def flaw_of(path: Path) -> str:
-    """What is wrong with a file of weights, in words; "" where it is whole.
-
-    A file with a digest is whole if it has that. One without, which another program or an earlier
-    version has written, is so if each of its records has the checksum that the file itself names,
-    and it can be read as a checkpoint.
+    A file with a listed digest is intact if it has this digest. A file without one, from another
+    program or an earlier version, is intact if its records have the checksums that the file
+    states and it can be read as a checkpoint.
     """
     try:
         if not path.stat().st_size:
             return "it is empty"
-        expected = digests.listed(path)
-        if expected and digests.of_file(path) in expected:
+        expected = digests.listed_digests(path)
+        if expected and digests.compute_digest(path) in expected:
             return ""
-        damage = _damage(path)
+        damage = _find_damage_inside(path)
     except OSError as error:
         return f"it cannot be read ({error.strerror or error})"
     if not expected:
         return damage
     if damage:
-        return "it is damaged or cut short"
+        return "it is damaged or truncated"
     return (
-        "its SHA-256 is another than it was written with. (If another program has replaced it, "
-        f"delete {path_to_digest(path)} to have it taken.)"
+        "its SHA-256 digest is not the one recorded when it was written. (If another program has "
+        f"replaced the file on purpose, delete {path_to_digest(path)} to accept it.)"
     )
 
 
-def _damage(path: Path) -> str:
-    """What a file's own checksums and structure tell of damage; "" where that is nothing."""
+def _find_damage_inside(path: Path) -> str:
+    """Returns the damage that a file's own checksums and structure reveal; "" if none."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as records:
                 if damaged := records.testzip():
-                    return f"it is damaged: its record {damaged} has another checksum than it names"
+                    return f"it is damaged: its record {damaged} does not have its checksum"
         read_checkpoint(path, lazily=True)
     except UserError as error:
         return str(error).removeprefix(f"{path}: ")
@@ -117,26 +107,26 @@ def _damage(path: Path) -> str:
 
 
 def read_checkpoint(path: str | Path, *, lazily: bool = False) -> dict[str, Any]:
-    """A PyTorch checkpoint as a dict with ``model_state``, on the CPU.
+    """Reads a PyTorch checkpoint as a dict with ``model_state``, on the CPU.
 
-    A file that is a state dict and nothing else is taken as the ``model_state``. Numbers and arrays
-    of numpy come as plain numbers and tensors.
+    A file that contains only a state dict becomes the ``model_state``. numpy's numbers and arrays
+    become plain numbers and tensors.
 
     Args:
-        lazily: whether tensors are read from the disk only when they are looked at.
+        lazily: whether a tensor is read from the disk only when it is used.
 
     Raises:
-        UserError: the file is not there, not whole, or would have to run code.
+        UserError: the file is missing or incomplete, or reading it would run code.
     """
     local = _local(path)
     try:
-        # Files of torch before 1.6 are no zip files, and only read at once.
+        # Files of torch before 1.6 are not zip files, and cannot be read lazily.
         mmap = lazily and zipfile.is_zipfile(local)
         with safe_globals(_SAFE_NUMPY):
             content = torch.load(local, map_location="cpu", weights_only=True, mmap=mmap)
         content = _without_numpy(content)
     except Exception as error:  # A damaged file may raise nearly anything.
-        # EINVAL: torch looks for a piece at a place that cannot be.
+        # EINVAL: a damaged file makes torch seek to an impossible place.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
         raise UserError(f"{path}: {_why_unreadable(error)}") from None
@@ -148,7 +138,7 @@ def read_checkpoint(path: str | Path, *, lazily: bool = False) -> dict[str, Any]
 
 
 def _without_numpy(value: Any) -> Any:
-    """The value with tensors and plain numbers for numpy's; changes dicts and lists in place."""
+    """Replaces numpy values by tensors and plain numbers; changes dicts and lists in place."""
     if isinstance(value, StoredArray):
         array = value.array
         if array is None or array.ndim == 0:
@@ -164,9 +154,9 @@ def _without_numpy(value: Any) -> Any:
 
 
 def read_caffe2(path: str | Path) -> dict[str, Any]:
-    """A Caffe2 pickle as a dict with ``model_state``, under the names of this project.
+    """Reads a Caffe2 pickle as a dict with ``model_state``, under the names of this project.
 
-    ``num_skipped`` counts the blobs that are no weights.
+    ``num_skipped`` counts the blobs that are not weights.
 
     Raises:
         UserError: as :func:`slowfast.checkpoints.caffe2.read_blobs`.
@@ -181,7 +171,7 @@ def read_caffe2(path: str | Path) -> dict[str, Any]:
 
 
 def file_exists(path: str | Path) -> bool:
-    """Whether there is such a file, fetched by a registered path handler where it is remote."""
+    """Returns whether a file exists; a remote file is fetched by its registered handler."""
     return Path(_local(path)).is_file()
 
 
@@ -190,16 +180,14 @@ def _local(path: str | Path) -> str:
 
 
 def _why_unreadable(error: Exception) -> str:
-    if held := re.search(r"an array of '[^']*'", str(error)):
-        return (
-            f"refused, for it holds {held[0]}, where a checkpoint holds plain values and tensors."
-        )
+    if array := re.search(r"an array of '[^']*'", str(error)):
+        return f"refused: it contains {array[0]}. A checkpoint contains plain values and tensors."
     if called := re.search(r"GLOBAL ([\w.]+)", str(error)):
         return (
-            f"refused, for it would run code ({called[1]}), where a checkpoint holds plain values "
-            "and tensors. Nothing of it was run."
+            f"refused: reading it would run code ({called[1]}). A checkpoint contains plain values "
+            "and tensors. Nothing in the file was run."
         )
     return (
-        "not a whole PyTorch checkpoint: cut short, or another kind of file. Take it anew from "
-        "where it came; for a Caffe2 file (.pkl) set the key CHECKPOINT_TYPE to caffe2."
+        "not a complete PyTorch checkpoint: the file is truncated or of another kind. Get it again "
+        "from its source. For a Caffe2 file (.pkl) set the key CHECKPOINT_TYPE to caffe2."
     )

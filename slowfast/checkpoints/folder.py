@@ -1,116 +1,112 @@
-"""OUTPUT_DIR/checkpoints: which of its files are whole, which one a run is taken up from, and which
-are no longer needed.
+"""The folder OUTPUT_DIR/checkpoints: from which file a run resumes, and which files are removed.
 
-Notable: the first process looks and decides, and the others take its answer, so that all of them
-read one file, and a large one is checked once.
+The first process decides and the others take its answer. So all processes read the same file, and
+a large file is checked once.
 """
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
 
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
-from slowfast.checkpoints.file import flaw_of
-from slowfast.checkpoints.names import checkpoints, foreign, path_to_digest, resumable
+from slowfast.checkpoints.file import find_damage
+from slowfast.checkpoints.names import (
+    finished_checkpoints,
+    other_checkpoint_files,
+    path_to_digest,
+    resumable,
+)
 from slowfast.utils import distributed, logging
 
 logger = logging.get_logger(__name__)
 
-_Answer = TypeVar("_Answer")
+
+def resumes(cfg: CfgNode) -> bool:
+    """Returns whether training continues the run in OUTPUT_DIR."""
+    try:
+        return cfg.TRAIN.AUTO_RESUME and bool(resumable(cfg.OUTPUT_DIR, cfg.TASK))
+    except (OSError, ValueError):  # a folder cannot have this name
+        return False
 
 
 def find_resumable(cfg: CfgNode) -> Path | None:
-    """The newest whole file that the run in OUTPUT_DIR can be taken up from: of an epoch under way,
-    or the checkpoint of a finished one. None where there is none, or TRAIN.AUTO_RESUME is False.
+    """Returns the newest intact file from which the run in OUTPUT_DIR can resume.
 
-    All processes have to call this.
+    It is the state within an epoch or the checkpoint of a finished epoch. The result is None if
+    there is no such file, or if TRAIN.AUTO_RESUME is False. All processes must call this.
 
     Raises:
-        UserError: there are files, and none is whole.
+        UserError: there are files, but none is intact.
     """
 
-    def look() -> Path | None:
+    def find() -> Path | None:
         if not cfg.TRAIN.AUTO_RESUME:
             return None
-        for file in foreign(cfg.OUTPUT_DIR, cfg.TASK):
+        for file in other_checkpoint_files(cfg.OUTPUT_DIR, cfg.TASK):
             logger.warning(
-                f"Passed over: {file}: a run is not taken up from a file of that name. To begin "
-                "with its weights name it in TRAIN.CHECKPOINT_FILE_PATH, with another OUTPUT_DIR."
+                f"Skipped: {file}: a run does not resume from a file of this name. To start from "
+                "its weights, set TRAIN.CHECKPOINT_FILE_PATH to it and name another OUTPUT_DIR."
             )
         files = resumable(cfg.OUTPUT_DIR, cfg.TASK)
-        return first_whole(files) if files else None
+        return first_intact(files) if files else None
 
-    return chosen_once(look)
+    return chosen_by_master(find)
 
 
-def first_whole(files: Iterable[Path]) -> Path:
-    """The first file that is whole, with a warning for each one before it.
+def first_intact(files: Iterable[Path]) -> Path:
+    """Returns the first intact file; warns of each damaged file before it.
 
     Raises:
-        UserError: none is.
+        UserError: no file is intact.
     """
-    flaws = []
+    damaged = []
     for file in files:
-        flaw = flaw_of(file)
-        if not flaw:
-            for flaw in flaws:
-                logger.warning(f"Passed over: {flaw}")
+        damage = find_damage(file)
+        if not damage:
+            for line in damaged:
+                logger.warning(f"Skipped: {line}")
             return file
-        flaws.append(f"{file}: {flaw}")
+        damaged.append(f"{file}: {damage}")
     raise UserError(
-        "Nothing that was saved in OUTPUT_DIR is whole.\n"
-        + "\n".join(flaws)
-        + "\nPut a copy in its place, or move the files away to do without them."
+        "No saved file in OUTPUT_DIR is intact.\n"
+        + "\n".join(damaged)
+        + "\nReplace the file by a copy, or move the files away to continue without them."
     )
 
 
-def decided_once(decide: Callable[[], _Answer]) -> _Answer:
-    """What a function gives in the first process, which alone calls it. Its UserError is raised in
-    all of them, so that none waits for an answer."""
-    answer = error = None
-    if distributed.is_master_proc():
-        try:
-            answer = decide()
-        except UserError as found:
-            error = found
-    answer, error = distributed.from_master((answer, error))
-    if error:
-        raise error
-    return answer
-
-
-def chosen_once(choose: Callable[[], Path | None]) -> Path | None:
-    """The file that the first process chooses, if any, which all of them can see.
+def chosen_by_master(choose: Callable[[], Path | None]) -> Path | None:
+    """Returns the file that the first process chooses, or None, in all processes.
 
     Raises:
-        UserError: one cannot.
+        UserError: a process cannot see the file.
     """
-    file = decided_once(choose)
+    file = distributed.call_on_master(choose)
     if file and not file.is_file():
         raise UserError(
-            f"{file}: the first process has this file, and process {distributed.get_rank()} does "
+            f"{file}: the first process has this file, but process {distributed.get_rank()} does "
             "not see it. Name an OUTPUT_DIR that all machines share."
         )
     return file
 
 
 def remove_outdated(written: Path, keep: int, task: str = "") -> None:
-    """Removes what a file that was just written makes superfluous: other files of epochs under
-    way; and, with the checkpoint of an epoch, those of earlier ones beyond the last ``keep``.
+    """Removes the files that a newly written file replaces.
+
+    These are the other states within an epoch. If ``written`` is the checkpoint of an epoch, they
+    are also the earlier checkpoints beyond the last ``keep``.
 
     Args:
-        keep: counts the one that was written; 0: all stay.
+        keep: number of checkpoints to keep, including ``written``; 0 keeps all.
     """
     folder = written.parent.parent
-    finished = checkpoints(folder, task)
+    finished = finished_checkpoints(folder, task)
     outdated = set(resumable(folder, task)) - {*finished, written}
     if keep and written in finished:
         outdated.update(finished[finished.index(written) + keep :])
     for file in outdated:
         try:
-            # The digest first: a file without one is known all the same, and removed next time.
+            # The digest goes first: a file without a digest is still found, and removed next time.
             path_to_digest(file).unlink(missing_ok=True)
             file.unlink(missing_ok=True)
         except OSError as error:

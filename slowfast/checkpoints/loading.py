@@ -1,10 +1,10 @@
-"""What a file hands on: weights in any case; epoch, optimizer and scaler if all of a model matched.
+"""Loading a file into a model: weights always; epoch, optimizer and scaler if everything matched.
 
-Notable: an optimizer's state knows parameters by their place alone, so beside weights that fit in
-part it would be nonsense.
+An optimizer's state identifies parameters by position alone. It would therefore be wrong beside
+weights that match only in part.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,31 +13,32 @@ import torch
 from torch import nn
 
 from slowfast.ak.errors import UserError
+from slowfast.checkpoints.differences import settings_in
 from slowfast.checkpoints.file import read_caffe2, read_checkpoint
-from slowfast.checkpoints.other_run import settings_in
+from slowfast.checkpoints.sub_batch_norm import restore_splits
 from slowfast.checkpoints.weights import LoadReport, load_weights
 from slowfast.utils import logging
 from slowfast.utils.distributed import unwrap
 
 logger = logging.get_logger(__name__)
 
-# What SOLVER.OPTIMIZING_METHOD keeps of each parameter.
+# The entry that each SOLVER.OPTIMIZING_METHOD keeps for a parameter.
 _STATES = {"sgd": "momentum_buffer", "adam": "exp_avg", "adamw": "exp_avg"}
 
 
 @dataclass
 class LoadedWeights:
-    """What a run begins with.
+    """The weights that a run was given.
 
     Attributes:
-        path: the file, or None where weights are random.
-        initialisation: "from scratch", or "from <file> (...)": where the first weights of the run
-            came from that made these. A checkpoint hands it on.
-        epoch: last finished epoch, 0-based; -1 where none comes along.
-        report: what of the file matched, None without a file.
+        path: the file, or None if the weights are random.
+        initialisation: origin of the run's first weights: "from scratch", or "from <file> (...)".
+            Checkpoints carry it along.
+        epoch: last finished epoch, from 0; -1 if the file's epoch was not taken.
+        report: what matched; None without a file.
         averaged: whether the weights are a running average (SOLVER.EMA_DECAY).
-        extra: what else the file holds, such as its ``cfg``, its epoch, and what it was saved with;
-            ``ema_state`` where the epoch comes along.
+        extra: other entries of the file, such as ``cfg`` and ``epoch``; ``ema_state`` if the
+            file's epoch was taken.
     """
 
     path: str | None = None
@@ -59,19 +60,19 @@ def load_checkpoint(
     epoch_reset: bool = False,
     clear_name_pattern: Iterable[str] = (),
 ) -> int:
-    """Loads what agrees of a file into a model, and tells in the log what does not.
+    """Loads the matching weights of a file into a model and logs what does not match.
 
-    Epoch, optimizer and scaler come along where the file has them and holds this very model, entry
-    by entry, unless ``epoch_reset`` is set.
+    Epoch, optimizer and scaler are taken too if the file has them and all of its entries match,
+    unless ``epoch_reset`` is set.
 
     Args:
-        data_parallel: unused, upstream's callers pass it: whether the model is wrapped is seen.
+        data_parallel: not used; upstream's callers pass it. A wrapped model is recognised.
         inflation: whether 2D kernels are spread over time.
         convert_from_caffe2: whether the file is a Caffe2 pickle.
-        clear_name_pattern: texts taken out of the names in the file.
+        clear_name_pattern: texts removed from the names in the file.
 
     Returns:
-        The file's epoch, 0-based; -1 where none comes along.
+        The file's epoch, from 0; -1 if it was not taken.
 
     Raises:
         UserError: the file cannot be read, nothing in it matches, or its optimizer does not fit.
@@ -94,31 +95,17 @@ def load_file(
     optimizer: torch.optim.Optimizer | None = None,
     scaler: torch.amp.GradScaler | None = None,
     *,
-    inflate: bool = False,
     is_caffe2: bool = False,
-    epoch_reset: bool = False,
-    clear_patterns: Iterable[str] = (),
-    skip_head: bool = False,
-    averaged: bool = False,
+    **options: Any,
 ) -> LoadedWeights:
-    """As :func:`load_checkpoint`, and tells all there is to tell of what was loaded.
+    """Reads a file and applies it to a model (:func:`apply_checkpoint`, which takes the options).
 
-    With ``skip_head`` the model keeps the projection that it has, and weights come alone. With
-    ``averaged`` it gets the running average of the weights, where the file has one.
+    Raises:
+        UserError: the file cannot be read, nothing in it matches, or its optimizer does not fit.
     """
-    loaded = hand_on(
-        path,
-        read_caffe2(path) if is_caffe2 else read_checkpoint(path),
-        model,
-        optimizer,
-        scaler,
-        inflate=inflate,
-        pad_dims=is_caffe2,
-        epoch_reset=epoch_reset,
-        clear_patterns=clear_patterns,
-        skip_head=skip_head,
-        averaged=averaged,
-    )
+    checkpoint = read_caffe2(path) if is_caffe2 else read_checkpoint(path)
+    options["pad_dims"] = is_caffe2
+    loaded = apply_checkpoint(path, checkpoint, model, optimizer, scaler, **options)
     report = loaded.report
     if not report.matched:
         raise UserError(
@@ -126,8 +113,8 @@ def load_file(
             f"the model has {_some(report.missing)}. Check MODEL.ARCH, MODEL.MODEL_NAME, "
             "RESNET.DEPTH and CHECKPOINT_TYPE."
         )
-    tell = logger.info if report.is_as_wanted else logger.warning
-    tell(f"{path}\n{report}")
+    log = logger.info if report.same_entries else logger.warning
+    log(f"{path}\n{report}")
     return loaded
 
 
@@ -136,7 +123,7 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "") if names else "nothing"
 
 
-def hand_on(
+def apply_checkpoint(
     path: str | Path,
     checkpoint: dict[str, Any],
     model: nn.Module,
@@ -150,10 +137,17 @@ def hand_on(
     skip_head: bool = False,
     averaged: bool = False,
 ) -> LoadedWeights:
-    """Gives a model what agrees of a checkpoint that was read, and what else may come along.
+    """Gives a model the matching weights of a checkpoint that was read, and further state.
+
+    Args:
+        path: the file that the checkpoint was read from, for messages.
+        epoch_reset: whether only weights are taken.
+        skip_head: whether the model keeps its projection; then only weights are taken.
+        averaged: whether the model gets the running average of the weights if the file has one.
+        inflate, pad_dims, clear_patterns: as for `load_weights`.
 
     Raises:
-        UserError: all of the model matches, and the optimizer does not fit.
+        UserError: all weights match, but the optimizer's state does not fit.
     """
     average = checkpoint.get("ema_state")
     takes_average = averaged and average is not None
@@ -173,14 +167,14 @@ def hand_on(
         averaged=takes_average or checkpoint.get("averaged", False),
         extra={name: value for name, value in checkpoint.items() if not name.endswith("_state")},
     )
-    if "epoch" not in checkpoint or epoch_reset or not report.is_whole:
+    if "epoch" not in checkpoint or epoch_reset or not report.is_complete:
         return loaded
     loaded.epoch = int(checkpoint["epoch"])
     if takes_average:
         return loaded
     if average is not None:
         loaded.extra["ema_state"] = average
-    _restore_splits(unwrap(model), checkpoint.get("split_bn_state", {}))
+    restore_splits(unwrap(model), checkpoint.get("split_bn_state", {}))
     if optimizer is not None:
         saved = checkpoint.get("optimizer_state")
         _restore_optimizer(path, optimizer, saved, checkpoint.get("cfg", ""))
@@ -189,37 +183,30 @@ def hand_on(
     return loaded
 
 
-def _restore_splits(network: nn.Module, saved: Mapping[str, torch.Tensor]) -> None:
-    """Gives each split of sub-batch norm its own statistics, where there are as many splits."""
-    own = network.state_dict()
-    fitting = {n: v for n, v in saved.items() if n in own and own[n].shape == v.shape}
-    network.load_state_dict(fitting, strict=False)
-
-
 def _restore_optimizer(
     path: str | Path,
     optimizer: torch.optim.Optimizer,
     saved: dict[str, Any] | None,
     cfg_text: str,
 ) -> None:
-    """Takes every parameter's state; settings (decay, momentum ...) stay the configured ones."""
+    """Restores the state of every parameter; settings (decay, momentum) stay as configured."""
     if not saved:
         logger.warning(f"{path} has no optimizer state: momenta start at zero.")
         return
-    to_start_anew = (
-        "to take the weights alone, name the file in TRAIN.CHECKPOINT_FILE_PATH, with "
-        "TRAIN.CHECKPOINT_EPOCH_RESET True and another OUTPUT_DIR."
+    weights_only = (
+        "to take the weights only, set TRAIN.CHECKPOINT_FILE_PATH to this file, "
+        "TRAIN.CHECKPOINT_EPOCH_RESET to True, and name another OUTPUT_DIR."
     )
     method = type(optimizer).__name__.lower()
-    kept = {key for state in saved["state"].values() for key in state}
-    foreign = kept & set(_STATES.values()) - {_STATES.get(method)}
-    if method in _STATES and foreign:
-        guess = next(name for name, key in _STATES.items() if key in foreign)
+    stored = {key for state in saved["state"].values() for key in state}
+    others = stored & set(_STATES.values()) - {_STATES.get(method)}
+    if method in _STATES and others:
+        guess = next(name for name, key in _STATES.items() if key in others)
         theirs = settings_in(cfg_text).get("SOLVER.OPTIMIZING_METHOD", guess)
         raise UserError(
-            f"{path}: was trained with SOLVER.OPTIMIZING_METHOD {theirs}, and {method} cannot go "
-            f"on from the state that {theirs} kept. Set SOLVER.OPTIMIZING_METHOD {theirs}; or, "
-            f"{to_start_anew}"
+            f"{path}: was trained with SOLVER.OPTIMIZING_METHOD {theirs}, and {method} cannot "
+            f"continue from the state of {theirs}. Set SOLVER.OPTIMIZING_METHOD {theirs}; or, "
+            f"{weights_only}"
         )
     try:
         groups = [
@@ -229,7 +216,7 @@ def _restore_optimizer(
         optimizer.load_state_dict({"state": saved["state"], "param_groups": groups})
     except (ValueError, KeyError) as error:
         raise UserError(
-            f"{path}: its optimizer state does not fit the configured optimizer ({error}), as when "
-            "SOLVER.ZERO_WD_1D_PARAM or what is frozen has changed. Set that back; or, "
-            f"{to_start_anew}"
+            f"{path}: its optimizer state does not fit the configured optimizer ({error}). A "
+            "changed SOLVER.ZERO_WD_1D_PARAM or other frozen layers cause this. Set them back; "
+            f"or, {weights_only}"
         ) from None

@@ -1,11 +1,10 @@
-"""Weights into a network: names and shapes made to agree, and a report of what did not.
+"""Copying weights into a network, with a report of what matched and what did not.
 
-Notable: a file may name parameters as a wrapped network does (``module.``), hold statistics of
-plain batch norm where the network has sub-batch norm, 2D kernels for 3D ones, or a head of other
-classes. Each is put right here, or told in :class:`LoadReport`.
+A file may name parameters as a wrapped network does (``module.``). It may have statistics of plain
+batch norm for a network with sub-batch norm, 2D kernels for 3D ones, or a head for other classes.
+Each case is converted here or listed in :class:`LoadReport`.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +12,7 @@ import torch
 from torch import nn
 
 from slowfast.ak.norms.frozen import HEAD
+from slowfast.checkpoints.sub_batch_norm import to_plain_batch_norm, to_sub_batch_norm
 from slowfast.utils.distributed import unwrap
 
 _WRAPPERS = ("module.", "_orig_mod.")
@@ -22,16 +22,16 @@ _LISTED = 5
 
 @dataclass
 class LoadReport:
-    """What became of every entry of a file and of the network.
+    """Which entries of a file and of a network matched.
 
     Attributes:
-        matched: entries of the network that the file gave.
+        matched: entries of the network that the file has.
         missing: entries of the network that the file lacks.
         unexpected: entries of the file that the network lacks.
-        shapes: entries that both have, with the shape in the file and that in the network.
-        inflated: matched ones that were spread from 2D over time.
-        left_out: the head's entries, where the file's head was not wanted.
-        num_skipped: number of entries of the file that are no weights.
+        shapes: entries of both with different shapes: the shape in the file, in the network.
+        inflated: matched entries that were spread from 2D over time.
+        left_out: the network's head entries, if the head of the file was not wanted.
+        num_skipped: number of entries of the file that are not weights.
     """
 
     matched: list[str] = field(default_factory=list)
@@ -44,52 +44,52 @@ class LoadReport:
 
     @property
     def num_wanted(self) -> int:
-        """Entries that the network has (batch counters aside)."""
+        """Number of entries of the network, without batch counters."""
         return len(self.matched) + len(self.missing) + len(self.shapes) + len(self.left_out)
 
     @property
-    def is_as_wanted(self) -> bool:
-        """Whether file and network hold the same entries, of the same shapes."""
+    def same_entries(self) -> bool:
+        """Whether file and network have the same entries with the same shapes."""
         return not (self.missing or self.unexpected or self.shapes)
 
     @property
-    def is_whole(self) -> bool:
-        """Whether, besides, the network was given all of them."""
-        return self.is_as_wanted and not self.left_out
+    def is_complete(self) -> bool:
+        """Whether the entries are the same and all of them were loaded."""
+        return self.same_entries and not self.left_out
 
     @property
     def head_differs(self) -> bool:
-        """Whether the file's head is for another number of classes."""
+        """Whether the head in the file is for another number of classes."""
         return bool(self._other_heads())
 
     @property
     def share_outside_head(self) -> float:
-        """How much of the network's entries outside the head the file gave, from 0 to 1."""
-        given, wanting = (
+        """Share of the network's entries outside the head that the file has, from 0 to 1."""
+        loaded, not_loaded = (
             sum(not name.startswith(HEAD) for name in names)
             for names in (self.matched, [*self.missing, *self.shapes])
         )
-        return given / (given + wanting) if given + wanting else 1.0
+        return loaded / (loaded + not_loaded) if loaded + not_loaded else 1.0
 
     def _other_heads(self) -> dict[str, tuple[int, int]]:
-        """Entries of the head that differ in classes, with those of the file and of the network."""
+        """Returns the head entries for other classes: classes in the file, in the network."""
         return {
-            name: (of_file[0], of_model[0])
-            for name, (of_file, of_model) in self.shapes.items()
-            if name.startswith(HEAD) and of_file and of_model and of_file[0] != of_model[0]
+            name: (in_file[0], here[0])
+            for name, (in_file, here) in self.shapes.items()
+            if name.startswith(HEAD) and in_file and here and in_file[0] != here[0]
         }
 
     def __str__(self) -> str:
         lines = [f"Weights: {len(self.matched)} of {self.num_wanted} entries of the model matched."]
         other_heads = self._other_heads()
         if other_heads:
-            of_file, of_model = next(iter(other_heads.values()))
+            in_file, here = next(iter(other_heads.values()))
             lines.append(
-                f"  The head in the file is for {of_file} classes and this model's for {of_model}: "
-                "all but the head is loaded, and the head starts anew."
+                f"  The head in the file is for {in_file} classes and this model's for {here}: "
+                "everything but the head is loaded, and the head starts at random."
             )
         if self.left_out:
-            lines.append("  The head starts anew, as TRAIN.CHECKPOINT_SKIP_HEAD asks.")
+            lines.append("  The head starts at random, because TRAIN.CHECKPOINT_SKIP_HEAD is True.")
         shapes = [
             f"{name} {list(a)} in the file, {list(b)} here"
             for name, (a, b) in self.shapes.items()
@@ -107,13 +107,13 @@ class LoadReport:
             lines.append(f"  {len(self.inflated)} 2D kernels were spread over time.")
         if self.num_skipped:
             lines.append(
-                f"  {self.num_skipped} entries of the file are no weights (momenta and such)."
+                f"  {self.num_skipped} entries of the file are not weights (for example momenta)."
             )
         return "\n".join(lines)
 
 
 def _by_module(names: Iterable[str]) -> list[str]:
-    """Joins names of one module: ``head.projection.{weight,bias}``."""
+    """Joins the names of each module: ``head.projection.{weight,bias}``."""
     modules: dict[str, list[str]] = {}
     for name in names:
         module, _, leaf = name.rpartition(".")
@@ -134,16 +134,16 @@ def load_weights(
     clear_patterns: Iterable[str] = (),
     skip_head: bool = False,
 ) -> LoadReport:
-    """Copies the entries of a state dict whose names and shapes agree into a network.
+    """Copies those entries of a state dict into a network whose names and shapes agree.
 
     Args:
         model: may be wrapped (DistributedDataParallel, torch.compile).
         state: tensors by name.
         inflate: whether a 2D kernel (N, C, h, w) or (N, C, 1, h, w) is repeated over the T frames
             of the model's (N, C, T, h, w) and divided by T (Carreira and Zisserman, 2017).
-        pad_dims: whether tensors of fewer dimensions gain trailing ones.
-        clear_patterns: taken out of the names in ``state``.
-        skip_head: whether the network keeps the projection that it has.
+        pad_dims: whether tensors of fewer dimensions get trailing ones.
+        clear_patterns: texts removed from the names in ``state``.
+        skip_head: whether the network keeps its present projection.
 
     Returns:
         What matched and what did not.
@@ -153,7 +153,7 @@ def load_weights(
     state = _plain_names(state, tuple(clear_patterns))
     state = to_sub_batch_norm(to_plain_batch_norm(state), own)
     report = LoadReport()
-    agreed = {}
+    matching = {}
     for name, target in own.items():
         if skip_head and name.startswith(HEAD):
             report.left_out.append(name)
@@ -166,13 +166,13 @@ def load_weights(
         if value.shape != target.shape:
             report.shapes[name] = (tuple(state[name].shape), tuple(target.shape))
             continue
-        agreed[name] = value
+        matching[name] = value
         if was_inflated:
             report.inflated.append(name)
         if not name.endswith(_COUNTER):
             report.matched.append(name)
     report.unexpected = [n for n in state if n not in own and not n.endswith(_COUNTER)]
-    network.load_state_dict(agreed, strict=False)
+    network.load_state_dict(matching, strict=False)
     return report
 
 
@@ -200,40 +200,3 @@ def _reshape(
     if pad_dims and value.ndim < len(shape):
         value = value.reshape(*value.shape, *(1,) * (len(shape) - value.ndim))
     return value, False
-
-
-def to_plain_batch_norm(state: Mapping[str, torch.Tensor]) -> "OrderedDict[str, torch.Tensor]":
-    """A state dict in which sub-batch norm is named as plain batch norm: of each layer ``X``,
-    ``X.bn.running_mean`` becomes ``X.running_mean``, and the splits' statistics are dropped."""
-    layers = _sub_batch_norms(state)
-    plain = OrderedDict()
-    for name, value in state.items():
-        parent, _, leaf = name.rpartition(".")
-        layer, _, part = parent.rpartition(".")
-        if layer not in layers or part not in ("bn", "split_bn"):
-            plain[name] = value
-        elif part == "bn":
-            plain[f"{layer}.{leaf}"] = value
-    return plain
-
-
-def to_sub_batch_norm(
-    state: Mapping[str, torch.Tensor], model_state: Mapping[str, torch.Tensor]
-) -> dict[str, torch.Tensor]:
-    """The way back: each split of a sub-batch norm in the model gets the plain statistics."""
-    named = dict(state)
-    for layer in _sub_batch_norms(model_state):
-        for leaf in ("running_mean", "running_var", _COUNTER):
-            plain = named.pop(f"{layer}.{leaf}", None)
-            if plain is None:
-                continue
-            for part in ("bn", "split_bn"):
-                target = model_state[f"{layer}.{part}.{leaf}"]
-                copies = max(1, target.numel() // plain.numel())
-                named[f"{layer}.{part}.{leaf}"] = plain.repeat(copies) if plain.ndim else plain
-    return named
-
-
-def _sub_batch_norms(state: Mapping[str, torch.Tensor]) -> set[str]:
-    """Names of the sub-batch-norm layers of a state dict."""
-    return {name.rsplit(".split_bn.", 1)[0] for name in state if ".split_bn." in name}

@@ -1,1 +1,1 @@
-"""What every room needs: checkpoints, logs, meters, learning rate, processes, command line."""
+"""What several rooms need: logs, processes, launching, timing, files, the command line."""

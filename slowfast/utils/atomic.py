@@ -1,7 +1,8 @@
-"""Files that are replaced as a whole: whatever happens, the one before or the new one is there.
+"""Replacing a file as a whole: at every moment the old file or the new one is in place.
 
-Notable: what is written lies beside its place, reaches the disk, and is renamed then. A process
-that is killed may leave the piece beside, under a name that nothing reads and the next takes over.
+The new content goes into a temporary file beside the old one, is flushed to the disk, and is then
+renamed. A killed process may leave the temporary file. Nothing reads it, and the next write
+replaces it.
 """
 
 import os
@@ -16,15 +17,16 @@ TEMPORARY = "unfinished.tmp"
 
 
 @contextmanager
-def replacing(path: Path, temporary: str = TEMPORARY) -> Iterator[BinaryIO]:
-    """A file to write, which takes the place of ``path`` when the block has ended well.
+def replacing(path: Path, temporary: str = TEMPORARY, keep_old: bool = False) -> Iterator[BinaryIO]:
+    """Gives a file to write, which takes the place of ``path`` when the block ends normally.
 
     Args:
-        temporary: its name until then. It may not hold "checkpoint", since upstream resumes from
-            any name that does.
+        temporary: the name of the file until then. It may not contain "checkpoint", because
+            upstream resumes from any name that does.
+        keep_old: whether the old file is renamed (`set_aside`) instead of overwritten.
 
     Raises:
-        UserError: no room, or no right to write there. What was at ``path`` is still there.
+        UserError: the disk is full, or the folder is not writable. The old file is unchanged.
     """
     beside = path.with_name(temporary)
     try:
@@ -33,6 +35,8 @@ def replacing(path: Path, temporary: str = TEMPORARY) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if keep_old and path.is_file():
+            set_aside(path)
         beside.replace(path)
         _sync_folder(path.parent)
     except BaseException as error:
@@ -40,27 +44,39 @@ def replacing(path: Path, temporary: str = TEMPORARY) -> Iterator[BinaryIO]:
             beside.unlink()
         if not isinstance(error, OSError | RuntimeError):
             raise
-        cause = _behind(error)
+        cause = _root_cause(error)
         if isinstance(cause, KeyboardInterrupt):
             raise cause from None
-        if not isinstance(cause, OSError):  # of the device that the weights come from, say
+        if not isinstance(cause, OSError):  # for example an error of the GPU that holds the weights
             raise
-        reason = cause.strerror or str(cause)
-        raise UserError(
-            f"{path}: the file cannot be written ({reason}). Make room, or make the folder "
-            "writable, and start the same command again: a run goes on from the newest state that "
-            "it has saved."
-        ) from error
+        raise cannot_be_written(path, cause) from error
+
+
+def write(
+    path: Path, content: bytes, temporary: str = TEMPORARY, *, keep_old: bool = False
+) -> None:
+    """Replaces a file by one with this content; arguments and errors as of `replacing`."""
+    with replacing(path, temporary, keep_old) as file:
+        file.write(content)
+
+
+def cannot_be_written(path: Path, error: OSError) -> UserError:
+    """Returns the error for a file in OUTPUT_DIR that cannot be written."""
+    return UserError(
+        f"{path}: the file cannot be written ({error.strerror or error}). Free some space, or make "
+        "the folder writable, or name another OUTPUT_DIR, and start the same command again. A run "
+        "continues from its newest saved state."
+    )
 
 
 def set_aside(path: Path) -> Path:
-    """Renames a file to the first of ``<name>_1``, ``<name>_2`` and so on that is free.
+    """Renames a file to the first free name of ``<name>_1``, ``<name>_2`` and so on.
 
     Returns:
-        Its new path.
+        The new path.
 
     Raises:
-        OSError: it cannot be renamed.
+        OSError: the file cannot be renamed.
     """
     number = 1
     while (kept := path.with_stem(f"{path.stem}_{number}")).exists():
@@ -68,9 +84,11 @@ def set_aside(path: Path) -> Path:
     return path.rename(kept)
 
 
-def _behind(error: BaseException) -> BaseException:
-    """What made torch's writer fail, which itself tells of a file with a piece missing: a full
-    disk, a Ctrl-C; else the error itself."""
+def _root_cause(error: BaseException) -> BaseException:
+    """Returns the full disk or the Ctrl-C behind an error of torch's writer, else the error.
+
+    torch's writer replaces such an error by its own, which only says that a record is missing.
+    """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, OSError | KeyboardInterrupt):
         cause = cause.__context__
@@ -78,7 +96,7 @@ def _behind(error: BaseException) -> BaseException:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes sure that a new name in a folder is on the disk."""
+    """Flushes a new file name in a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

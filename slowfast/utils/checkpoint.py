@@ -1,45 +1,24 @@
-"""Front door: checkpoints are saved and loaded, by upstream's module name."""
+"""Front door: saving and loading checkpoints, at upstream's path."""
 
-from slowfast.checkpoints.checkpoint import (
-    LoadedWeights,
-    Start,
-    check_writable,
-    evaluations_so_far,
-    find_resumable,
+from slowfast.checkpoints.loading import load_checkpoint
+from slowfast.checkpoints.names import (
     get_checkpoint_dir,
     get_last_checkpoint,
-    get_path_to_best,
     get_path_to_checkpoint,
     has_checkpoint,
-    initialisation,
-    is_checkpoint_epoch,
-    load_checkpoint,
-    load_test_checkpoint,
-    load_train_checkpoint,
-    read_checkpoint,
-    save_checkpoint,
-    save_evaluation,
-    save_unfinished,
 )
+from slowfast.checkpoints.saving import is_checkpoint_epoch, save_checkpoint
+from slowfast.checkpoints.starting_weights import load_train_checkpoint
+from slowfast.checkpoints.tested_weights import load_test_checkpoint
 
 __all__ = [
-    "LoadedWeights",
-    "Start",
-    "check_writable",
-    "evaluations_so_far",
-    "find_resumable",
     "get_checkpoint_dir",
     "get_last_checkpoint",
-    "get_path_to_best",
     "get_path_to_checkpoint",
     "has_checkpoint",
-    "initialisation",
     "is_checkpoint_epoch",
     "load_checkpoint",
     "load_test_checkpoint",
     "load_train_checkpoint",
-    "read_checkpoint",
     "save_checkpoint",
-    "save_evaluation",
-    "save_unfinished",
 ]

@@ -1,12 +1,12 @@
 """Processes that train together: a thin layer over ``torch.distributed``.
 
-Notable: everything works, and costs nothing, where there is one process and no process group.
+Everything here also works in a single process without a process group, at no cost.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -17,13 +17,16 @@ from slowfast.ak.run.processes import gather_objects, group_for_objects, rank_an
 
 _local_rank, _local_size = 0, 1
 
-# Of what gloo raises where a process is gone or does not answer; it has no exception of its own.
-_WORDS_OF_GLOO = ("gloo/transport", "pair closure", "Connection closed by peer")
-_WORDS_OF_TIMEOUTS = ("timed out", "timeout", "time out")
+# Texts in errors of gloo, which has no exception type of its own, and of NCCL.
+_GLOO = ("gloo/transport", "pair closure", "Connection closed by peer")
+_NCCL = ("ncclRemoteError", "closed by remote", "reset by peer", "Broken pipe", "was aborted")
+_TIMED_OUT = ("timed out", "timeout", "time out")
+
+_Answer = TypeVar("_Answer")
 
 
 class LostProcess(UserError):
-    """The process waited for others of the run in vain: they are gone, or hang."""
+    """The other processes of the run have ended, or do not answer in time."""
 
 
 def init_process_group(
@@ -40,21 +43,23 @@ def init_process_group(
     """Joins the processes of all machines ("shards"), ``local_size`` of them on each.
 
     Args:
-        local_rank: this process's number on its machine, which is also its GPU's.
-        local_size: processes on this machine.
-        shard_id: this machine's number, below ``num_shards``.
+        local_rank: number of this process on its machine, and of its GPU.
+        local_size: number of processes on this machine.
+        shard_id: number of this machine, below ``num_shards``.
         init_method: where the processes meet, such as ``tcp://host:port`` or ``file:///path``.
-        backend: ``nccl`` where there are GPUs, else ``gloo``.
-        timeout: how long a collective waits for the others; the backend's own where None.
-        on_gpu: whether this process takes its GPU though the backend is not ``nccl``.
-        store: where they meet instead of ``init_method``, which is None then.
+        backend: ``nccl`` for GPUs, ``gloo`` for the CPU.
+        timeout: how long a collective waits for the others; None: the backend's default.
+        on_gpu: whether this process uses its GPU although the backend is not ``nccl``.
+        store: where the processes meet instead of ``init_method``, which is None then.
 
     Raises:
-        UserError: they cannot meet there.
+        UserError: the processes cannot meet.
     """
     global _local_rank, _local_size
     if on_gpu or backend == "nccl":
         torch.cuda.set_device(local_rank)
+    # NCCL then connects at once, and makes the groups of fewer processes by splitting this one.
+    device = torch.device("cuda", local_rank) if backend == "nccl" else None
     rank, world_size = shard_id * local_size + local_rank, num_shards * local_size
     try:
         dist.init_process_group(
@@ -64,59 +69,75 @@ def init_process_group(
             world_size=world_size,
             timeout=timeout,
             store=store,
+            device_id=device,
         )
     except (dist.DistNetworkError, dist.DistStoreError) as error:
         raise UserError(
             f"Process {rank} of {world_size} did not meet the others at "
-            f"{init_method or 'their store'}: {_first_line(error)}. All of them have to be "
-            "started with the same --init_method and --num_shards, each machine with its own "
-            "--shard_id, and have to reach the first machine there; its port must be free."
+            f"{init_method or 'their store'}: {backend_message(error)}. Start all of them with the "
+            "same --init_method and --num_shards, and each machine with its own --shard_id. All "
+            "machines must be able to reach the first one, and its port must be free."
         ) from None
     group_for_objects(timeout)
     _local_rank, _local_size = local_rank, local_size
 
 
 @contextmanager
-def losses_in_words(minutes: float) -> Iterator[None]:
-    """Turns what a collective raises whose peers are gone, or late, into words.
+def explaining_lost_processes(minutes: float) -> Iterator[None]:
+    """Turns a collective's error about other processes into an explanation.
+
+    Other errors, such as a lack of memory or a bug, pass unchanged.
 
     Args:
         minutes: how long collectives wait (DIST_TIMEOUT).
 
     Raises:
-        LostProcess: instead of the backend's error, which is its cause.
+        LostProcess: another process has ended, or did not answer in time.
+        UserError: two processes use the same GPU.
     """
     try:
         yield
     except RuntimeError as error:
-        text = str(error)
-        is_from_backend = isinstance(error, dist.DistError)
-        if not is_from_backend and not any(word in text for word in _WORDS_OF_GLOO):
-            raise
+        text, message = str(error), backend_message(error)
+        is_backend_error = isinstance(error, dist.DistError) or any(
+            word in text for word in _GLOO
+        )
+        is_network_error = isinstance(error, dist.DistNetworkError | dist.DistStoreError)
         who = f"Process {get_rank()} of {get_world_size()}"
-        if any(word in text.lower() for word in _WORDS_OF_TIMEOUTS):
+        if "Duplicate GPU" in text:
+            raise UserError(
+                f"{who}: NCCL found two processes on one GPU ({message}). Set NUM_GPUS to the "
+                "number of GPUs of this machine, or DIST_BACKEND to gloo to share a GPU."
+            ) from error
+        if is_backend_error and any(word in text.lower() for word in _TIMED_OUT):
             raise LostProcess(
                 f"{who} waited longer than DIST_TIMEOUT, {minutes:g} minutes, for the others "
-                f"({_first_line(error)}). One of them hangs, or does something alone that takes "
-                "longer: look at what each did last, and at the disks that they read from; raise "
-                "DIST_TIMEOUT where it only is slow."
+                f"({message}). One of them hangs, or does alone what takes longer. Look at the "
+                "last lines that each process printed and at the disks that they read from. If a "
+                "process is only slow, raise DIST_TIMEOUT."
             ) from error
-        raise LostProcess(
-            f"{who} waited for another one that is gone ({_first_line(error)}). Look for the "
-            "error of that one, above or in the output of its machine; one that was killed, for "
-            "lack of memory or by the batch system, leaves none here."
-        ) from error
+        if is_network_error or (
+            is_backend_error and any(word in text for word in _GLOO + _NCCL)
+        ):
+            raise LostProcess(
+                f"{who} waited for another process that has ended ({message}). Look for the error "
+                "of that process above, or in the output of its machine. A process that was "
+                "killed, for lack of memory or by the batch system, leaves no error."
+            ) from error
+        raise
 
 
-def _first_line(error: Exception) -> str:
-    """What a backend says, without the place in its source and all that follows."""
-    line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def backend_message(error: Exception) -> str:
+    """Returns the essential line of a backend's error: NCCL's last error, else the first line."""
+    text = str(error).strip() or type(error).__name__
+    first, _, last_error = text.partition("Last error:")
+    line = (last_error.strip() or first).splitlines()[0]
     line = line.rpartition("] ")[2] if line.startswith("[/") else line
     return line.split(". This is ")[0].rstrip(".")[:200]
 
 
 def destroy_process_group() -> None:
-    """Leaves the group; does nothing where there is none."""
+    """Leaves the process group, if there is one."""
     global _local_rank, _local_size
     if is_initialised():
         dist.destroy_process_group()
@@ -128,50 +149,50 @@ def is_initialised() -> bool:
 
 
 def get_world_size() -> int:
-    """Number of processes, on all machines."""
+    """Returns the number of processes on all machines."""
     return rank_and_size()[1]
 
 
 def get_rank() -> int:
-    """This process's number among all."""
+    """Returns the number of this process among all processes."""
     return rank_and_size()[0]
 
 
 def get_local_size() -> int:
-    """Number of processes on this machine."""
+    """Returns the number of processes on this machine."""
     return _local_size
 
 
 def get_local_rank() -> int:
-    """This process's number among those of its machine."""
+    """Returns the number of this process on its machine."""
     return _local_rank
 
 
 def is_master_proc(num_gpus: int = 8) -> bool:
-    """Whether this is the one process that writes and prints.
+    """Returns whether this is the first process, which alone writes files and prints.
 
     Args:
-        num_gpus: unused; upstream's callers pass it.
+        num_gpus: not used; upstream's callers pass it.
     """
     return get_rank() == 0
 
 
 def synchronize() -> None:
-    """Waits until all processes are here."""
+    """Waits until all processes have called this."""
     if get_world_size() > 1:
         dist.barrier()
 
 
 @torch.no_grad()
 def all_reduce(tensors: Sequence[torch.Tensor], average: bool = True) -> list[torch.Tensor]:
-    """Adds up, in place, each tensor over the processes, and divides by their number.
+    """Averages each tensor over the processes, in place.
 
     Args:
-        tensors: of the same shapes everywhere, on the backend's device.
-        average: False leaves the sums.
+        tensors: tensors of the same shapes in all processes, on the backend's device.
+        average: whether the sum is divided by the number of processes.
 
     Returns:
-        The tensors given.
+        The given tensors.
     """
     world_size = get_world_size()
     if world_size > 1:
@@ -184,7 +205,7 @@ def all_reduce(tensors: Sequence[torch.Tensor], average: bool = True) -> list[to
 
 @torch.no_grad()
 def all_gather(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Joins each tensor (n, ...) of all processes along its first dimension, in order of rank."""
+    """Concatenates each tensor (n, ...) of all processes, in order of rank."""
     world_size = get_world_size()
     if world_size == 1:
         return list(tensors)
@@ -197,23 +218,42 @@ def all_gather(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 
 
 def all_gather_unaligned(data: Any) -> list[Any]:
-    """Objects of all processes in order of rank; they may differ in size (arrays, lists, ...)."""
+    """Returns the objects of all processes, in order of rank; their sizes may differ."""
     return gather_objects(data)
 
 
 def from_master(value: Any) -> Any:
-    """The object that the first process gives, in all of them; those of the others do not count."""
+    """Returns the first process's value in all processes."""
     return gather_objects(value)[0]
 
 
-def unwrap(model: nn.Module) -> nn.Module:
-    """The network itself, out of DistributedDataParallel, DataParallel and torch.compile.
+def call_on_master(function: Callable[[], _Answer]) -> _Answer:
+    """Returns in all processes what a function returns in the first one, where alone it is called.
 
-    Names of parameters are those of the network itself. Evaluation calls it too: the wrapper of a
-    process waits for the others at each call, and they may have fewer batches.
+    Raises:
+        UserError: the function raised it. All processes raise it, so that none waits.
+    """
+    answer = error = None
+    if is_master_proc():
+        try:
+            answer = function()
+        except UserError as found:
+            error = found
+    answer, error = from_master((answer, error))
+    if error:
+        raise error
+    return answer
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """Returns the network inside DistributedDataParallel, DataParallel and torch.compile.
+
+    The network's own state dict has no prefixes in its names. Evaluation uses it too, because the
+    distributed wrapper synchronises buffers in each call and processes may have unequally many
+    batches.
 
     Args:
-        model: a network, wrapped any number of times, or not at all.
+        model: a network with any number of wrappers.
     """
     while True:
         if isinstance(model, nn.parallel.DistributedDataParallel | nn.DataParallel):

@@ -1,5 +1,4 @@
-"""Front door: the path manager, to which handlers of remote files are added, by upstream's module
-name."""
+"""Front door: the path manager for remote files, at upstream's path."""
 
 from slowfast.ak.paths import pathmgr
 

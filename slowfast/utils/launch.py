@@ -1,7 +1,8 @@
-"""How the processes of a run start: here, as processes of this one, or by torchrun.
+"""Starting the processes of a run: in this process, as its children, or by torchrun.
 
-Notable: on one machine they meet at a store that this process keeps, on a port that the system
-gives; no two runs can want the same. The CPU has CPU_PROCESSES of them, and they meet over gloo.
+The processes of one machine meet at a store in this process, on a port that the system chooses, so
+that two runs never use the same port. A run on the CPU has CPU_PROCESSES processes, which
+communicate over gloo.
 """
 
 import signal
@@ -31,41 +32,41 @@ __all__ = [
 
 logger = logging.get_logger(__name__)
 
-# Where processes meet: an address, or what gives a store.
+# Where processes meet: an address, or a function that returns a store.
 Meeting = str | Callable[[], dist.Store]
 
 
 def fit_to_machine(cfg: CfgNode) -> None:
-    """Sets how many processes and machines the run has, as torchrun and the GPUs here have it.
+    """Sets the number of processes and machines by torchrun and the GPUs of this machine.
 
     Raises:
-        UserError: machines would have unequally many.
+        UserError: the machines would have different numbers of processes.
     """
     run = torchrun.current()
     if run:
         run.check_machines()
-        run.adopt(cfg)
+        run.apply_to(cfg)
     elif cfg.NUM_SHARDS > 1 and _present_gpus() < cfg.NUM_GPUS:
         raise UserError(
-            f"NUM_GPUS: found {cfg.NUM_GPUS}, and this machine, one of NUM_SHARDS "
-            f"{cfg.NUM_SHARDS}, has {_present_gpus()}. All of them have to have as many; set "
-            "NUM_GPUS to what each has, or to 0 for the CPU."
+            f"NUM_GPUS: found {cfg.NUM_GPUS}, but this machine, one of NUM_SHARDS "
+            f"{cfg.NUM_SHARDS}, has {_present_gpus()}. All machines need the same number. Set "
+            "NUM_GPUS to the number of GPUs that each has, or to 0 for the CPU."
         )
     available_gpus(cfg)
 
 
 def available_gpus(cfg: CfgNode) -> int:
-    """GPUs the run will have; where NUM_GPUS asks for more, it is lowered, with a warning.
+    """Lowers NUM_GPUS to the number of present GPUs, with a warning.
 
     Returns:
         The new ``cfg.NUM_GPUS``; 0 means the CPU.
     """
     present = _present_gpus()
     if present < cfg.NUM_GPUS:
-        instead = f"the {present} there are" if present else "the CPU"
+        instead = f"these {present}" if present else "the CPU"
         why = "" if present else f" ({_why_no_gpu()})"
         logger.warning(
-            f"NUM_GPUS is {cfg.NUM_GPUS}, and this machine has {present}{why}: using {instead}."
+            f"NUM_GPUS is {cfg.NUM_GPUS}, but this machine has {present}{why}: using {instead}."
         )
         was_frozen = cfg.is_frozen()
         cfg.defrost()
@@ -82,25 +83,25 @@ def _present_gpus() -> int:
 def _why_no_gpu() -> str:
     if torch.version.cuda is None:
         return "this PyTorch is built without CUDA"
-    return "PyTorch finds no driver that it can use; `nvidia-smi` shows whether there is one"
+    return "PyTorch finds no usable driver; `nvidia-smi` shows whether there is one"
 
 
 def launch_job(
     cfg: CfgNode, init_method: str, func: Callable[[CfgNode], None], daemon: bool = False
 ) -> None:
-    """Runs ``func(cfg)`` on this machine's share of the run: a process a GPU, or CPU_PROCESSES.
+    """Runs ``func(cfg)`` in each process of this machine: one per GPU, or CPU_PROCESSES.
 
-    Where that is one process, or torchrun has started this one, it runs here.
+    A single process, or one that torchrun started, runs it itself.
 
     Args:
-        init_method: where machines meet. One machine that is given the default needs none.
-        func: importable, since new processes import it.
+        init_method: where the machines meet. A single machine ignores the default.
+        func: a function that new processes can import.
         daemon: whether new processes are daemons.
 
     Raises:
-        UserError: ``init_method`` is no address, or a process raised it; then its text.
-        WorkerError: a process failed otherwise; its traceback.
-        Stopped: the run was asked to stop, and has saved what it had.
+        UserError: ``init_method`` is not an address, or a process raised a UserError.
+        WorkerError: a process failed with another error; the text is its traceback.
+        Stopped: the run was asked to stop and has saved its state.
     """
     count = processes_of_machine(cfg)
     run = torchrun.current()
@@ -112,18 +113,18 @@ def launch_job(
         _check_address(init_method)
         meeting: Meeting = init_method
         if cfg.NUM_SHARDS == 1 and init_method == DEFAULT_INIT_METHOD:
-            # As long as this process lives, so does the store.
-            patience = timedelta(minutes=cfg.DIST_TIMEOUT)
+            # The store lives as long as this process.
+            timeout = timedelta(minutes=cfg.DIST_TIMEOUT)
             store = dist.TCPStore(
-                "127.0.0.1", 0, is_master=True, timeout=patience, wait_for_workers=False
+                "127.0.0.1", 0, is_master=True, timeout=timeout, wait_for_workers=False
             )
             meeting = partial(
-                dist.TCPStore, "127.0.0.1", store.port, is_master=False, timeout=patience
+                dist.TCPStore, "127.0.0.1", store.port, is_master=False, timeout=timeout
             )
         elif urlsplit(init_method).hostname in ("localhost", "127.0.0.1"):
             logger.warning(
-                f"--init_method {init_method} is this machine for each of the {cfg.NUM_SHARDS} "
-                "machines; unless all of them are this one, name the first by its own name."
+                f"--init_method {init_method}: each of the {cfg.NUM_SHARDS} machines takes this "
+                "for itself. Name the first machine, unless all run on the same machine."
             )
         if count == 1:
             _join_and_run(0, 1, func, meeting, cfg)
@@ -139,11 +140,11 @@ def _check_address(init_method: str) -> None:
             "file": bool(address.path.strip("/")),
             "env": True,
         }.get(address.scheme, False)
-    except ValueError:  # a port that is no number
+    except ValueError:  # the port is not a number
         usable = False
     if not usable:
         raise UserError(
-            f"--init_method {init_method!r} is no address where processes can meet. It is "
+            f"--init_method: found {init_method!r}; expected an address where processes can meet: "
             "tcp://host:port (a free port of the first machine), file:///path (a new file in a "
             "folder that all machines share) or env:// (MASTER_ADDR and MASTER_PORT of the "
             "environment)."
@@ -157,13 +158,13 @@ def _join_and_run(
     meeting: Meeting,
     cfg: CfgNode,
 ) -> None:
-    """Joins the process group, runs, and leaves it."""
+    """Joins the process group, runs ``func(cfg)``, and leaves the group."""
     on_gpu = 0 < cfg.NUM_GPUS <= torch.cuda.device_count()
     if not on_gpu and local_size > 1:
-        # Each would take all cores for itself. torchrun has told each to take one.
-        own = max(1, available_cores() // local_size)
-        torch.set_num_threads(min(torch.get_num_threads(), own))
-    with distributed.losses_in_words(cfg.DIST_TIMEOUT):
+        # By default each process would use all cores. torchrun limits each to one.
+        cores = max(1, available_cores() // local_size)
+        torch.set_num_threads(min(torch.get_num_threads(), cores))
+    with distributed.explaining_lost_processes(cfg.DIST_TIMEOUT):
         distributed.init_process_group(
             local_rank,
             local_size,
@@ -177,8 +178,8 @@ def _join_and_run(
         )
         try:
             func(cfg)
-        except Stopped:  # all agreed to
-            # Who has heard a signal that all were sent is told once more, by who started it.
+        except Stopped:  # in all processes
+            # The parent passes on the SIGTERM that this process may have received already.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             distributed.destroy_process_group()
             raise

@@ -1,7 +1,7 @@
-"""Where a run's words go: the terminal, ``stdout.log``, and figures to ``json_stats.log``.
+"""Logging: messages to the terminal and ``stdout.log``, figures to ``json_stats.log``.
 
-Notable: the terminal is written through tqdm, so that a line does not tear a progress bar; on one,
-figures stay away, since the bar shows them. Only the master process speaks.
+Lines go to the terminal through tqdm, so that they do not break a progress bar. Figures are left
+out there, because the bar shows them. Only the first process logs.
 """
 
 import logging
@@ -15,13 +15,14 @@ from tqdm import tqdm
 
 from slowfast.ak.errors import UserError
 from slowfast.utils import distributed, stats_log
+from slowfast.utils.atomic import cannot_be_written
 
 _COLOURS = {logging.WARNING: "\033[33m", logging.ERROR: "\033[31m", logging.CRITICAL: "\033[31m"}
 _output_dir: Path | None = None
 
 
 class _TerminalHandler(logging.Handler):
-    """Writes above a progress bar, if one is shown."""
+    """Prints above a progress bar, if one is shown."""
 
     def emit(self, record: logging.LogRecord) -> None:
         on_terminal = sys.stdout.isatty()
@@ -38,7 +39,7 @@ class _TerminalHandler(logging.Handler):
 
 
 class _TerminalFormatter(logging.Formatter):
-    """The time and the message; the level only where it is one to look up at."""
+    """Formats time and message, and the level if it is above INFO."""
 
     def format(self, record: logging.LogRecord) -> str:
         label = f"{record.levelname}: " if record.levelno > logging.INFO else ""
@@ -48,11 +49,11 @@ class _TerminalFormatter(logging.Formatter):
 def setup_logging(output_dir: str | Path | None = None) -> None:
     """Sends records to the terminal and, with a folder, to its ``stdout.log``.
 
-    A second call takes the place of the first, so that several runs in one process each have their
-    own log. ``stdout.log`` also holds the debug records of this project, and is appended to.
+    A second call replaces the first, so that several runs in one process each have their own log.
+    ``stdout.log`` is appended to, and also gets the debug records of this project.
 
     Args:
-        output_dir: OUTPUT_DIR, "" being the working directory; None: the terminal alone.
+        output_dir: OUTPUT_DIR ("" is the working directory); None: the terminal only.
 
     Raises:
         UserError: the folder cannot be written.
@@ -77,7 +78,7 @@ def setup_logging(output_dir: str | Path | None = None) -> None:
 
 
 def silence() -> None:
-    """Keeps this process from saying what another one says, before there is a log."""
+    """Suppresses the messages of this process before logging is set up."""
     _add(logging.getLogger(), logging.NullHandler())
 
 
@@ -94,7 +95,7 @@ def _open_log(folder: Path) -> logging.FileHandler:
         )
     except OSError as error:
         raise UserError(
-            f"OUTPUT_DIR: {folder} cannot be written ({error.strerror}); name another folder."
+            f"OUTPUT_DIR: {folder} cannot be written ({error.strerror}). Name another folder."
         ) from None
     file.setFormatter(
         logging.Formatter(
@@ -105,27 +106,27 @@ def _open_log(folder: Path) -> logging.FileHandler:
 
 
 def get_logger(name: str) -> logging.Logger:
-    """The logger of a module, by its ``__name__``."""
+    """Returns the logger of a module, named by its ``__name__``."""
     return logging.getLogger(name)
 
 
 def log_json_stats(stats: dict, output_dir: str | Path | None = None) -> None:
     """Logs figures as one line ``json_stats: {...}`` and appends it to ``json_stats.log``.
 
-    Keys are sorted and floats have five decimals; one that is not finite becomes null.
+    Keys are sorted, and floats have five decimals. A float that is not finite becomes null.
 
     Args:
         stats: plain values by name.
-        output_dir: the folder of ``json_stats.log``; by default the one that is logged to.
+        output_dir: the folder of ``json_stats.log``; None: the folder of ``stdout.log``.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the file cannot be written.
     """
     if not distributed.is_master_proc():
         return
     plain = {key: _five_decimals(value) for key, value in stats.items()}
     line = f"{stats_log.PREFIX}{simplejson.dumps(plain, sort_keys=True, use_decimal=True)}"
-    # A level below the caller: the line in stdout.log names the place that has the figures.
+    # stacklevel: the line in stdout.log then names the caller.
     get_logger(__name__).info(line, extra={"is_figures": True}, stacklevel=2)
     folder = Path(output_dir) if output_dir else _output_dir
     if folder:
@@ -137,11 +138,7 @@ def _append(path: Path, text: str) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror}). Make room, or make the folder "
-            "writable, and start the same command again: a run goes on from the newest state that "
-            "it has saved."
-        ) from None
+        raise cannot_be_written(path, error) from None
 
 
 def _five_decimals(value: object) -> object:

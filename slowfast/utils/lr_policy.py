@@ -1,4 +1,4 @@
-"""Front door: the learning rate of an epoch, by upstream's module name."""
+"""Front door: the learning rate of an epoch, at upstream's path."""
 
 from slowfast.models.lr_policy import get_lr_at_epoch
 

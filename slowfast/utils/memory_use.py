@@ -1,4 +1,4 @@
-"""How much memory this process and this machine use, in GiB."""
+"""Memory use of this process and of this machine, in GiB."""
 
 import psutil
 import torch
@@ -7,11 +7,15 @@ _GIB = 1024**3
 
 
 def gpu_mem_usage() -> float:
-    """The most GPU memory this process has held, in GiB; 0 on the CPU."""
-    return torch.cuda.max_memory_allocated() / _GIB if torch.cuda.is_available() else 0.0
+    """Returns the most GPU memory that PyTorch has reserved in this process, in GiB; 0 on the CPU.
+
+    `nvidia-smi` shows more: this figure leaves out the CUDA context (about half a GiB) and the
+    buffers of NCCL.
+    """
+    return torch.cuda.max_memory_reserved() / _GIB if torch.cuda.is_available() else 0.0
 
 
 def cpu_mem_usage() -> tuple[float, float]:
-    """Memory of this machine in use, and all of it, in GiB."""
+    """Returns the used and the total memory of this machine, in GiB."""
     memory = psutil.virtual_memory()
     return (memory.total - memory.available) / _GIB, memory.total / _GIB

@@ -1,4 +1,4 @@
-"""Front door: the meters of training, evaluation and test, by upstream's module name."""
+"""Front door: the meters of training, evaluation and test, at upstream's path."""
 
 from slowfast.engine.meters import TestMeter, TrainMeter, ValMeter, get_map
 

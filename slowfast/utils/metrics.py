@@ -1,4 +1,4 @@
-"""Front door: top-k figures, by upstream's module name."""
+"""Front door: top-k metrics, at upstream's path."""
 
 from slowfast.ak.metrics.top_k import topk_accuracies, topk_errors, topks_correct
 

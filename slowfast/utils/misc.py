@@ -1,5 +1,4 @@
-"""Front door: what a model and a process cost, and when an evaluation is due, by upstream's module
-name."""
+"""Front door: launching, memory, model costs and the evaluation period, at upstream's path."""
 
 from slowfast.engine.schedule import is_eval_epoch
 from slowfast.models.cost import log_model_info

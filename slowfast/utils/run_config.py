@@ -1,36 +1,23 @@
-"""The resolved configuration that a run leaves in its folder: OUTPUT_DIR/config.yaml."""
+"""The resolved configuration of a run, OUTPUT_DIR/config.yaml."""
 
 from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.errors import UserError
-from slowfast.utils.atomic import set_aside
+from slowfast.utils import atomic
 
 CONFIG_FILE = "config.yaml"
 
 
 def save_config(cfg: CfgNode) -> Path:
-    """Writes every key with its value; the file is one that ``--cfg`` takes.
+    """Writes every key with its value, as a file that ``--cfg`` reads.
 
-    Where the folder has one that differs, it is kept beside it as config_1.yaml, config_2.yaml ...
+    A different file from before is kept as config_1.yaml, config_2.yaml and so on.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the file cannot be written. The old file stays.
     """
-    path = Path(cfg.OUTPUT_DIR, CONFIG_FILE)
-    text = cfg.dump()
-    try:
-        if path.is_file() and path.read_bytes() == text.encode():
-            return path
-        # Beside it first, so that a full disk leaves the one that is there.
-        new = path.with_suffix(".tmp")
-        new.write_bytes(text.encode())
-        if path.is_file():
-            set_aside(path)
-        new.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"OUTPUT_DIR: {path} cannot be written ({error.strerror}); name another folder."
-        ) from None
+    path, content = Path(cfg.OUTPUT_DIR, CONFIG_FILE), cfg.dump().encode()
+    if not (path.is_file() and path.read_bytes() == content):
+        atomic.write(path, content, keep_old=True)
     return path

@@ -1,8 +1,8 @@
-"""What a run was made with: OUTPUT_DIR/runs.jsonl, a line of JSON for each time it was started.
+"""The software and hardware of a run: OUTPUT_DIR/runs.jsonl, one line of JSON for each start.
 
-Notable: the commit of the tree does not tell what ran where files were changed after it. The
-changes themselves are saved beside, as ``changes_<n>.patch``, a new one only where they differ from
-those of the start before. Nothing here stops a run: what cannot be found out is null.
+The commit alone does not identify the code if files were changed after it. The changes are saved
+as ``changes_<n>.patch``, with a new file only if they differ from the saved ones. Nothing here
+stops a run: an unknown value is null.
 """
 
 import json
@@ -23,25 +23,25 @@ from slowfast.utils import distributed, logging
 logger = logging.get_logger(__name__)
 
 _TREE = Path(__file__).resolve().parents[2]
-# By the names under which pip knows them; what is not installed is left out.
+# Names as in pip. Libraries that are not installed are left out.
 _LIBRARIES = (
     *("torch", "torchvision", "numpy", "fvcore", "iopath", "opencv-python-headless", "simplejpeg"),
-    *("av", "torchcodec", "pandas", "scikit-learn", "tensorboard", "nvidia-nccl-cu12"),
+    *("av", "torchcodec", "pandas", "scikit-learn", "tensorboard"),
 )
-_SECONDS = 30  # that a program is waited for; a tree on a busy file server may take some
+_SECONDS = 30  # time limit of a program; git on a busy file server may be slow
 
 
 def get_path_to_record(output_dir: str | Path) -> Path:
-    """The file of a run's starts."""
+    """Returns the path of the record of a run's starts."""
     return Path(output_dir) / "runs.jsonl"
 
 
 def record_run(cfg: CfgNode, task: str, starts_from: str | Path | None = None) -> None:
-    """Adds a line for this start to OUTPUT_DIR/runs.jsonl; the first process writes it.
+    """Adds a line for this start to OUTPUT_DIR/runs.jsonl. Only the first process writes.
 
     Args:
-        task: what is started, ``train`` or ``test``.
-        starts_from: the file that its weights come from, if any: the checkpoint that is resumed.
+        task: ``train`` or ``test``.
+        starts_from: the file of the weights, for example the checkpoint that the run resumes.
     """
     if not distributed.is_master_proc():
         return
@@ -52,7 +52,7 @@ def record_run(cfg: CfgNode, task: str, starts_from: str | Path | None = None) -
         "processes": distributed.get_world_size(),
         "machines": cfg.NUM_SHARDS,
         "starts_from": None if starts_from is None else str(starts_from),
-        **surroundings(),
+        **environment(),
     }
     path = get_path_to_record(cfg.OUTPUT_DIR)
     try:
@@ -60,15 +60,15 @@ def record_run(cfg: CfgNode, task: str, starts_from: str | Path | None = None) -
         number = len(path.read_bytes().splitlines()) + 1 if path.is_file() else 1
         record["git"] = _git_state(_TREE, path.parent, number)
         with path.open("ab") as file:
-            # A line that a crash cut off is ended, and spoils no other.
+            # End a line that a crash cut off, so that it does not spoil this one.
             torn = file.tell() and not path.read_bytes().endswith(b"\n")
             file.write(b"\n" * bool(torn) + json.dumps(record).encode() + b"\n")
     except OSError as error:
-        logger.warning(f"{path}: this start is not recorded ({error.strerror}); the run goes on.")
+        logger.warning(f"{path}: this start is not recorded ({error.strerror}). The run continues.")
 
 
-def surroundings() -> dict[str, Any]:
-    """Machine and software, as plain values."""
+def environment() -> dict[str, Any]:
+    """Returns the machine and the software versions, as plain values."""
     on_gpu = torch.cuda.is_available()
     devices = range(torch.cuda.device_count()) if on_gpu else ()
     query = ("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
@@ -78,10 +78,17 @@ def surroundings() -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": _versions(),
         "cuda": torch.version.cuda,
+        "nccl": _nccl_version() if on_gpu else None,
         "cudnn": torch.backends.cudnn.version() if on_gpu else None,
         "driver": (_output(*query) or "").partition("\n")[0] or None if on_gpu else None,
         "gpus": [torch.cuda.get_device_name(device) for device in devices],
     }
+
+
+def _nccl_version() -> str | None:
+    if not torch.distributed.is_nccl_available():
+        return None
+    return ".".join(map(str, torch.cuda.nccl.version()))
 
 
 def _versions() -> dict[str, str]:
@@ -95,9 +102,9 @@ def _versions() -> dict[str, str]:
 
 
 def _git_state(tree: Path, folder: Path, number: int) -> dict[str, Any] | None:
-    """Commit, branch and changes of the tree that runs; None where git does not keep it.
+    """Returns commit, branch and changes of the running tree; None if git does not track it.
 
-    Changes go to `folder`. A tree that lies, unknown to git, in another repository is not kept.
+    The changes are saved in `folder`.
     """
     if _git(tree, "ls-files", "--error-unmatch", "slowfast/__init__.py") is None:
         return None
@@ -113,7 +120,7 @@ def _git_state(tree: Path, folder: Path, number: int) -> dict[str, Any] | None:
 
 
 def _save_changes(changes: str, folder: Path, number: int) -> str:
-    """The name of the file that holds the changes: one that is there already, or a new one."""
+    """Returns the name of the file with these changes, which is written if there is none yet."""
     content = changes.encode(errors="surrogateescape")
     for path in folder.glob("changes_*.patch"):
         if path.read_bytes() == content:
@@ -128,7 +135,7 @@ def _git(tree: Path, *arguments: str) -> str | None:
 
 
 def _output(*command: str) -> str | None:
-    """What a program prints; None where it is not there, fails, or does not end."""
+    """Returns what a program prints; None if it is missing, fails, or exceeds the time limit."""
     try:
         done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -1,8 +1,7 @@
-"""json_stats.log of a run that is taken up again: what it will log anew is forgotten first.
+"""json_stats.log of a resumed run: lines that the run will log again are removed.
 
-Notable: an epoch's figures then stand there once, as in the log of a run that was never stopped.
-Where a run begins in the folder of another, or of its own start that ended before anything was
-saved, the log that is there is set aside.
+Each epoch's figures then appear once, as in the log of a run without interruption. If a new run
+starts in a folder with an old log, the old log is renamed.
 """
 
 import json
@@ -10,29 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from slowfast.ak.errors import UserError
-from slowfast.utils import distributed
-from slowfast.utils.atomic import replacing, set_aside
+from slowfast.utils import atomic, distributed
 
 FILE = "json_stats.log"
 PREFIX = "json_stats: "
 
-_OF_TRAINING = ("train_iter_", "train_epoch", "val_iter", "val_epoch")
+_TRAINING_TYPES = ("train_iter_", "train_epoch", "val_iter", "val_epoch")
 
 
-def forget_after(folder: str | Path, epoch: int, iteration: int, evaluated: int) -> None:
-    """Drops the lines of what lies after a moment, and a last line that was cut off. The first
-    process writes; the others return.
+def remove_lines_after(folder: str | Path, epoch: int, iteration: int, evaluated: int) -> None:
+    """Removes the lines after a point of the run, and a last line that was cut off.
 
-    Lines that tell no epoch, such as a test's, stay.
+    Lines without an epoch, such as those of a test, stay. Only the first process writes.
 
     Args:
         folder: OUTPUT_DIR.
-        epoch: the one that is gone on with, 0-based: so many are finished.
-        iteration: steps done in it.
-        evaluated: the last epoch that was evaluated, counted from 1; 0: none.
+        epoch: the epoch in which the run continues, from 0.
+        iteration: number of iterations done in this epoch.
+        evaluated: the last evaluated epoch, from 1; 0 if none was evaluated.
 
     Raises:
-        UserError: the log cannot be written. It is what it was then.
+        UserError: the log cannot be written. It is unchanged then.
     """
     path = Path(folder, FILE)
     if not (distributed.is_master_proc() and path.is_file()):
@@ -42,27 +39,27 @@ def forget_after(folder: str | Path, epoch: int, iteration: int, evaluated: int)
     if lines and not lines[-1].endswith(b"\n"):
         last = lines.pop()
         lines += [last + b"\n"] if _figures(last) else []
-    kept = [line for line in lines if _lies_before(_figures(line), epoch, iteration, evaluated)]
+    kept = [line for line in lines if _is_before(_figures(line), epoch, iteration, evaluated)]
     if (after := b"".join(kept)) != before:
-        with replacing(path) as file:
-            file.write(after)
+        atomic.write(path, after)
 
 
-def begin(folder: str | Path) -> None:
-    """Sets a log that tells of training aside, as json_stats_1.log and so on, for a run that begins
-    in its folder. The first process does; the others return.
+def set_aside_old_log(folder: str | Path) -> None:
+    """Renames a log with lines of training to json_stats_1.log and so on, before a new run.
+
+    Only the first process does so.
 
     Raises:
-        UserError: it cannot be renamed.
+        UserError: the log cannot be renamed.
     """
     path = Path(folder, FILE)
     if not (distributed.is_master_proc() and path.is_file()):
         return
     with path.open("rb") as lines:
-        tells = any(_figures(line).get("_type") in _OF_TRAINING for line in lines)
-    if tells:
+        has_training = any(_figures(line).get("_type") in _TRAINING_TYPES for line in lines)
+    if has_training:
         try:
-            set_aside(path)
+            atomic.set_aside(path)
         except OSError as error:
             raise UserError(
                 f"{path}: cannot be renamed ({error.strerror}); name another OUTPUT_DIR."
@@ -70,17 +67,17 @@ def begin(folder: str | Path) -> None:
 
 
 def _figures(line: bytes) -> dict[str, Any]:
-    """What a line tells; nothing where it cannot be read."""
+    """Returns the figures in a line; empty if the line cannot be read."""
     try:
         return dict(json.loads(line.decode().strip().removeprefix(PREFIX)))
     except (ValueError, TypeError):
         return {}
 
 
-def _lies_before(figures: dict[str, Any], epoch: int, iteration: int, evaluated: int) -> bool:
-    kind, its_epoch = str(figures.get("_type")), _first_number(figures.get("epoch"))
+def _is_before(figures: dict[str, Any], epoch: int, iteration: int, evaluated: int) -> bool:
+    kind, its_epoch = str(figures.get("_type")), first_number(figures.get("epoch"))
     if kind == "train_iter_":
-        return (its_epoch - 1, _first_number(figures.get("iter"))) <= (epoch, iteration)
+        return (its_epoch - 1, first_number(figures.get("iter"))) <= (epoch, iteration)
     if kind == "train_epoch":
         return its_epoch <= epoch
     if kind in ("val_iter", "val_epoch"):
@@ -88,7 +85,7 @@ def _lies_before(figures: dict[str, Any], epoch: int, iteration: int, evaluated:
     return True
 
 
-def _first_number(share: Any) -> int:
-    """3 of "3/200"; 0 of anything else."""
+def first_number(share: Any) -> int:
+    """Returns 3 for "3/200", the form of epochs and iterations in a log; 0 for anything else."""
     number = str(share).partition("/")[0]
     return int(number) if number.isdecimal() else 0

@@ -1,4 +1,4 @@
-"""Printing to a terminal, or to whatever stands in its place; how a program ends."""
+"""Printing to a terminal or a pipe, and the exit status of a program."""
 
 import functools
 import os
@@ -9,10 +9,10 @@ from slowfast.ak.errors import UserError
 
 
 def print_all(text: str) -> None:
-    """Prints a long text; a reader, such as ``head``, may have seen enough before its end.
+    """Prints a long text to a pipe that may close before the end, as with ``head``.
 
-    A name of bytes that are no UTF-8 is shown with escapes. Output that nobody reads any more is
-    thrown away, this and all that follows.
+    After that, this and all further output is discarded. Names that are not valid UTF-8 are shown
+    with escapes.
     """
     try:
         print(text.encode(errors="backslashreplace").decode(), flush=True)
@@ -20,14 +20,14 @@ def print_all(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def tells_errors(main: Callable[..., int]) -> Callable[..., int]:
-    """A program's `main`, whose foreseeable errors are printed and end it with status 2.
+def prints_errors(main: Callable[..., int]) -> Callable[..., int]:
+    """Decorates a program's `main`: a UserError is printed and becomes exit status 2.
 
-    A Ctrl-C ends it with status 130, and no traceback either.
+    A Ctrl-C becomes exit status 130. Neither shows a traceback.
     """
 
     @functools.wraps(main)
-    def telling(argv: list[str] | None = None) -> int:
+    def wrapper(argv: list[str] | None = None) -> int:
         try:
             return main(argv)
         except UserError as error:
@@ -37,4 +37,4 @@ def tells_errors(main: Callable[..., int]) -> Callable[..., int]:
             print("\ninterrupted.", file=sys.stderr)
             return 130
 
-    return telling
+    return wrapper

@@ -1,6 +1,6 @@
-"""Series of numbers, and the times of a loop.
+"""Running medians and means of a series, and the timing of a loop.
 
-Notable: times are those of the process. On a GPU work is queued: they are true only where the loop
+The times are those of the process. A GPU works from a queue, so the times hold only if the loop
 does not run far ahead of it (`slowfast.engine.device.queue`).
 """
 
@@ -11,7 +11,7 @@ from time import perf_counter
 
 
 class Window:
-    """A series of numbers: the median of the last ones, and the mean of all, weighted."""
+    """A series of numbers: the median of the last `size` numbers, and the weighted mean of all."""
 
     def __init__(self, size: int) -> None:
         self._recent: deque[float] = deque(maxlen=size)
@@ -24,11 +24,11 @@ class Window:
         self._weight += weight
 
     def state(self) -> list:
-        """All that it holds, as plain values."""
+        """Returns the series as plain values, for `load_state`."""
         return [list(self._recent), self._sum, self._weight]
 
-    def take_up(self, state: list) -> None:
-        """Goes on with a series that was saved."""
+    def load_state(self, state: list) -> None:
+        """Continues a saved series."""
         recent, self._sum, self._weight = state
         self._recent.extend(recent)
 
@@ -39,10 +39,10 @@ class Window:
         return self._sum / self._weight if self._weight else 0.0
 
 
-class Timed:
-    """Times an iteration: all of it, the wait for data, and the rest.
+class LoopTimer:
+    """Measures an iteration (dt), its wait for data (dt_data) and the rest (dt_net), in seconds.
 
-    `dt_idle` is the wait for data where the device had nothing to do meanwhile.
+    `dt_idle` is the part of the wait for data in which the device had no work.
     """
 
     def __init__(self, window: int) -> None:
@@ -54,17 +54,21 @@ class Timed:
         self._series = {name: Window(self._window) for name in names}
 
     def iter_tic(self) -> None:
-        """An iteration begins, with its wait for data."""
+        """Marks the start of an iteration and of its wait for data."""
         self._began = self._data_came = perf_counter()
         self._was_idle = False
 
     def data_toc(self, device_is_idle: bool = True) -> None:
-        """The data are there; whether the device has done all the work that it was given before."""
+        """Marks the end of the wait for data.
+
+        Args:
+            device_is_idle: whether the device has finished all earlier work.
+        """
         self._data_came = perf_counter()
         self._was_idle = device_is_idle
 
     def iter_toc(self) -> None:
-        """The iteration ends."""
+        """Marks the end of the iteration."""
         now = perf_counter()
         self._series["dt"].add(now - self._began)
         waited = self._data_came - self._began

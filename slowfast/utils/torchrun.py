@@ -1,8 +1,8 @@
-"""A process that torchrun has started: what it was told, and how it tells of an error.
+"""A process started by torchrun: its place in the run, and how it reports an error.
 
-Notable: torchrun's word goes before the configuration's: processes a machine, machines, and which
-one this is. Processes meet at the store that torchrun keeps, each start of the run in a part of it
-that is its own.
+torchrun decides the number of machines, the processes of each and the number of this machine; the
+configuration is set to these. The processes meet at torchrun's store. Each start of the run uses
+its own part of the store.
 """
 
 import functools
@@ -23,25 +23,24 @@ from slowfast.ak.errors import UserError
 from slowfast.config import provenance
 from slowfast.utils import logging
 from slowfast.utils.distributed import LostProcess
-from slowfast.utils.workers import end_with
+from slowfast.utils.workers import end_with_parent
 
 logger = logging.get_logger(__name__)
 
-# How long the first process waits for the others to have started.
-_ALL_ARE_HERE = timedelta(minutes=30)
-# How long a process waits for the first one to tell the same error.
-_FIRST_TELLS = timedelta(seconds=5)
+# How long the first process waits for the others to start.
+_START_TIMEOUT = timedelta(minutes=30)
+# How long a process waits for the first one to report the same error.
+_REPORT_TIMEOUT = timedelta(seconds=5)
 
 
 @dataclass
 class Torchrun:
-    """What torchrun has told this process.
+    """The place of a process that torchrun started.
 
     Attributes:
-        rank, world_size: number among all processes, and how many there are.
-        local_rank: number among those of the machine.
-        local_size: processes on this machine.
-        machine, machines: number of this machine, and how many there are.
+        rank, world_size: number of this process, and number of processes.
+        local_rank, local_size: the same on this machine.
+        machine, machines: number of this machine, and number of machines.
     """
 
     rank: int
@@ -54,7 +53,7 @@ class Torchrun:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Torchrun | None":
-        """None where no torchrun has started this process."""
+        """Reads torchrun's variables; None if torchrun did not start this process."""
         if "TORCHELASTIC_RUN_ID" not in environment:
             return None
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
@@ -63,14 +62,14 @@ class Torchrun:
 
     @functools.cached_property
     def store(self) -> dist.Store:
-        """What all processes of this start write to and read from.
+        """The store of this start, which all its processes read and write.
 
-        Restarts find the store that they left, with all that stands in it, and machines do not
-        count restarts alike. So the first process gives this start's part of it a new name, which
-        it answers to whoever greets it; those of an earlier start, whose greetings it finds too,
-        do not hear that.
+        A restart finds the same store with all earlier entries, and machines may count restarts
+        differently. Therefore the first process gives this start's part of the store a new random
+        name. Each other process writes a greeting with a random key, and the first one answers
+        under this key. Processes of an earlier start do not read such an answer.
         """
-        store = next(dist.rendezvous("env://", timeout=_ALL_ARE_HERE))[0]
+        store = next(dist.rendezvous("env://", timeout=_START_TIMEOUT))[0]
         name = uuid4().hex
         if self.rank:
             store.set(f"greeting of {self.rank}", name)
@@ -81,9 +80,9 @@ class Torchrun:
         return dist.PrefixStore(name, store)
 
     def _answer(self, store: dist.Store, name: str) -> None:
-        """Tells all others the name, until each has it."""
+        """Answers the greetings of all other processes until each has read the name."""
         others = set(range(1, self.world_size))
-        deadline = time.monotonic() + _ALL_ARE_HERE.total_seconds()
+        deadline = time.monotonic() + _START_TIMEOUT.total_seconds()
         while others and time.monotonic() < deadline:
             others = {rank for rank in others if not store.check([f"{name} reached {rank}"])}
             for rank in others:
@@ -93,18 +92,17 @@ class Torchrun:
             time.sleep(0.05 * bool(others))
         if others:
             raise UserError(
-                f"torchrun has started {self.world_size} processes, and of these "
-                f"{sorted(others)} have not been heard of for {_ALL_ARE_HERE}; look at the "
-                "output of their machines."
+                f"torchrun started {self.world_size} processes, but processes {sorted(others)} did "
+                f"not report within {_START_TIMEOUT}. Look at the output of their machines."
             )
 
     def next_meeting(self) -> dist.Store:
-        """Where the next process group meets; all processes ask for it alike."""
+        """Returns the store of the next process group; all processes call this equally often."""
         self._jobs += 1
         return dist.PrefixStore(f"job {self._jobs}", self.store)
 
     def check_machines(self) -> None:
-        """Makes sure, on all processes alike, that machines have equally many.
+        """Checks in all processes that the machines have equally many processes.
 
         Raises:
             UserError: they do not.
@@ -117,15 +115,15 @@ class Torchrun:
         if len(set(sizes)) > 1:
             raise UserError(
                 f"torchrun started {', '.join(map(str, sizes))} processes on the machines of this "
-                "run; a batch is shared out among equally many on each. Give all machines the same "
+                "run, but each machine needs the same number. Give all machines the same "
                 "--nproc-per-node."
             )
 
-    def adopt(self, cfg: CfgNode) -> None:
-        """Writes into the configuration how many processes and machines there are.
+    def apply_to(self, cfg: CfgNode) -> None:
+        """Sets the number of processes and machines in the configuration.
 
         Raises:
-            UserError: more processes than GPUs.
+            UserError: there are more processes than GPUs.
         """
         gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
         settings = {
@@ -135,69 +133,71 @@ class Torchrun:
         }
         if cfg.CPU_PROCESSES not in (1, self.local_size):
             logger.warning(
-                f"CPU_PROCESSES is {cfg.CPU_PROCESSES}, and torchrun has started "
-                f"{self.local_size} on this machine: these it is."
+                f"CPU_PROCESSES is {cfg.CPU_PROCESSES}, but torchrun started {self.local_size} "
+                "processes on this machine. The run uses these."
             )
         if cfg.NUM_GPUS and gpus:
             if self.local_size > gpus:
                 raise UserError(
-                    f"torchrun started {self.local_size} processes on a machine of {gpus} GPUs; "
-                    f"give it --nproc-per-node {gpus}, or NUM_GPUS 0 to train on the CPU."
+                    f"torchrun started {self.local_size} processes on a machine with {gpus} GPUs. "
+                    f"Set --nproc-per-node {gpus}, or NUM_GPUS 0 to train on the CPU."
                 )
             settings["NUM_GPUS"] = self.local_size
         for key, value in settings.items():
             cfg[key] = value
             provenance.record(cfg, key, "torchrun")
 
-    def tells(self, words: str, error: Exception | None) -> bool:
-        """Whether this process is the one to say something; see `tell`."""
+    def is_reporter(self, text: str, error: Exception | None) -> bool:
+        """Returns whether this process prints the text; see `print_once`."""
         try:
-            return self._tells(words, isinstance(error, LostProcess))
-        except RuntimeError:  # the store is gone, with the machine that kept it
+            return self._is_reporter(text, isinstance(error, LostProcess))
+        except RuntimeError:  # the store is gone, with the machine that held it
             return True
 
-    def _tells(self, words: str, is_aftermath: bool) -> bool:
-        if is_aftermath:
-            return self.store.add("told", 1) == 1
+    def _is_reporter(self, text: str, is_consequence: bool) -> bool:
+        if is_consequence:
+            return self.store.add("reports", 1) == 1
         if self.rank:
             try:
-                self.store.wait([words], _FIRST_TELLS)
+                self.store.wait([text], _REPORT_TIMEOUT)
                 return False
             except dist.DistStoreError:
                 pass
-        self.store.add("told", 1)
-        return self.store.add(words, 1) == 1
+        self.store.add("reports", 1)
+        return self.store.add(text, 1) == 1
 
 
 @functools.cache
 def current() -> Torchrun | None:
-    """What torchrun has told this process; None where none has started it."""
+    """Returns the place of this process in torchrun's run; None without torchrun."""
     return Torchrun.from_environment(os.environ)
 
 
-def tell(words: str, error: Exception | None = None) -> bool:
-    """Prints words on stderr, once for all processes that have the same to say.
+def print_once(text: str, error: Exception | None = None) -> bool:
+    """Prints a text on stderr once, although several processes may call this with it.
 
-    The first process says them. Another one says, with its number, what the first has not said for
-    some seconds; that a process is gone it says only where no cause has been told.
+    The first process prints it. Another process prints it, with its number, if the first one has
+    not done so within seconds. A `LostProcess` is printed only if no process printed its cause.
 
     Returns:
-        Whether this process has said them.
+        Whether this process printed the text.
     """
     run = current()
-    if run and not run.tells(words, error):
+    if run and not run.is_reporter(text, error):
         return False
-    print(f"\n[process {run.rank}] {words}" if run and run.rank else f"\n{words}", file=sys.stderr)
+    print(f"\n[process {run.rank}] {text}" if run and run.rank else f"\n{text}", file=sys.stderr)
     return True
 
 
 def as_worker(function: Callable[..., int]) -> Callable[..., int]:
-    """The program, as one that torchrun watches: its exceptions stand in the summary that torchrun
-    prints in the end, and it ends where torchrun is killed. Unchanged where none has started it."""
+    """Prepares a program that torchrun started; returns it unchanged without torchrun.
+
+    Its exceptions then appear in torchrun's summary, and it ends if torchrun is killed.
+    """
     run = current()
     if run is None:
         return function
     if run.rank:
-        logging.silence()  # what is said before there is a log, the first process says
-    end_with(os.getppid())
+        logging.silence()  # the first process prints what comes before logging is set up
+    end_with_parent(os.getppid())
     return record(function)

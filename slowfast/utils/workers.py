@@ -1,9 +1,8 @@
-"""The processes of a run on one machine: started, watched, and ended together.
+"""The processes of a run on one machine: they start, are watched, and end together.
 
-Notable: when one fails, the others are ended within seconds, and the error that came first is the
-one that is told, not what its end did to others. No process outlives the one that started it. A
-signal to the parent reaches all as SIGTERM; a Ctrl-C they do not hear, since a terminal sends it to
-the parent as well.
+If a process fails, the others are ended within seconds, and the first error is reported instead of
+its consequences. No process outlives its parent. The parent passes a signal on as SIGTERM. The
+processes ignore Ctrl-C, because a terminal sends it to the parent as well.
 """
 
 import logging
@@ -24,19 +23,19 @@ from typing import Any, NamedTuple
 from slowfast.ak.errors import UserError
 from slowfast.utils.distributed import LostProcess
 
-# Exit status of a run that was asked to stop and can be taken up again: EX_TEMPFAIL of sysexits.h.
+# Exit status of a run that was asked to stop and can be resumed: EX_TEMPFAIL in sysexits.h.
 EXIT_STOPPED = 75
 
-# An option -W of Python, which the process that keeps track of shared objects is started with.
+# An option -W of Python for the process that tracks shared objects.
 _QUIET_TRACKER = "ignore:resource_tracker:UserWarning"
-# Seconds between two looks at the processes: forks of a process may hide its end from a wait.
-_LOOK = 0.25
-# Seconds that the others have after a failure to end by themselves, and to say what they saw.
-_GRACE = 3.0
+# Seconds between two checks of the processes: a fork may hide the end of a process from a wait.
+_CHECK_SECONDS = 0.25
+# Seconds that the other processes have after a failure to report their errors and end.
+_GRACE_SECONDS = 3.0
 
 
 class Stopped(Exception):
-    """The run was asked to stop, and has saved what it takes to go on."""
+    """The run was asked to stop and has saved its state."""
 
 
 class WorkerError(RuntimeError):
@@ -44,9 +43,9 @@ class WorkerError(RuntimeError):
 
 
 class _Failure(NamedTuple):
-    """Failures sort by what is to be told: a cause before what it did to others, then by time."""
+    """A failure of a process. Failures sort by importance: causes before consequences, then time."""
 
-    is_aftermath: bool
+    is_consequence: bool
     when: float
     rank: int
     is_user_error: bool
@@ -57,19 +56,19 @@ class _Failure(NamedTuple):
 def run_together(
     count: int, function: Callable[..., None], *args: Any, daemon: bool = False
 ) -> None:
-    """Runs ``function(number, *args)`` in ``count`` new processes, and waits for all of them.
+    """Runs ``function(number, *args)`` in ``count`` new processes and waits for all of them.
 
     Args:
-        function: importable, since new processes import it.
-        daemon: whether the processes are daemons, which can have no loader's workers.
+        function: a function that new processes can import.
+        daemon: whether the processes are daemons, which cannot have loader workers.
 
     Raises:
-        UserError: a process raised one; its text.
-        WorkerError: a process failed otherwise; its traceback, or how it ended.
-        Stopped: all have ended, and at least one of them with this.
-        KeyboardInterrupt: this process was interrupted, twice or while none could save anything.
+        UserError: a process raised a UserError.
+        WorkerError: a process failed otherwise; the text is its traceback or its exit status.
+        Stopped: all processes have ended, and at least one raised this.
+        KeyboardInterrupt: this process was interrupted twice, or once before a state was saved.
     """
-    # What killed processes shared is given back for them; that need not be told below the error.
+    # Python frees the shared objects of killed processes, with a warning that does not help.
     if _QUIET_TRACKER not in sys.warnoptions:
         sys.warnoptions.append(_QUIET_TRACKER)
     context = get_context("spawn")
@@ -82,24 +81,24 @@ def run_together(
         )
         for number, (_, sender) in enumerate(pipes)
     ]
-    with _signals_heard() as heard:
+    with _recording_signals() as signals:
         try:
             with _ignoring_interrupts():
                 for process in processes:
                     process.start()
             for _, sender in pipes:
                 sender.close()
-            failures = _watch(processes, [receiver for receiver, _ in pipes], heard)
+            failures = _watch(processes, [receiver for receiver, _ in pipes], signals)
         finally:
             for process in processes:
                 if process.is_alive():
                     process.kill()
-    if heard.count(signal.SIGINT) > 1:
+    if signals.count(signal.SIGINT) > 1:
         raise KeyboardInterrupt
     if failures:
         first = min(failures)
-        if heard and first.by_signal == signal.SIGTERM:
-            signal.raise_signal(heard[0])  # nothing was there to save: it does here what it does
+        if signals and first.by_signal == signal.SIGTERM:
+            signal.raise_signal(signals[0])  # no state was saved: the signal has its usual effect
         if first.is_user_error:
             raise UserError(first.text)
         raise WorkerError(f"process {first.rank}{first.text}")
@@ -115,9 +114,9 @@ def _work(
     function: Callable[..., None],
     args: tuple,
 ) -> None:
-    """A process of the run. It tells of its failure before others can notice that it is gone."""
-    end_with(parent)
-    # Of the loaders' workers: spawned ones, as a spawned process has by default, take seconds each.
+    """Runs a process, which reports its failure before other processes can notice its end."""
+    end_with_parent(parent)
+    # For the loaders' workers: the default of a spawned process, spawning, takes seconds each.
     set_start_method(start_method, force=True)
     try:
         function(number, *args)
@@ -129,12 +128,12 @@ def _work(
         sender.send(_Failure(isinstance(error, LostProcess), time.time(), number, known, text))
         logging.shutdown()
         sys.stdout.flush()
-        # At once: an orderly exit may wait for collectives of processes that wait for this one.
+        # Exit at once: an orderly exit may wait for collectives with processes that wait for this one.
         os._exit(1)
 
 
-def end_with(parent: int) -> None:
-    """Ends this process, hard, within a second of its parent's end."""
+def end_with_parent(parent: int) -> None:
+    """Kills this process within a second after its parent ends."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -145,9 +144,9 @@ def end_with(parent: int) -> None:
 
 
 def _watch(
-    processes: list[BaseProcess], receivers: list[Connection], heard: list[int]
+    processes: list[BaseProcess], receivers: list[Connection], signals: list[int]
 ) -> list[_Failure]:
-    """Waits until all have ended, and ends them where one fails; the failures that they had."""
+    """Waits until all processes have ended; ends them if one fails. Returns their failures."""
     failures: dict[int, _Failure] = {}
     killed: list[BaseProcess] = []
     passed_on, deadline = 0, math.inf
@@ -161,24 +160,24 @@ def _watch(
             return list(failures.values())
         has_left = any(process.exitcode == EXIT_STOPPED for process in processes)
         if (failures or has_left) and deadline == math.inf:
-            deadline = time.monotonic() + _GRACE
-        if time.monotonic() > deadline or heard.count(signal.SIGINT) > 1:
+            deadline = time.monotonic() + _GRACE_SECONDS
+        if time.monotonic() > deadline or signals.count(signal.SIGINT) > 1:
             killed = running
             for process in running:
                 process.kill()
-        for _ in heard[passed_on:]:
+        for _ in signals[passed_on:]:
             passed_on += 1
             for process in running:
                 process.terminate()
-        connection.wait([process.sentinel for process in running], timeout=_LOOK)
+        connection.wait([process.sentinel for process in running], timeout=_CHECK_SECONDS)
 
 
 def _failure(number: int, process: BaseProcess, receiver: Connection) -> _Failure | None:
-    """What a process has told of its failure, or what its exit status tells."""
+    """Returns the failure that a process reported or that its exit status shows, or None."""
     try:
         if receiver.poll():
             return receiver.recv()
-    except EOFError:  # it ended, and told nothing
+    except EOFError:  # it ended without a report
         pass
     if process.exitcode in (None, 0, EXIT_STOPPED):
         return None
@@ -190,11 +189,11 @@ def _failure(number: int, process: BaseProcess, receiver: Connection) -> _Failur
 
 
 _HINTS = {
-    signal.SIGKILL: "; the machine may have run out of memory (`dmesg` tells). The same "
-    "command goes on from the last checkpoint",
-    signal.SIGABRT: "; what it printed above says why (NCCL ends a process so whose peers are "
-    "gone, or have kept it waiting for DIST_TIMEOUT)",
-    signal.SIGBUS: "; the memory that processes share may be too small (/dev/shm)",
+    signal.SIGKILL: "; the machine may have run out of memory (see `dmesg`). The same "
+    "command continues from the last checkpoint",
+    signal.SIGABRT: "; its output above shows the cause (NCCL ends a process like this if others "
+    "have ended or did not answer within DIST_TIMEOUT)",
+    signal.SIGBUS: "; the shared memory may be too small (/dev/shm)",
 }
 
 
@@ -203,17 +202,19 @@ def _in_main_thread() -> bool:
 
 
 @contextmanager
-def _signals_heard() -> Iterator[list[int]]:
-    """The signals to end that come meanwhile; none is heard where this thread cannot, or where
-    whoever started this process has it ignore them."""
-    heard: list[int] = []
+def _recording_signals() -> Iterator[list[int]]:
+    """Records SIGINT and SIGTERM in a list instead of obeying them.
+
+    Records nothing outside the main thread, or if the process was started to ignore them.
+    """
+    signals: list[int] = []
     before = {}
     if _in_main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                before[number] = signal.signal(number, lambda number, _: heard.append(number))
+                before[number] = signal.signal(number, lambda number, _: signals.append(number))
     try:
-        yield heard
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -221,7 +222,7 @@ def _signals_heard() -> Iterator[list[int]]:
 
 @contextmanager
 def _ignoring_interrupts() -> Iterator[None]:
-    """New processes inherit that they ignore Ctrl-C."""
+    """Ignores Ctrl-C, which processes that start meanwhile inherit."""
     if not _in_main_thread() or signal.getsignal(signal.SIGINT) is None:
         yield
         return

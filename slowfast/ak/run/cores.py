@@ -1,7 +1,7 @@
-"""How many CPU cores this process may use, and how many of them are for reading clips.
+"""The number of CPU cores that this process may use, and of workers that read clips.
 
-Notable: the machine's count is seldom it. Batch systems and containers pin a process to some cores,
-or leave it all of them and give it a share of the time; the least of these is what there is.
+Batch systems and containers often pin a process to some of the machine's cores, or limit its share
+of CPU time. The smallest of these limits counts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def available_cores() -> int:
-    """Cores that this process may keep busy: those it is pinned to, within its CPU quota."""
+    """Returns the number of cores that this process may use, by its CPU affinity and quota."""
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
@@ -22,9 +22,12 @@ def available_cores() -> int:
 
 
 def cpu_quota(root: Path = Path("/")) -> float:
-    """Cores' worth of time that control groups allow this process; infinite where they do not say.
+    """Returns the CPU time that control groups allow this process, in cores; infinite without limit.
 
-    Groups lie within groups, and the tightest counts. `root` is the file system's.
+    Groups are nested, and the smallest quota counts.
+
+    Args:
+        root: root of the file system.
     """
     return min(_quotas(root), default=math.inf)
 
@@ -41,7 +44,7 @@ def _quotas(root: Path) -> Iterator[float]:
 
 
 def _group_folders(root: Path) -> Iterator[Path]:
-    """Folders of this process's groups of CPU time, and of those around them."""
+    """Yields the folders of the CPU control groups of this process and of their parents."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -51,7 +54,7 @@ def _group_folders(root: Path) -> Iterator[Path]:
         _, controllers, group = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
-        # Within a container the path may be the host's, and the mount the container's own group.
+        # In a container the path may be that of the host, while the mount is the container's group.
         mount = mounts / controllers if controllers else mounts
         folder = mount / group.strip("/")
         yield from (
@@ -73,15 +76,18 @@ def _quota_v1(folder: Path) -> float:
 
 
 def reading_workers(cores: int, processes: int, on_gpu: bool) -> int:
-    """Workers for each process of a run that is one of so many on a machine of so many cores.
+    """Returns the number of loader workers for each process of a machine.
 
-    Training on a GPU takes a core for each process, which launches the work of the GPU; all others
-    read. On the CPU the network wants every core, and a second of it needs far less than a second
-    of reading: one worker keeps up.
+    On a GPU, each process needs one core to launch the GPU's work, and the other cores read clips.
+    On the CPU, the network uses all cores and is much slower than reading: one worker keeps up.
+
+    Args:
+        cores: number of cores of the machine.
+        processes: number of training processes on the machine.
     """
     return max(1, cores // processes - 1) if on_gpu else 1
 
 
 def processes_of_machine(cfg) -> int:
-    """Processes that a run has on each machine: one a GPU; CPU_PROCESSES without one."""
+    """Returns the number of processes on each machine: NUM_GPUS, or CPU_PROCESSES without GPU."""
     return cfg.NUM_GPUS or cfg.get("CPU_PROCESSES", 1)

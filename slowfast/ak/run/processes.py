@@ -1,6 +1,6 @@
-"""Processes that work together, as ``torch.distributed`` alone knows them.
+"""Processes of ``torch.distributed``: their numbers, and the exchange of Python objects.
 
-Notable: Python objects travel over gloo, so that gathering them takes no GPU memory.
+Objects are exchanged over gloo, which takes no GPU memory.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _GLOO = "over gloo"  # the key of the group for objects
 
 
 def rank_and_size() -> tuple[int, int]:
-    """This process's number among all, and how many there are; 0 and 1 without a group."""
+    """Returns the number of this process and the number of processes; 0 and 1 without a group."""
     if not (dist.is_available() and dist.is_initialized()):
         return 0, 1
     return dist.get_rank(), dist.get_world_size()
 
 
 def gather_objects(data: Any) -> list[Any]:
-    """Objects of all processes in order of rank; they may differ in size (arrays, lists, ...)."""
+    """Returns the objects of all processes, in order of rank; their sizes may differ."""
     _, size = rank_and_size()
     if size == 1:
         return [data]
@@ -33,10 +33,10 @@ def gather_objects(data: Any) -> list[Any]:
 
 
 def group_for_objects(timeout: timedelta | None = None) -> dist.ProcessGroup | None:
-    """The group of all processes over gloo; None where that is the one that they have anyway.
+    """Returns a gloo group of all processes; None if the default group uses gloo.
 
     Args:
-        timeout: how long its collectives wait, for whoever asks first; gloo's own where None.
+        timeout: how long its collectives wait; None: gloo's default. Only the first call sets it.
     """
     if dist.get_backend() == "gloo":
         return None
@@ -51,12 +51,13 @@ def leave_group_for_objects() -> None:
 
 
 def group_made_once(key: Any, make: Callable[[], dist.ProcessGroup]) -> dist.ProcessGroup:
-    """A group that all processes make together the first time that they ask for the key."""
+    """Returns the group of a key. All processes make it together in their first call."""
     made = _made.setdefault(dist.group.WORLD, {})
     if key not in made:
         made[key] = make()
     return made[key]
 
 
-# By the group of all processes, with which they go: what outlives it may crash a process that ends.
+# Groups by default group: they are dropped with it, because a group that outlives the default
+# group may crash the process when it ends.
 _made: WeakKeyDictionary[dist.ProcessGroup, dict[Any, dist.ProcessGroup]] = WeakKeyDictionary()

@@ -1,14 +1,13 @@
-"""What a process settles before torch is imported. It imports nothing that would."""
+"""Settings that must be made before torch is imported. This module does not import torch."""
 
 import os
 import warnings
 
 
 def settle() -> None:
-    """Let threads that wait sleep, and keep a warning from users that is not for them."""
-    # Where other programs want the same cores, spinning made a training step on the CPU three to
-    # ten times as long. OpenMP reads this when torch is imported; whoever has set it keeps it.
+    """Lets waiting threads sleep, and hides a warning that users cannot act on."""
+    # If other programs use the same cores, spinning threads make a training step on the CPU three
+    # to ten times as long. OpenMP reads this when torch is imported. A user's value stays.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # fvcore scripts a function when it is imported, which current PyTorch warns of: on every
-    # start, in every process, of something that a user can do nothing about.
+    # fvcore scripts a function when it is imported. PyTorch warns of this in every process.
     warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=FutureWarning)

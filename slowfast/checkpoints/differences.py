@@ -1,9 +1,9 @@
-"""Whether a checkpoint is of the run that is configured: what differs, and whether that matters.
+"""The settings in which a checkpoint's run differs from the configured run, and their meaning.
 
-Notable: three kinds of keys. Another network, data set, loss, optimizer or sampler makes another
-run, whose state is of no use to this one. A learning rate, or the number of epochs or processes,
-may be changed on the way, and is told. Of paths and tests, which change nothing that is trained,
-nothing is said. A key that the checkpoint does not know had its default.
+There are three kinds of keys. Another network, data set, loss, optimizer or sampler makes another
+run: its state cannot be continued. A learning rate or a number of epochs or processes may change
+within a run, with a warning. Paths and test settings do not affect training and are ignored. A
+key that is missing in the checkpoint had its default.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.config.merge import dotted_keys
 from slowfast.config.provenance import get, show
 
-# Beginnings of keys.
+# Prefixes of keys.
 _NETWORK = (
     *("MODEL.ARCH", "MODEL.MODEL_NAME", "MODEL.NUM_CLASSES"),
     *("RESNET.", "NONLOCAL.", "SLOWFAST.", "X3D."),
@@ -28,12 +28,12 @@ _REST_OF_THE_RUN = (
     *("MODEL.LOSS_FUNC", "MODEL.DETACH_FINAL_FC", "TRAIN.DATASET", "DATA.MULTI_LABEL"),
     *("SOLVER.OPTIMIZING_METHOD", "DATA_LOADER.SAMPLER"),
 )
-_TOLD = (
+_WARNED = (
     *("NUM_SHARDS", "NUM_GPUS", "CPU_PROCESSES", "TRAIN.BATCH_SIZE", "TRAIN.MIXED_PRECISION"),
     *("RNG_SEED", "DATA_LOADER.REPEAT_THRESHOLD"),
     *("DATA.", "MODEL.", "BN.", "SOLVER.", "LOSS.", "AUG.", "MIXUP."),
 )
-_SILENT = (
+_IGNORED = (
     *("DATA.PATH_", "DATA.DECODING_", "DATA.MAX_BAD_FRACTION", "DATA.READ_TIMEOUT"),
     *("DATA.ENSEMBLE_METHOD", "LOSS.CLASS_COUNTS", "SOLVER.BASE_LR_SCALE_NUM_SHARDS"),
     *("MODEL.ACT_CHECKPOINT", "MODEL.FC_INIT_STD", "RESNET.ZERO_INIT_", "RESNET.INPLACE_RELU"),
@@ -42,14 +42,14 @@ _SILENT = (
 
 
 class Difference(NamedTuple):
-    """A key of which a checkpoint and this run have different values."""
+    """A key that has different values in a checkpoint and in this run."""
 
     key: str
     there: Any
     here: Any
 
     @property
-    def is_of_the_network(self) -> bool:
+    def is_in_network(self) -> bool:
         return self.key.startswith(_NETWORK)
 
     @property
@@ -61,8 +61,7 @@ class Difference(NamedTuple):
 
 
 def settings_in(cfg_text: Any) -> dict[str, Any]:
-    """Values by dotted key of the configuration that a checkpoint holds as YAML; empty where it
-    holds none."""
+    """Returns the values by dotted key of a configuration in YAML; empty if the text is none."""
     try:
         return dict(_leaves(yaml.safe_load(cfg_text), ""))
     except (yaml.YAMLError, AttributeError, TypeError, ValueError):
@@ -78,30 +77,30 @@ def _leaves(tree: dict, prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def differences(cfg: CfgNode, cfg_text: str) -> list[Difference]:
-    """What differs, and is not to be passed over in silence; nothing where the text says nothing.
+    """Returns the differences that need a warning or an error; none if the text is empty.
 
     Args:
-        cfg_text: the configuration of the checkpoint, as YAML.
+        cfg_text: the configuration of the checkpoint, in YAML.
     """
     saved, defaults = settings_in(cfg_text), get_cfg()
     found = []
-    for key in filter(_is_of_note, dotted_keys(defaults)) if saved else ():
+    for key in filter(_matters, dotted_keys(defaults)) if saved else ():
         difference = Difference(key, saved.get(key, get(defaults, key)), get(cfg, key))
         if _comparable(difference.there) != _comparable(difference.here):
             found.append(difference)
     return found
 
 
-def _is_of_note(key: str) -> bool:
-    upstreams = UPSTREAM_KEYS.get(key)
-    has_no_effect = upstreams and (upstreams.idle or upstreams.not_built)
-    return key.startswith(_NETWORK + _REST_OF_THE_RUN + _TOLD) and not (
-        has_no_effect or key.startswith(_SILENT)
+def _matters(key: str) -> bool:
+    upstream_key = UPSTREAM_KEYS.get(key)
+    has_no_effect = upstream_key and (upstream_key.idle or upstream_key.not_built)
+    return key.startswith(_NETWORK + _REST_OF_THE_RUN + _WARNED) and not (
+        has_no_effect or key.startswith(_IGNORED)
     )
 
 
 def _comparable(value: Any) -> Any:
-    """Letters of either case name the same thing, and a tuple is a list."""
+    """Returns a value for comparison: case does not matter, and a tuple equals a list."""
     if isinstance(value, list | tuple):
         return [_comparable(part) for part in value]
     return value.lower() if isinstance(value, str) else value

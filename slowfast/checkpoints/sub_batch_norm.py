@@ -1,0 +1,59 @@
+"""State dicts of sub-batch norm as those of plain batch norm, and back.
+
+Checkpoints name sub-batch norm as plain batch norm, so that any SlowFast reads them.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+def to_plain_batch_norm(state: Mapping[str, torch.Tensor]) -> OrderedDict[str, torch.Tensor]:
+    """Returns a state dict that names sub-batch norm as plain batch norm.
+
+    In each layer ``X``, ``X.bn.running_mean`` becomes ``X.running_mean``. The statistics of the
+    splits are left out.
+    """
+    layers = _sub_batch_norms(state)
+    plain = OrderedDict()
+    for name, value in state.items():
+        parent, _, leaf = name.rpartition(".")
+        layer, _, part = parent.rpartition(".")
+        if layer not in layers or part not in ("bn", "split_bn"):
+            plain[name] = value
+        elif part == "bn":
+            plain[f"{layer}.{leaf}"] = value
+    return plain
+
+
+def to_sub_batch_norm(
+    state: Mapping[str, torch.Tensor], model_state: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Returns a state dict for a model with sub-batch norm; each split gets the plain statistics."""
+    result = dict(state)
+    for layer in _sub_batch_norms(model_state):
+        for leaf in _BUFFERS:
+            plain = result.pop(f"{layer}.{leaf}", None)
+            if plain is None:
+                continue
+            for part in ("bn", "split_bn"):
+                target = model_state[f"{layer}.{part}.{leaf}"]
+                copies = max(1, target.numel() // plain.numel())
+                result[f"{layer}.{part}.{leaf}"] = plain.repeat(copies) if plain.ndim else plain
+    return result
+
+
+def restore_splits(network: nn.Module, saved: Mapping[str, torch.Tensor]) -> None:
+    """Gives each split its own saved statistics, if network and file have as many splits."""
+    own = network.state_dict()
+    fitting = {n: v for n, v in saved.items() if n in own and own[n].shape == v.shape}
+    network.load_state_dict(fitting, strict=False)
+
+
+def _sub_batch_norms(state: Mapping[str, torch.Tensor]) -> set[str]:
+    """Returns the names of the sub-batch-norm layers in a state dict."""
+    return {name.rsplit(".split_bn.", 1)[0] for name in state if ".split_bn." in name}
