@@ -26,13 +26,13 @@ from benchmarks.step_parts import machine, scores, settings  # noqa: E402
 from benchmarks.step_parts.clock import PARTS  # noqa: E402
 from benchmarks.step_parts.steps import Measured, load_cfg, measure  # noqa: E402
 from slowfast.ak.run.cores import available_cores  # noqa: E402
-from slowfast.utils.terminal import tells_errors  # noqa: E402
+from slowfast.utils.terminal import prints_errors  # noqa: E402
 
 # Of configs/AK, with what the configured step may take of the plain one, on two CPU cores.
 RECIPES = {"I3D_8x8_R50": 0.65, "SLOWFAST_8x8_R50": 0.85, "X3D_L": 0.65}
 
 
-@tells_errors
+@prints_errors
 def main(argv: list[str] | None = None) -> int:
     args = _arguments(argv)
     device = torch.device("cuda" if torch.cuda.is_available() and not args.cpu else "cpu")

@@ -32,7 +32,7 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.paths import is_folder
 from slowfast.data_tools.check_data import DataPlaces, check_data
 from slowfast.utils.command_line import tool_parser, write_text
-from slowfast.utils.terminal import print_all, tells_errors
+from slowfast.utils.terminal import print_all, prints_errors
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -56,7 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@tells_errors
+@prints_errors
 def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_intermixed_args(argv)
     report = check_data(find_places(args), args.level)

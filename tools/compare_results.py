@@ -21,12 +21,12 @@ from slowfast.ak.metrics.comparison import Difference, align, compare, largest_c
 from slowfast.ak.metrics.figures import Figures
 from slowfast.ak.registries.metrics import column_of
 from slowfast.results.reading import Results, read_results
-from slowfast.utils.terminal import tells_errors
+from slowfast.utils.terminal import prints_errors
 
 MOST_RESAMPLES = 10_000
 
 
-@tells_errors
+@prints_errors
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -27,13 +27,13 @@ import torch  # noqa: E402
 from cuda_parts import report  # noqa: E402
 from cuda_parts.alone import PARTS, Outcome, run_alone  # noqa: E402
 from cuda_parts.part import Work  # noqa: E402
-from slowfast.utils.terminal import tells_errors  # noqa: E402
+from slowfast.utils.terminal import prints_errors  # noqa: E402
 
 # A part that has less time left than this is not started.
 _LEAST_SECONDS = 5.0
 
 
-@tells_errors
+@prints_errors
 def main(argv: list[str] | None = None) -> int:
     args = _arguments(argv)
     if args.list:

@@ -15,7 +15,7 @@ from pathlib import Path
 from slowfast.data_tools import ak_writer
 from slowfast.data_tools.cut_videos import CutOptions, CutResult, cut_videos
 from slowfast.utils.command_line import tool_parser
-from slowfast.utils.terminal import tells_errors
+from slowfast.utils.terminal import prints_errors
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -51,7 +51,7 @@ def print_summary(folder: Path, result: CutResult) -> None:
         print(f"{folder}/annot/{split}.csv: {len(clips)} clips, {frames} frames")
 
 
-@tells_errors
+@prints_errors
 def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     options = CutOptions(args.short_side, args.fps, args.max_frames, args.crf, args.jpeg_quality)

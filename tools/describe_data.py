@@ -18,10 +18,10 @@ from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.statistics.summary import Split, Statistics
 from slowfast.ak.statistics.text import as_text
 from slowfast.utils.command_line import tool_parser, write_text
-from slowfast.utils.terminal import print_all, tells_errors
+from slowfast.utils.terminal import print_all, prints_errors
 
 
-@tells_errors
+@prints_errors
 def main(argv: list[str] | None = None) -> int:
     parser = tool_parser(__doc__)
     add = parser.add_argument

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from slowfast.data_tools.extract_frames import Extraction, extract_frames
 from slowfast.utils.command_line import tool_parser
-from slowfast.utils.terminal import tells_errors
+from slowfast.utils.terminal import prints_errors
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -33,7 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@tells_errors
+@prints_errors
 def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     settings = Extraction(args.short_side, args.quality)

@@ -27,7 +27,7 @@ from pathlib import Path
 from slowfast.ak.checks.clips import first_few
 from slowfast.data_tools.annotations import Annotations, make_annotations
 from slowfast.utils.command_line import tool_parser
-from slowfast.utils.terminal import print_all, tells_errors
+from slowfast.utils.terminal import print_all, prints_errors
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -45,7 +45,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@tells_errors
+@prints_errors
 def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     made = make_annotations(

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from slowfast.data_tools import demo_data
 from slowfast.utils.command_line import tool_parser
-from slowfast.utils.terminal import tells_errors
+from slowfast.utils.terminal import prints_errors
 
 
-@tells_errors
+@prints_errors
 def main(argv: list[str] | None = None) -> int:
     parser = tool_parser(__doc__)
     add = parser.add_argument

@@ -20,12 +20,12 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.lists.holdout import stratified_holdout, write_holdout
 from slowfast.utils.command_line import tool_parser
-from slowfast.utils.terminal import tells_errors
+from slowfast.utils.terminal import prints_errors
 
 _SHOWN = 20  # most classes to name
 
 
-@tells_errors
+@prints_errors
 def main(argv: list[str] | None = None) -> int:
     parser = tool_parser(__doc__)
     add = parser.add_argument

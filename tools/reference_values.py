@@ -19,7 +19,7 @@ from reference_parts.comparison import compare
 from reference_parts.files import REFERENCE, kind_of, names_in, read, write
 from reference_parts.making import Result, make
 from slowfast.ak.errors import UserError
-from slowfast.utils.terminal import tells_errors
+from slowfast.utils.terminal import prints_errors
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -47,7 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@tells_errors
+@prints_errors
 def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     names = _names(args)

@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from slowfast.utils.terminal import tells_errors
+from slowfast.utils.terminal import prints_errors
 from slowfast.visualization.report.page import write_page
 from slowfast.visualization.report.runs import MOST, read_runs
 
@@ -32,7 +32,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@tells_errors
+@prints_errors
 def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     one = len(args.runs) == 1

@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 def run_all(args: Namespace) -> int:
     """Runs all configurations, and says how it ended; returns the exit status."""
     from slowfast.utils import launch
-    from slowfast.utils.torchrun import tell
+    from slowfast.utils.torchrun import print_once
 
     cfg = None
     try:
@@ -39,17 +39,17 @@ def run_all(args: Namespace) -> int:
         for cfg in [configure(args, path) for path in args.cfg_files]:
             run(cfg, args.init_method, args.dry_run)
     except UserError as error:
-        if tell(f"error: {error}", error) and cfg is not None and not args.dry_run:
+        if print_once(f"error: {error}", error) and cfg is not None and not args.dry_run:
             log(cfg, error)
         return 2
     except launch.WorkerError as error:
-        tell(f"error: {error}")
+        print_once(f"error: {error}")
         return 1
     except launch.Stopped:
-        tell("stopped; the same command goes on from where it was.")
+        print_once("stopped; the same command continues from here.")
         return launch.EXIT_STOPPED
     except KeyboardInterrupt:
-        tell("interrupted; the same command goes on from what was saved last, if anything was.")
+        print_once("interrupted; the same command continues from the last saved state, if any.")
         return 130
     return 0
 

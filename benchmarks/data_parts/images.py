@@ -21,9 +21,9 @@ from slowfast.ak.clips.crops import RandomCrop
 from slowfast.ak.clips.dataset import ClipDataset
 from slowfast.ak.clips.views import UniformCrops
 from slowfast.ak.clips.windows import EvenWindows, RandomWindow
-from slowfast.ak.clips.workers import keep_freed_memory
 from slowfast.ak.frames.images import JpegFrames
 from slowfast.ak.lists.clip_list import ClipList
+from slowfast.ak.run.allocator import keep_some_freed_memory
 
 HEIGHT, WIDTH = 360, 640
 # Bytes of an image on average, and how many times its decoding a training clip may take at most.
@@ -38,7 +38,7 @@ def measure(folder: Path, repeats: int, frames: int = 150) -> list[Row]:
     """Rows of both sizes; clips have so many frames. Memory is kept as in a worker."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    keep_freed_memory()
+    keep_some_freed_memory()
     rows = []
     for size, target in SIZES.items():
         clips, reader = image_set(folder / f"images_{size}", size, frames)

@@ -16,7 +16,7 @@ from slowfast.ak.clips.crops import RandomCrop
 from slowfast.ak.clips.dataset import ClipDataset
 from slowfast.ak.clips.views import UniformCrops
 from slowfast.ak.clips.windows import EvenWindows, RandomWindow
-from slowfast.ak.clips.workers import keep_freed_memory
+from slowfast.ak.run.allocator import keep_some_freed_memory
 
 BASE = (8, 256)
 TRAINING = (BASE, (16, 256), (32, 256), (8, 128), (8, 320))
@@ -28,7 +28,7 @@ def measure(folder: Path, repeats: int) -> list[Table]:
     """Two tables; pictures are written to `folder` where they are not there yet."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    keep_freed_memory()
+    keep_some_freed_memory()
     clips, reader = image_set(folder / "images_8000", 8_000, 150)
 
     def items(sampler: object, transform: object) -> Callable[[], object]:

@@ -68,7 +68,9 @@ def load_own_file(
     Raises:
         UserError: the file is for another model.
     """
-    loaded = apply_checkpoint(path, checkpoint, model, optimizer, scaler, averaged=optimizer is None)
+    loaded = apply_checkpoint(
+        path, checkpoint, model, optimizer, scaler, averaged=optimizer is None
+    )
     if not loaded.report.is_complete:
         found = differences(cfg, checkpoint.get("cfg", ""))
         in_network = [str(difference) for difference in found if difference.is_in_network]

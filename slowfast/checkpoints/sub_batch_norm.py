@@ -33,7 +33,7 @@ def to_plain_batch_norm(state: Mapping[str, torch.Tensor]) -> OrderedDict[str, t
 def to_sub_batch_norm(
     state: Mapping[str, torch.Tensor], model_state: Mapping[str, torch.Tensor]
 ) -> dict[str, torch.Tensor]:
-    """Returns a state dict for a model with sub-batch norm; each split gets the plain statistics."""
+    """Returns a state dict for sub-batch norm, in which each split has the plain statistics."""
     result = dict(state)
     for layer in _sub_batch_norms(model_state):
         for leaf in _BUFFERS:

@@ -44,8 +44,8 @@ from slowfast.models.optimizer import get_epoch_lr
 from slowfast.utils import distributed, logging
 from slowfast.utils.distributed import unwrap
 from slowfast.utils.memory_use import gpu_mem_usage
+from slowfast.utils.plural import count
 from slowfast.utils.terminal import print_all
-from slowfast.utils.words import count
 
 _GIB = 1024**3
 _CLIPS_READ = 4

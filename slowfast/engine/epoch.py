@@ -17,7 +17,7 @@ from slowfast.engine.device.runtime import get_device, seed_everything
 from slowfast.engine.meters import TrainMeter
 from slowfast.engine.pending import PendingSteps, Step
 from slowfast.engine.progress import progress_bar
-from slowfast.engine.run_saver import Saver
+from slowfast.engine.run_checkpoints import RunCheckpoints
 from slowfast.engine.step import TrainStep
 from slowfast.engine.stopping import StopRequests, agree
 from slowfast.models.optimizer import get_epoch_lr
@@ -37,7 +37,7 @@ def train_epoch(
     loader: ClipLoader,
     step: TrainStep,
     meter: TrainMeter,
-    saver: Saver,
+    checkpoints: RunCheckpoints,
     stop: StopRequests,
     done: int = 0,
 ) -> dict:
@@ -84,16 +84,16 @@ def train_epoch(
         queue.add()
 
         made = iteration + 1
-        is_due = saver.is_due_by_number(made)
+        is_due = checkpoints.is_due_after(made)
         steps = []
         if looks := is_due or made % unread == 0 or made == len(loader):
             steps = pending.read()
         meter.iter_toc()
         if looks:
             report(steps)
-            stops, saves = agree(device, stop.asked, saver.is_due_by_time())
+            stops, saves = agree(device, stop.asked, checkpoints.is_due_by_time())
             if stops or ((saves or is_due) and made < len(loader)):
-                path = saver.unfinished(epoch, made, loader, meter)
+                path = checkpoints.write_unfinished(epoch, made, loader, meter)
                 logger.info(f"{label}: state after {made} of {len(loader)} steps written: {path}")
             if stops:
                 bar.close()

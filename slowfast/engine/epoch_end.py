@@ -11,13 +11,13 @@ from fvcore.common.config import CfgNode
 from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.clips.loader import ClipLoader
 from slowfast.ak.clips.network_input import InputTransform
-from slowfast.checkpoints import checkpoint
+from slowfast.checkpoints.saving import is_checkpoint_epoch
 from slowfast.engine.device.memory import explained_scoring
 from slowfast.engine.device.runtime import get_device, seed_everything, share_norm_statistics
 from slowfast.engine.evaluate import evaluate
 from slowfast.engine.meters import TrainMeter, ValMeter
 from slowfast.engine.precise_bn import update_norm_statistics
-from slowfast.engine.run_saver import Saver
+from slowfast.engine.run_checkpoints import RunCheckpoints
 from slowfast.engine.schedule import is_eval_epoch
 from slowfast.engine.stopping import StopRequests
 
@@ -31,7 +31,7 @@ class EpochEnd:
     """
 
     cfg: CfgNode
-    saver: Saver
+    checkpoints: RunCheckpoints
     train_loader: ClipLoader
     val_loader: ClipLoader
     train_meter: TrainMeter
@@ -46,13 +46,13 @@ class EpochEnd:
         Raises:
             Stopped: the run was asked to stop.
         """
-        cfg, trained = self.cfg, self.saver.trained
-        saves = checkpoint.is_checkpoint_epoch(cfg, epoch)
+        cfg, trained = self.cfg, self.checkpoints.trained
+        saves = is_checkpoint_epoch(cfg, epoch)
         evaluates = is_eval_epoch(cfg, epoch)
         if not (saves or evaluates):
             return {}
         if cfg.BN.USE_PRECISE_STATS or not saves:
-            self.saver.unfinished(
+            self.checkpoints.write_unfinished(
                 epoch, len(self.train_loader), self.train_loader, self.train_meter
             )
         for network in trained.networks:
@@ -61,13 +61,13 @@ class EpochEnd:
             else:
                 share_norm_statistics(network)
         if saves:
-            self.saver.epoch(epoch)
+            self.checkpoints.write_epoch(epoch)
         figures = self.evaluate(epoch) if evaluates else {}
-        self.stop.leave_together(get_device(cfg))
+        self.stop.stop_if_asked(get_device(cfg))
         return figures
 
     def _measure_norm_statistics(self, epoch: int) -> None:
-        cfg, network = self.cfg, self.saver.trained.evaluated
+        cfg, network = self.cfg, self.checkpoints.trained.evaluated
         seed_everything(cfg.RNG_SEED, epoch, len(self.train_loader))
         update_norm_statistics(
             cfg, network, self.train_loader, self.to_input, get_device(cfg), epoch, self.stop
@@ -79,7 +79,7 @@ class EpochEnd:
         Raises:
             Stopped: the run was asked to stop.
         """
-        cfg, saver, network = self.cfg, self.saver, self.saver.trained.evaluated
+        cfg, network = self.cfg, self.checkpoints.trained.evaluated
         with explained_scoring(cfg, network, self.to_input, "val"):
             figures = evaluate(
                 cfg,
@@ -91,5 +91,5 @@ class EpochEnd:
                 self.classes,
                 self.stop,
             )
-        saver.evaluation(self.val_meter.best)
+        self.checkpoints.write_evaluation(self.val_meter.best)
         return figures

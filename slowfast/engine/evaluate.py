@@ -62,7 +62,7 @@ def evaluate(
         bar.update()
         meter.iter_tic()
     bar.close()
-    stop.leave_together(device)
+    stop.stop_if_asked(device)
     loader.bad_clips.share()
     loader.bad_clips.stop_if_none_read(len(loader.dataset))
     scores, targets, _ = gather_clips(scores, targets, indices, loader.bad_clips.clips("missing"))

@@ -20,7 +20,7 @@ from slowfast.ak.metrics.top_k import accuracy
 from slowfast.checkpoints.best import Best
 from slowfast.utils import logging
 from slowfast.utils.memory_use import cpu_mem_usage, gpu_mem_usage
-from slowfast.utils.timing import Timed, Window
+from slowfast.utils.timing import LoopTimer, Window
 
 logger = logging.get_logger(__name__)
 
@@ -43,7 +43,7 @@ def _memory() -> dict[str, str]:
     return {"gpu_mem": f"{gpu_mem_usage():.2f}G", "RAM": f"{used:.2f}/{total:.2f}G"}
 
 
-class _EpochMeter(Timed):
+class _EpochMeter(LoopTimer):
     """What training and evaluation have in common: epochs, and a line each LOG_PERIOD iterations.
 
     Args:
@@ -79,7 +79,7 @@ class _EpochMeter(Timed):
     def take_up(self, state: Mapping[str, list]) -> None:
         """Goes on with an epoch that was saved."""
         for name, series in self._series.items():
-            series.take_up(state[name])
+            series.load_state(state[name])
 
     def _log(self, kind: str, cur_epoch: int, **figures: object) -> dict:
         """Writes and returns a line of its kind, with the epoch (0-based) and the memory."""
@@ -177,7 +177,7 @@ class ValMeter(_EpochMeter):
     """
 
     def __init__(self, max_iter: int, cfg: CfgNode, best: Best | None = None) -> None:
-        self.best = best or Best.of_run(cfg)
+        self.best = best or Best.from_cfg(cfg)
         super().__init__(max_iter, cfg)
 
     def reset(self) -> None:
@@ -207,13 +207,13 @@ class ValMeter(_EpochMeter):
         preds, labels = torch.cat(self._preds), torch.cat(self._labels)
         found = Figures(preds, labels, segments)
         figures = found.evaluation_line()
-        self.best = self.best.or_better(cur_epoch + 1, figures)
+        self.best = self.best.after_evaluation(cur_epoch + 1, figures)
         if self.board:
             self.board.add_evaluation(cur_epoch, found)
         return self._log("val_epoch", cur_epoch, **self._means(), **figures, **self.best.stats())
 
 
-class TestMeter(Timed):
+class TestMeter(LoopTimer):
     """Scores of the views of each clip, ensembled, and the figures of a test.
 
     Loops that were written for upstream use it; the test loop here ensembles views itself.

@@ -60,5 +60,5 @@ def update_norm_statistics(
     with suppress(Stopped):
         update_bn_stats(network, batches(), num_batches)
     bar.close()
-    stop.leave_together(device)
+    stop.stop_if_asked(device)
     share_norm_statistics(network)

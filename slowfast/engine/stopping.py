@@ -1,8 +1,8 @@
-"""A run that is asked to stop saves where it is and leaves.
+"""Requests to stop a run: it saves its state and ends.
 
-SIGTERM is how schedulers announce that a machine is taken away, SIGINT is a Ctrl-C. Notable: the
-handler only takes note. Where the run is in one piece, between two steps, the loop asks, agrees
-with the other processes and saves. A second Ctrl-C leaves at once, without saving.
+Schedulers send SIGTERM before they take a machine away; Ctrl-C sends SIGINT. The handler only
+records the signal. Between two steps the training loop checks for it, agrees with the other
+processes, and saves. A second Ctrl-C ends the process at once, without saving.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopRequests:
-    """Catches the signals that ask a run to stop, as a context: in the main thread of a process,
-    and none that this process was started to ignore.
+    """A context that catches SIGTERM and SIGINT in the main thread.
+
+    A signal that the process was started to ignore stays ignored.
 
     Attributes:
-        asked: whether one has come.
+        asked: whether a signal has arrived.
     """
 
     def __init__(self) -> None:
@@ -35,43 +36,44 @@ class StopRequests:
 
     def __enter__(self) -> StopRequests:
         if threading.current_thread() is threading.main_thread():
-            heard = [n for n in _SIGNALS if signal.getsignal(n) not in (signal.SIG_IGN, None)]
-            self._before = {number: signal.signal(number, self._hear) for number in heard}
+            caught = [n for n in _SIGNALS if signal.getsignal(n) not in (signal.SIG_IGN, None)]
+            self._before = {number: signal.signal(number, self._on_signal) for number in caught}
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
         if not self.asked and distributed.is_master_proc():
-            again = "; a second Ctrl-C leaves at once" if number == signal.SIGINT else ""
-            words = f"\n{signal.Signals(number).name}: saving where the run is{again}.\n"
-            # Not the log: what the signal broke into may be writing a line of it.
+            hint = "; a second Ctrl-C ends it at once" if number == signal.SIGINT else ""
+            text = f"\n{signal.Signals(number).name}: saving the state of the run{hint}.\n"
+            # Not through the log: the signal may have interrupted a line of it.
             with suppress(OSError):
-                os.write(2, words.encode())
+                os.write(2, text.encode())
         self.asked = True
 
-    def leave_together(self, device: torch.device) -> None:
-        """Raises Stopped, in all processes, where one has been asked. What they did last is saved,
-        or can be done again.
+    def stop_if_asked(self, device: torch.device) -> None:
+        """Raises Stopped in all processes if one of them was asked to stop.
+
+        The caller makes sure that nothing is lost: the last work is saved or can be repeated.
 
         Args:
-            device: as of `agree`.
+            device: as for `agree`.
         """
         if any(agree(device, self.asked)):
             raise Stopped
 
 
-def agree(device: torch.device, *wishes: bool) -> list[bool]:
-    """For each of some wishes whether any process has it; all of them ask together.
+def agree(device: torch.device, *requests: bool) -> list[bool]:
+    """Returns for each request whether any process makes it. All processes call this together.
 
     Args:
-        device: one that the processes' backend works on.
+        device: a device that the processes' backend supports.
     """
     if distributed.get_world_size() == 1:
-        return list(wishes)
-    (votes,) = distributed.all_reduce([torch.tensor(wishes, device=device, dtype=torch.float32)])
-    return (votes > 0).tolist()
+        return list(requests)
+    (counts,) = distributed.all_reduce([torch.tensor(requests, device=device, dtype=torch.float32)])
+    return (counts > 0).tolist()

@@ -17,8 +17,8 @@ from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.clips.views import view_batches
 from slowfast.ak.metrics.figures import Figures, TestOptions
 from slowfast.ak.run.cores import processes_of_machine
-from slowfast.checkpoints import checkpoint
 from slowfast.checkpoints.best import Best
+from slowfast.checkpoints.tested_weights import load_test_checkpoint
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine.device.memory import explained_scoring
 from slowfast.engine.device.runtime import autocast, get_device, seed_everything
@@ -65,7 +65,7 @@ def test(cfg: CfgNode) -> None:
     model = build_model(cfg)
     if cfg.LOG_MODEL_INFO and not cfg.TRAIN.ENABLE:
         log_model_info(model, cfg)
-    loaded = checkpoint.load_test_checkpoint(cfg, model)
+    loaded = load_test_checkpoint(cfg, model)
     record_run(cfg, "test", loaded.path)
     best = Best(**loaded.extra["best"]) if "best" in loaded.extra else None
     if best:

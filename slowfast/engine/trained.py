@@ -10,7 +10,7 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.ak.errors import UserError
-from slowfast.checkpoints import checkpoint
+from slowfast.checkpoints.starting_weights import Start, load_train_checkpoint
 from slowfast.engine.average import AveragedWeights
 from slowfast.engine.device.runtime import get_device, make_scaler
 from slowfast.engine.device.speed import prepare_device
@@ -49,14 +49,14 @@ class Trained:
         optimizer, scaler = construct_optimizer(model, cfg), make_scaler(cfg, device)
         return cls(model, optimizer, scaler, build_loss(cfg).to(device))
 
-    def load(self, cfg: CfgNode) -> checkpoint.Start:
+    def load(self, cfg: CfgNode) -> Start:
         """Takes up what training starts from: weights, optimizer and scaler; loss and average.
 
         Raises:
             UserError: as of `load_train_checkpoint`; or the state of the loss, or the average, does
                 not fit.
         """
-        start = checkpoint.load_train_checkpoint(cfg, self.model, self.optimizer, self.scaler)
+        start = load_train_checkpoint(cfg, self.model, self.optimizer, self.scaler)
         set_loss_epoch(self.loss_function, start.epoch)
         if cfg.SOLVER.EMA_DECAY:
             self.average = AveragedWeights(self.model, cfg.SOLVER.EMA_DECAY)

@@ -3,7 +3,7 @@
 Notable: data come first, because they are what is most often missing. A run that is taken up again
 is the run that was never stopped, wherever it was stopped, and on the CPU bit for bit: what is
 random is a function of its place in the run, and what is not stands in the checkpoint (see
-``saver``).
+``run_checkpoints``).
 """
 
 import time
@@ -15,8 +15,9 @@ from slowfast.ak.checks.recipe import describe_run
 from slowfast.ak.classes.counts import read_class_table
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.lists.holdout import fingerprint
-from slowfast.checkpoints import checkpoint
+from slowfast.checkpoints.evaluations import evaluations_so_far
 from slowfast.checkpoints.file import check_writable
+from slowfast.checkpoints.names import get_checkpoint_dir
 from slowfast.config import checks
 from slowfast.data_tools.check_data import warnings_before_training
 from slowfast.datasets.loader import construct_loader
@@ -26,7 +27,7 @@ from slowfast.engine.device.runtime import get_device, seed_everything
 from slowfast.engine.epoch import train_epoch
 from slowfast.engine.epoch_end import EpochEnd
 from slowfast.engine.meters import TrainMeter, ValMeter
-from slowfast.engine.run_saver import Saver, take_up
+from slowfast.engine.run_checkpoints import RunCheckpoints, resume_epoch
 from slowfast.engine.schedule import is_eval_epoch
 from slowfast.engine.step import TrainStep
 from slowfast.engine.stopping import StopRequests
@@ -36,9 +37,9 @@ from slowfast.models.losses import set_loss_epoch
 from slowfast.models.memory_format import channels_last
 from slowfast.results.files import check_results_path
 from slowfast.utils import distributed, logging, stats_log
+from slowfast.utils.plural import count
 from slowfast.utils.run_config import save_config
 from slowfast.utils.run_record import record_run
-from slowfast.utils.words import count
 from slowfast.visualization.tensorboard import Board
 from slowfast.visualization.tensorboard.events import writer_class
 
@@ -88,26 +89,26 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     if distributed.is_master_proc():
         save_config(cfg)  # not before it is known that the folder is this run's
     record_run(cfg, "train", start.path)
-    describe_run(cfg, start.words, distributed.get_world_size(), get_device(cfg))
+    describe_run(cfg, start.description, distributed.get_world_size(), get_device(cfg))
 
     step = TrainStep(cfg, trained, to_input)
-    saver = Saver(cfg, trained, start.initialisation, holdout)
+    checkpoints = RunCheckpoints(cfg, trained, start.initialisation, holdout)
     train_meter = TrainMeter(len(train_loader), cfg)
-    done = take_up(start, trained, train_loader, train_meter)
-    taken_up = checkpoint.evaluations_so_far(cfg)
+    done = resume_epoch(start, trained, train_loader, train_meter)
+    taken_up = evaluations_so_far(cfg)
     val_meter = ValMeter(len(val_loader), cfg, taken_up)
     evaluated = taken_up.evaluated if taken_up else start.epoch
     if start.path:
-        stats_log.forget_after(cfg.OUTPUT_DIR, start.epoch, done, evaluated)
+        stats_log.remove_lines_after(cfg.OUTPUT_DIR, start.epoch, done, evaluated)
     else:
-        stats_log.begin(cfg.OUTPUT_DIR)
+        stats_log.set_aside_old_log(cfg.OUTPUT_DIR)
     before = start.epoch * len(train_loader) + done
     board = Board.of_run(cfg, classes, len(train_loader), before)
     if board:
         train_meter.board = val_meter.board = board
         step.shows = board.add_clips
     end = EpochEnd(
-        cfg, saver, train_loader, val_loader, train_meter, val_meter, to_input, classes, stop
+        cfg, checkpoints, train_loader, val_loader, train_meter, val_meter, to_input, classes, stop
     )
 
     if evaluated < start.epoch and not done and is_eval_epoch(cfg, start.epoch - 1):
@@ -126,7 +127,9 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
         if not done:  # else the loss has been taken up with its epoch
             set_loss_epoch(trained.loss_function, epoch)
         with explained_training(cfg, trained.model, trained.loss_function, to_input):
-            figures = train_epoch(cfg, epoch, train_loader, step, train_meter, saver, stop, done)
+            figures = train_epoch(
+                cfg, epoch, train_loader, step, train_meter, checkpoints, stop, done
+            )
             stepping += figures["dt"] * len(train_loader)
             idle += figures["dt_idle"] * len(train_loader)
             figures |= end.close(epoch)
@@ -136,7 +139,7 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     taken = timedelta(seconds=round(time.perf_counter() - begin))
     logger.info(
         f"Trained {count(cfg.SOLVER.MAX_EPOCH - start.epoch, 'epoch')} in {taken}; "
-        f"checkpoints are in {checkpoint.get_checkpoint_dir(cfg.OUTPUT_DIR)}"
+        f"checkpoints are in {get_checkpoint_dir(cfg.OUTPUT_DIR)}"
     )
     if board:
         board.close()

@@ -20,7 +20,7 @@ from slowfast.ak.classes.counts import read_class_table
 from slowfast.ak.clips.bad_clips import from_meta
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
-from slowfast.checkpoints import checkpoint
+from slowfast.checkpoints.tested_weights import load_test_checkpoint
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine.device.runtime import autocast, get_device, seed_everything
 from slowfast.engine.device.speed import prepare_device
@@ -72,7 +72,7 @@ def visualize(cfg: CfgNode) -> None:
         seed_everything(cfg.RNG_SEED)
         prepare_device(cfg)
         model = build_model(cfg)
-        loaded = checkpoint.load_test_checkpoint(cfg, model)
+        loaded = load_test_checkpoint(cfg, model)
         if board:
             drawing = _Drawing(cfg, unwrap(model).eval(), board, (loaded.epoch or 0) + 1)
             if model_vis.ENABLE:

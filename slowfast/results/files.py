@@ -27,7 +27,7 @@ from fvcore.common.config import CfgNode
 from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.errors import UserError
 from slowfast.ak.metrics.figures import Figures
-from slowfast.checkpoints.checkpoint import LoadedWeights
+from slowfast.checkpoints.loading import LoadedWeights
 from slowfast.results.per_class import ClassResult, class_results, write_class_results
 from slowfast.utils import distributed, logging
 

@@ -99,9 +99,7 @@ def explaining_lost_processes(minutes: float) -> Iterator[None]:
         yield
     except RuntimeError as error:
         text, message = str(error), backend_message(error)
-        is_backend_error = isinstance(error, dist.DistError) or any(
-            word in text for word in _GLOO
-        )
+        is_backend_error = isinstance(error, dist.DistError) or any(word in text for word in _GLOO)
         is_network_error = isinstance(error, dist.DistNetworkError | dist.DistStoreError)
         who = f"Process {get_rank()} of {get_world_size()}"
         if "Duplicate GPU" in text:
@@ -116,9 +114,7 @@ def explaining_lost_processes(minutes: float) -> Iterator[None]:
                 "last lines that each process printed and at the disks that they read from. If a "
                 "process is only slow, raise DIST_TIMEOUT."
             ) from error
-        if is_network_error or (
-            is_backend_error and any(word in text for word in _GLOO + _NCCL)
-        ):
+        if is_network_error or (is_backend_error and any(word in text for word in _GLOO + _NCCL)):
             raise LostProcess(
                 f"{who} waited for another process that has ended ({message}). Look for the error "
                 "of that process above, or in the output of its machine. A process that was "

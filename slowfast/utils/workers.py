@@ -43,7 +43,7 @@ class WorkerError(RuntimeError):
 
 
 class _Failure(NamedTuple):
-    """A failure of a process. Failures sort by importance: causes before consequences, then time."""
+    """A failure of a process. Causes sort before consequences, and earlier failures first."""
 
     is_consequence: bool
     when: float
@@ -128,7 +128,7 @@ def _work(
         sender.send(_Failure(isinstance(error, LostProcess), time.time(), number, known, text))
         logging.shutdown()
         sys.stdout.flush()
-        # Exit at once: an orderly exit may wait for collectives with processes that wait for this one.
+        # At once: an orderly exit may wait for collectives with processes that wait for this one.
         os._exit(1)
 
 

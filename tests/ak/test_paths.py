@@ -76,7 +76,7 @@ def test_folders_elsewhere(elsewhere, tmp_path):
         assert paths.names_in("elsewhere://image") == ["a.jpg"]
     else:
         assert paths.is_folder("elsewhere://video")  # nobody knows
-        with pytest.raises(OSError, match="its handler has no ls"):
+        with pytest.raises(OSError, match="its handler does not support ls"):
             paths.names_in("elsewhere://image")
     assert paths.is_folder(str(tmp_path / "image"))
     assert not paths.is_folder(str(tmp_path / "video"))
@@ -87,7 +87,7 @@ def test_a_handler_that_can_do_nothing_has_no_files(elsewhere, monkeypatch):
     monkeypatch.setattr(type(elsewhere), "_get_local_path", PathHandler._get_local_path)
     monkeypatch.setattr(type(elsewhere), "_isfile", PathHandler._isfile)
     assert not paths.is_file("elsewhere://a.jpg")
-    with pytest.raises(OSError, match="its handler has no get_local_path"):
+    with pytest.raises(OSError, match="its handler does not support get_local_path"):
         paths.local_path("elsewhere://a.jpg")
 
 

@@ -1,4 +1,4 @@
-"""A small network, and what the tests of checkpoints do with it."""
+"""A small network and helpers for the tests of checkpoints."""
 
 import itertools
 import os
@@ -9,14 +9,14 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 
-from slowfast.checkpoints.checkpoint import save_checkpoint
-from slowfast.checkpoints.digests import Hashing
+from slowfast.checkpoints.digests import HashingWriter
+from slowfast.checkpoints.saving import CheckpointWriter, save_checkpoint, training_state
 from slowfast.config.defaults import get_cfg
 from slowfast.models.optimizer import construct_optimizer
 
 
 class Network(nn.Module):
-    """Two layers, with upstream's names."""
+    """Two layers, named as in upstream's networks."""
 
     def __init__(self, classes: int = 5, width: int = 4) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Network(nn.Module):
 
 
 def make_cfg(folder: Path) -> CfgNode:
-    """Ten epochs on the CPU; OUTPUT_DIR is below the folder."""
+    """Returns a configuration of ten epochs on the CPU with OUTPUT_DIR in the folder."""
     cfg = get_cfg()
     cfg.OUTPUT_DIR = str(folder / "out")
     cfg.SOLVER.MAX_EPOCH = 10
@@ -38,6 +38,7 @@ def make_cfg(folder: Path) -> CfgNode:
 
 
 def make(cfg, seed=0, **kwargs):
+    """Returns a network with weights by seed, and its optimizer."""
     torch.manual_seed(seed)
     model = Network(**kwargs)
     return model, construct_optimizer(model, cfg)
@@ -52,7 +53,7 @@ def step(model, optimizer, seed):
 
 
 def is_new(optimizer):
-    """Whether no step has left anything in it."""
+    """Returns whether an optimizer has no state of an earlier step."""
     return not any(value.any() for state in optimizer.state.values() for value in state.values())
 
 
@@ -60,22 +61,43 @@ def weights(model):
     return torch.cat([value.flatten().double() for value in model.state_dict().values()])
 
 
-def zoo_file(cfg, tmp_path, classes=5, epoch=3):
-    """A checkpoint of another run, in a folder of its own."""
+def average(model):
+    """Returns a state dict that stands for a running average and differs from the weights."""
+    return {name: value + 1 for name, value in model.state_dict().items()}
+
+
+def save_epochs(cfg, model, optimizer, *epochs: int) -> list[Path]:
+    """Writes the checkpoints of epochs, counted from 1."""
+    own = (cfg.OUTPUT_DIR, model, optimizer)
+    origin = (None, None, "from scratch", "")
+    return [Path(save_checkpoint(*own, epoch - 1, cfg, *origin)) for epoch in epochs]
+
+
+def save_within(cfg, model, optimizer, epoch, iteration, average_state=None) -> Path:
+    """Writes the state within an epoch, counted from 1."""
+    writer = CheckpointWriter.from_cfg(cfg, "from scratch", "")
+    state = training_state(model, optimizer, average_state=average_state)
+    return Path(writer.write_unfinished(epoch - 1, iteration, state, {"losses": [0.5]}))
+
+
+def other_run_file(cfg, tmp_path, classes=5, epoch=3):
+    """Writes a checkpoint of another run in a folder of its own; returns its model and its path."""
     model, optimizer = make(cfg, seed=7, classes=classes)
     step(model, optimizer, 0)
     return model, save_checkpoint(tmp_path / "zoo", model, optimizer, epoch, cfg)
 
 
 class Killed(KeyboardInterrupt):
-    """This process does nothing more."""
+    """The process was killed."""
 
 
 def killed_at_each_step(
     monkeypatch, prepare: Callable[[], object], act: Callable[[], object]
 ) -> Iterator[int]:
-    """Acts again and again, and is killed at one step of it later each time: before a piece is
-    written, before what was written reaches the disk, before a file is renamed or removed."""
+    """Repeats `prepare` and `act`, and kills `act` one step later each time.
+
+    A step is a write, a flush to the disk, a rename or a removal.
+    """
     for last in itertools.count():
         prepare()
         steps = itertools.count()
@@ -91,7 +113,7 @@ def killed_at_each_step(
         with monkeypatch.context() as patch:
             for name in ("fsync", "replace", "unlink"):
                 patch.setattr(os, name, mortal(getattr(os, name)))
-            patch.setattr(Hashing, "write", mortal(Hashing.write))
+            patch.setattr(HashingWriter, "write", mortal(HashingWriter.write))
             try:
                 act()
                 return

@@ -1,11 +1,12 @@
-"""Names of checkpoints: upstream's where upstream looks, and never where it may not."""
+"""File names: upstream resumes from checkpoints of finished epochs, and from nothing else."""
 
 from pathlib import Path
 
 import pytest
 
+from slowfast.checkpoints.folder import resumes
 from slowfast.checkpoints.names import (
-    checkpoints,
+    finished_checkpoints,
     get_last_checkpoint,
     get_path_to_best,
     get_path_to_checkpoint,
@@ -15,7 +16,6 @@ from slowfast.checkpoints.names import (
     path_to_digest,
     resumable,
 )
-from slowfast.config.combinations import resumes
 from slowfast.config.defaults import get_cfg
 
 # From the oldest to the newest.
@@ -35,31 +35,24 @@ OTHERS = [
 ]
 
 
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "checkpoints").mkdir()
-    return tmp_path / "checkpoints"
-
-
-def test_files_are_ordered_by_how_far_the_run_was(folder, tmp_path):
+def test_files_are_ordered_by_the_progress_of_the_run(tmp_path):
+    folder = tmp_path / "checkpoints"
+    assert resumable(tmp_path) == []
+    assert get_last_checkpoint(tmp_path) is None
+    assert not has_checkpoint(tmp_path)
+    folder.mkdir()
     for name in FILES + OTHERS:
         (folder / name).touch()
     assert [file.name for file in resumable(tmp_path)] == FILES[::-1]
     finished = [name for name in FILES if name.startswith("checkpoint")]
-    assert [file.name for file in checkpoints(str(tmp_path))] == finished[::-1]
+    assert [file.name for file in finished_checkpoints(str(tmp_path))] == finished[::-1]
     assert get_last_checkpoint(tmp_path) == str(folder / FILES[-1])
     assert get_last_checkpoint(tmp_path, "ssl") == str(folder / OTHERS[5])
     assert not has_checkpoint(tmp_path, "other")
 
 
-def test_where_there_is_nothing(tmp_path):
-    assert resumable(tmp_path / "none") == []
-    assert get_last_checkpoint(tmp_path) is None
-    assert not has_checkpoint(tmp_path)
-
-
 @pytest.mark.parametrize("task", ["", "ssl"])
-def test_upstream_takes_nothing_but_checkpoints_for_them(tmp_path, task):
+def test_only_finished_epochs_have_a_name_from_which_upstream_resumes(tmp_path, task):
     finished = Path(get_path_to_checkpoint(tmp_path, 3, task))
     others = [
         Path(get_path_to_unfinished(tmp_path, 4, 120, task)),
@@ -72,11 +65,12 @@ def test_upstream_takes_nothing_but_checkpoints_for_them(tmp_path, task):
     assert len({finished, *others}) == 7
 
 
-def test_an_unfinished_epoch_counts_as_a_run_to_take_up(folder, tmp_path):
+def test_a_run_resumes_within_an_epoch(tmp_path):
     cfg = get_cfg()
     cfg.OUTPUT_DIR = str(tmp_path)
     assert not resumes(cfg)
-    (folder / FILES[0]).touch()
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / FILES[0]).touch()
     assert resumes(cfg)
     cfg.TRAIN.AUTO_RESUME = False
     assert not resumes(cfg)

@@ -8,7 +8,7 @@ import torch
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.holdout import fingerprint
-from slowfast.checkpoints import checkpoint
+from slowfast.checkpoints.names import get_last_checkpoint
 from slowfast.engine import epoch_end, training
 from slowfast.engine import test as run_test
 from slowfast.engine.training import train
@@ -23,7 +23,7 @@ def evaluations(monkeypatch):
         found = iter(values)
 
         def evaluate(cfg, epoch, loader, model, to_input, meter, *others):
-            meter.best = meter.best.or_better(epoch + 1, {"map": next(found)})
+            meter.best = meter.best.after_evaluation(epoch + 1, {"map": next(found)})
             return {"map": meter.best.value}
 
         monkeypatch.setattr(epoch_end, "evaluate", evaluate)
@@ -56,7 +56,7 @@ def test_the_best_is_kept_over_a_resume(small_cfg, evaluations):
     for name, value in second["model_state"].items():
         assert torch.equal(kept["model_state"][name], value), name
     assert "optimizer_state" not in kept
-    assert checkpoint.get_last_checkpoint(cfg.OUTPUT_DIR).endswith("checkpoint_epoch_00004.pyth")
+    assert get_last_checkpoint(cfg.OUTPUT_DIR).endswith("checkpoint_epoch_00004.pyth")
 
     evaluations(0.1)
     train(small_cfg(**{"SOLVER.MAX_EPOCH": 1, "TRAIN.AUTO_RESUME": False}))
@@ -79,7 +79,7 @@ def test_a_run_is_not_taken_up_with_other_clips_held_out(small_cfg, tmp_path):
     train(small_cfg(**{"SOLVER.MAX_EPOCH": 1, "AK.HOLDOUT": str(one)}))
     train(small_cfg(**{"SOLVER.MAX_EPOCH": 2, "AK.HOLDOUT": str(same)}))
     for path, words in [(str(other), "is .*other.txt"), ("", "is empty")]:
-        with pytest.raises(UserError, match=f"the clips of .* held out, and AK.HOLDOUT {words}"):
+        with pytest.raises(UserError, match=f"the clips of .* held out, but AK.HOLDOUT {words}"):
             train(small_cfg(**{"SOLVER.MAX_EPOCH": 3, "AK.HOLDOUT": path}))
 
 
@@ -97,7 +97,7 @@ def test_a_checkpoint_tells_of_the_hold_out_that_was_trained_with(small_cfg, tmp
 
     monkeypatch.setattr(training, "train_epoch", change_the_file)
     train(cfg)
-    last = torch.load(checkpoint.get_last_checkpoint(cfg.OUTPUT_DIR), weights_only=True)
+    last = torch.load(get_last_checkpoint(cfg.OUTPUT_DIR), weights_only=True)
     assert last["holdout"] == best(cfg)["holdout"] == expected != fingerprint(cfg)
 
 
@@ -107,14 +107,14 @@ def test_weights_that_saw_the_hold_out_are_warned_of(small_cfg, tmp_path):
     (tmp_path / "h.txt").write_text("t0\nt1\n")
     settings = {
         "SOLVER.MAX_EPOCH": 1,
-        "TRAIN.CHECKPOINT_FILE_PATH": checkpoint.get_last_checkpoint(first.OUTPUT_DIR),
+        "TRAIN.CHECKPOINT_FILE_PATH": get_last_checkpoint(first.OUTPUT_DIR),
         "TRAIN.CHECKPOINT_EPOCH_RESET": True,
     }
     for name, held_out in [("plain", ""), ("held", str(tmp_path / "h.txt"))]:
         second = small_cfg(name, **{**settings, "AK.HOLDOUT": held_out})
         train(second)
         log = Path(second.OUTPUT_DIR, "stdout.log").read_text()
-        assert ("was trained with no clips held out, and AK.HOLDOUT is" in log) == bool(held_out)
+        assert ("was trained with no clips held out, but AK.HOLDOUT is" in log) == bool(held_out)
 
 
 @pytest.mark.parametrize("last", [True, False])
@@ -149,7 +149,7 @@ def test_a_spoilt_record_of_evaluations_is_said_with_a_way_on(small_cfg):
     train(cfg)
     path = Path(cfg.OUTPUT_DIR, "checkpoints", "evaluations.json")
     path.write_bytes(path.read_bytes()[:30])
-    with pytest.raises(UserError, match=r"evaluations.json: cannot be read .* Move it away"):
+    with pytest.raises(UserError, match=r"evaluations.json: cannot be read .* Move the file away"):
         train(small_cfg(**{"SOLVER.MAX_EPOCH": 2}))
     path.unlink()
     train(small_cfg(**{"SOLVER.MAX_EPOCH": 2}))

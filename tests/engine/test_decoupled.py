@@ -78,7 +78,7 @@ def test_all_but_the_classifier_stays_bit_for_bit(small_cfg, first_stage, settin
     assert two["epoch"] == cfg.SOLVER.MAX_EPOCH - 1, "epochs count from the first"
     assert "head anew" in two["initialisation"]
     log = Path(cfg.OUTPUT_DIR, "stdout.log").read_text()
-    assert "The head starts anew, as TRAIN.CHECKPOINT_SKIP_HEAD asks." in log
+    assert "The head starts at random, because TRAIN.CHECKPOINT_SKIP_HEAD is True." in log
     assert "missing in the file" not in log
     assert "WARNING" not in log
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from slowfast.ak.errors import UserError
-from slowfast.checkpoints import checkpoint
+from slowfast.checkpoints.names import get_last_checkpoint
 from slowfast.engine import dry_run as module
 from slowfast.engine import trained, training
 from slowfast.engine.dry_run import dry_run
@@ -61,7 +61,7 @@ def test_a_run_taken_up_again_is_told_what_is_left(small_cfg, rows):
     assert rows(cfg)["training"].startswith("3 epochs x ")
     after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     assert after == before
-    assert checkpoint.get_last_checkpoint(folder).endswith("00002.pyth")
+    assert get_last_checkpoint(folder).endswith("00002.pyth")
 
 
 def test_a_test_alone(small_cfg, rows):

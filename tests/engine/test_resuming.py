@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from slowfast.checkpoints import checkpoint, digests
+from slowfast.checkpoints.names import path_to_digest
+from slowfast.checkpoints.saving import CheckpointWriter
 from slowfast.engine import evaluate as evaluation
 from slowfast.engine import precise_bn, step, training
 from slowfast.engine.training import train
@@ -122,7 +123,7 @@ def test_a_run_stopped_between_epochs_is_the_run_too(
 
 def test_a_stop_after_the_last_epoch_is_not_forgotten(small_cfg, stopped):
     cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1})
-    stopped(cfg, checkpoint, "save_evaluation", 1)
+    stopped(cfg, CheckpointWriter, "write_evaluation", 1)
     train(cfg)
     assert len(epochs(cfg)) == 2
 
@@ -165,9 +166,9 @@ def test_signals_are_the_programs_own_again_after_training(small_cfg):
 )
 def test_an_unfinished_epoch_is_saved_as_often_as_asked(small_cfg, monkeypatch, settings, saved):
     made = []
-    save = checkpoint.save_unfinished
+    save = CheckpointWriter.write_unfinished
     monkeypatch.setattr(
-        checkpoint, "save_unfinished", lambda *args, **kw: made.append(args[5]) or save(*args, **kw)
+        CheckpointWriter, "write_unfinished", lambda *args: made.append(args[2]) or save(*args)
     )
     cfg = small_cfg(
         **{"TRAIN.BATCH_SIZE": 2, "SOLVER.MAX_EPOCH": 1, "BN.USE_PRECISE_STATS": False, **settings}
@@ -182,8 +183,8 @@ def test_a_run_goes_on_with_another_batch_where_the_clips_of_the_epoch_are(
     stopped(small_cfg(**FOUR_STEPS), step.TrainStep, "__call__", 3)
     cfg = small_cfg(**{**FOUR_STEPS, "TRAIN.BATCH_SIZE": 4})
     train(cfg)
-    assert "3 steps of 2 clips were done of this epoch; with 4 clips a step" in caplog.text
-    assert "it goes on after step 1" in caplog.text
+    assert "3 steps of 2 clips were done in this epoch. With 4 clips per step" in caplog.text
+    assert "it continues after step 1" in caplog.text
     assert len(epochs(cfg)) == 4
     assert last_state(cfg)["epoch"] == 1
 
@@ -198,9 +199,9 @@ def test_norms_of_other_processes_or_layers_are_those_of_the_first(
     saved = torch.load(path)
     saved["extra"]["buffers"] = buffers
     torch.save(saved, path)
-    digests.path_to_digest(path).unlink()
+    path_to_digest(path).unlink()
     train(cfg)
-    assert "they go on with the statistics of the first process" in caplog.text
+    assert "All of them continue with the statistics of the first process" in caplog.text
     assert last_state(cfg)["epoch"] == 1
 
 

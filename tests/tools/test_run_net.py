@@ -166,7 +166,7 @@ def test_a_run_stopped_with_ctrl_c_goes_on(run_net, tmp_path):
     status, output = finish(process)
     assert status == 75, output
     assert "Traceback" not in output
-    assert "goes on from where it was" in output
+    assert "continues from here" in output
     done = len(list(first.parent.glob("checkpoint_*")))
 
     status, output = finish(run_net("SOLVER.MAX_EPOCH", str(done + 1)))

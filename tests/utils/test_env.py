@@ -3,7 +3,7 @@
 import torch
 from iopath.common.file_io import PathHandler
 
-from slowfast.checkpoints.checkpoint import read_checkpoint
+from slowfast.checkpoints.file import read_checkpoint
 from slowfast.utils.env import pathmgr
 
 

@@ -1,4 +1,4 @@
-"""A run's words and figures arrive where they should."""
+"""Messages and figures of a run reach the terminal and the log files."""
 
 import io
 import json
@@ -53,7 +53,7 @@ def test_a_second_run_has_its_own_log(tmp_path, capsys):
     assert capsys.readouterr().out.count("hello") == 1
 
 
-def test_no_name_is_the_working_directory(tmp_path, monkeypatch):
+def test_an_empty_name_is_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     setup_logging("")
     get_logger("slowfast").info("hello")
@@ -62,7 +62,7 @@ def test_no_name_is_the_working_directory(tmp_path, monkeypatch):
     assert "loss" in (tmp_path / "json_stats.log").read_text()
 
 
-def test_figures_are_lines_as_upstreams(tmp_path, capsys):
+def test_figures_have_the_form_of_upstream(tmp_path, capsys):
     setup_logging(tmp_path)
     log_json_stats({"lr": 0.1, "_type": "x", "loss": 1 / 3, "epoch": "1/2", "n": 3, "map": None})
     log_json_stats({"loss": float("nan")}, tmp_path)
@@ -77,7 +77,7 @@ def test_figures_are_lines_as_upstreams(tmp_path, capsys):
     assert lines[0] in capsys.readouterr().out
 
 
-def test_figures_stay_away_from_a_person_at_the_terminal(tmp_path, monkeypatch):
+def test_figures_are_not_shown_on_a_terminal(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdout", Terminal())
     setup_logging(tmp_path)
     log_json_stats({"loss": 1.0})
@@ -88,7 +88,7 @@ def test_figures_stay_away_from_a_person_at_the_terminal(tmp_path, monkeypatch):
     assert "json_stats" in (tmp_path / "json_stats.log").read_text()
 
 
-def test_a_line_does_not_tear_a_progress_bar(monkeypatch):
+def test_a_line_does_not_break_a_progress_bar(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
     monkeypatch.setattr(sys, "stderr", terminal)
@@ -102,7 +102,7 @@ def test_a_line_does_not_tear_a_progress_bar(monkeypatch):
     assert "|" not in before_hello
 
 
-def test_only_the_master_speaks(tmp_path, capsys, monkeypatch):
+def test_only_the_first_process_logs(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(distributed, "get_rank", lambda: 1)
     setup_logging(tmp_path)
     get_logger("slowfast").warning("look")
@@ -112,14 +112,16 @@ def test_only_the_master_speaks(tmp_path, capsys, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="OUTPUT_DIR"):
         setup_logging(tmp_path / "file")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device to write to")
-def test_figures_that_cannot_be_written_are_said(tmp_path):
+def test_a_stats_file_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "json_stats.log").symlink_to("/dev/full")
-    with pytest.raises(UserError, match=r"json_stats\.log: cannot be written \(No space left"):
+    with pytest.raises(
+        UserError, match=r"json_stats\.log: the file cannot be written \(No space left"
+    ):
         log_json_stats({"loss": 1.0}, tmp_path)

@@ -1,4 +1,4 @@
-"""A model's costs are counted; evaluations are due when they should be."""
+"""The costs of a model are logged; evaluations are due each period and at the end."""
 
 import logging
 

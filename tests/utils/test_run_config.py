@@ -1,4 +1,4 @@
-"""config.yaml: what ran can be run again, and an earlier one is not lost."""
+"""config.yaml repeats the run, and an earlier file is not lost."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def test_the_file_gives_the_configuration_again(tmp_path):
     assert again == cfg
 
 
-def test_one_that_differs_is_kept_beside_it(tmp_path):
+def test_a_different_earlier_file_is_kept(tmp_path):
     cfg = get_cfg()
     cfg.OUTPUT_DIR = str(tmp_path)
     texts = []
@@ -32,7 +32,7 @@ def test_one_that_differs_is_kept_beside_it(tmp_path):
     assert (tmp_path / "config.yaml").read_text() == texts[3]
 
 
-def test_a_folder_that_is_none(tmp_path):
+def test_an_output_dir_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     cfg = get_cfg()
     cfg.OUTPUT_DIR = str(tmp_path / "file")
@@ -40,12 +40,12 @@ def test_a_folder_that_is_none(tmp_path):
         save_config(cfg)
 
 
-def test_one_that_cannot_be_written_leaves_the_one_that_is_there(tmp_path):
+def test_a_failed_write_leaves_the_old_file(tmp_path):
     cfg = get_cfg()
     cfg.OUTPUT_DIR = str(tmp_path)
     path = save_config(cfg)
     before = path.read_bytes()
-    path.with_suffix(".tmp").mkdir()  # nothing can be written there
+    (tmp_path / "unfinished.tmp").mkdir()  # the temporary file cannot be written
     cfg.SOLVER.MAX_EPOCH = 7
     with pytest.raises(UserError, match="cannot be written"):
         save_config(cfg)

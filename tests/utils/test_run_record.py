@@ -1,3 +1,5 @@
+"""The record of a run's starts: software, hardware, commit and changes."""
+
 import json
 import subprocess
 import sys
@@ -12,7 +14,7 @@ from slowfast.utils.run_record import get_path_to_record, record_run
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Records a start of a tree of its own; returns what all lines of the record say."""
+    """Records a start of a temporary tree; returns all lines of the record."""
     tree = tmp_path / "tree"
     (tree / "slowfast").mkdir(parents=True)
     (tree / "slowfast/__init__.py").write_text("one = 1\n")
@@ -42,7 +44,7 @@ def kept(run):
     return run
 
 
-def test_a_start_is_a_line(run):
+def test_each_start_adds_a_line(run):
     assert len(run()) == 1
     first, second = run(starts_from="checkpoints/checkpoint_epoch_00003.pyth")
     assert first["command"] == "python tools/run_net.py --cfg 'a b.yaml'"
@@ -58,7 +60,7 @@ def test_without_git_the_rest_is_recorded(run, monkeypatch):
     assert run()[1]["git"] is None  # no program
 
 
-def test_a_tree_that_another_repository_does_not_know_has_no_commit(run):
+def test_a_tree_inside_another_repository_has_no_commit(run):
     git(run.tree.parent, "init")
     assert run()[0]["git"] is None
 
@@ -73,7 +75,7 @@ def test_commit_branch_and_changes(kept):
     state = kept()[-1]["git"]
     assert (state["changed"], state["changes"]) == (True, "changes_2.patch")
     assert state["new_files"] == ["mine.py"]
-    # The patch makes of the commit what ran.
+    # The patch restores the code that ran.
     copy = kept.tree.parent / "copy"
     git(kept.tree, "clone", kept.tree, copy)
     git(copy, "apply", kept.folder / "changes_2.patch")
@@ -88,7 +90,7 @@ def test_the_same_changes_are_saved_once(kept):
     assert names == ["changes_1.patch", "changes_1.patch", "changes_3.patch"]
 
 
-def test_a_line_cut_off_spoils_no_other(run):
+def test_a_truncated_line_does_not_spoil_others(run):
     run()
     path = get_path_to_record(run.folder)
     with path.open("a") as file:
@@ -100,8 +102,8 @@ def test_a_line_cut_off_spoils_no_other(run):
     assert json.loads(first)["task"] == json.loads(last)["task"] == "train"
 
 
-def test_a_folder_that_cannot_be_written_stops_nothing(run, caplog):
+def test_a_folder_that_cannot_be_written_does_not_stop_a_run(run, caplog):
     run.folder.write_text("a file where a folder should be")
-    with pytest.raises(NotADirectoryError):  # of reading it back, here
+    with pytest.raises(NotADirectoryError):  # from reading the record in the fixture
         run()
     assert "not recorded" in caplog.text

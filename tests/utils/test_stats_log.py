@@ -1,4 +1,4 @@
-"""A run that is taken up again leaves the log of one that was never stopped."""
+"""A resumed run leaves the log of a run without interruption."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 from slowfast.ak.errors import UserError
 from slowfast.utils import stats_log
-from slowfast.utils.stats_log import forget_after
+from slowfast.utils.stats_log import remove_lines_after
 
 
 def line(kind, epoch, iteration=None):
@@ -26,7 +26,7 @@ def epoch_lines(epoch):
     ]
 
 
-OTHERS = ['json_stats: {"map": "12.30", "split": "test_final"}\n', "a word of somebody's own\n"]
+OTHERS = ['json_stats: {"map": "12.30", "split": "test_final"}\n', "a line of another program\n"]
 WHOLE = [*epoch_lines(1), *OTHERS, *epoch_lines(2), *epoch_lines(3)]
 
 
@@ -38,49 +38,49 @@ def log(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("moment", "left"),
+    ("point", "left"),
     [
         ((3, 0, 3), 17),
         ((3, 0, 2), 15),  # epoch 3 was not evaluated
         ((2, 20, 2), 14),
         ((2, 19, 2), 13),
         ((2, 0, 2), 12),
-        ((2, 0, 3), 12),  # epoch 3 was evaluated, and is trained anew
+        ((2, 0, 3), 12),  # epoch 3 was evaluated and is trained again
         ((2, 0, 1), 10),
         ((1, 0, 1), 7),
     ],
 )
-def test_what_will_be_logged_again_is_forgotten(log, moment, left):
-    forget_after(log.parent, *moment)
+def test_lines_that_will_be_logged_again_are_removed(log, point, left):
+    remove_lines_after(log.parent, *point)
     assert log.read_text() == "".join(WHOLE[:left])
 
 
-def test_what_tells_no_epoch_stays(log):
-    forget_after(log.parent, 0, 0, 0)
+def test_lines_without_an_epoch_stay(log):
+    remove_lines_after(log.parent, 0, 0, 0)
     assert log.read_text() == "".join(OTHERS)
 
 
 @pytest.mark.parametrize("cut", [1, 5, 30])
-def test_a_line_that_was_cut_off_goes_and_its_end_alone_comes_back(log, cut):
+def test_a_truncated_last_line_is_removed_or_gets_its_line_end(log, cut):
     log.write_text("".join(WHOLE)[:-cut])
-    forget_after(str(log.parent), 3, 0, 3)
+    remove_lines_after(str(log.parent), 3, 0, 3)
     assert log.read_text() == "".join(WHOLE if cut == 1 else WHOLE[:-1])
 
 
-def test_a_log_that_stays_is_not_written(log, tmp_path, monkeypatch):
-    monkeypatch.setattr(stats_log, "replacing", None)
-    forget_after(tmp_path, 3, 0, 3)
-    forget_after(tmp_path / "without a log", 3, 0, 3)
+def test_an_unchanged_log_is_not_written(log, tmp_path, monkeypatch):
+    monkeypatch.setattr(stats_log, "atomic", None)
+    remove_lines_after(tmp_path, 3, 0, 3)
+    remove_lines_after(tmp_path / "without a log", 3, 0, 3)
 
 
-def test_a_log_that_cannot_be_written_is_said_and_stays(log):
+def test_a_failed_write_leaves_the_log(log):
     (log.parent / "unfinished.tmp").mkdir()
     with pytest.raises(UserError, match=r"json_stats\.log: the file cannot be written"):
-        forget_after(log.parent, 1, 0, 1)
+        remove_lines_after(log.parent, 1, 0, 1)
     assert log.read_text() == "".join(WHOLE)
 
 
-def test_other_processes_leave_it_alone(log, monkeypatch):
+def test_only_the_first_process_writes(log, monkeypatch):
     monkeypatch.setattr(stats_log.distributed, "is_master_proc", lambda: False)
-    forget_after(log.parent, 1, 0, 1)
+    remove_lines_after(log.parent, 1, 0, 1)
     assert log.read_text() == "".join(WHOLE)

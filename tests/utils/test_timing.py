@@ -1,10 +1,10 @@
-"""Series of numbers, and the times of a loop."""
+"""Medians and means of a series, and the timing of a loop."""
 
 from slowfast.utils import timing
-from slowfast.utils.timing import Timed, Window
+from slowfast.utils.timing import LoopTimer, Window
 
 
-def test_a_window_gives_the_median_of_the_last_and_the_mean_of_all():
+def test_a_window_has_the_median_of_the_last_and_the_mean_of_all_numbers():
     window = Window(3)
     for value, weight in ((100, 1), (1, 1), (2, 1), (9, 5)):
         window.add(value, weight)
@@ -12,10 +12,10 @@ def test_a_window_gives_the_median_of_the_last_and_the_mean_of_all():
     assert window.mean() == (100 + 1 + 2 + 45) / 8
 
 
-def test_an_iteration_is_waiting_and_working(monkeypatch):
+def test_an_iteration_consists_of_waiting_and_working(monkeypatch):
     clock = iter([10.0, 11.0, 14.0])
     monkeypatch.setattr(timing, "perf_counter", lambda: next(clock))
-    timed = Timed(window=3)
+    timed = LoopTimer(window=3)
     timed.iter_tic()
     timed.data_toc()
     timed.iter_toc()
@@ -23,10 +23,10 @@ def test_an_iteration_is_waiting_and_working(monkeypatch):
     assert timed._eta(1000) == "1:06:40"
 
 
-def test_waiting_while_the_device_is_busy_is_no_idleness(monkeypatch):
+def test_waiting_while_the_device_is_busy_is_not_idle_time(monkeypatch):
     clock = iter([0.0, 1.0, 4.0] * 2)
     monkeypatch.setattr(timing, "perf_counter", lambda: next(clock))
-    timed = Timed(window=3)
+    timed = LoopTimer(window=3)
     for is_idle in (False, True):
         timed.iter_tic()
         timed.data_toc(is_idle)

@@ -1,11 +1,10 @@
-"""Started by torchrun: processes take its word, tell an error once, and are started anew."""
+"""Processes of torchrun use its settings, report an error once, and may be restarted."""
 
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -16,6 +15,7 @@ from slowfast.ak.errors import UserError
 from slowfast.config import provenance
 from slowfast.config.defaults import get_cfg
 from slowfast.utils.torchrun import Torchrun
+from tests.utils.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,8 +50,6 @@ def job(cfg):
         raise ZeroDivisionError("one by nothing")
     if HOW == "restart" and rank == 1 and attempt == "0":
         os._exit(9)
-    if HOW == "stopped":
-        raise launch.Stopped
     if HOW == "sleep":
         time.sleep(600)
     distributed.synchronize()
@@ -64,11 +62,8 @@ def main():
         for _ in range(2):
             launch.launch_job(cfg, "tcp://localhost:9999", job)
     except UserError as error:
-        torchrun.tell(f"error: {error}", error)
+        torchrun.print_once(f"error: {error}", error)
         return 2
-    except launch.Stopped:
-        torchrun.tell("stopped")
-        return launch.EXIT_STOPPED
     return 0
 
 if __name__ == "__main__":
@@ -78,7 +73,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def torchrun(tmp_path):
-    """Starts torchrun with two processes that behave as told; returns torchrun's own process."""
+    """Starts torchrun with two processes that behave as asked; returns the process of torchrun."""
     script = tmp_path / "job.py"
     script.write_text(SCRIPT)
     started = []
@@ -108,18 +103,18 @@ def finish(process):
     return process.returncode, output
 
 
-def test_what_torchrun_says_is_taken(caplog):
+def test_the_settings_of_torchrun_are_used(caplog):
     assert Torchrun.from_environment({"RANK": "3", "WORLD_SIZE": "4"}) is None
     run = Torchrun.from_environment(ENVIRONMENT)
     cfg = get_cfg()
     cfg.NUM_GPUS, cfg.NUM_SHARDS = 0, 3
-    run.adopt(cfg)
+    run.apply_to(cfg)
     assert (cfg.NUM_GPUS, cfg.CPU_PROCESSES, cfg.NUM_SHARDS, cfg.SHARD_ID) == (0, 4, 2, 1)
     assert provenance.source_of(cfg, "NUM_SHARDS") == "torchrun"
     assert not caplog.records
     cfg.CPU_PROCESSES = 2
-    run.adopt(cfg)
-    assert "CPU_PROCESSES is 2, and torchrun has started 4 on this machine" in caplog.text
+    run.apply_to(cfg)
+    assert "CPU_PROCESSES is 2, but torchrun started 4 processes on this machine" in caplog.text
     assert cfg.CPU_PROCESSES == 4
 
 
@@ -130,41 +125,38 @@ def test_every_process_needs_a_gpu(monkeypatch, gpus):
     cfg, run = get_cfg(), Torchrun.from_environment(ENVIRONMENT)
     cfg.NUM_GPUS = 8
     if gpus < 4:
-        with pytest.raises(UserError, match=r"4 processes on a machine of 2 GPUs.*node 2"):
-            run.adopt(cfg)
+        with pytest.raises(UserError, match=r"4 processes on a machine with 2 GPUs.*node 2"):
+            run.apply_to(cfg)
     else:
-        run.adopt(cfg)
+        run.apply_to(cfg)
         assert cfg.NUM_GPUS == 4
 
 
-@pytest.mark.parametrize("how", ["fine", "restart"])
-def test_a_run_ends_well_even_if_begun_anew(torchrun, tmp_path, how):
-    status, output = finish(torchrun(how, "--max-restarts", "1"))
+def test_a_run_succeeds_after_a_restart(torchrun, tmp_path):
+    status, output = finish(torchrun("restart", "--max-restarts", "1"))
     assert status == 0, output
-    attempts = 2 if how == "restart" else 1
     notes = sorted(path.name for path in tmp_path.glob("?.?"))
-    assert notes == [f"{attempt}.{rank}" for attempt in range(attempts) for rank in range(2)]
+    assert notes == [f"{attempt}.{rank}" for attempt in range(2) for rank in range(2)]
     assert all("[0, 1] 0" in (tmp_path / note).read_text() for note in notes)
 
 
 @pytest.mark.parametrize(
-    ("how", "words"),
+    ("how", "text"),
     [
         ("same", "\nerror: the list has no clips\n"),
         ("own", "\n[process 1] error: this machine has no list\n"),
-        ("stopped", "\nstopped\n"),
     ],
 )
-def test_words_are_told_once(torchrun, how, words):
+def test_an_error_is_reported_once(torchrun, how, text):
     status, output = finish(torchrun(how))
     assert status == 1, output  # torchrun's own
-    assert output.count(words.strip()) == 1, output
-    assert words in output
+    assert output.count(text.strip()) == 1, output
+    assert text in output
     assert 'job.py", line' not in output, output  # torchrun has a traceback of its own
-    assert f"exitcode  : {75 if how == 'stopped' else 2}" in output
+    assert "exitcode  : 2" in output
 
 
-def test_a_traceback_stands_in_the_summary(torchrun):
+def test_a_traceback_is_in_the_summary_of_torchrun(torchrun):
     status, output = finish(torchrun("bug"))
     assert status == 1
     summary = output.rpartition("Root Cause")[2]
@@ -183,7 +175,7 @@ def test_no_process_outlives_a_killed_torchrun(torchrun, tmp_path):
 
 @pytest.fixture
 def two_machines():
-    """Options of two torchruns on this machine that stand for two machines."""
+    """Returns the options for two torchruns on this machine that act as two machines."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -192,7 +184,7 @@ def two_machines():
 
 
 @pytest.mark.slow
-def test_two_machines_begin_anew_together(torchrun, tmp_path, two_machines):
+def test_two_machines_restart_together(torchrun, tmp_path, two_machines):
     options = [*two_machines, "--nproc-per-node=1", "--max-restarts", "2"]
     machines = [torchrun("restart", *options) for _ in range(2)]
     outputs = [finish(machine) for machine in machines]
@@ -208,10 +200,3 @@ def test_machines_of_unequal_size_are_refused(torchrun, two_machines):
     assert [status for status, _ in outputs] == [1, 1], outputs
     everything = "".join(output for _, output in outputs)
     assert everything.count("processes on the machines of this run") == 1, everything
-
-
-def wait_until(is_so):
-    deadline = time.monotonic() + 120
-    while not is_so():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.1)

@@ -1,11 +1,10 @@
-"""Processes of a run end together, and the cause is told."""
+"""The processes of a run end together, and the cause is reported."""
 
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -18,115 +17,92 @@ import torch.distributed as dist
 from slowfast.ak.errors import UserError
 from slowfast.utils import distributed, workers
 from slowfast.utils.workers import Stopped, WorkerError, run_together
+from tests.utils.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
 
-def join(number, folder, size=2):
+def join(number, folder, timeout=None):
     torch.set_num_threads(1)
-    store = dist.FileStore(f"{folder}/meet", size)
-    dist.init_process_group("gloo", store=store, rank=number, world_size=size)
+    store = dist.FileStore(f"{folder}/meet", 2)
+    distributed.init_process_group(number, 2, 0, 1, None, "gloo", timeout, store=store)
     dist.barrier()
 
 
-def fail(number, folder, how, size=2):
-    """The last process fails; the others wait for it."""
-    join(number, folder, size=size)
-    with distributed.losses_in_words(1):
-        if number == size - 1:
-            if how == "in words":
+def fail(number, folder, how):
+    """Process 1 fails while process 0 waits for it."""
+    join(number, folder)
+    with distributed.explaining_lost_processes(1):
+        if number:
+            if how == "user error":
                 raise UserError("the list has no clips")
             if how == "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
-            if how == "left":
+            if how == "exit":
                 sys.exit(3)
-            if how == "long":
-                raise ZeroDivisionError("one by nothing" * 10_000)
-            raise ZeroDivisionError("one by nothing")
+            raise ZeroDivisionError("one by nothing" * 10_000)
         while True:
             dist.barrier()
 
 
 @pytest.mark.parametrize(
-    ("how", "size", "kind", "text"),
+    ("how", "kind", "text"),
     [
-        ("in words", 2, UserError, "^the list has no clips$"),
-        ("otherwise", 4, WorkerError, "(?s)^process 3:\n.*ZeroDivisionError: one by nothing\n$"),
-        ("long", 2, WorkerError, "(?s)^process 1:\n.*nothing\n$"),
-        ("killed", 4, WorkerError, "^process 3 was ended by SIGKILL; .* out of memory"),
-        ("left", 2, WorkerError, "^process 1 ended with exit status 3$"),
+        ("user error", UserError, "^the list has no clips$"),
+        ("bug", WorkerError, "(?s)^process 1:\n.*ZeroDivisionError: .*one by nothing\n$"),
+        ("killed", WorkerError, "^process 1 was ended by SIGKILL; .* out of memory"),
+        ("exit", WorkerError, "^process 1 ended with exit status 3$"),
     ],
 )
-def test_the_cause_is_told_though_others_wait(tmp_path, how, size, kind, text):
+def test_the_cause_is_reported_although_others_wait(tmp_path, how, kind, text):
     with pytest.raises(kind, match=text):
-        run_together(size, fail, str(tmp_path), how, size)
+        run_together(2, fail, str(tmp_path), how)
     assert not [c for c in psutil.Process().children() if "spawn_main" in str(c.cmdline())]
 
 
 def fail_beside_one_that_sleeps(number, folder):
+    Path(folder, "method").write_text(multiprocessing.get_start_method())
     if number:
-        Path(folder, "sleeps").write_text(str(os.getpid()))
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        Path(folder, "sleeps").write_text(str(os.getpid()))
         time.sleep(600)
-    while not Path(folder, "sleeps").exists():
-        time.sleep(0.05)
+    wait_until(Path(folder, "sleeps").exists)
     raise UserError("no")
 
 
-def test_one_that_hangs_is_ended(tmp_path):
+def test_a_process_that_hangs_is_ended(tmp_path):
     with pytest.raises(UserError, match=r"^no$"):
         run_together(2, fail_beside_one_that_sleeps, str(tmp_path))
     assert not psutil.pid_exists(int((tmp_path / "sleeps").read_text()))
+    # Processes start the loader's workers in the same way as this process.
+    assert (tmp_path / "method").read_text() == multiprocessing.get_start_method()
 
 
-def wait_in_vain(number, folder):
-    join(number, folder)
-    distributed.destroy_process_group()
-    store = dist.FileStore(f"{folder}/again", 2)
-    distributed.init_process_group(
-        number, 2, 0, 1, None, "gloo", timeout=timedelta(seconds=1), store=store
-    )
-    with distributed.losses_in_words(1 / 60):
+def wait_too_long(number, folder):
+    join(number, folder, timedelta(seconds=2))
+    with distributed.explaining_lost_processes(1 / 30):
         if number:
-            time.sleep(4)
+            time.sleep(5)
         else:
             dist.barrier()
 
 
-def test_a_collective_that_waits_too_long_is_told(tmp_path):
-    words = "(?s)^Process 0 of 2 waited longer than DIST_TIMEOUT, 0.0166667 minutes, .*Timed out"
-    with pytest.raises(UserError, match=words):
-        run_together(2, wait_in_vain, str(tmp_path))
-
-
-def test_other_errors_stay_what_they_are():
-    with (
-        pytest.raises(RuntimeError, match=r"^of its own$") as caught,
-        distributed.losses_in_words(1),
-    ):
-        raise RuntimeError("of its own")
-    assert not isinstance(caught.value, UserError)
+def test_a_collective_that_waits_too_long_is_explained(tmp_path):
+    text = "(?s)^Process 0 of 2 waited longer than DIST_TIMEOUT, 0.0333333 minutes, .*Timed out"
+    with pytest.raises(UserError, match=text):
+        run_together(2, wait_too_long, str(tmp_path))
 
 
 def stop(number):
     raise Stopped
 
 
-def test_a_run_that_has_stopped_is_told():
+def test_a_stopped_run_raises_stopped():
     with pytest.raises(Stopped):
-        run_together(2, stop)
+        run_together(1, stop)
 
 
-def look_at_the_start_method(number, folder):
-    Path(folder, "method").write_text(multiprocessing.get_start_method())
-
-
-def test_processes_start_workers_as_this_one_does(tmp_path):
-    run_together(1, look_at_the_start_method, str(tmp_path))
-    assert (tmp_path / "method").read_text() == multiprocessing.get_start_method()
-
-
-# --------------------------------------------------------- what signals to the parent do
+# --------------------------------------------------------- signals to the parent process
 
 
 WORK = """
@@ -158,23 +134,23 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def parent(tmp_path):
-    """Starts a parent of two processes; returns it once they work, and their ids."""
+    """Starts a parent of two processes; returns it and their ids once they work."""
     script = tmp_path / "work.py"
-    script.write_text(textwrap.dedent(WORK))
+    script.write_text(WORK)
     started = []
 
     def start(saves: str):
         process = subprocess.Popen(
             [sys.executable, str(script), str(tmp_path), saves],
             env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-            # A shell that starts this in the background hands on an ignored interrupt.
+            # A program in the background of a shell would ignore SIGINT.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             stderr=subprocess.PIPE,
             text=True,
         )
         started.append(process)
         notes = [tmp_path / f"{number}.pid" for number in range(2)]
-        until(lambda: all(note.exists() for note in notes))
+        wait_until(lambda: all(note.exists() for note in notes))
         return process, [int(note.read_text()) for note in notes]
 
     yield start
@@ -183,14 +159,7 @@ def parent(tmp_path):
         process.communicate()
 
 
-def until(is_so, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.05)
-
-
-def is_gone(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -201,7 +170,6 @@ def is_gone(pid: int) -> bool:
     ("saves", "number", "status"),
     [
         ("saves", signal.SIGTERM, workers.EXIT_STOPPED),
-        ("saves", signal.SIGINT, workers.EXIT_STOPPED),
         ("does not", signal.SIGTERM, -signal.SIGTERM),
         ("does not", signal.SIGINT, 130),
     ],
@@ -213,30 +181,23 @@ def test_a_signal_to_the_parent_reaches_all(parent, tmp_path, saves, number, sta
     assert process.returncode == status, errors
     assert "Traceback" not in errors
     assert len(list(tmp_path.glob("saved*"))) == (2 if saves == "saves" else 0)
-    assert all(map(is_gone, pids))
+    assert all(map(has_ended, pids))
 
 
-def test_a_second_interrupt_ends_all_at_once(parent, tmp_path):
+def test_a_second_interrupt_of_the_parent_ends_all_at_once(parent, tmp_path):
     process, pids = parent("saves")
-    os.kill(pids[1], signal.SIGSTOP)  # this one will never get to save
+    for pid in pids:
+        os.kill(pid, signal.SIGINT)  # the processes ignore it, because the parent gets it too
+    os.kill(pids[1], signal.SIGSTOP)  # this process will not save
     process.send_signal(signal.SIGINT)
-    until(lambda: (tmp_path / "saved0").exists())
+    wait_until(lambda: (tmp_path / "saved0").exists())
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130
-    assert all(map(is_gone, pids))
-
-
-def test_a_terminals_interrupt_is_not_heard_by_the_processes(parent, tmp_path):
-    process, pids = parent("does not")
-    for pid in pids:
-        os.kill(pid, signal.SIGINT)
-    time.sleep(1)
-    assert not any(map(is_gone, pids))
-    assert process.poll() is None
+    assert all(map(has_ended, pids))
 
 
 def test_no_process_outlives_a_killed_parent(parent):
     process, pids = parent("saves")
     process.kill()
-    until(lambda: all(map(is_gone, pids)))
+    wait_until(lambda: all(map(has_ended, pids)))

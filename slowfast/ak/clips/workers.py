@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -17,8 +16,7 @@ from typing import Any
 import cv2
 import torch
 
-# The numbers of two options in <malloc.h>.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+from slowfast.ak.run.allocator import keep_some_freed_memory
 
 
 @contextmanager
@@ -66,7 +64,7 @@ def start_worker(worker: int, parent: int | None = None) -> None:
         _end_with(parent)
     torch.set_num_threads(1)
     cv2.setNumThreads(0)  # no threads besides the worker's own
-    keep_freed_memory()
+    keep_some_freed_memory()
     sys.excepthook = _show_unless_stopped
 
 
@@ -88,18 +86,6 @@ def _end_with(parent: int) -> None:
         os._exit(0)
 
     threading.Thread(target=wait, name="end with the parent", daemon=True).start()
-
-
-def keep_freed_memory() -> None:
-    """Makes this process reuse freed memory instead of returning it to the system at once.
-
-    Clips of the same size come and go. To get their memory from the system each time takes a fifth
-    of a worker's time. Does nothing without glibc.
-    """
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if set_option:
-        set_option(_M_TRIM_THRESHOLD, 256 * 2**20)
-        set_option(_M_MMAP_THRESHOLD, 32 * 2**20)  # the largest value that it accepts
 
 
 def _show_unless_stopped(kind: type[BaseException], *error: Any) -> None:

@@ -22,7 +22,7 @@ def available_cores() -> int:
 
 
 def cpu_quota(root: Path = Path("/")) -> float:
-    """Returns the CPU time that control groups allow this process, in cores; infinite without limit.
+    """Returns the CPU quota of this process's control groups, in cores; infinite without limit.
 
     Groups are nested, and the smallest quota counts.
 

@@ -38,9 +38,9 @@ def test_float32_is_float32_unless_asked_otherwise():
 # glibc's cache of small ones, which holds seven of a size, and parts it from its neighbours.
 FAULTS = """
 import resource, sys, torch
-from slowfast.engine.device.speed import keep_memory
+from slowfast.ak.run.allocator import keep_all_freed_memory
 if sys.argv[1] == "keep":
-    assert keep_memory()
+    assert keep_all_freed_memory()
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(2**24)

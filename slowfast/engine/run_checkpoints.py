@@ -1,0 +1,131 @@
+"""When the state of a run is written, and what an epoch needs to continue in its middle.
+
+The state within an epoch contains everything for a bit-exact continuation: the number of
+iterations done, the values of the meter, the clips that could not be read, and the network buffers
+of each process, because norm layers of different processes see different clips. Random generators
+are not saved: what a step draws depends only on its position in the run (`seed_everything`), and so
+does the order of the clips.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from time import monotonic
+from typing import Any
+
+from fvcore.common.config import CfgNode
+
+from slowfast.ak.clips.loader import ClipLoader
+from slowfast.checkpoints.best import Best
+from slowfast.checkpoints.saving import CheckpointWriter, training_state
+from slowfast.checkpoints.starting_weights import Start
+from slowfast.engine.meters import TrainMeter
+from slowfast.engine.trained import Trained
+from slowfast.models.optimizer import set_lr
+from slowfast.utils import distributed, logging
+from slowfast.utils.plural import count
+
+logger = logging.get_logger(__name__)
+
+
+class RunCheckpoints:
+    """Writes the checkpoints of a run.
+
+    Args:
+        cfg: TRAIN.CHECKPOINT_ITERATIONS and TRAIN.CHECKPOINT_MINUTES, and the keys of
+            `CheckpointWriter`.
+        initialisation, holdout: as for `CheckpointWriter`.
+    """
+
+    def __init__(self, cfg: CfgNode, trained: Trained, initialisation: str, holdout: str) -> None:
+        self.trained = trained
+        self._writer = CheckpointWriter.from_cfg(cfg, initialisation, holdout)
+        self._every_iterations = cfg.TRAIN.CHECKPOINT_ITERATIONS
+        self._every_seconds = 60 * cfg.TRAIN.CHECKPOINT_MINUTES
+        self._written_at = monotonic()
+
+    def _state(self) -> dict[str, Any]:
+        trained = self.trained
+        return training_state(
+            trained.model, trained.optimizer, trained.scaler, trained.average_state()
+        )
+
+    def write_epoch(self, epoch: int) -> None:
+        """Writes the checkpoint of a finished epoch (from 0)."""
+        self._written_at = monotonic()
+        if distributed.is_master_proc():
+            self._writer.write_epoch(epoch, self._state(), {"extra": self.trained.extra()})
+
+    def write_unfinished(self, epoch: int, done: int, loader: ClipLoader, meter: TrainMeter) -> str:
+        """Writes the state within an epoch (from 0). All processes call this.
+
+        Args:
+            done: number of iterations done in the epoch.
+
+        Returns:
+            The path of the file; "" in all processes but the first.
+        """
+        self._written_at = monotonic()
+        own = [[buffer.cpu() for buffer in network.buffers()] for network in self.trained.networks]
+        buffers = distributed.all_gather_unaligned(own)
+        if not distributed.is_master_proc():
+            return ""
+        place = {
+            "clips_a_step": loader.batch_size * distributed.get_world_size(),
+            "meter": meter.state(),
+            "flaws": [list(flaw) for flaw in loader.bad_clips.state()],
+            "buffers": buffers if len(buffers) > 1 else [],
+        }
+        return self._writer.write_unfinished(
+            epoch, done, self._state(), self.trained.extra() | place
+        )
+
+    def write_evaluation(self, best: Best) -> None:
+        """Records an evaluation, and writes the evaluated weights if they are the best so far."""
+        if distributed.is_master_proc():
+            average = self.trained.average_state()
+            self._writer.write_evaluation(best, self.trained.model, average)
+
+    def is_due_after(self, done: int) -> bool:
+        """Returns whether TRAIN.CHECKPOINT_ITERATIONS asks for a file after `done` iterations."""
+        return self._every_iterations > 0 and done % self._every_iterations == 0
+
+    def is_due_by_time(self) -> bool:
+        """Returns whether TRAIN.CHECKPOINT_MINUTES have passed since the last file."""
+        return 0 < self._every_seconds <= monotonic() - self._written_at
+
+
+def resume_epoch(start: Start, trained: Trained, loader: ClipLoader, meter: TrainMeter) -> int:
+    """Restores the state within an epoch, if the run starts from a file with such a state.
+
+    Returns:
+        The number of iterations of the epoch that are done.
+    """
+    if not start.iteration:
+        return 0
+    meter.take_up(start.extra["meter"])
+    set_lr(trained.optimizer, start.extra["meter"]["lr"])
+    loader.bad_clips.continue_from(start.extra["flaws"])
+    buffers, processes = start.extra.pop("buffers"), distributed.get_world_size()
+    own = [buffer for network in trained.networks for buffer in network.buffers()]
+    saved = buffers[distributed.get_rank()] if len(buffers) == processes else []
+    saved = list(chain.from_iterable(saved))
+    if [buffer.shape for buffer in own] == [buffer.shape for buffer in saved]:
+        for buffer, value in zip(own, saved, strict=True):
+            buffer.copy_(value)
+    elif buffers or processes > 1:
+        logger.warning(
+            f"{count(len(buffers) or 1, 'process', 'es')} began this epoch, and "
+            f"{count(processes, 'process', 'es')} with possibly other norm layers continue it. "
+            "All of them continue with the statistics of the first process."
+        )
+    clips = start.extra["clips_a_step"]
+    now = loader.batch_size * processes
+    if now == clips:
+        return start.iteration
+    done = start.iteration * clips // now
+    logger.warning(
+        f"{start.iteration} steps of {clips} clips were done in this epoch. With {now} clips per "
+        f"step it continues after step {done}. Up to {now - 1} clips are seen twice."
+    )
+    return done

@@ -1,0 +1,10 @@
+"""The configuration that the tests of checkpoints share."""
+
+import pytest
+
+from tests.checkpoints.checkpoint_cases import make_cfg
+
+
+@pytest.fixture
+def cfg(tmp_path):
+    return make_cfg(tmp_path)
