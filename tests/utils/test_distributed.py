@@ -64,8 +64,8 @@ def test_one_process_needs_no_group():
 def nccl(name: str, last: str) -> dist.DistBackendError:
     """Returns an error with the text of NCCL's errors in PyTorch."""
     return dist.DistBackendError(
-        "NCCL error in: /pytorch/torch/csrc/distributed/c10d/NCCLUtils.cpp:77, unhandled error (run "
-        f"with NCCL_DEBUG=INFO for details), NCCL version 2.27.5\n{name}: A call failed.\n"
+        "NCCL error in: /pytorch/torch/csrc/distributed/c10d/NCCLUtils.cpp:77, unhandled error "
+        f"(run with NCCL_DEBUG=INFO for details), NCCL version 2.27.5\n{name}: A call failed.\n"
         f"Last error:\n{last}\n"
     )
 
@@ -97,9 +97,7 @@ CLOSED = "socketProgress: Connection closed by remote peer node1<39000>"
             "longer than DIST_TIMEOUT",
         ),
         (
-            nccl(
-                "ncclInvalidUsage", "Duplicate GPU detected : rank 1 and rank 0 both on CUDA 1b000"
-            ),
+            nccl("ncclInvalidUsage", "Duplicate GPU detected : rank 1 and rank 0 both on 1b000"),
             UserError,
             r"two processes on one GPU \(Duplicate GPU detected .*Set NUM_GPUS",
         ),

@@ -121,7 +121,5 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device to write to")
 def test_a_stats_file_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "json_stats.log").symlink_to("/dev/full")
-    with pytest.raises(
-        UserError, match=r"json_stats\.log: the file cannot be written \(No space left"
-    ):
+    with pytest.raises(UserError, match=r"json_stats\.log: the file cannot be written \(No space"):
         log_json_stats({"loss": 1.0}, tmp_path)
