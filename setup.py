@@ -26,6 +26,7 @@ setup(
     package_data={
         "slowfast.ak": ["requirements.txt"],
         "slowfast.ak.classes": ["*.csv"],
+        "slowfast.config.keys": ["*.yaml"],
         "slowfast.visualization.report": ["*.html", "*.css", "*.js"],
     },
     install_requires=requirements(),

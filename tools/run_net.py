@@ -15,8 +15,8 @@ from contextlib import suppress
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
-from slowfast.config.combinations import draws
 from slowfast.config.defaults import assert_and_infer_cfg
+from slowfast.config.derived import draws_pictures
 from slowfast.utils.parser import load_config, parse_args
 
 
@@ -81,7 +81,7 @@ def run(cfg: CfgNode, init_method: str, dry: bool = False) -> None:
         launch_job(cfg, init_method, train)
     if cfg.TEST.ENABLE:
         launch_job(cfg, init_method, test)
-    if draws(cfg):
+    if draws_pictures(cfg):
         launch_job(cfg, init_method, visualize)
 
 

@@ -8,16 +8,19 @@ a network declares its settings in one place.
 from __future__ import annotations
 
 import inspect
+import math
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from typing import Any, get_type_hints
+
+from slowfast.ak.nearest import suggestion
 
 # What a check found: the key to blame, and what is wrong with it.
 Finding = tuple[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """The values that a key accepts, beside its type. For a list, they hold for each number in it.
 
@@ -34,6 +37,27 @@ class Limits:
     below: float | None = None
     choices: tuple[Any, ...] = ()
     length: int | None = None
+
+    def problem_with(self, value: Any) -> str:
+        """What was expected in place of a value of the right type; empty if the value fits."""
+        if self.choices and value not in self.choices:
+            names = [str(choice) or "''" for choice in self.choices]
+            near = suggestion(value, names, count=1, cutoff=0.6)
+            return f"{near} expected one of {', '.join(names)}".lstrip()
+        if self.length is not None and len(value) != self.length:
+            return f"found {len(value)} entries; expected {self.length}"
+        for number in numbers_in(value):
+            if not math.isfinite(number):
+                return "expected a finite number"
+            if self.low is not None and number < self.low:
+                return f"expected at least {self.low}"
+            if self.high is not None and number > self.high:
+                return f"expected at most {self.high}"
+            if self.above is not None and number <= self.above:
+                return f"expected a number above {self.above}"
+            if self.below is not None and number >= self.below:
+                return f"expected a number below {self.below}"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -74,29 +98,46 @@ class Key(Limits):
         return " ".join(part for part in parts if part)
 
 
-def keys_from_signature(build: Callable[..., Any], group: str) -> dict[str, Key]:
-    """A key for each parameter of `build` that has a default, named `<group>.<PARAMETER>`.
+def numbers_in(value: Any) -> list[float]:
+    """All numbers of a value, whatever its nesting; True and False are not numbers."""
+    if isinstance(value, (list, tuple)):
+        return [number for item in value for number in numbers_in(item)]
+    return [value] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
 
-    The default of the key is that of the parameter; a tuple becomes a list. `Limits` in an
-    ``Annotated`` type become the limits of the key. The comment is the text on the parameter in
-    the ``Args:`` section of the docstring.
+
+def keys_from_signature(
+    build: Callable[..., Any], group: str, without: Collection[str] = ()
+) -> dict[str, Key]:
+    """A key for each parameter of `build` with a default that YAML can express.
+
+    The key is named `<group>.<PARAMETER>`. Its default is that of the parameter; a tuple becomes a
+    list. `Limits` in an ``Annotated`` type become the limits of the key. The comment is the text on
+    the parameter in the ``Args:`` section of the docstring.
 
     Args:
-        build: a class, of whose ``__init__`` the own parameters are taken, or a function.
+        build: a function, or a class, whose own ``__init__`` is read. A class without one has no
+            keys.
         group: the dotted group, such as ``LOSS.LDAM``.
+        without: parameters that are not keys.
     """
-    function = build.__init__ if inspect.isclass(build) else build
-    hints = get_type_hints(function, include_extras=True)
+    function = vars(build).get("__init__") if inspect.isclass(build) else build
+    if function is None:
+        return {}
+    try:
+        parameters = inspect.signature(function).parameters
+        hints = get_type_hints(function, include_extras=True)
+    except (ValueError, NameError, TypeError):  # a function of another language, or unknown types
+        return {}
     texts = dict(_described(inspect.getdoc(build) or ""))
     keys = {}
-    for name, parameter in inspect.signature(function).parameters.items():
-        if parameter.default is inspect.Parameter.empty:
-            continue
+    for name, parameter in parameters.items():
         default = parameter.default
         default = list(default) if isinstance(default, tuple) else default
+        if name in without or not isinstance(default, (bool, int, float, str, list)):
+            continue
         metadata = getattr(hints.get(name), "__metadata__", ())
         limits = next((each for each in metadata if isinstance(each, Limits)), Limits())
-        key = Key(**vars(limits), default=default, comment=texts.get(name, ""))
+        key = Key(default, texts.get(name, ""), **vars(limits))
         keys[f"{group}.{name.upper()}"] = key
     return keys
 
@@ -110,8 +151,3 @@ def _described(docstring: str) -> Iterator[tuple[str, str]]:
         text = " ".join(entry[2].split())
         for name in entry[1].split(","):
             yield name.strip(), text[:1].upper() + text[1:]
-
-
-def unserved(why: str, keys: dict[str, Key], is_switch: bool = False) -> dict[str, Key]:
-    """The same keys, marked as keys that have no effect here."""
-    return {name: replace(key, unserved=why, is_switch=is_switch) for name, key in keys.items()}

@@ -15,9 +15,8 @@ import yaml
 from fvcore.common.config import CfgNode
 
 from slowfast.config.defaults import get_cfg
+from slowfast.config.dotted import dotted_keys, get, show
 from slowfast.config.keys import UPSTREAM_KEYS
-from slowfast.config.merge import dotted_keys
-from slowfast.config.provenance import get, show
 
 # Prefixes of keys.
 _NETWORK = (
@@ -93,7 +92,7 @@ def differences(cfg: CfgNode, cfg_text: str) -> list[Difference]:
 
 def _matters(key: str) -> bool:
     upstream_key = UPSTREAM_KEYS.get(key)
-    has_no_effect = upstream_key and (upstream_key.idle or upstream_key.not_built)
+    has_no_effect = upstream_key and upstream_key.unserved
     return key.startswith(_NETWORK + _REST_OF_THE_RUN + _WARNED) and not (
         has_no_effect or key.startswith(_IGNORED)
     )

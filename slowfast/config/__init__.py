@@ -1,2 +1,11 @@
-"""Every configuration key: its default (keys/), its type (schema), its source (provenance),
-how files and commands set it (merge), and which settings make no sense together (checks)."""
+"""The configuration: its keys and defaults, how files and commands set them, and its checks.
+
+keys/       every key, with its default, meaning and limits
+schema      the conversion of a value to the type of its key
+yaml_files  reading YAML files
+merge       setting keys from files and commands
+provenance  which file or command set a key
+checks      the mechanism of checks; rules/ has the checks, one file a topic
+defaults    ``get_cfg`` and ``assert_and_infer_cfg``
+explain     the text of ``--keys``
+"""

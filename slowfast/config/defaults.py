@@ -1,32 +1,37 @@
-"""The default configuration, and the check that a configuration can be run.
+"""The default configuration, and the check that a configuration can run.
 
-Notable: ``get_cfg`` gives every key of both upstream branches, where they differ with main's
-default, plus what ``custom_config`` adds. It is an fvcore ``CfgNode`` whose merging reports all
-mistakes at once, with file, key and nearest valid name.
+``get_cfg`` returns every key of both upstream branches, those of ``custom_config``, and those of
+registered losses and other entries. Where the branches differ, main's default holds.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
-import shutil
-import textwrap
 
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.config import KEYS as AK_KEYS
 from slowfast.ak.config import add_key
 from slowfast.ak.errors import UserError
-from slowfast.config import checks, provenance
+from slowfast.config import (
+    checks,
+    checks_data,  # noqa: F401 -- this import and the next three register their checks
+    checks_entries,  # noqa: F401
+    checks_run,  # noqa: F401
+    checks_training,  # noqa: F401
+    provenance,
+)
 from slowfast.config.custom_config import add_custom_config
-from slowfast.config.keys import UPSTREAM_KEYS
-from slowfast.config.merge import Config, dotted_keys, nearest_key
+from slowfast.config.dotted import has
+from slowfast.config.keys import UPSTREAM_KEYS, registered_keys
+from slowfast.config.merge import Config
 
 logger = logging.getLogger(__name__)
 
 
 @functools.lru_cache(maxsize=1)
-def _defaults() -> Config:
+def _declared_defaults() -> Config:
+    """The defaults, without the keys of registered entries."""
     cfg = Config()
     for name, key in UPSTREAM_KEYS.items():
         add_key(cfg, name, key.default)
@@ -35,46 +40,21 @@ def _defaults() -> Config:
 
 
 def get_cfg() -> CfgNode:
-    """A fresh copy of the default configuration, free to be changed."""
-    return _defaults().clone()
-
-
-def explain(name: str = "") -> str:
-    """Default and comment of each key of this name or in the group of this name; empty: of all.
-
-    Raises:
-        UserError: there is none.
-    """
-    cfg = get_cfg()
-    comments = {key: spec.help for key, spec in UPSTREAM_KEYS.items()}
-    comments |= {key: spec.help for key, spec in AK_KEYS.items()}
-    wanted = name.upper().strip(".")
-    keys = [key for key in dotted_keys(cfg) if f"{key.upper()}.".startswith(f"{wanted}.")]
-    if not wanted:
-        keys = dotted_keys(cfg)
-    if not keys:
-        near = nearest_key(cfg, name)
-        raise UserError(f"There is no key {name}" + (f"; did you mean {near}?" if near else "."))
-    width = shutil.get_terminal_size().columns
-    return "\n".join(
-        textwrap.fill(
-            f"{key}: {provenance.show(provenance.get(cfg, key))}", width, subsequent_indent="    "
-        )
-        + "\n"
-        + textwrap.fill(
-            comments.get(key, ""), width, initial_indent="    ", subsequent_indent="    "
-        )
-        for key in keys
-    )
+    """A new copy of the default configuration."""
+    cfg = _declared_defaults().clone()
+    for name, key in registered_keys().items():
+        if not has(cfg, name):
+            add_key(cfg, name, key.default)
+    return cfg
 
 
 def assert_and_infer_cfg(cfg: CfgNode) -> CfgNode:
-    """Check that a run can do what the configuration asks for, and return the configuration.
+    """Checks that a run can do what the configuration asks for, and returns the configuration.
 
-    Settings that may well be meant but are worth a look are logged as warnings. Where
-    SOLVER.BASE_LR_SCALE_NUM_SHARDS asks for it, the learning rates are multiplied by NUM_SHARDS
-    and the key is set to False, so that a second check, a copy in another process, or the
-    configuration read back from a checkpoint does not multiply them again.
+    Settings that can run but are seldom meant are logged as warnings. If
+    SOLVER.BASE_LR_SCALE_NUM_SHARDS is True, the learning rates are multiplied by NUM_SHARDS and the
+    key is set to False. So a second check, a copy in another process, or the configuration from a
+    checkpoint does not multiply them again.
 
     Raises:
         UserError: one line for each problem, with the file that set the key, the key, its value,

@@ -1,74 +1,18 @@
-"""What a configuration key is: its default, what it does, and which values it takes.
+"""Conversion of a value from YAML, or from a command line, to the type of its key.
 
-Notable: a key is data, not code. Its type follows from its default, what cannot be seen there (the
-items of an empty list, what a ``None`` stands for) is named by ``kind``, and everything that a
-user may be told about a key (its meaning, its choices and limits, whether this tree builds it)
-stands beside the default. ``coerce`` turns what YAML or a command line gives into a value of the
-key's type, or says in words what it had expected.
+The type of a key follows from its default. ``Key.kind`` names what a default cannot show: the type
+of the items of an empty list, or of a value that may be None.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
+
+from slowfast.config.dotted import show
 
 _ITEM_WORDS = {"int": "whole numbers", "float": "numbers", "str": "texts"}
 _ONE_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "True or False"}
-
-
-@dataclass(frozen=True)
-class Key:
-    """One configuration key.
-
-    Args:
-        default: its value where nobody sets it.
-        comment: what it does, in which unit, and when it matters.
-        kind: type of the items where the default is an empty list, or of the value where the
-            default is None: ``int``, ``float``, ``str``, or ``list`` (a list of any depth).
-        choices: the only values it takes; empty: any.
-        low, high: limits of a number, themselves allowed; for a list, of each number in it.
-        length: how many entries a list has, where that is fixed.
-        not_built: what this tree lacks. Such a key is refused wherever its value is not
-            ``default``: it switches something on that does not exist here.
-        idle: why no value of this key has an effect here (the switch that it serves is refused,
-            or upstream's own program for it does not exist here). The log names changed ones.
-    """
-
-    default: Any
-    comment: str
-    kind: str = ""
-    choices: tuple[Any, ...] = ()
-    low: float | None = None
-    high: float | None = None
-    length: int | None = None
-    not_built: str = ""
-    idle: str = ""
-
-    @property
-    def help(self) -> str:
-        """The comment, with the choices and whether this tree builds it."""
-        parts = [self.comment]
-        if self.choices:
-            parts.append("One of " + ", ".join(str(c) for c in self.choices) + ".")
-        if self.not_built:
-            parts.append(f"Refused when changed: {self.not_built} is not built here yet.")
-        if self.idle:
-            parts.append(f"Has no effect here: {self.idle}.")
-        return " ".join(parts)
-
-
-def not_built(words: str, keys: dict[str, Key]) -> dict[str, Key]:
-    """Mark every key of a group as a switch for something that this tree lacks."""
-    return {name: Key(**{**vars(key), "not_built": words}) for name, key in keys.items()}
-
-
-def idle(words: str, keys: dict[str, Key]) -> dict[str, Key]:
-    """Mark every key of a group, save those marked already, as one without effect here."""
-    return {
-        name: key if key.not_built else Key(**{**vars(key), "idle": words})
-        for name, key in keys.items()
-    }
 
 
 class WrongType(ValueError):
@@ -76,12 +20,12 @@ class WrongType(ValueError):
 
 
 def coerce(value: Any, default: Any, kind: str = "") -> Any:
-    """Turn ``value`` into the type of ``default``.
+    """The value, converted to the type of ``default``.
 
-    Whole numbers serve where any number does, whole floats where whole numbers do, and numbers
-    in quotes where a number is wanted, because YAML reads ``1e-4`` as text. A missing value is
-    the empty text for a text key, and None where the default is None. Tuples become lists unless
-    the default is a tuple.
+    An int is accepted for a float, a float without a fraction for an int, and a text that holds a
+    number for both, because YAML reads ``1e-4`` as text. A missing value becomes the empty text for
+    a text key, and None where the default is None. Tuples become lists unless the default is a
+    tuple.
 
     Raises:
         WrongType: the text says what had been expected.
@@ -95,7 +39,7 @@ def coerce(value: Any, default: Any, kind: str = "") -> Any:
 
 
 def expected(default: Any, kind: str = "") -> str:
-    """What a key with this default takes, in words."""
+    """The values that a key with this default accepts, in words."""
     if default is None:
         return (_ONE_WORDS.get(kind) or "a list") + " or None"
     if isinstance(default, (list, tuple)):
@@ -104,13 +48,6 @@ def expected(default: Any, kind: str = "") -> str:
         words = _ITEM_WORDS.get(_leaf_type(default) or kind, "values")
         return f"a list of {words}" + (f", such as {list(default)}" if default else "")
     return _ONE_WORDS.get(_type_name(default), type(default).__name__)
-
-
-def numbers_in(value: Any) -> list[float]:
-    """All numbers of a value, whatever its nesting; True and False are none."""
-    if isinstance(value, (list, tuple)):
-        return [number for item in value for number in numbers_in(item)]
-    return [value] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
 
 
 def _type_name(value: Any) -> str:
@@ -122,7 +59,7 @@ def _is_nested(value: list[Any] | tuple[Any, ...]) -> bool:
 
 
 def _leaf_type(value: Any) -> str:
-    """``float`` where any leaf is one, else the type of the leaves, else nothing."""
+    """The type of the items: ``float`` if any is a float; empty if they have no common type."""
     if not isinstance(value, (list, tuple)):
         return _type_name(value)
     types = {_leaf_type(item) for item in value} - {""}
@@ -181,7 +118,7 @@ def _coerce_one(value: Any, wanted: str) -> Any:
             return float(number)
         if number is not None and math.isfinite(number) and number == int(number):
             return int(number)
-    else:  # a type that only a key of the user's own can have
+    else:  # a type that only a key of `custom_config` can have
         if type(value).__name__ == wanted:
             return value
     raise WrongType(_ONE_WORDS.get(wanted, wanted))
@@ -200,3 +137,12 @@ def _as_number(value: Any) -> int | float | None:
         except ValueError:
             continue
     return None
+
+
+def found_in_words(value: Any) -> str:
+    """Type and value of a setting, as "expected ...; found ..." ends."""
+    kinds = {str: "text", bool: "", int: "the number", float: "the number", dict: "a group of keys"}
+    if value is None:
+        return "nothing"
+    kind = kinds.get(type(value), "a list" if isinstance(value, (list, tuple)) else "")
+    return f"{kind} {show(value)}".strip()

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from slowfast.ak.clips.crops import RandomCrop, crop_corners, scaled_size
 from slowfast.ak.clips.windows import slow_indices
-from slowfast.config.combinations import num_pathways
+from slowfast.config.derived import pathway_count
 
 
 def tensor_normalize(
@@ -38,7 +38,7 @@ def pack_pathway_output(cfg, frames: Tensor) -> list[Tensor]:
     DATA.REVERSE_INPUT_CHANNEL turns the channels round.
     """
     pathways = frames.flip(0) if cfg.DATA.REVERSE_INPUT_CHANNEL else frames
-    strides = (cfg.SLOWFAST.ALPHA, 1)[-num_pathways(cfg) :]
+    strides = (cfg.SLOWFAST.ALPHA, 1)[-pathway_count(cfg) :]
     return [pathways[:, slow_indices(frames.shape[1], stride)] for stride in strides]
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
-from slowfast.config.defaults import explain, get_cfg
+from slowfast.config.defaults import get_cfg
+from slowfast.config.explain import explain
 from slowfast.config.merge import merge_file, merge_list
 from slowfast.utils.terminal import print_all
 

@@ -8,10 +8,10 @@ import pytest
 import yaml
 from fvcore.common.config import CfgNode
 
-# The registries of networks, data sets and losses, as every program loads them.
+# The networks, data sets and checks of checkpoints, as every program imports them.
+import slowfast.checkpoints.checks
 import slowfast.datasets
-import slowfast.models
-import slowfast.models.losses  # noqa: F401
+import slowfast.models  # noqa: F401
 from slowfast.config.defaults import get_cfg
 
 RUNNABLE = {
@@ -24,7 +24,7 @@ RUNNABLE = {
 
 
 def nested(settings: dict[str, Any]) -> dict[str, Any]:
-    """Dotted keys as YAML nests them."""
+    """Settings by dotted key, in the nested form of YAML."""
     tree: dict[str, Any] = {}
     for key, value in settings.items():
         node = tree
@@ -37,7 +37,7 @@ def nested(settings: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Writes settings, or text as it is, to a YAML file in the current folder; gives its name."""
+    """Writes settings, or a text, to a YAML file in the current folder, and returns its name."""
     monkeypatch.chdir(tmp_path)
 
     def write(settings: dict[str, Any] | str, name: str = "X.yaml") -> str:
@@ -63,5 +63,5 @@ def load(write: Callable[..., str]) -> Callable[..., CfgNode]:
 
 @pytest.fixture
 def load_runnable(load: Callable[..., CfgNode]) -> Callable[..., CfgNode]:
-    """The same, on top of settings that can be run."""
+    """The configuration of a file X.yaml with these settings, added to some that can run."""
     return lambda settings=(): load(RUNNABLE | dict(settings))

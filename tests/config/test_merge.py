@@ -7,8 +7,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import get_cfg
-from slowfast.config.merge import dotted_keys, nearest_key
-from slowfast.config.provenance import get
+from slowfast.config.dotted import dotted_keys, get, nearest_key
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 ZOO = json.loads((REFERENCE / "zoo_configs.json").read_text())
@@ -124,7 +123,7 @@ MISTAKES = {
         "expected keys and values, such as `TRAIN:` and below it, indented, `BATCH_SIZE: 8`; "
         "found a list [1]"
     ),
-    "_BASE_: X.yaml": "_BASE_ leads back to this file itself",
+    "_BASE_: X.yaml": "_BASE_ leads back to this file",
     "_BASE_: 3": "_BASE_: expected a file name, found the number 3",
 }
 
@@ -138,13 +137,13 @@ def test_mistake_in_a_file_is_told_in_words(text, load):
 
 OVERRIDE_MISTAKES = {
     ("TRAIN.BATCH_SIZE",): (
-        "overrides come in pairs, KEY VALUE, and 'TRAIN.BATCH_SIZE' at the end is left alone; "
+        "overrides are pairs, KEY VALUE, and 'TRAIN.BATCH_SIZE' at the end has no value; "
         "expected for example TRAIN.BATCH_SIZE 4"
     ),
     ("SOLVER.STEPS", "[0,", "41]"): (
         "'[0,' is part of a list; a list goes in quotes, such as SOLVER.STEPS '[0, 41, 49]'"
     ),
-    ("NUM_GPUS=2", "x"): "'NUM_GPUS=2': write key and value apart, as KEY VALUE",
+    ("NUM_GPUS=2", "x"): "'NUM_GPUS=2': separate key and value by a space, as KEY VALUE",
     ("NUM_GPU", "2"): "unknown key NUM_GPU; did you mean NUM_GPUS?",
     ("NUM_GPUS.X", "2"): "unknown key NUM_GPUS.X; did you mean NUM_GPUS?",
     ("TRAIN", "2"): ("TRAIN: expected the keys of this group, such as TRAIN.ENABLE; found text 2"),
@@ -220,13 +219,13 @@ def test_key_given_twice_is_warned_about(load, caplog):
     with caplog.at_level(logging.WARNING):
         cfg = load("TRAIN:\n  BATCH_SIZE: 2\nTEST:\n  BATCH_SIZE: 3\nTRAIN:\n  ENABLE: False\n")
     assert cfg.TRAIN.BATCH_SIZE == 64
-    assert "X.yaml: line 5: TRAIN stands here again (first in line 1)" in caplog.text
+    assert "X.yaml: line 5: TRAIN appears again (first in line 1)" in caplog.text
 
 
 def test_key_that_no_version_reads_is_passed_over(load, caplog):
     with caplog.at_level(logging.WARNING):
         assert load({"DATA_LOADER.PREFETCH": True}) == get_cfg()
-    assert "DATA_LOADER.PREFETCH is passed over" in caplog.text
+    assert "DATA_LOADER.PREFETCH is ignored" in caplog.text
     assert not load({"SPEED.PREFETCH": False}).SPEED.PREFETCH, "a key of that name elsewhere"
 
 

@@ -9,8 +9,7 @@ import yaml
 from slowfast.ak.config import KEYS as AK_KEYS
 from slowfast.config import checks
 from slowfast.config.defaults import assert_and_infer_cfg, get_cfg
-from slowfast.config.merge import dotted_keys
-from slowfast.config.provenance import get
+from slowfast.config.dotted import dotted_keys, get
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "tests" / "reference"

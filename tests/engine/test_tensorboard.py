@@ -16,8 +16,8 @@ from PIL import Image
 from slowfast.ak.clips.dataset import ClipDataset
 from slowfast.ak.errors import BadClip, UserError
 from slowfast.ak.frames.reader import FrameReader
-from slowfast.config.combinations import draws
 from slowfast.config.defaults import assert_and_infer_cfg
+from slowfast.config.derived import draws_pictures
 from slowfast.engine import test as run_test
 from slowfast.engine import train
 from slowfast.engine.step import TrainStep
@@ -237,7 +237,7 @@ def test_saved_results_of_one_label_are_drawn_alone(cfg, read, tmp_path):
             *(board + "PREDICTIONS_PATH", str(path), board + "CONFUSION_MATRIX.ENABLE", True),
         ]
     )
-    assert draws(assert_and_infer_cfg(cfg))
+    assert draws_pictures(assert_and_infer_cfg(cfg))
     visualize(cfg)
     (event,) = read().Images("Confusion of saved results/all classes")
     names = [str(number) for number in range(5)]

@@ -11,9 +11,10 @@ import shutil
 import pytest
 import torch
 
-from slowfast.ak.losses import LOSSES
+from slowfast.ak.losses import multi_label_losses
 from tests.upstream.bed import IN_TWO, NO_TEST, NO_TRAINING, Bed, files_of, prepare
 from tests.upstream.checkouts import run_in
+
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +60,7 @@ def in_two(bed) -> Bed:
 
 
 def own_losses() -> list[str]:
-    return list(LOSSES.keys())
+    return list(multi_label_losses())
 
 
 def only_on(branch: str, bed: Bed) -> None:

@@ -98,11 +98,9 @@ def _leaves(node: dict, path: str = "") -> Any:
 
 
 def _extension_keys() -> set[str]:
-    """Returns the keys of slowfast.ak, and the keys of main that it added to the checkout."""
-    names: set[str] = set()
-    for module, holder in (("slowfast.ak.config", "KEYS"), ("slowfast.ak.upstream.config", "lent")):
-        try:
-            names.update(getattr(importlib.import_module(module), holder))
-        except ModuleNotFoundError:
-            continue
-    return names
+    """Keys of slowfast.ak, and those of main that it lends to a branch without them."""
+    try:
+        config = importlib.import_module("slowfast.ak.upstream.config")
+    except ModuleNotFoundError:
+        return set()
+    return {*config.ak_keys(), *config.lent}

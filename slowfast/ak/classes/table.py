@@ -1,14 +1,13 @@
-"""What the classes are called, and which belong to head, middle and tail.
+"""Names of the classes, and which of them belong to head, middle and tail.
 
 Both come from a sheet like Animal Kingdom's df_action.xlsx: columns action_category, action, index,
-segment, count. Its `index` is the class id, except in Animal Kingdom's own sheet, where a few names
-sit on wrong ids: "Flapping Tail" has 50 there, while all clips that show it carry 49. A sheet with
-Animal Kingdom's class names is therefore replaced by the corrected table beside this module, made
-by looking at what the clips of each id show. Its segments are the sheet's, by name.
+segment, count. `index` is the class id. Animal Kingdom's own sheet has a few names on wrong ids:
+"Flapping Tail" has 50 there, while all clips that show it carry 49. Therefore a sheet with Animal
+Kingdom's class names is replaced by the corrected table beside this module, which was made by
+viewing clips of each id. Segments are still those of the sheet, by name.
 
-Without a sheet, segments follow from the number of training clips of each class, those that a
-hold-out keeps from training among them. The sheet's own counts are read by
-`slowfast.ak.classes.counts`.
+Without a sheet, segments follow from the number of training clips of each class, including those
+that a hold-out keeps from training. `slowfast.ak.classes.counts` reads the counts of the sheet.
 """
 
 from __future__ import annotations
@@ -24,9 +23,12 @@ from openpyxl import load_workbook
 from slowfast.ak.errors import UserError
 
 SEGMENTS = ("head", "middle", "tail")
-SHEETS = ("df_action.xlsx", "df_action_count.xlsx")  # as it ships; as the published code calls it
+SHEETS = (
+    "df_action.xlsx",
+    "df_action_count.xlsx",
+)  # the name in the data set; the name in the published code
 ANIMAL_KINGDOM = Path(__file__).with_name("animal_kingdom.csv")
-# Columns under their names in the sheets and in the table of this module.
+# Names of the columns in the sheets and in the table of this module.
 _COLUMNS = {
     "id": ("index", "id"),
     "name": ("action", "name"),
@@ -39,8 +41,11 @@ _COLUMNS = {
 class ClassTable:
     """Name and segment of each class, by its id.
 
-    segments: "head", "middle" or "tail" each. source: a text that says which definition they have.
-    train_counts: (classes,) clips trained on that carry each class, where known.
+    Args:
+        names: name of each class.
+        segments: "head", "middle" or "tail" for each class.
+        source: how the segments were defined, in words.
+        train_counts: (classes,) training clips with each class; None: not known.
     """
 
     names: list[str]
@@ -52,15 +57,21 @@ class ClassTable:
     def from_cfg(
         cls, cfg, train_counts: np.ndarray | None, held_out: np.ndarray | None = None
     ) -> ClassTable | None:
-        """The table for AK.CLASSES, or for the sheet beside the lists, or by training counts alone.
+        """The table of AK.CLASSES, or of the sheet beside the lists, or by training counts.
 
-        train_counts: (classes,) training clips of each class, where known; held_out: those that
-        AK.HOLDOUT keeps from training. None comes back where neither sheet nor counts tell
-        segments. Raises UserError for a sheet that does not fit.
+        Args:
+            train_counts: (classes,) training clips of each class; None: not known.
+            held_out: (classes,) clips that AK.HOLDOUT keeps from training.
+
+        Returns:
+            the table, or None if neither a sheet nor counts give segments.
+
+        Raises:
+            UserError: the sheet cannot be read, or does not fit the number of classes.
         """
         sheet = find_sheet(cfg.AK.CLASSES, cfg.DATA.PATH_TO_DATA_DIR)
-        thresholds = cfg.AK.HEAD_MIN, cfg.AK.TAIL_MAX
-        return cls.make(sheet, cfg.MODEL.NUM_CLASSES, train_counts, *thresholds, held_out)
+        limits = cfg.AK.HEAD_MIN, cfg.AK.TAIL_MAX
+        return cls.make(sheet, cfg.MODEL.NUM_CLASSES, train_counts, *limits, held_out)
 
     @classmethod
     def make(
@@ -72,7 +83,7 @@ class ClassTable:
         tail_max: int,
         held_out: np.ndarray | None = None,
     ) -> ClassTable | None:
-        """What `from_cfg` does, by plain arguments."""
+        """The same as `from_cfg`, with plain arguments."""
         if sheet is None:
             names, segments, source = [str(i) for i in range(num_classes)], None, ""
         else:
@@ -83,7 +94,7 @@ class ClassTable:
             source = f"by training clips: head from {head_min} on, tail up to {tail_max}"
             counts = train_counts
             if held_out is not None:
-                # The same classes are head, middle and tail whatever is held out.
+                # So a hold-out does not move a class to another segment.
                 counts = train_counts + held_out
                 source += ", held-out clips counted too"
             segments = segments_by_count(counts, head_min, tail_max)
@@ -91,7 +102,7 @@ class ClassTable:
 
 
 def count_classes(path: Path) -> int:
-    """How many classes a sheet has. Raises UserError where it cannot be read."""
+    """The number of classes of a sheet. Raises UserError if it cannot be read."""
     return len(_read_rows(path))
 
 
@@ -104,7 +115,7 @@ def segments_by_count(counts: Sequence[int], head_min: int, tail_max: int) -> li
 
 
 def find_sheet(given: str, folder: str) -> Path | None:
-    """The sheet that was asked for, or one of SHEETS in the folder of the lists; None without."""
+    """The given sheet, or one of SHEETS in the folder of the lists; None if there is none."""
     if given:
         return named_sheet(given, "AK.CLASSES")
     paths = [Path(folder, name) for name in SHEETS]
@@ -112,16 +123,17 @@ def find_sheet(given: str, folder: str) -> Path | None:
 
 
 def named_sheet(path: str, key: str) -> Path:
-    """A sheet that a key names. Raises UserError where there is no such file."""
+    """The path of a sheet that a key names. Raises UserError if there is no such file."""
     if not Path(path).is_file():
         raise UserError(f"{key}: there is no file {path}. Correct it, or leave it empty.")
     return Path(path)
 
 
 def read_sheet(path: Path, num_classes: int) -> tuple[list[str], list[str] | None, str]:
-    """Names, segments (None where the sheet has no such column) and their source, from a sheet.
+    """Names, segments (None without such a column) and their source in words, from a sheet.
 
-    Raises UserError, with the row, where `class_rows` does, and for a segment of another name.
+    Raises:
+        UserError: `class_rows` raises it, or a segment has another name; the text names the row.
     """
     rows, source = class_rows(path, num_classes, "AK.CLASSES")
     for row in rows:
@@ -135,11 +147,16 @@ def read_sheet(path: Path, num_classes: int) -> tuple[list[str], list[str] | Non
 
 
 def class_rows(path: Path, num_classes: int, key: str) -> tuple[list[dict[str, str]], str]:
-    """The row of each class in a sheet, by class id, and in words how they were attached.
+    """The row of each class in a sheet, by class id, and in words how rows got their ids.
 
-    A row has `row`, its number in the file, `id` and `name`, and `segment` and `count` where the
-    sheet has these columns. Raises UserError, with the row and the key that names the sheet, unless
-    each id in 0..num_classes-1 has one.
+    A row has `row`, its number in the file, `id`, `name`, and `segment` and `count` if the sheet
+    has these columns.
+
+    Args:
+        key: the configuration key that names the sheet, for errors.
+
+    Raises:
+        UserError: an id in 0..num_classes-1 does not have one row; the text names the row.
     """
     rows = _read_rows(path)
     source = f"by {path}"
@@ -147,7 +164,7 @@ def class_rows(path: Path, num_classes: int, key: str) -> tuple[list[dict[str, s
     if {_plain_name(row) for row in rows} == known.keys():
         own = ("id", "name", "segment")
         rows = [row | {column: known[_plain_name(row)][column] for column in own} for row in rows]
-        source = f"by {path}, attached to Animal Kingdom's ids by class name"
+        source = f"by {path}, assigned to Animal Kingdom's ids by class name"
     by_id: dict[int, dict[str, str]] = {}
     for row in rows:
         class_id = int(row["id"]) if row["id"].isdecimal() else -1
@@ -159,16 +176,16 @@ def class_rows(path: Path, num_classes: int, key: str) -> tuple[list[dict[str, s
             )
         by_id[class_id] = row
     if len(by_id) != num_classes:
-        lacking = min(set(range(num_classes)) - set(by_id))
+        missing = min(set(range(num_classes)) - set(by_id))
         raise UserError(
             f"{path}: {len(by_id)} classes, expected {num_classes} (MODEL.NUM_CLASSES); no row has "
-            f"index {lacking}. Correct the sheet, or name another by {key}."
+            f"index {missing}. Correct the sheet, or name another by {key}."
         )
     return [by_id[i] for i in range(num_classes)], source
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a sheet that are not blank: those of _COLUMNS that it has, and `row`."""
+    """The rows of a sheet that are not blank, with those of _COLUMNS that it has, and `row`."""
     try:
         if path.suffix == ".csv":
             with path.open(encoding="utf-8-sig", newline="") as file:
@@ -176,7 +193,7 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
         else:
             sheet = load_workbook(path, read_only=True).worksheets[0]
             cells = list(sheet.iter_rows(values_only=True))
-    except Exception as error:  # whatever openpyxl meets in a file that is no workbook
+    except Exception as error:  # openpyxl raises many kinds for a file that is not a workbook
         raise UserError(f"{path}: cannot be read as a sheet (xlsx or csv): {error}") from None
     texts = [[_text(cell) for cell in row] for row in cells]
     header = [cell.casefold() for cell in texts[0]] if texts else []
@@ -200,12 +217,12 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def _text(cell: object) -> str:
-    """A cell as text; numbers that a spreadsheet made floats of are whole again."""
+    """A cell as text; a float without a fraction, as spreadsheets store integers, as an integer."""
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     return "" if cell is None else str(cell).strip()
 
 
 def _plain_name(row: dict[str, str]) -> str:
-    """A class name as sheets agree on it: whatever the case and the spacing."""
+    """A class name without differences in case and spacing."""
     return " ".join(row["name"].split()).casefold()

@@ -93,7 +93,7 @@ def centre_crop_problems(cfg):
         (key, what is wrong with its value).
     """
     crop, scale = cfg.DATA.TRAIN_CROP_SIZE, cfg.DATA.TEST_CROP_SIZE
-    if cfg.TRAIN.ENABLE and crop > scale:
+    if cfg.TRAIN.ENABLE and not facts_for(cfg).random_validation and crop > scale:
         yield (
             "DATA.TRAIN_CROP_SIZE",
             f"validation crops it out of frames scaled to DATA.TEST_CROP_SIZE {scale}; make that "

@@ -1,74 +1,51 @@
-"""Losses for clips of many labels, few of them frequent; all are called as loss(logits, targets).
+"""Losses for clips with several labels and a long tail of classes: loss(logits, targets).
 
-`LOSSES` has what builds them by the names that MODEL.LOSS_FUNC takes, `arguments_from_cfg` what a
-configuration says of them, and `context` what those are told that are built without it.
+Each loss is one file, which registers it in `LOSSES` under the name that MODEL.LOSS_FUNC takes. The
+configuration keys LOSS.<NAME>.<ARGUMENT> follow from its signature. To add a loss, add a file::
+
+    @LOSSES.register("my_loss", labels="many", needs_counts=False)
+    class MyLoss(MultiLabelLoss):
+        \"\"\"What it computes.
+
+        Args:
+            sharpness: what the argument does.
+        \"\"\"
+
+        def __init__(self, sharpness: Annotated[float, Limits(low=0)] = 1.0, **shared):
+            ...
+
+base      arguments, checks, precision and reduction of all losses
+counted   losses that use the number of training clips of each class
+state     counts, epoch and step, and the context of losses that are built without them
+from_cfg  building losses as a configuration says
 """
 
-from __future__ import annotations
-
-import functools
-from collections.abc import Callable
-from typing import Any
+import sys
 
 from slowfast.ak.losses.base import MultiLabelLoss, check_targets
 from slowfast.ak.losses.counted import CountedLoss
-from slowfast.ak.losses.eql import EQL
-from slowfast.ak.losses.plain import AsymmetricLoss, BCELoss, FocalLoss
-from slowfast.ak.losses.shifted import LDAM, LogitAdjustedBCE
-from slowfast.ak.losses.state import Context, LossState, context
-from slowfast.ak.losses.weighted import (
-    ClassBalancedBCE,
-    ClassBalancedFocal,
-    DistributionBalancedLoss,
+from slowfast.ak.losses.from_cfg import (
+    arguments_from_cfg,
+    loss_builder,
+    multi_label_losses,
+    set_loss_context,
 )
+from slowfast.ak.losses.state import Context, LossState, context
+from slowfast.ak.registries.losses import LOSSES
+from slowfast.ak.registries.registry import import_all
 
 __all__ = [
-    "EQL",
-    "LDAM",
     "LOSSES",
-    "AsymmetricLoss",
-    "BCELoss",
-    "ClassBalancedBCE",
-    "ClassBalancedFocal",
     "Context",
     "CountedLoss",
-    "DistributionBalancedLoss",
-    "FocalLoss",
-    "LogitAdjustedBCE",
     "LossState",
     "MultiLabelLoss",
     "arguments_from_cfg",
     "check_targets",
     "context",
+    "loss_builder",
+    "multi_label_losses",
+    "set_loss_context",
 ]
 
-_CLASSES: dict[str, type[MultiLabelLoss]] = {
-    "bce_loss": BCELoss,
-    "focal_loss": FocalLoss,
-    "LDAM": LDAM,
-    "EQL": EQL,
-    "class_balanced_bce": ClassBalancedBCE,
-    "class_balanced_focal": ClassBalancedFocal,
-    "asymmetric_loss": AsymmetricLoss,
-    "distribution_balanced": DistributionBalancedLoss,
-    "logit_adjusted_bce": LogitAdjustedBCE,
-}
-
-
-def _builder(name: str) -> Callable[..., MultiLabelLoss]:
-    """Builds the loss of a name; what is not given is as the context has it, else the default."""
-
-    @functools.wraps(_CLASSES[name], updated=())
-    def build(**arguments: Any) -> MultiLabelLoss:
-        return _CLASSES[name](**{**context.arguments(name), **arguments})
-
-    return build
-
-
-LOSSES: dict[str, Callable[..., MultiLabelLoss]] = {name: _builder(name) for name in _CLASSES}
-
-
-def arguments_from_cfg(cfg, name: str) -> dict[str, Any]:
-    """The keys of LOSS.<NAME>, in small letters: arguments of the loss of that name."""
-    node = cfg.LOSS.get(name.upper(), {})
-    return {key.lower(): value for key, value in node.items()}
+import_all(sys.modules[__name__])

@@ -1,9 +1,9 @@
-"""What all losses for clips of many labels share: arguments, checks, precision, reduction.
+"""The base of all losses for clips with several labels: arguments, checks, precision, reduction.
 
-A loss sees C yes-or-no questions for each of N clips. Nearly all published ones are binary cross
-entropy between logits that were moved and elements that are weighted, so a loss states those two
-alone: `move` and `weigh`. Nothing in them depends on a tensor's value in Python: a loss never makes
-the CPU wait for the device, and compiles in one piece.
+A loss sees C binary questions for each of N clips. Nearly all published ones are a binary cross
+entropy of changed logits with weighted elements, so a loss defines these two only: `move` and
+`weigh`. No Python code depends on the value of a tensor, so that a loss never makes the CPU wait
+for the device, and compiles in one piece.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ REDUCTIONS = ("mean", "sum", "none")
 
 
 class MultiLabelLoss(nn.Module):
-    """Binary cross entropy, with places to move the logits and to weigh the elements.
+    """Binary cross entropy; subclasses change the logits and weight the elements.
 
     Args:
-        reduction: mean (over all N x C elements), sum, or none, which gives (N, C).
-        reduce: the old spelling, which wins where given: one of these words, or True for mean and
-            False for none.
-        logits: whether the first input of a call holds logits; False: probabilities, which are
-            taken back to logits. Those nearer to 0 or 1 than the smallest step of their precision
-            count as one step away.
+        reduction: mean (over all N x C elements), sum, or none, which returns (N, C).
+        reduce: the old name of `reduction`, which it overrides: one of these words, or True for
+            mean and False for none.
+        logits: whether the first argument of a call holds logits; False: probabilities, which are
+            converted to logits. They are kept away from 0 and 1 by the smallest step of their
+            precision.
 
     Raises:
-        UserError: for another reduction.
+        UserError: the reduction is none of these.
     """
 
     def __init__(
@@ -44,15 +44,16 @@ class MultiLabelLoss(nn.Module):
         self.takes_logits = logits
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The loss: float32, or float64 for float64 logits, whatever mixed precision asks for.
+        """The loss, in float32 (float64 for float64 logits), also under mixed precision.
 
         Args:
             logits: (N, C) of any floating type.
-            targets: (N, C) from 0 to 1 of any real type; between the two where labels are soft.
+            targets: (N, C) from 0 to 1 of any real type; soft labels lie between the two.
 
         Raises:
-            UserError: for other shapes or types; and for other values where they are on the CPU.
-                On a device looking would mean waiting: give `check_targets` what is sent there.
+            UserError: shapes or types are wrong, or targets on the CPU have other values. Values
+                on a device are not checked, because that would wait for it; pass targets to
+                `check_targets` before they are sent there.
         """
         check_shapes(logits, targets)
         if targets.device.type == "cpu" and not torch.compiler.is_compiling():
@@ -74,23 +75,23 @@ class MultiLabelLoss(nn.Module):
         return self.weigh(bce, targets)
 
     def move(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """(N, C): the logits that are compared with the targets."""
+        """(N, C): the changed logits, which are compared with the targets."""
         return logits
 
     def weigh(self, bce: Tensor, targets: Tensor) -> Tensor:
-        """(N, C): the binary cross entropy of each element, by its weight."""
+        """(N, C): the weighted binary cross entropy of each element."""
         return bce
 
     def set_epoch(self, epoch: int) -> None:
-        """Begin an epoch, counted from 0. Most losses are the same in all of them."""
+        """Starts an epoch, counted from 0. Most losses do not depend on the epoch."""
 
     def reset_epoch(self, epoch: int) -> None:
-        """VideoLT's name of `set_epoch`."""
+        """The same as `set_epoch`, under VideoLT's name."""
         self.set_epoch(epoch)
 
 
 def check_shapes(logits: Tensor, targets: Tensor) -> None:
-    """Raise UserError unless both are (N, C), the one floating, the other real."""
+    """Raises UserError unless both are (N, C), logits of a floating and targets of a real type."""
     if logits.ndim != 2 or not logits.is_floating_point():
         raise UserError(
             f"logits: expected floating-point numbers (clips, classes), found {_kind(logits)}."
@@ -98,14 +99,14 @@ def check_shapes(logits: Tensor, targets: Tensor) -> None:
     if targets.shape != logits.shape or targets.is_complex():
         raise UserError(
             f"targets: expected 0 to 1 for each of {tuple(logits.shape)} (clips, classes), found "
-            f"{_kind(targets)}. Class numbers, one a clip, are for cross_entropy."
+            f"{_kind(targets)}. One class number for each clip is for cross_entropy."
         )
 
 
 def check_targets(targets: Tensor) -> None:
-    """Raise UserError, with the place, unless all targets (N, C) lie in 0 to 1.
+    """Raises UserError, with the place, unless all targets (N, C) are from 0 to 1.
 
-    Meant for the CPU; on a device it waits for that.
+    Use it on the CPU; for targets on a device it waits for the device.
     """
     # NaN fails both comparisons.
     wrong = ~((targets >= 0) & (targets <= 1))
@@ -113,7 +114,7 @@ def check_targets(targets: Tensor) -> None:
         place = wrong.nonzero()[0].tolist()
         raise UserError(
             f"targets: expected values from 0 to 1, found {targets[tuple(place)].item()} at "
-            f"{place} (clip of the batch, class). Correct what the data set gives as labels."
+            f"{place} (clip of the batch, class). Correct the labels of the data set."
         )
 
 

@@ -1,8 +1,7 @@
-"""What losses share that go by the number of training clips of each class, n_c.
+"""The base of losses that use n_c, the number of training clips of each class.
 
-Weights and priors are a few operations on C numbers, so they are worked out from the counts where
-they are used, on the device: that costs nothing beside a network, and there is no table that could
-be out of date.
+Weights and priors are a few operations on C numbers, so they are computed from the counts where
+they are used, on the device.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ from slowfast.ak.losses.state import LossState, context
 
 
 class CountedLoss(MultiLabelLoss):
-    """A loss that knows how many training clips each class has.
+    """A loss that uses the number of training clips of each class.
 
     Args:
         class_counts: C numbers; None: the state of `slowfast.ak.losses.context`.
-        num_clips, seed, rank: beside class_counts, as `LossState` takes them.
+        num_clips, seed, rank: used with class_counts, as in `LossState`.
         shared: see `MultiLabelLoss`.
 
     Raises:
-        UserError: neither are counts given nor is there a context, or counts are no counts. In a
-            call: their number is not that of the classes.
+        UserError: there are neither counts nor a context, or the counts are not numbers from 0 on;
+            in a call: there is not one count for each class.
     """
 
     def __init__(
@@ -53,12 +52,12 @@ class CountedLoss(MultiLabelLoss):
     def elements(self, logits: Tensor, targets: Tensor) -> Tensor:
         if len(self.state.counts) != logits.shape[1]:
             raise UserError(
-                f"class_counts: {len(self.state.counts)} numbers, expected {logits.shape[1]}, one "
-                "for each class that is scored; give the counts of all classes, or correct "
-                "MODEL.NUM_CLASSES."
+                f"class_counts: found {len(self.state.counts)} numbers, expected "
+                f"{logits.shape[1]}, one for each class; give the counts of all classes, or "
+                "correct MODEL.NUM_CLASSES."
             )
         if self.state.counts.device != logits.device:
-            self.state.to(logits.device)  # once; the state outlives a loss that is built anew
+            self.state.to(logits.device)  # once; the context keeps the state
         return super().elements(logits, targets)
 
 
@@ -66,17 +65,17 @@ def effective_number_weights(counts: Tensor, beta: float) -> Tensor:
     """(C,): (1 - beta) / (1 - beta^n_c), scaled to sum to C.
 
     From Cui et al., "Class-Balanced Loss Based on Effective Number of Samples" (CVPR 2019). With
-    beta 0 all are 1; towards beta 1 they go towards 1 / n_c.
+    beta 0 all are 1; for beta near 1 they are proportional to 1 / n_c.
     """
     if beta == 0:
         return torch.ones_like(counts)
-    # 1 - beta^n, without the rounding of a number near 1.
+    # expm1 avoids the rounding of beta^n near 1.
     weights = -1 / torch.expm1(counts * math.log(beta))
     return weights * (len(weights) / weights.sum())
 
 
 def check_beta(beta: float) -> None:
-    """Raise UserError unless beta can be one of `effective_number_weights`."""
+    """Raises UserError unless 0 <= beta < 1, as `effective_number_weights` needs."""
     if not 0 <= beta < 1:
         raise UserError(
             f"beta: expected a number from 0 on and below 1, found {beta}; take 0.9999."
@@ -84,8 +83,8 @@ def check_beta(beta: float) -> None:
 
 
 def prior_log_odds(counts: Tensor, num_clips: float) -> Tensor:
-    """(C,): log(pi_c / (1 - pi_c)) of the share pi_c = n_c / N of clips that carry a class.
+    """(C,): log(pi_c / (1 - pi_c)) of the share pi_c = n_c / N of clips with a class.
 
-    Where every clip does, or counts are of another list, at least one clip counts as without it.
+    At least one clip counts as a clip without the class, so that the result is finite.
     """
     return counts.log() - (num_clips - counts).clamp(min=1).log()

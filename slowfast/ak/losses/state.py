@@ -1,9 +1,9 @@
-"""What a loss knows besides logits and targets: clips of each class, epoch, step, settings.
+"""State of a loss besides logits and targets: clips of each class, epoch, step, arguments.
 
-A loss that is given `class_counts` has a state of its own. One that is not takes the state that
-training put into `context`. Upstream builds its loss anew in every iteration and tells it nothing;
-what is kept here outlives that: counts are read once and sent to the device once, the epoch stays
-set, EQL's steps go on being counted, and arguments are those that were configured.
+A loss with the argument `class_counts` has its own state. Any other loss takes the state that
+training has set in `context`. Upstream builds its loss anew in every iteration without arguments.
+The context lasts longer: counts are read once and sent to the device once, the epoch and the number
+of steps are kept, and the configured arguments are used.
 """
 
 from __future__ import annotations
@@ -23,21 +23,20 @@ logger = logging.getLogger(__name__)
 
 
 class LossState(nn.Module):
-    """Counts, epoch and step, as tensors that move with the loss.
+    """Counts, epoch and step, as tensors that move to the device with the loss.
 
-    They are tensors so that a compiled loss takes a new epoch as an input like any other. Epoch
-    and step are part of the state dict.
+    The epoch is a tensor so that a new one does not compile a compiled loss again. Epoch and step
+    are part of the state dict.
 
     Args:
-        class_counts: clips that carry each class. A class with less than one clip is treated as
-            one with one: it is the rarest there can be, and nothing becomes infinite.
-        num_clips: clips there are. Without it the sum of the counts, which is larger where clips
-            have several labels; only the priors of `LogitAdjustedBCE` and
-            `DistributionBalancedLoss` ask for it.
-        seed, rank: of the run and of the process, for what is drawn.
+        class_counts: number of clips with each class. A class with less than one clip is treated
+            as a class with one clip, so that no weight is infinite.
+        num_clips: number of clips; None: the sum of the counts, which is larger if clips have
+            several labels. Only the priors of some losses need it.
+        seed, rank: seed of the run and rank of the process, for random numbers.
 
     Raises:
-        UserError: for counts that are negative, not finite, or no row of numbers.
+        UserError: counts are negative, not finite, or not a sequence of numbers.
     """
 
     counts: Tensor  # (C,) float32, at least 1
@@ -61,13 +60,13 @@ class LossState(nn.Module):
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     def set_epoch(self, epoch: int) -> None:
-        """Begin an epoch, counted from 0, at its first step."""
+        """Starts an epoch, counted from 0, at its first step."""
         self.epoch.fill_(epoch)
         self.step.zero_()
 
 
 class Context:
-    """The state of losses that are built without class counts, and arguments for all losses."""
+    """The state of losses that are built without class counts, and arguments of all losses."""
 
     def __init__(self) -> None:
         self.clear()
@@ -77,31 +76,32 @@ class Context:
         state: LossState | Callable[[], LossState],
         arguments: Callable[[str], dict[str, Any]] = lambda name: {},
     ) -> None:
-        """Give later losses a state, or what makes it when the first of them asks for it.
+        """Sets the state of losses that are built later. Earlier losses keep their state.
 
-        Losses built before keep the state that they have. `arguments` gives, for the name of a
-        loss, those of its arguments that a caller need not give.
+        Args:
+            state: the state, or a function that makes it when a loss first needs it.
+            arguments: returns, for the name of a loss, arguments that a caller may leave out.
         """
         self._state, self._epoch, self.arguments = state, 0, arguments
 
     def clear(self) -> None:
-        """Forget state and arguments."""
+        """Removes state and arguments."""
         self._state: LossState | Callable[[], LossState] | None = None
         self._epoch = 0
         self.arguments: Callable[[str], dict[str, Any]] = lambda name: {}
 
     def set_epoch(self, epoch: int) -> None:
-        """Begin an epoch, counted from 0, for all losses of this context."""
+        """Starts an epoch, counted from 0, for all losses of this context."""
         self._epoch = epoch
         if isinstance(self._state, LossState):
             self._state.set_epoch(epoch)
 
     def state_for(self, loss: str) -> LossState:
-        """The state. Raises UserError, with the name of the loss that asks, where there is none."""
+        """The state. Raises UserError, with the name of the loss, if none is set."""
         if self._state is None:
             raise UserError(
                 f"{loss}: needs class_counts, the number of training clips of each class: give it "
-                "as an argument, or give slowfast.ak.losses.context a LossState, as training does."
+                "as an argument, or set a LossState in slowfast.ak.losses.context."
             )
         if not isinstance(self._state, LossState):
             self._state = self._state()
@@ -113,7 +113,7 @@ context = Context()
 
 
 def _checked(class_counts: Sequence[float] | np.ndarray | Tensor) -> np.ndarray:
-    """Counts as float64, with a word on classes that have none."""
+    """Counts as float64. Logs a warning for classes without a clip."""
     if isinstance(class_counts, Tensor):
         class_counts = class_counts.detach().cpu().numpy()
     try:
@@ -137,9 +137,9 @@ def _checked(class_counts: Sequence[float] | np.ndarray | Tensor) -> np.ndarray:
 
 @functools.cache
 def _warn_of_empty_classes(classes: tuple[int, ...], num_classes: int) -> None:
-    """Once a process for the same classes, however often a loss is built."""
-    named = ", ".join(map(str, classes[:10])) + (", ..." if len(classes) > 10 else "")
+    """Logs the warning once in a process for the same classes."""
+    names = ", ".join(map(str, classes[:10])) + (", ..." if len(classes) > 10 else "")
     logger.warning(
-        f"{len(classes)} of {num_classes} classes have no training clip ({named}). The loss treats "
-        "each as a class of one clip."
+        f"{len(classes)} of {num_classes} classes have no training clip ({names}). The loss treats "
+        "each as a class with one clip."
     )

@@ -43,9 +43,24 @@ class DatasetFacts(Facts):
         return "val.csv" if split == "test" and not self.has_test_list else f"{split}.csv"
 
 
+_NOT_BUILT = "this data set is not built here yet"
+_PYTORCHVIDEO = "pytorchvideo's loaders are not built here"
+
 # `ak` names the entry Ak, as upstream has it.
 DATASETS: Registry[DatasetFacts] = Registry(
-    "data set", "TRAIN.DATASET", DatasetFacts, entry_name=str.capitalize
+    "data set",
+    "TRAIN.DATASET",
+    DatasetFacts,
+    not_built={
+        "ava": _NOT_BUILT,
+        "imagenet": _NOT_BUILT,
+        "imagenetprefetch": _NOT_BUILT,
+        "ssv2": _NOT_BUILT,
+        "ptvcharades": f"{_PYTORCHVIDEO}; charades reads the same data",
+        "ptvkinetics": f"{_PYTORCHVIDEO}; kinetics reads the same data",
+        "ptvssv2": _PYTORCHVIDEO,
+    },
+    entry_name=str.capitalize,
 )
 
 

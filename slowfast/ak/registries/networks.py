@@ -57,4 +57,22 @@ class NetworkRegistry(Registry[NetworkFacts]):
         }
 
 
-NETWORKS = NetworkRegistry("network", "MODEL.MODEL_NAME", NetworkFacts)
+_PYTORCHVIDEO = "pytorchvideo's networks are not built here; {} is the same network"
+
+NETWORKS = NetworkRegistry(
+    "network",
+    "MODEL.MODEL_NAME",
+    NetworkFacts,
+    not_built={
+        "MViT": "vision transformers are not built here yet",
+        "MaskMViT": "masked pre-training is not built here yet",
+        "ContrastiveModel": "contrastive training is not built here yet",
+        "PTVResNet": _PYTORCHVIDEO.format("ResNet"),
+        "PTVSlowFast": _PYTORCHVIDEO.format("SlowFast"),
+        "PTVX3D": _PYTORCHVIDEO.format("X3D"),
+        "PTVMViT": "vision transformers are not built here yet",
+        "PTVCSN": "channel-separated networks are not built here yet",
+        "PTVR2plus1D": "R(2+1)D networks are not built here yet",
+        "ResNet_nopool": "write MODEL.MODEL_NAME ResNet and MODEL.ARCH c2d_nopool or i3d_nopool",
+    },
+)

@@ -14,14 +14,16 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.config import KEYS, AkKey, add_key
+from slowfast.ak.config import KEYS, add_key
 from slowfast.ak.errors import UserError
+from slowfast.ak.keys import Key
+from slowfast.ak.losses import LOSSES
 
 logger = logging.getLogger(__name__)
 
 LENT_KEYS = {
-    "MODEL.DETACH_FINAL_FC": AkKey(False, "Freeze all weights below the head's projection."),
-    "MODEL.FROZEN_BN": AkKey(
+    "MODEL.DETACH_FINAL_FC": Key(False, "Freeze all weights below the head's projection."),
+    "MODEL.FROZEN_BN": Key(
         False, "Keep statistics, weight and bias of all norm layers as they are in training."
     ),
 }
@@ -45,6 +47,11 @@ def with_ak_keys(add_custom_config: Callable[..., Any]) -> Callable[..., Any]:
     return add_both
 
 
+def ak_keys() -> dict[str, Key]:
+    """The keys of slowfast.ak, those of its losses included."""
+    return KEYS | LOSSES.configuration_keys()
+
+
 def add_ak_keys(cfg: CfgNode) -> None:
     """Adds the keys that work in a checkout, the keys of LENT_KEYS that it lacks, and NOT_SERVED.
 
@@ -52,7 +59,7 @@ def add_ak_keys(cfg: CfgNode) -> None:
         UserError: the checkout has keys of these names that cannot mean the same; all are named.
     """
     wanted = LENT_KEYS | {
-        name: key for name, key in KEYS.items() if not key.tree_only or name in NOT_SERVED
+        name: key for name, key in ak_keys().items() if not key.tree_only or name in NOT_SERVED
     }
     if clashes := [words for name, key in wanted.items() if (words := _clash(cfg, name, key))]:
         raise UserError(
@@ -71,7 +78,7 @@ def add_ak_keys(cfg: CfgNode) -> None:
             )
 
 
-def _clash(cfg: CfgNode, name: str, key: AkKey) -> str:
+def _clash(cfg: CfgNode, name: str, key: Key) -> str:
     """Returns why a key can neither be added nor used as it is there; empty if it can."""
     node, *groups = cfg, *name.split(".")
     for depth, part in enumerate(groups, start=1):
@@ -107,22 +114,16 @@ def settle_ak_keys(cfg: CfgNode) -> None:
     Raises:
         UserError: keys have values that they cannot have; all are named.
     """
-    values = ((name, key, _get(cfg, name)) for name, key in KEYS.items() if not key.tree_only)
+    values = ((name, key, _get(cfg, name)) for name, key in ak_keys().items() if not key.tree_only)
     if wrong := [words for name, key, value in values for words in _wrong(name, key, value)]:
         raise UserError("\n".join(wrong))
     if cfg.TRAIN.CHECKPOINT_SKIP_HEAD:
         cfg.TRAIN.CHECKPOINT_EPOCH_RESET = True
 
 
-def _wrong(name: str, key: AkKey, value: Any) -> Iterator[str]:
+def _wrong(name: str, key: Key, value: Any) -> Iterator[str]:
     if value is None:  # YAML's null
         yield f"{name}: found no value, expected one such as {key.default!r}."
         return
-    if key.choices and value not in key.choices:
-        expected = ", ".join(str(choice) or "''" for choice in key.choices)
-        yield f"{name}: found {value!r}, expected one of {expected}."
-    for number in value if isinstance(value, (list, tuple)) else [value]:
-        if key.low is not None and not number >= key.low:
-            yield f"{name}: found {value}, expected at least {key.low:g}."
-        if key.high is not None and not number <= key.high:
-            yield f"{name}: found {value}, expected at most {key.high:g}."
+    if words := key.problem_with(value):
+        yield f"{name}: found {value!r}, {words}."

@@ -6,14 +6,14 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from slowfast.ak.losses import LOSSES
+from slowfast.ak.losses import multi_label_losses
 
 logger = logging.getLogger(__name__)
 
 
 def add_losses(losses: dict[str, Callable[..., Any]]) -> None:
     """Adds the losses to the checkout's table. A name that the table has keeps its meaning."""
-    for name, build in LOSSES.items():
+    for name, build in multi_label_losses().items():
         if losses.setdefault(name, build) is not build:
             logger.info(f"MODEL.LOSS_FUNC {name}: {explanation_of_name_clash(name)}")
 
@@ -22,7 +22,8 @@ def is_checkouts_own(name: str) -> bool:
     """Returns whether the name of a loss of slowfast.ak means another loss in this checkout."""
     from slowfast.models.losses import get_loss_func
 
-    return name in LOSSES and get_loss_func(name) is not LOSSES[name]
+    ours = multi_label_losses()
+    return name in ours and get_loss_func(name) is not ours[name]
 
 
 def explanation_of_name_clash(name: str) -> str:

@@ -17,9 +17,8 @@ import torch
 from torch import nn
 
 from slowfast.ak.checks.recipe import configured_initialisation, describe_run
-from slowfast.ak.classes.counts import set_loss_context
 from slowfast.ak.errors import UserError
-from slowfast.ak.losses import context
+from slowfast.ak.losses import context, set_loss_context
 from slowfast.ak.norms.frozen import HEAD
 from slowfast.ak.run.processes import rank_and_size
 from slowfast.ak.upstream.arguments import binder

@@ -1,33 +1,56 @@
-"""Every key of the configuration, by topic: one dictionary from dotted name to ``Key`` a module.
+"""Every key of the configuration.
 
-Notable: names and defaults are those of both upstream branches, so that any published YAML loads;
-what this tree adds of its own comes in through ``slowfast.config.custom_config``. A key either
-is read by some part of this tree, or says in ``not_built`` or ``idle`` why it is not.
+The modules of this folder declare the keys that this tree uses, one module a topic.
+``unserved.yaml`` lists upstream's keys that have no effect here. Names and defaults are those of
+both upstream branches, so that any published YAML file loads. ``slowfast.ak.config`` and the
+registries (losses, networks, data sets, metrics, tasks) add the keys of this project.
 """
 
-from slowfast.config.keys import (
-    augmentation,
-    contrastive,
-    data,
-    detection,
-    model,
-    run,
-    solver,
-    transformers,
-    visualization,
-)
-from slowfast.config.schema import Key
+from __future__ import annotations
 
-_TOPICS = (
-    run,
-    data,
-    model,
-    solver,
-    augmentation,
-    transformers,
-    contrastive,
-    detection,
-    visualization,
-)
+from pathlib import Path
 
-UPSTREAM_KEYS: dict[str, Key] = {name: key for topic in _TOPICS for name, key in topic.KEYS.items()}
+import yaml
+
+from slowfast.ak.config import KEYS as AK_KEYS
+from slowfast.ak.keys import Key
+from slowfast.ak.registries.datasets import DATASETS
+from slowfast.ak.registries.losses import LOSSES
+from slowfast.ak.registries.metrics import METRICS
+from slowfast.ak.registries.networks import NETWORKS
+from slowfast.ak.registries.tasks import TASKS
+from slowfast.config.keys import augmentation, data, model, run, solver, visualization
+
+REGISTRIES = (LOSSES, NETWORKS, DATASETS, METRICS, TASKS)
+
+
+def _unserved_keys() -> dict[str, Key]:
+    text = Path(__file__).with_name("unserved.yaml").read_text(encoding="utf-8")
+    return {
+        name: Key(default, unserved=group["why"], is_switch="switches" in group)
+        for group in yaml.safe_load(text)
+        for name, default in group.get("switches", group.get("keys")).items()
+    }
+
+
+UPSTREAM_KEYS: dict[str, Key] = {
+    **run.KEYS,
+    **data.KEYS,
+    **model.KEYS,
+    **solver.KEYS,
+    **augmentation.KEYS,
+    **visualization.KEYS,
+    **_unserved_keys(),
+}
+
+
+def registered_keys() -> dict[str, Key]:
+    """The keys of all losses, and of other registered entries."""
+    import slowfast.ak.losses  # noqa: F401 -- registers the losses; needs torch
+
+    return {name: key for each in REGISTRIES for name, key in each.configuration_keys().items()}
+
+
+def known_keys() -> dict[str, Key]:
+    """Every key by its dotted name, without those that ``custom_config`` adds."""
+    return {**UPSTREAM_KEYS, **AK_KEYS, **registered_keys()}

@@ -1,6 +1,6 @@
 """Keys of the network: which one, its stages and pathways, its normalisation."""
 
-from slowfast.config.schema import Key
+from slowfast.ak.keys import Key
 
 KEYS = {
     "MODEL.ARCH": Key(

@@ -1,6 +1,6 @@
 """Keys of a run as a whole: what is trained and tested, where it writes, on which devices."""
 
-from slowfast.config.schema import Key, idle
+from slowfast.ak.keys import Key
 
 _CHECKPOINT_TYPES = ("pytorch", "caffe2")
 
@@ -35,8 +35,7 @@ KEYS = {
     ),
     "TASK": Key(
         "",
-        "Kind of training where it is not supervised classification: ssl is contrastive learning.",
-        not_built="training tasks other than supervised classification",
+        "Kind of training: empty is supervised classification. Upstream's others are not built.",
     ),
     # ---------------------------------------------------------------- training
     "TRAIN.ENABLE": Key(True, "Whether to train."),
@@ -90,21 +89,10 @@ KEYS = {
         "Pieces of text to cut out of the parameter names of that file before they are matched.",
         kind="str",
     ),
-    "TRAIN.CHECKPOINT_IN_INIT": Key(
-        False,
-        "Load the file while the network is built, as masked pre-training does for fine-tuning.",
-        not_built="loading weights inside a network's construction",
-    ),
     "TRAIN.MIXED_PRECISION": Key(
         False,
         "Compute in half precision where that is safe (TRAIN.MIXED_PRECISION_TYPE names the "
         "type). Faster on GPUs with tensor cores; evaluation keeps the head in float32.",
-    ),
-    "TRAIN.KILL_LOSS_EXPLOSION_FACTOR": Key(
-        0.0,
-        "Stop where the loss exceeds the previous one by this factor; 0: never. A loss that is "
-        "not finite always stops a run here.",
-        not_built="stopping on a growing loss",
     ),
     # ---------------------------------------------------------------- testing
     "TEST.ENABLE": Key(True, "Whether to test, after training where there is some."),
@@ -155,18 +143,5 @@ KEYS = {
     ),
     "DATA_LOADER.PIN_MEMORY": Key(
         True, "Hand batches over in page-locked memory, which copies to a GPU faster."
-    ),
-    "DATA_LOADER.ENABLE_MULTI_THREAD_DECODE": Key(
-        False,
-        "Let one worker decode a video with several threads.",
-        not_built="decoding one video with several threads",
-    ),
-    **idle(
-        "upstream's program that times data loading is not in this tree",
-        {
-            "BENCHMARK.NUM_EPOCHS": Key(5, "Epochs that upstream's loading benchmark reads."),
-            "BENCHMARK.LOG_PERIOD": Key(100, "Iterations between two of its lines."),
-            "BENCHMARK.SHUFFLE": Key(True, "Read in random order there."),
-        },
     ),
 }

@@ -1,6 +1,6 @@
 """Keys of the optimizer and of the learning rate over the epochs."""
 
-from slowfast.config.schema import Key, idle, not_built
+from slowfast.ak.keys import Key
 
 KEYS = {
     # ---------------------------------------------------------------- learning rate
@@ -65,22 +65,5 @@ KEYS = {
     ),
     "SOLVER.CLIP_GRAD_L2NORM": Key(
         None, "Largest L2 norm of the whole gradient; None or 0: unlimited.", kind="float", low=0
-    ),
-    **not_built(
-        "a learning rate of its own for each layer",
-        {
-            "SOLVER.LARS_ON": Key(False, "Scale each layer's rate by LARS."),
-            "SOLVER.LAYER_DECAY": Key(
-                1.0, "Factor on the rate for each layer further from the head (transformers)."
-            ),
-        },
-    ),
-    **idle(
-        "neither learning-rate policy reads it, upstream's neither",
-        {
-            "SOLVER.GAMMA": Key(0.1, "Factor of a step in an older policy."),
-            "SOLVER.STEP_SIZE": Key(1, "Epochs of a step in that policy."),
-            "SOLVER.WARMUP_FACTOR": Key(0.1, "Start of warm-up over BASE_LR in that policy."),
-        },
     ),
 }

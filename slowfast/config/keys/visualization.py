@@ -1,8 +1,8 @@
-"""Keys of TensorBoard; of the video demo and of pictures of masks, which are not built yet."""
+"""Keys of TensorBoard."""
 
-from slowfast.config.schema import Key, idle, not_built
+from slowfast.ak.keys import Key
 
-_TENSORBOARD = {
+KEYS = {
     "TENSORBOARD.ENABLE": Key(
         False,
         "Write event files for TensorBoard: curves, histograms of the classes' average precision, "
@@ -72,67 +72,3 @@ _TENSORBOARD = {
     ),
     "TENSORBOARD.MODEL_VIS.GRAD_CAM.COLORMAP": Key("viridis", "Colours of the overlay."),
 }
-
-_DEMO = {
-    **not_built(
-        "the program that writes predictions onto a video",
-        {"DEMO.ENABLE": Key(False, "Run a network on one video or webcam, and show the result.")},
-    ),
-    **idle(
-        "DEMO.ENABLE is not built",
-        {
-            "DEMO.LABEL_FILE_PATH": Key("", "JSON of class names and numbers."),
-            "DEMO.WEBCAM": Key(-1, "Number of a webcam to read; -1: none."),
-            "DEMO.INPUT_VIDEO": Key("", "Video to read."),
-            "DEMO.DISPLAY_WIDTH": Key(0, "Width to show at, pixels; 0: as read."),
-            "DEMO.DISPLAY_HEIGHT": Key(0, "Height to show at, pixels; 0: as read."),
-            "DEMO.DETECTRON2_CFG": Key(
-                "COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml",
-                "Configuration of the person detector.",
-            ),
-            "DEMO.DETECTRON2_WEIGHTS": Key(
-                "detectron2://COCO-Detection/faster_rcnn_R_50_FPN_3x/137849458/"
-                "model_final_280758.pkl",
-                "Weights of that detector.",
-            ),
-            "DEMO.DETECTRON2_THRESH": Key(0.9, "Lowest score of a detected person."),
-            "DEMO.BUFFER_SIZE": Key(0, "Frames that successive clips share."),
-            "DEMO.OUTPUT_FILE": Key("", "Video to write; empty: show it."),
-            "DEMO.OUTPUT_FPS": Key(-1, "Its frames a second; -1: as read."),
-            "DEMO.INPUT_FORMAT": Key("BGR", "Order of the channels of what is read."),
-            "DEMO.CLIP_VIS_SIZE": Key(10, "Frames drawn on around a key frame."),
-            "DEMO.NUM_VIS_INSTANCES": Key(2, "Processes that draw."),
-            "DEMO.PREDS_BOXES": Key("", "File of boxes found before."),
-            "DEMO.THREAD_ENABLE": Key(False, "Read, detect and draw in threads."),
-            "DEMO.NUM_CLIPS_SKIP": Key(0, "Clips passed over after each one."),
-            "DEMO.GT_BOXES": Key("", "File of true boxes to draw too."),
-            "DEMO.STARTING_SECOND": Key(900, "Second of the annotation that the video starts at."),
-            "DEMO.FPS": Key(30, "Frames a second of the annotation."),
-            "DEMO.VIS_MODE": Key("thres", "Which classes are drawn: thres or top-k."),
-            "DEMO.COMMON_CLASS_THRES": Key(0.7, "Lowest score to draw a common class."),
-            "DEMO.UNCOMMON_CLASS_THRES": Key(0.3, "Lowest score to draw any other."),
-            "DEMO.COMMON_CLASS_NAMES": Key(
-                [
-                    "watch (a person)",
-                    "talk to (e.g., self, a person, a group)",
-                    "listen to (a person)",
-                    "touch (an object)",
-                    "carry/hold (an object)",
-                    "walk",
-                    "sit",
-                    "lie/sleep",
-                    "bend/bow (at the waist)",
-                ],
-                "The common classes.",
-            ),
-            "DEMO.SLOWMO": Key(1, "Factor that the written video is slowed by."),
-        },
-    ),
-}
-
-_MASKS = not_built(
-    "pictures of masked patches",
-    {"VIS_MASK.ENABLE": Key(False, "Draw what masked pre-training fills in.")},
-)
-
-KEYS = {**_TENSORBOARD, **_DEMO, **_MASKS}

@@ -16,8 +16,7 @@ from fvcore.common.config import CfgNode
 from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.metrics.figures import Figures
 from slowfast.config.defaults import get_cfg
-from slowfast.config.merge import dotted_keys
-from slowfast.config.provenance import get
+from slowfast.config.dotted import dotted_keys, get
 from slowfast.results.per_class import ClassResult
 from slowfast.utils.stats_line import FILE
 from slowfast.visualization.report.curves import figures, read_log, test_figures

@@ -98,7 +98,10 @@ ROWS = "x,a,0,tail,3\nx,b,1,tail,2\n"
         (HEADER + ROWS + "x,c,2,tail,-1\n", "row 4: .* found '-1'"),
         (HEADER + ROWS + "x,c,2,tail,nan\n", "row 4: .* found 'nan'"),
         (HEADER + ROWS + "x,c,2,tail,inf\n", "row 4: .* found 'inf'"),
-        ("action,index\na,0\nb,1\nc,2\n", "row 1: expected a column count, as LOSS.CLASS_COUNTS"),
+        (
+            "action,index\na,0\nb,1\nc,2\n",
+            "row 1: expected a column count, which LOSS",
+        ),
     ],
 )
 def test_a_sheet_that_does_not_fit_is_refused(sheet, text, says):

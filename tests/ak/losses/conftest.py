@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast.ak.losses import LOSSES, CountedLoss, context
+from slowfast.ak.losses import LOSSES, context, multi_label_losses
 
 REFERENCE = Path(__file__).parents[2] / "reference"
 COUNTS = [1000.0, 300.0, 90.0, 12.0, 0.0]
@@ -24,7 +24,8 @@ SETTINGS = {
     "distribution_balanced": {},
     "logit_adjusted_bce": {"tau": 0.8},
 }
-COUNTED = [name for name in LOSSES if issubclass(LOSSES[name].__wrapped__, CountedLoss)]
+NAMES = list(multi_label_losses())
+COUNTED = [name for name in NAMES if LOSSES.facts(name).needs_counts]
 
 
 def build(name: str, **arguments):

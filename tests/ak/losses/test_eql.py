@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from slowfast.ak.losses import EQL
-from slowfast.ak.losses.eql import mix
+from slowfast.ak.losses.eql import EQL, mix
 
 LIKE = torch.empty(64, 140)
 

@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast.ak.losses import LDAM, LOSSES, AsymmetricLoss, FocalLoss, LogitAdjustedBCE
+from slowfast.ak.losses import LOSSES
+from slowfast.ak.losses.asymmetric import AsymmetricLoss
+from slowfast.ak.losses.focal import FocalLoss
+from slowfast.ak.losses.ldam import LDAM
+from slowfast.ak.losses.logit_adjusted import LogitAdjustedBCE
 from tests.ak.losses.conftest import (
     COUNTED,
     COUNTS,
+    NAMES,
     NUM_CLIPS,
     SETTINGS,
     batch,
@@ -93,7 +98,7 @@ def expected_element(name, x, y, clip, c):
 
 
 @pytest.mark.parametrize("kind", ["hard", "soft"])
-@pytest.mark.parametrize("name", [name for name in LOSSES if name != "EQL"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "EQL"])
 def test_is_its_formula_element_by_element(name, kind):
     logits, targets = batch(kind)
     loss = build(name, reduction="none")
@@ -146,7 +151,7 @@ def test_ldam_reweighs_from_its_epochs_on_and_for_good():
 
 def test_ldam_stages_pair_up():
     for stages in ({"step_epoch": [80, 40], "beta": [0.9, 0.99]}, {"step_epoch": [80, 160]}):
-        with pytest.raises(ValueError, match="LDAM: expected growing epochs as step_epoch"):
+        with pytest.raises(ValueError, match="LDAM: expected increasing epochs as step_epoch"):
             LDAM(class_counts=COUNTS, **stages)
 
 

@@ -9,10 +9,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.losses import LOSSES, check_targets
-from tests.ak.losses.conftest import COUNTED, batch, build
+from slowfast.ak.losses import check_targets
+from tests.ak.losses.conftest import COUNTED, NAMES, batch, build
 
-each_loss = pytest.mark.parametrize("name", LOSSES)
+each_loss = pytest.mark.parametrize("name", NAMES)
 
 
 @each_loss

@@ -17,8 +17,7 @@ from slowfast.ak.upstream.config import (
     with_ak_keys,
 )
 from slowfast.config.defaults import get_cfg
-from slowfast.config.merge import dotted_keys
-from slowfast.config.provenance import get
+from slowfast.config.dotted import dotted_keys, get
 from tests.ak.upstream.conftest import defaults
 
 RECIPES = sorted((Path(__file__).parents[3] / "configs/AK").glob("*.yaml"))
@@ -169,6 +168,6 @@ def test_all_wrong_values_are_listed(branch):
         settle_ak_keys(cfg)
     assert str(error.value).splitlines() == [
         "AK.FRAMES: found 'jpg', expected one of auto, image, video.",
-        "LOSS.LDAM.BETA: found [0.9, -1.0], expected at least 0.",
         "LOSS.EQL.GAMMA: found 1.5, expected at most 1.",
+        "LOSS.LDAM.BETA: found [0.9, -1.0], expected at least 0.",
     ]

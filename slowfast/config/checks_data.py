@@ -1,0 +1,70 @@
+"""Checks of the data: pixels, decoding, sampling, augmentation, segments of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fvcore.common.config import CfgNode
+
+from slowfast.ak.clips.augmentation_policy import parse_policy
+from slowfast.ak.errors import UserError
+from slowfast.ak.keys import Finding
+from slowfast.config.checks import problem
+from slowfast.config.dotted import key_and_value
+
+
+@problem
+def _pixels(cfg: CfgNode) -> Iterator[Finding]:
+    if set(cfg.DATA.INPUT_CHANNEL_NUM) != {3}:
+        yield "DATA.INPUT_CHANNEL_NUM", "frames have 3 channels; expected 3 for each pathway"
+    if any(deviation <= 0 for deviation in cfg.DATA.STD):
+        yield "DATA.STD", "pixels are divided by it; expected numbers above 0"
+    if not cfg.TRAIN.ENABLE:
+        return
+    low, high = cfg.DATA.TRAIN_JITTER_SCALES
+    crop = cfg.DATA.TRAIN_CROP_SIZE
+    if low > high:
+        yield "DATA.TRAIN_JITTER_SCALES", "expected the smallest scale first"
+    elif crop > low:
+        yield (
+            "DATA.TRAIN_CROP_SIZE",
+            f"larger than {low}, the smallest of {key_and_value(cfg, 'DATA.TRAIN_JITTER_SCALES')}; "
+            f"crop at most {low} pixels, or scale to at least {crop}",
+        )
+
+
+@problem
+def _decoding_and_sampling(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.DATA.DECODING_DEVICE == "cuda" and cfg.DATA.DECODING_BACKEND != "torchcodec":
+        yield (
+            "DATA.DECODING_DEVICE",
+            "only torchcodec decodes on a GPU; set DATA.DECODING_BACKEND to torchcodec (found "
+            f"{cfg.DATA.DECODING_BACKEND}), or take cpu",
+        )
+    if not 0 < cfg.DATA_LOADER.REPEAT_THRESHOLD <= 1:
+        words = "expected a share of the clips: above 0 and at most 1"
+        yield "DATA_LOADER.REPEAT_THRESHOLD", words
+
+
+@problem
+def _augmentation(cfg: CfgNode) -> Iterator[Finding]:
+    if not (cfg.TRAIN.ENABLE and cfg.AUG.ENABLE):
+        return
+    if cfg.AUG.AA_TYPE:
+        try:
+            parse_policy(cfg.AUG.AA_TYPE)
+        except UserError as error:
+            yield "AUG.AA_TYPE", str(error)
+    elif not cfg.AUG.COLOR_JITTER and not cfg.AUG.RE_PROB:
+        yield (
+            "AUG.ENABLE",
+            "with an empty AUG.AA_TYPE no clip is changed: "
+            f"{key_and_value(cfg, 'AUG.COLOR_JITTER')} and "
+            f"{key_and_value(cfg, 'AUG.RE_PROB')}; set one of them",
+        )
+
+
+@problem
+def _segments(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.AK.HEAD_MIN <= cfg.AK.TAIL_MAX:
+        yield "AK.HEAD_MIN", f"expected more than {key_and_value(cfg, 'AK.TAIL_MAX')}"

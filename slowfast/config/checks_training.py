@@ -1,0 +1,214 @@
+"""Checks of training: schedule, optimizer, loss and targets, norms, settings that nothing reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from fvcore.common.config import CfgNode
+
+from slowfast.ak.config import label_smoothing_key
+from slowfast.ak.keys import Finding
+from slowfast.ak.norms.group import norm_group, sync_group
+from slowfast.ak.registries.datasets import facts_for
+from slowfast.ak.registries.losses import LOSSES
+from slowfast.ak.registries.networks import NETWORKS
+from slowfast.ak.run.cores import processes_of_machine
+from slowfast.config.checks import problem, warning
+from slowfast.config.derived import clips_per_pass, process_count
+from slowfast.config.dotted import get, key_and_value
+from slowfast.config.keys import known_keys
+from slowfast.config.provenance import recorded
+
+
+@problem
+def _schedule(cfg: CfgNode) -> Iterator[Finding]:
+    solver = cfg.SOLVER
+    if not cfg.TRAIN.ENABLE:
+        return
+    if solver.MAX_EPOCH < 1:
+        yield "SOLVER.MAX_EPOCH", "expected at least 1 epoch (to test only, set TRAIN.ENABLE False)"
+    if solver.LR_POLICY == "steps_with_relative_lrs":
+        yield from _steps(cfg)
+        return
+    if solver.COSINE_END_LR >= solver.BASE_LR > 0:
+        words = (
+            f"expected less than {key_and_value(cfg, 'SOLVER.BASE_LR')}, where the cosine starts"
+        )
+        yield "SOLVER.COSINE_END_LR", words
+    if solver.COSINE_AFTER_WARMUP and solver.WARMUP_EPOCHS >= solver.MAX_EPOCH:
+        yield (
+            "SOLVER.WARMUP_EPOCHS",
+            f"leaves no epoch of {key_and_value(cfg, 'SOLVER.MAX_EPOCH')} for the cosine, which "
+            "SOLVER.COSINE_AFTER_WARMUP starts after the warm-up; use a shorter warm-up, or train "
+            "for longer",
+        )
+
+
+def _steps(cfg: CfgNode) -> Iterator[Finding]:
+    steps, rates = cfg.SOLVER.STEPS, cfg.SOLVER.LRS
+    if not steps:
+        yield "SOLVER.STEPS", "steps_with_relative_lrs needs epochs, such as [0, 41, 49]"
+        return
+    if steps[0] != 0 or any(a >= b for a, b in pairwise(steps)):
+        yield "SOLVER.STEPS", "expected 0 first and every later epoch larger, such as [0, 41, 49]"
+    if len(rates) < len(steps):
+        yield (
+            "SOLVER.LRS",
+            f"found {len(rates)} rates for the {len(steps)} epochs of "
+            f"{key_and_value(cfg, 'SOLVER.STEPS')}; expected one for each",
+        )
+
+
+@problem
+def _optimizer(cfg: CfgNode) -> Iterator[Finding]:
+    solver = cfg.SOLVER
+    if not cfg.TRAIN.ENABLE:
+        return
+    if 1.0 in solver.BETAS:
+        yield "SOLVER.BETAS", "expected two numbers below 1"
+    sgd = solver.OPTIMIZING_METHOD == "sgd"
+    if sgd and solver.NESTEROV and (solver.MOMENTUM == 0 or solver.DAMPENING != 0):
+        yield (
+            "SOLVER.NESTEROV",
+            "needs a momentum above 0 and a dampening of 0, found "
+            f"{key_and_value(cfg, 'SOLVER.MOMENTUM')}, {key_and_value(cfg, 'SOLVER.DAMPENING')}",
+        )
+    if solver.CLIP_GRAD_VAL and solver.CLIP_GRAD_L2NORM:
+        words = f"{key_and_value(cfg, 'SOLVER.CLIP_GRAD_L2NORM')} clips gradients in another way"
+        yield "SOLVER.CLIP_GRAD_VAL", f"{words}; set one of the two to None"
+
+
+@problem
+def _labels(cfg: CfgNode) -> Iterator[Finding]:
+    many = cfg.DATA.MULTI_LABEL
+    if many and cfg.MODEL.HEAD_ACT == "softmax":
+        yield (
+            "MODEL.HEAD_ACT",
+            f"softmax allows one class a clip, and {key_and_value(cfg, 'DATA.MULTI_LABEL')}; take "
+            "sigmoid",
+        )
+    if not cfg.TRAIN.ENABLE:
+        return
+    labels = LOSSES.facts(cfg.MODEL.LOSS_FUNC).labels
+    if many and labels == "one":
+        words = f"is for one class a clip, and {key_and_value(cfg, 'DATA.MULTI_LABEL')}"
+        yield "MODEL.LOSS_FUNC", f"{words}; take bce_loss"
+    if not many and labels == "many":
+        yield (
+            "MODEL.LOSS_FUNC",
+            f"is for several classes a clip, and {key_and_value(cfg, 'DATA.MULTI_LABEL')}; take "
+            "cross_entropy, or set DATA.MULTI_LABEL True",
+        )
+
+
+@problem
+def _targets(cfg: CfgNode) -> Iterator[Finding]:
+    mixup, clips = cfg.MIXUP, cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg)
+    for key in ("LOSS.LABEL_SMOOTHING", "MIXUP.LABEL_SMOOTH_VALUE"):
+        if not 0 <= get(cfg, key) < 1:
+            yield key, "expected a share of the target: at least 0 and below 1"
+    if not (cfg.TRAIN.ENABLE and mixup.ENABLE):
+        return
+    if clips == 1:
+        yield (
+            "MIXUP.ENABLE",
+            f"mixes the clips of a process, and with {key_and_value(cfg, 'TRAIN.BATCH_SIZE')} each "
+            "process has 1; give each 2 or more",
+        )
+    if mixup.ALPHA == mixup.CUTMIX_ALPHA == 0:
+        words = f"with {key_and_value(cfg, 'MIXUP.CUTMIX_ALPHA')} no clips are mixed"
+        yield "MIXUP.ALPHA", f"{words}; raise one of the two"
+    if cfg.LOSS.LABEL_SMOOTHING:
+        yield (
+            "LOSS.LABEL_SMOOTHING",
+            f"with MIXUP.ENABLE True {key_and_value(cfg, label_smoothing_key(cfg))} is used; leave "
+            "this key at 0 and set that one",
+        )
+
+
+@problem
+def _norms(cfg: CfgNode) -> Iterator[Finding]:
+    if not cfg.TRAIN.ENABLE:
+        return
+    group = sync_group(cfg, process_count(cfg))
+    if process_count(cfg) % group:
+        yield (
+            "BN.NUM_SYNC_DEVICES",
+            f"the {process_count(cfg)} processes of the run cannot be divided into groups of "
+            f"{group}; take a divisor",
+        )
+    if cfg.BN.NORM_TYPE == "sub_batchnorm" and clips_per_pass(cfg) % cfg.BN.NUM_SPLITS:
+        yield (
+            "BN.NUM_SPLITS",
+            f"does not divide the {clips_per_pass(cfg)} clips of a process "
+            f"({key_and_value(cfg, 'TRAIN.BATCH_SIZE')}); take a divisor",
+        )
+
+
+@warning
+def _norms_of_parts(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.TRAIN.ENABLE and cfg.SOLVER.ACCUMULATE_STEPS > 1 and not cfg.MODEL.FROZEN_BN:
+        yield (
+            "SOLVER.ACCUMULATE_STEPS",
+            f"norm layers use the statistics of {norm_group(cfg, process_count(cfg))} clips, those "
+            "of one part, so that gradients differ from those of the whole batch; with "
+            "MODEL.FROZEN_BN True they do not",
+        )
+
+
+@warning
+def _unused_schedule(cfg: CfgNode) -> Iterator[Finding]:
+    solver = cfg.SOLVER
+    if cfg.TRAIN.ENABLE and solver.WARMUP_EPOCHS >= solver.MAX_EPOCH:
+        words = f"with {key_and_value(cfg, 'SOLVER.MAX_EPOCH')} the warm-up never ends"
+        yield "SOLVER.WARMUP_EPOCHS", words
+    if solver.STEPS and solver.LR_POLICY != "steps_with_relative_lrs":
+        words = "is only read with SOLVER.LR_POLICY steps_with_relative_lrs"
+        yield "SOLVER.STEPS", f"{words}; found {solver.LR_POLICY}"
+
+
+@warning
+def _unread_settings(cfg: CfgNode) -> Iterator[Finding]:
+    """Settings of losses, networks, samplers and other parts that the run does not use."""
+    if not cfg.TRAIN.ENABLE:
+        return
+    name, facts = cfg.MODEL.LOSS_FUNC, LOSSES.facts(cfg.MODEL.LOSS_FUNC)
+    loss, network, sampler = (
+        key_and_value(cfg, key)
+        for key in ("MODEL.LOSS_FUNC", "MODEL.MODEL_NAME", "DATA_LOADER.SAMPLER")
+    )
+    # Beginning of keys, whether the run reads them, and the setting that decides it.
+    rules = [
+        *(
+            (f"LOSS.{group}.", group == name.upper(), loss)
+            for group, value in cfg.LOSS.items()
+            if isinstance(value, CfgNode)
+        ),
+        ("LOSS.CLASS_COUNTS", facts.needs_counts is not False, loss),
+        ("DATA_LOADER.REPEAT_THRESHOLD", cfg.DATA_LOADER.SAMPLER == "repeat_factor", sampler),
+        (
+            "TRAIN.CHECKPOINT_SKIP_HEAD",
+            bool(cfg.TRAIN.CHECKPOINT_FILE_PATH),
+            "an empty TRAIN.CHECKPOINT_FILE_PATH",
+        ),
+        *(
+            (beginning, False, f"{network}; MODEL.MODEL_NAME {owner} reads it")
+            for beginning, owner in NETWORKS.keys_of_others(cfg.MODEL.MODEL_NAME).items()
+        ),
+        (
+            "DATA.TARGET_FPS",
+            facts_for(cfg).frame_rate_key == "DATA.TARGET_FPS",
+            key_and_value(cfg, "TRAIN.DATASET"),
+        ),
+        ("MIXUP.", cfg.MIXUP.ENABLE, key_and_value(cfg, "MIXUP.ENABLE")),
+        ("AUG.", cfg.AUG.ENABLE, key_and_value(cfg, "AUG.ENABLE")),
+    ]
+    known = known_keys()
+    for key in recorded(cfg):
+        declared = known.get(key)  # None: a key of `custom_config`
+        if not declared or declared.unserved or get(cfg, key) == declared.default:
+            continue
+        for beginning, is_read, decided_by in rules:
+            if key.startswith(beginning) and not is_read:
+                yield key, f"is not read with {decided_by}"

@@ -1,0 +1,34 @@
+"""Facts about a run that follow from several keys of its configuration."""
+
+from __future__ import annotations
+
+from fvcore.common.config import CfgNode
+
+from slowfast.ak.run.cores import processes_of_machine
+
+
+def enabled_phases(cfg: CfgNode) -> list[str]:
+    """Those of TRAIN and TEST that are switched on."""
+    return [phase for phase in ("TRAIN", "TEST") if cfg[phase].ENABLE]
+
+
+def draws_pictures(cfg: CfgNode) -> bool:
+    """Whether TENSORBOARD asks for pictures of a trained network, or of saved results."""
+    board = cfg.TENSORBOARD
+    wanted = board.MODEL_VIS.ENABLE or board.WRONG_PRED_VIS.ENABLE or bool(board.PREDICTIONS_PATH)
+    return board.ENABLE and wanted
+
+
+def pathway_count(cfg: CfgNode) -> int:
+    """Tensors that the network takes: 2 for an architecture of MODEL.MULTI_PATHWAY_ARCH."""
+    return 2 if cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH else 1
+
+
+def process_count(cfg: CfgNode) -> int:
+    """Processes of the whole run, on all machines."""
+    return processes_of_machine(cfg) * cfg.NUM_SHARDS
+
+
+def clips_per_pass(cfg: CfgNode) -> int:
+    """Clips that pass the network together in training, on one process."""
+    return cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg) // cfg.SOLVER.ACCUMULATE_STEPS
