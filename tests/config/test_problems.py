@@ -45,7 +45,6 @@ PROBLEMS = [
     ({"LOSS.LDAM.BETA": [1]}, "LOSS.LDAM.BETA", "expected a number below 1"),
     ({"LOSS.LDAM.S": 0}, "LOSS.LDAM.S", "expected a number above 0"),
     ({"DATA.STD": [0.2, 0.2, 0]}, "DATA.STD", "expected numbers above 0"),
-    ({"X3D.WIDTH_FACTOR": 0}, "X3D.WIDTH_FACTOR", "expected a number above 0"),
     # ------------------------------------------------------------ run
     ({"TRAIN.ENABLE": False, "TEST.ENABLE": False}, "TRAIN.ENABLE", "there is nothing to do"),
     ({"SHARD_ID": 2, "NUM_SHARDS": 2}, "SHARD_ID", "the machines have the numbers 0 to 1"),
@@ -83,32 +82,19 @@ PROBLEMS = [
     (
         {"MODEL.ARCH": "i3d", "MODEL.MODEL_NAME": "X3D"},
         "MODEL.ARCH",
-        "MODEL.MODEL_NAME X3D builds x3d; take one of these, or take MODEL.MODEL_NAME ResNet",
+        "MODEL.MODEL_NAME X3D takes x3d, or MODEL.MODEL_NAME ResNet",
     ),
     (
         {"DATA.NUM_FRAMES": 10, "SLOWFAST.ALPHA": 4},
         "DATA.NUM_FRAMES",
-        "not divisible by SLOWFAST.ALPHA 4; the slow pathway takes one of 4 frames; take 8",
+        "not divisible by SLOWFAST.ALPHA 4",
     ),
     (ONE_PATHWAY | {"DATA.NUM_FRAMES": 1}, "DATA.NUM_FRAMES", "pools 2 frames into one"),
-    ({"SLOWFAST.FUSION_KERNEL_SZ": 4}, "SLOWFAST.FUSION_KERNEL_SZ", "take 3 or 5"),
-    ({"SLOWFAST.BETA_INV": 65}, "SLOWFAST.BETA_INV", "at most RESNET.WIDTH_PER_GROUP 64"),
-    (
-        {"RESNET.NUM_BLOCK_TEMP_KERNEL": [[3, 1, 3], [4], [6], [3]]},
-        "RESNET.NUM_BLOCK_TEMP_KERNEL",
-        "found 3 values in [3, 1, 3]; expected one for each of the 2 pathways",
-    ),
     (
         ONE_PATHWAY | {"RESNET.SPATIAL_STRIDES": [[1, 2], [2, 2], [2, 2], [2, 2]]},
         "RESNET.SPATIAL_STRIDES",
-        "expected one for each of the 1 pathways",
+        "expected one value for each of 1 pathway",
     ),
-    (
-        {"NONLOCAL.LOCATION": [[1], [1], [], []]},
-        "NONLOCAL.LOCATION",
-        "such as [[[]], [[]], [[]], [[]]]",
-    ),
-    ({"NONLOCAL.POOL": [[[1, 2]]] * 4}, "NONLOCAL.POOL", "three numbers for each pathway"),
     # ------------------------------------------------------------ data
     ({"DATA.INPUT_CHANNEL_NUM": [1, 3]}, "DATA.INPUT_CHANNEL_NUM", "frames have 3 channels"),
     ({"DATA.TRAIN_JITTER_SCALES": [340, 256]}, "DATA.TRAIN_JITTER_SCALES", "smallest scale first"),

@@ -20,8 +20,11 @@ LDAM = {"MODEL.LOSS_FUNC": "LDAM"}
         ({"AVA.BGR": True}, "AVA.BGR = True: has no effect here: the data set ava is not built"),
         ({"SOLVER.STEPS": [0, 2]}, "only read with SOLVER.LR_POLICY steps_with_relative_lrs"),
         (BEST, "the best weights are chosen on the test set itself (val.csv)"),
-        ({"X3D.WIDTH_FACTOR": 2.0}, "does not read X3D.WIDTH_FACTOR"),
-        ({"RESNET.TRANS_FUNC": "x3d_transform"}, "an unusual block for MODEL.MODEL_NAME SlowFast"),
+        (
+            {"X3D.WIDTH_FACTOR": 2.0},
+            "is not read with MODEL.MODEL_NAME SlowFast; MODEL.MODEL_NAME X3D",
+        ),
+        ({"RESNET.TRANS_FUNC": "x3d_transform"}, "is unusual in MODEL.MODEL_NAME SlowFast"),
         (TESTED, "TEST.CHECKPOINT_FILE_PATH = a.pyth: the run tests this file and not the network"),
         ({"MODEL.LOSS_FUNC": "soft_cross_entropy"}, "grows with the number of labels of a clip"),
         (FOCAL, "is bce_loss with LOSS.FOCAL_LOSS.ALPHA 1 and GAMMA 0"),
