@@ -15,7 +15,6 @@ from slowfast.ak.losses import multi_label_losses
 from tests.upstream.bed import IN_TWO, NO_TEST, NO_TRAINING, Bed, files_of, prepare
 from tests.upstream.checkouts import run_in
 
-
 pytestmark = pytest.mark.slow
 
 SEGMENTS = ("map_head", "map_middle", "map_tail", "map_micro")
