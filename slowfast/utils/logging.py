@@ -14,7 +14,7 @@ import simplejson
 from tqdm import tqdm
 
 from slowfast.ak.errors import UserError
-from slowfast.utils import distributed, stats_log
+from slowfast.utils import distributed, stats_line
 from slowfast.utils.atomic import cannot_be_written
 
 _COLOURS = {logging.WARNING: "\033[33m", logging.ERROR: "\033[31m", logging.CRITICAL: "\033[31m"}
@@ -125,12 +125,12 @@ def log_json_stats(stats: dict, output_dir: str | Path | None = None) -> None:
     if not distributed.is_master_proc():
         return
     plain = {key: _five_decimals(value) for key, value in stats.items()}
-    line = f"{stats_log.PREFIX}{simplejson.dumps(plain, sort_keys=True, use_decimal=True)}"
+    line = f"{stats_line.PREFIX}{simplejson.dumps(plain, sort_keys=True, use_decimal=True)}"
     # stacklevel: the line in stdout.log then names the caller.
     get_logger(__name__).info(line, extra={"is_figures": True}, stacklevel=2)
     folder = Path(output_dir) if output_dir else _output_dir
     if folder:
-        _append(folder / stats_log.FILE, line + "\n")
+        _append(folder / stats_line.FILE, line + "\n")
 
 
 def _append(path: Path, text: str) -> None:

@@ -4,15 +4,12 @@ Each epoch's figures then appear once, as in the log of a run without interrupti
 starts in a folder with an old log, the old log is renamed.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from slowfast.ak.errors import UserError
 from slowfast.utils import atomic, distributed
-
-FILE = "json_stats.log"
-PREFIX = "json_stats: "
+from slowfast.utils.stats_line import FILE, first_number, read_line
 
 _TRAINING_TYPES = ("train_iter_", "train_epoch", "val_iter", "val_epoch")
 
@@ -38,8 +35,8 @@ def remove_lines_after(folder: str | Path, epoch: int, iteration: int, evaluated
     lines = before.splitlines(keepends=True)
     if lines and not lines[-1].endswith(b"\n"):
         last = lines.pop()
-        lines += [last + b"\n"] if _figures(last) else []
-    kept = [line for line in lines if _is_before(_figures(line), epoch, iteration, evaluated)]
+        lines += [last + b"\n"] if read_line(last) else []
+    kept = [line for line in lines if _is_before(read_line(line), epoch, iteration, evaluated)]
     if (after := b"".join(kept)) != before:
         atomic.write(path, after)
 
@@ -56,7 +53,7 @@ def set_aside_old_log(folder: str | Path) -> None:
     if not (distributed.is_master_proc() and path.is_file()):
         return
     with path.open("rb") as lines:
-        has_training = any(_figures(line).get("_type") in _TRAINING_TYPES for line in lines)
+        has_training = any(read_line(line).get("_type") in _TRAINING_TYPES for line in lines)
     if has_training:
         try:
             atomic.set_aside(path)
@@ -64,14 +61,6 @@ def set_aside_old_log(folder: str | Path) -> None:
             raise UserError(
                 f"{path}: cannot be renamed ({error.strerror}); name another OUTPUT_DIR."
             ) from None
-
-
-def _figures(line: bytes) -> dict[str, Any]:
-    """Returns the figures in a line; empty if the line cannot be read."""
-    try:
-        return dict(json.loads(line.decode().strip().removeprefix(PREFIX)))
-    except (ValueError, TypeError):
-        return {}
 
 
 def _is_before(figures: dict[str, Any], epoch: int, iteration: int, evaluated: int) -> bool:
@@ -83,9 +72,3 @@ def _is_before(figures: dict[str, Any], epoch: int, iteration: int, evaluated: i
     if kind in ("val_iter", "val_epoch"):
         return its_epoch <= min(epoch, evaluated)
     return True
-
-
-def first_number(share: Any) -> int:
-    """Returns 3 for "3/200", the form of epochs and iterations in a log; 0 for anything else."""
-    number = str(share).partition("/")[0]
-    return int(number) if number.isdecimal() else 0
