@@ -1,4 +1,4 @@
-"""What a run says of itself and of the recipe that it follows."""
+"""The log of a run states what decides its result and what differs from the recipe."""
 
 import pytest
 import torch
@@ -8,8 +8,8 @@ from slowfast.config.defaults import get_cfg
 
 
 @pytest.fixture
-def said(caplog):
-    """The log's lines for settings, in two processes of two GPUs' worth of clips."""
+def logged(caplog):
+    """Returns the lines that settings log, for two processes."""
     caplog.set_level("INFO")
 
     def describe(initialisation=FROM_SCRATCH, **settings):
@@ -23,23 +23,23 @@ def said(caplog):
     return describe
 
 
-def test_what_decides_the_result_is_said(said):
-    assert said() == [
+def test_what_decides_the_result_is_logged(logged):
+    assert logged() == [
         "This run: global batch 8 clips, norm group 4 clips, learning rate 0.05; weights from "
         "scratch; on the CPU, 2 processes."
     ]
-    (line,) = said(BN__NORM_TYPE="sync_batchnorm", BN__NUM_SYNC_DEVICES=2, NUM_SHARDS=3)
+    (line,) = logged(BN__NORM_TYPE="sync_batchnorm", BN__NUM_SYNC_DEVICES=2, NUM_SHARDS=3)
     assert "global batch 24 clips, norm group 8 clips" in line
 
 
-def test_frozen_norms_have_no_group(said):
-    (line,) = said(MODEL__FROZEN_BN=True, RECIPE__NORM_GROUP=8)
+def test_frozen_norms_have_no_norm_group(logged):
+    (line,) = logged(MODEL__FROZEN_BN=True, RECIPE__NORM_GROUP=8)
     assert "norm group" not in line
 
 
-def test_a_recipe_that_agrees_is_not_warned_about(said):
+def test_a_run_like_its_recipe_gets_no_warning(logged):
     same = {"RECIPE__GLOBAL_BATCH": 8, "RECIPE__NORM_GROUP": 4, "RECIPE__BASE_LR": 0.05}
-    assert len(said(**same, RECIPE__INIT="scratch")) == 1
+    assert len(logged(**same, RECIPE__INIT="scratch")) == 1
 
 
 @pytest.mark.parametrize(
@@ -51,12 +51,12 @@ def test_a_recipe_that_agrees_is_not_warned_about(said):
         ("RECIPE__INIT", "kinetics", "starts from kinetics; this run starts from scratch."),
     ],
 )
-def test_each_difference_is_warned_about(said, key, published, words):
-    _, warning = said(**{key: published})
+def test_each_difference_gets_a_warning(logged, key, published, words):
+    _, warning = logged(**{key: published})
     assert words in warning
 
 
-def test_weights_of_a_file_are_told_with_how_they_are_taken():
+def test_the_initialisation_names_the_file_and_its_settings():
     cfg = get_cfg()
     assert configured_initialisation(cfg) == FROM_SCRATCH
     cfg.TRAIN.CHECKPOINT_FILE_PATH, cfg.TRAIN.CHECKPOINT_SKIP_HEAD = "a.pyth", True

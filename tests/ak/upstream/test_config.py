@@ -133,14 +133,6 @@ def test_a_users_key_with_another_meaning_is_refused(branch, own, words):
     assert "Rename the checkout's keys" in str(error.value)
 
 
-def test_all_clashes_are_listed_at_once(branch):
-    def add_custom_config(_C):
-        _C.AK = CfgNode({"FRAMES": 8, "HEAD_MIN": "many"})
-
-    with pytest.raises(UserError, match=r"(?s)AK\.FRAMES.*AK\.HEAD_MIN"):
-        with_keys(branch, add_custom_config)
-
-
 def test_a_users_default_is_kept_with_a_warning(branch, caplog):
     def add_custom_config(_C):
         _C.AK = CfgNode({"TAIL_MAX": 50})

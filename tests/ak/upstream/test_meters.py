@@ -189,8 +189,3 @@ def test_clips_of_unknown_class_in_other_data_sets_keep_their_scores(ak, lines):
     assert views.video_preds.tolist() == [[1, 1, 1]] * 2
     assert views.clip_count.tolist() == [1, 1]
     assert len(clips.taken[0][0]) == 2
-
-
-def test_methods_keep_their_names(lines):
-    names = ("reset", "update_stats", "finalize_metrics")
-    assert [getattr(lines.View, name).__name__ for name in names] == list(names)
