@@ -1,10 +1,10 @@
-"""What the data path costs beside decoding, as a table of ratios, each measured in one run.
+"""Measures the cost of the data path, as a table of ratios to the time of decoding.
 
-    python benchmarks/data.py /tmp/benchmark            # writes what it reads, and keeps it there
-    python benchmarks/data.py /tmp/benchmark images     # one part alone
+    python benchmarks/data.py /tmp/benchmark            # writes its own files, and keeps them
+    python benchmarks/data.py /tmp/benchmark images     # one part only
 
-One core, one thread. Files are read once before anything is timed: the disk is not what is
-measured.
+It uses one core and one thread. Files are read once before the measurement, so the speed of the
+disk does not count.
 """
 
 import argparse
@@ -20,13 +20,13 @@ PARTS = (frame_list, images, videos, loader)
 
 
 def main() -> int:
-    """Measure the parts asked for and print the table."""
+    """Measures the chosen parts and prints the table."""
     names = [part.__name__.rpartition(".")[2] for part in PARTS]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="where the files that are read get written")
+    parser.add_argument("folder", type=Path, help="folder for the files that are read")
     help_on_parts = f"of {', '.join(names)} (all)"
     parser.add_argument("parts", nargs="*", metavar="part", help=help_on_parts)
-    parser.add_argument("--repeats", type=int, default=7, help="turns, of which the median counts")
+    parser.add_argument("--repeats", type=int, default=7, help="repetitions; the median counts")
     args = parser.parse_args()
     if unknown := sorted(set(args.parts).difference(names)):
         parser.error(f"{', '.join(unknown)}: expected parts {help_on_parts}")

@@ -1,12 +1,12 @@
-"""How the cost of training grows, as tables: counted, measured here, and calculated for many GPUs.
+"""Prints how the cost of training grows: counted, measured here, and calculated for many GPUs.
 
     python benchmarks/scaling.py /tmp/benchmark                    # all parts
-    python benchmarks/scaling.py /tmp/benchmark steps --repeats 9  # one alone
+    python benchmarks/scaling.py /tmp/benchmark steps --repeats 9  # one part only
     python benchmarks/scaling.py /tmp/benchmark projection --set decode_ms=2.5 link=12.5
 
-Networks are small, so that it ends within minutes on two CPU cores: what is measured are ratios,
-each within one run. `projection` measures nothing; it prints its formulas with the numbers in them,
-and each number can be set to one's own.
+The networks are small, so that all parts take minutes on two CPU cores; the results are ratios,
+each from one run. The part `projection` measures nothing. It prints its formulas with their
+numbers, and --set changes a number.
 """
 
 import argparse
@@ -22,13 +22,13 @@ PARTS = (counts, steps, reading, processes, projection)
 
 
 def main() -> int:
-    """Prints the tables of the parts asked for."""
+    """Prints the tables of the chosen parts."""
     names = [part.__name__.rpartition(".")[2] for part in PARTS]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="where the files that are read get written")
+    parser.add_argument("folder", type=Path, help="folder for the files that are read")
     help_on_parts = f"of {', '.join(names)} (all)"
     parser.add_argument("parts", nargs="*", metavar="part", help=help_on_parts)
-    parser.add_argument("--repeats", type=int, default=7, help="turns, of which the median counts")
+    parser.add_argument("--repeats", type=int, default=7, help="repetitions; the median counts")
     parser.add_argument(
         "--set", nargs="+", default=[], metavar="NAME=NUMBER", help="numbers of the projection"
     )

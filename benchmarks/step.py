@@ -1,15 +1,15 @@
-"""A step of training, plain and as configured, side by side: time, where it goes, memory, mAP.
+"""Compares a plain step of training with the configured one: time and its parts, memory, mAP.
 
     python benchmarks/step.py                                 # three recipes, 8 clips of 256 pixels
     python benchmarks/step.py X3D_L --batch 2 --crop 128 --repeats 3
-    python benchmarks/step.py X3D_L --each                     # a figure for each key
-    python benchmarks/step.py X3D_L --each bf16 SPEED.COMPILE  # for these
+    python benchmarks/step.py X3D_L --each                     # each key by itself
+    python benchmarks/step.py X3D_L --each bf16 SPEED.COMPILE  # these keys
 
-The plain step is float32, contiguous, without extras; the configured one is what the recipe and the
-defaults make of it; with --each, the plain one has one thing switched on at a time. Settings take
-their steps in turn, each in a process of its own, on clips that are drawn (and read as others are).
-Every loss is bce_loss, since the drawn clips are not those that a recipe's loss counts.
-The tables are those of docs/SPEED.md.
+The plain step is float32, contiguous, with every SPEED key off. The configured step has the keys of
+the recipe and the defaults. With --each, one key at a time is added to the plain step. The settings
+take their steps in turn, each in a process of its own, on drawn clips that the usual loader reads.
+The loss is always bce_loss, because a recipe's loss may need the class counts of its own data set.
+The tables are in the format of docs/SPEED.md.
 """
 
 import argparse
@@ -28,7 +28,8 @@ from benchmarks.step_parts.steps import Measured, load_cfg, measure  # noqa: E40
 from slowfast.ak.run.cores import available_cores  # noqa: E402
 from slowfast.utils.terminal import prints_errors  # noqa: E402
 
-# Of configs/AK, with what the configured step may take of the plain one, on two CPU cores.
+# The recipes of configs/AK, and the expected time of the configured step on two CPU cores, as a
+# share of the plain step.
 RECIPES = {"I3D_8x8_R50": 0.65, "SLOWFAST_8x8_R50": 0.85, "X3D_L": 0.65}
 
 
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.each is not None:
         if unknown := sorted(set(args.each) - set(known)):
             raise SystemExit(
-                f"--each {' '.join(unknown)}: on this device there are {' '.join(known)}"
+                f"--each {' '.join(unknown)}: expected keys of this device: {' '.join(known)}"
             )
         compared = {name: settings.PLAIN | known[name] for name in args.each or known}
     else:
@@ -71,36 +72,36 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "recipes", nargs="*", metavar="RECIPE", help=f"of {', '.join(RECIPES)} (all)"
     )
-    parser.add_argument("--batch", type=int, default=8, help="clips in a step (8)")
-    parser.add_argument("--crop", type=int, default=256, help="pixels of their sides (256)")
-    parser.add_argument("--repeats", type=int, default=5, help="turns, whose median counts (5)")
+    parser.add_argument("--batch", type=int, default=8, help="clips of a step (8)")
+    parser.add_argument("--crop", type=int, default=256, help="pixels of a clip's side (256)")
+    parser.add_argument("--repeats", type=int, default=5, help="steps that are measured (5)")
     parser.add_argument(
-        "--threads", type=int, default=available_cores(), help="of a process (as many as cores)"
+        "--threads", type=int, default=available_cores(), help="threads of a process (all cores)"
     )
-    parser.add_argument("--cpu", action="store_true", help="even where there is a GPU")
+    parser.add_argument("--cpu", action="store_true", help="measure the CPU even with a GPU")
     parser.add_argument(
         "--each",
         nargs="*",
         metavar="NAME",
-        help="instead of the configured step the plain one with one of these, or with each of "
-        "SPEED's keys, bf16, fp16 and MODEL.ACT_CHECKPOINT",
+        help="measure the plain step with each of these keys, instead of the configured step "
+        "(all: SPEED keys, bf16, fp16 and MODEL.ACT_CHECKPOINT)",
     )
     parser.add_argument(
         "--opts",
         nargs="+",
         default=[],
         metavar="KEY VALUE",
-        help="changed in all settings but the plain one",
+        help="overrides of all settings but the plain one",
     )
-    parser.add_argument("--no-steps", action="store_true", help="measure mAP alone")
-    parser.add_argument("--no-map", action="store_true", help="measure steps alone")
-    parser.add_argument("--checkpoint", type=Path, help="whose mAP is measured, with its --cfg")
-    parser.add_argument("--cfg", type=Path, help="YAML file of --checkpoint; its data are read")
+    parser.add_argument("--no-steps", action="store_true", help="measure only the mAP")
+    parser.add_argument("--no-map", action="store_true", help="measure only steps")
+    parser.add_argument("--checkpoint", type=Path, help="measure its mAP; needs --cfg")
+    parser.add_argument("--cfg", type=Path, help="YAML file of --checkpoint, which names its data")
     parser.add_argument(
         "--folder",
         type=Path,
         default=ROOT / "output" / "step",
-        help="where drawn clips and a small network trained on them are kept (output/step)",
+        help="folder for drawn clips and a small trained network (output/step)",
     )
     args = parser.parse_args(argv)
     if unknown := sorted(set(args.recipes).difference(RECIPES)):
@@ -123,7 +124,7 @@ def _print_steps(
     peak: float,
     args: argparse.Namespace,
 ) -> None:
-    """The table of one recipe, a row as soon as it is measured."""
+    """Prints the table of one recipe, each row as soon as it is measured."""
     path = ROOT / "configs" / "AK" / f"{recipe}.yaml"
     jitter = [args.crop, round(args.crop * 4 / 3)]
     shared = places | {
@@ -144,7 +145,7 @@ def _print_steps(
         flush=True,
     )
     plain = settings.as_options(shared | settings.PLAIN)
-    # Two at a time: more would not fit into the memory of a small machine.
+    # Two settings at a time: more would not fit into the memory of a small machine.
     for number, (name, overrides) in enumerate(compared.items()):
         options = {"plain": plain, name: settings.as_options(shared | overrides) + args.opts}
         found = measure(str(path), options, args.repeats, args.threads)
@@ -153,7 +154,7 @@ def _print_steps(
                 continue
             print(_row(row, measured, found["plain"], flops, peak, device), flush=True)
     if "configured" in compared and device.type == "cpu":
-        print(f"\non two cores expected: at most {RECIPES[recipe]} of plain")
+        print(f"\nexpected on two cores: at most {RECIPES[recipe]} of plain")
 
 
 def _row(
@@ -177,7 +178,7 @@ def _row(
 
 
 def _bound(measured: Measured, of_product: float, device: torch.device) -> str:
-    """What a step waits for most, by a rule of thumb."""
+    """Returns what limits a step, by a rule of thumb."""
     if measured.shares["data"] > 0.2:
         return "data"
     if device.type == "cuda" and measured.queued > 0.9:
@@ -191,7 +192,7 @@ def _print_scores(
     device: torch.device,
     args: argparse.Namespace,
 ) -> None:
-    """The mAP of one checkpoint under all settings."""
+    """Prints the mAP of one checkpoint under all settings."""
     shared = {"NUM_GPUS": int(device.type == "cuda")}
     cfg_file, checkpoint = args.cfg, args.checkpoint
     if checkpoint is None:

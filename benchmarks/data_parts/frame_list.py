@@ -1,8 +1,8 @@
-"""Reading a list like Animal Kingdom's: 24,004 clips, 4.3 million lines. What it takes the first
-time, against Python's csv.DictReader, and after that; and the memory that it adds to a process, and
-to each worker.
+"""Measures the reading of a list like that of Animal Kingdom: 24,004 clips, 4.3 million lines.
 
-Each figure is that of a process of its own, which has read nothing before.
+It measures the time of the first reading, compared with Python's csv.DictReader, the time of a
+later reading, and the memory that the list adds to a process and to each worker. Each figure comes
+from a new process.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from benchmarks.data_parts.measuring import Row
 from slowfast.ak.lists.clip_list import ClipList
 
 CLIPS, LINES, CLASSES = 24_004, 4_300_000, 140
-WORKERS = 16  # all alike: with two or more the pages that they share are counted as shared
+WORKERS = 16  # with two or more, the pages that they share are counted as shared
 METHODS = ("fork", "forkserver", "spawn")
 
 
 def measure(folder: Path, repeats: int, clips: int = CLIPS, lines: int = LINES) -> list[Row]:
-    """Rows of a list of so many clips and about so many lines."""
+    """Returns the rows of a list with this many clips and about this many lines."""
     path = write_list(folder / f"list_{lines}" / "train.csv", clips, lines)
     jobs = {"first": _read, "csv": _read_by_csv, "again": _read}
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in jobs}
@@ -56,7 +56,7 @@ def measure(folder: Path, repeats: int, clips: int = CLIPS, lines: int = LINES) 
 
 
 def write_list(path: Path, clips: int, lines: int) -> Path:
-    """A list as Animal Kingdom's train.csv is written, of clips of 1 to 4 labels; kept."""
+    """Writes a list in the format of Animal Kingdom's train.csv, unless the file exists."""
     if path.exists():
         return path
     rng = np.random.default_rng(0)
@@ -88,23 +88,23 @@ def _read_by_csv(path: Path) -> None:
 
 
 def _alone(job: Callable[[Path], None], path: Path) -> tuple[float, float]:
-    """Seconds, and MiB added at most, of a job in a process of its own."""
+    """Runs a job in a new process; returns its seconds, and the most MiB that it adds."""
     (answer,) = _in_processes(multiprocessing.get_context("spawn"), 1, _timed, job, path)
     return answer
 
 
 def _timed(job: Callable[[Path], None], path: Path) -> tuple[float, float]:
-    Path("/proc/self/clear_refs").write_text("5")  # what it took at most is counted from here
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
     before, begin = _memory("status", "VmRSS"), time.perf_counter()
     job(path)
     return time.perf_counter() - begin, _memory("status", "VmHWM") - before
 
 
 def _of_a_worker(path: Path, method: str) -> float:
-    """MiB that a worker does not share, of a list that this process has and has sent to it."""
+    """Returns the MiB of a list that each worker has for itself."""
     clips = ClipList.read(path).select(np.arange(len(ClipList.read(path))) % 10 > 0)
     _use(clips)
-    # A data loader's workers inherit the list when they are forked; others are sent it.
+    # Workers of a data loader inherit the list if they are forked; otherwise it is sent to them.
     sent = clips if method == "fork" else pickle.dumps(clips)
     context = multiprocessing.get_context(method)
     return statistics.median(_in_processes(context, WORKERS, _worker, sent))
@@ -123,7 +123,7 @@ def _use(clips: ClipList) -> None:
 
 
 def _in_processes(context: BaseContext, count: int, job: Callable, *args: Any) -> list[Any]:
-    """The answers of so many processes that live until all have answered."""
+    """Runs a job in several processes, which end after all have answered; returns the answers."""
     answers, end = context.SimpleQueue(), context.Event()
     processes = [
         context.Process(target=_answer, args=(answers, end, job, args)) for _ in range(count)
@@ -143,6 +143,6 @@ def _answer(answers, end, job: Callable, args: tuple) -> None:
 
 
 def _memory(file: str, *fields: str) -> float:
-    """MiB that Linux tells of this process."""
+    """Returns the sum of some fields of /proc for this process, in MiB."""
     lines = Path("/proc/self", file).read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith(fields)) / 1024

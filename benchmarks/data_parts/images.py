@@ -1,7 +1,8 @@
-"""Clips from JPEG files against decoding those files: training clips, and test clips of 30 views.
+"""Measures clips from JPEG files, compared with the decoding of these files alone.
 
-Pictures are drawn: noise with the spectrum of natural ones, in colours that go together, moving a
-little from frame to frame. What a decoder does with them is what it does with photographs.
+There are training clips, and test clips of 30 views. The pictures are noise with the spectrum and
+the colours of photographs, and move a little from frame to frame, so decoders treat them like
+photographs.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.run.allocator import keep_some_freed_memory
 
 HEIGHT, WIDTH = 360, 640
-# Bytes of an image on average, and how many times its decoding a training clip may take at most.
+# Mean bytes of an image, and the largest allowed ratio of a training clip's time to decoding.
 SIZES = {8_000: 1.5, 40_000: 1.3}
 TEST_CLIP_TARGET = 1.6
 CLIPS = 8
-# Clips a turn: few enough for turns to be short, many enough for random crops to even out.
+# Clips in one repetition: few for short repetitions, and enough to average over random crops.
 CLIPS_A_TURN = 8
 
 
 def measure(folder: Path, repeats: int, frames: int = 150) -> list[Row]:
-    """Rows of both sizes; clips have so many frames. Memory is kept as in a worker."""
+    """Returns the rows of both sizes of images. Freed memory is kept, as in a loader's worker."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     keep_some_freed_memory()
@@ -55,7 +56,7 @@ def _training_clip(
 ) -> list[Row]:
     dataset = training_set(clips, reader)
     keys = [(0, clip % len(clips), clip) for clip in range(CLIPS_A_TURN)]
-    # The same frames that those items have.
+    # The same frames as in these items.
     chosen = [(clip, frame) for _, clip, _ in keys for frame in dataset[keys[clip]][3].int()]
     contents = [content_of(reader, clip, int(frame)) for clip, frame in chosen]
     ratio, fastest, taken = _against_decoding(dataset, keys, contents, repeats)
@@ -80,7 +81,11 @@ def _test_clip(clips: ClipList, reader: JpegFrames, name: str, repeats: int) -> 
 def _against_decoding(
     dataset: ClipDataset, keys: Sequence, contents: Sequence[bytes], repeats: int
 ) -> tuple[float, str, dict[str, float]]:
-    """How often items take the time of the fastest decoder of their files; it; all decoders'."""
+    """Compares items with the decoding of their files.
+
+    Returns:
+        The ratio to the fastest decoder, its name, and the seconds of all decoders.
+    """
     items = {"items": lambda: [dataset[key] for key in keys]}
     taken = seconds_in_turn({**decoders(contents), **items}, repeats)
     seconds = taken.pop("items")
@@ -96,18 +101,18 @@ def _decoder_rows(taken: dict[str, float], frames: int, name: str) -> list[Row]:
 
 
 def content_of(reader: JpegFrames, clip: int, frame: int) -> bytes:
-    """A frame's file."""
+    """Returns the bytes of a frame's file."""
     return Path(reader.path(clip, frame)).read_bytes()
 
 
 def training_set(clips: ClipList, reader: JpegFrames) -> ClipDataset:
-    """Training items as the Animal Kingdom recipes have them."""
+    """Returns training items with the settings of the Animal Kingdom recipes."""
     crop = RandomCrop((256, 340), 256, inverse_uniform=True, flip=True)
     return ClipDataset(clips, reader, RandomWindow(8, rate=2), crop, num_classes=140)
 
 
 def decoders(contents: Sequence[bytes]) -> dict[str, Callable[[], object]]:
-    """Jobs that decode all of these from memory to RGB, each by a library's default settings."""
+    """Returns for each library a job that decodes all files from memory to RGB."""
     arrays = [np.frombuffer(content, np.uint8) for content in contents]
     tensors = [torch.tensor(array) for array in arrays]
 
@@ -126,7 +131,7 @@ def decoders(contents: Sequence[bytes]) -> dict[str, Callable[[], object]]:
 
 
 def image_set(folder: Path, size: int, frames: int) -> tuple[ClipList, JpegFrames]:
-    """CLIPS clips of so many JPEGs, of `size` bytes on average; written where they are not yet."""
+    """Returns CLIPS clips of JPEGs with a mean of `size` bytes; writes them if they are missing."""
     path = folder / f"list_{frames}.csv"
     if not path.is_file():
         _write_set(folder, path, size, frames)

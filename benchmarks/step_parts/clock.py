@@ -1,7 +1,7 @@
-"""Where the time of a step goes, on a CPU and on a GPU.
+"""Measures the parts of a step's time, on a CPU and on a GPU.
 
-Notable: on a GPU the marks are events in its own queue, read when the step is over, so that timing
-makes nothing wait that would not wait in training.
+On a GPU the marks are events in its queue, which are read after the step. So the measurement adds
+no wait to the step.
 """
 
 import time
@@ -15,21 +15,21 @@ PARTS = ("data", "forward", "backward", "optimizer")
 
 
 class Clock:
-    """Adds up the seconds between marks, each under the name of the part that it ends."""
+    """Sums the seconds between marks; each mark has the name of the part that it ends."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._marks: list[tuple[str, Any]] = []
 
     def start(self) -> None:
-        """Begins a step; what the device still does is waited for."""
+        """Begins a step, after the device has finished its work."""
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         self._marks = []
         self.mark("")
 
     def mark(self, part: str) -> None:
-        """What was done since the last mark was this part."""
+        """Ends a part, which began at the last mark."""
         if self._device.type == "cuda":
             now = torch.cuda.Event(enable_timing=True)
             now.record()
@@ -38,7 +38,7 @@ class Clock:
         self._marks.append((part, now))
 
     def read(self) -> dict[str, float]:
-        """Seconds of each part since `start`."""
+        """Returns the seconds of each part since `start`."""
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         seconds = dict.fromkeys(PARTS, 0.0)
@@ -51,8 +51,11 @@ class Clock:
 
 
 class MarkedNetwork(nn.Module):
-    """A network whose forward pass is marked. What comes before, if not data, is of a backward
-    pass: that of the part of the batch before this one."""
+    """A network with marks around its forward pass.
+
+    With SOLVER.ACCUMULATE_STEPS, the time before a forward pass belongs to the backward pass of the
+    previous part of the batch.
+    """
 
     def __init__(self, network: nn.Module, clock: Clock) -> None:
         super().__init__()
@@ -66,7 +69,7 @@ class MarkedNetwork(nn.Module):
 
 
 class MarkedScaler(torch.amp.GradScaler):
-    """A gradient scaler that marks the end of the backward pass, after which it is asked first."""
+    """A gradient scaler that marks the end of the backward pass, because it is called next."""
 
     def __init__(self, scaler: torch.amp.GradScaler, clock: Clock) -> None:
         super().__init__(scaler._device, enabled=scaler.is_enabled())
@@ -78,6 +81,6 @@ class MarkedScaler(torch.amp.GradScaler):
 
 
 def over_and_over(batches: Iterable[Any]) -> Iterator[Any]:
-    """The batches of a loader, without end."""
+    """Yields the batches of a loader again and again."""
     while True:
         yield from batches

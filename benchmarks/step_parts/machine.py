@@ -1,4 +1,4 @@
-"""The machine's measure: its name, and the FLOP/s of a large matrix product; a network's FLOPs."""
+"""The name of the machine, the FLOP/s of a large matrix product on it, and the FLOPs of a step."""
 
 import platform
 import re
@@ -17,7 +17,7 @@ SIDE = {"cpu": 2048, "cuda": 8192}
 
 
 def name_of(device: torch.device, threads: int) -> str:
-    """In words, with the versions that times depend on."""
+    """Returns the name of the device, with its threads or its CUDA version."""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}"
     info = Path("/proc/cpuinfo")
@@ -27,7 +27,7 @@ def name_of(device: torch.device, threads: int) -> str:
 
 
 def matrix_product_rate(device: torch.device, threads: int, turns: int = 30) -> float:
-    """FLOP/s of the best of some float32 products, as PyTorch computes them if nothing is said."""
+    """Returns the FLOP/s of the fastest of several float32 products, with PyTorch's defaults."""
     torch.set_num_threads(threads)
     side = SIDE[device.type]
     matrix = torch.randn(side, side, device=device)
@@ -42,8 +42,11 @@ def matrix_product_rate(device: torch.device, threads: int, turns: int = 30) -> 
 
 
 def flops_of_step(cfg: CfgNode) -> float:
-    """FLOPs of the products in a step, two a multiply-add: three times those of a forward pass,
-    since a backward pass has a product for the input and one for the weight of each in it."""
+    """Returns the FLOPs of the products in a step, two for each multiply-add.
+
+    A step has three times the FLOPs of a forward pass: for each product of the forward pass, the
+    backward pass has one for the input and one for the weight.
+    """
     plain = cfg.clone()
     plain.merge_from_list(["NUM_GPUS", 0, "SPEED.COMPILE", False, "MODEL.ACT_CHECKPOINT", False])
     with torch.device("meta"):

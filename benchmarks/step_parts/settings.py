@@ -1,7 +1,7 @@
-"""What is compared: the plain step, the configured one, and the plain one with one thing changed.
+"""The settings that are compared: plain, configured, and plain with one change.
 
-Keys that exchange gradients between processes (SPEED.BUCKET_VIEW, SPEED.STATIC_GRAPH) do nothing in
-the one process that is measured here, and are not among them.
+SPEED.BUCKET_VIEW and SPEED.STATIC_GRAPH concern the exchange of gradients between processes. They
+are left out, because one process is measured here.
 """
 
 from slowfast.config.defaults import get_cfg
@@ -21,7 +21,7 @@ _CPU_ALONE = ("DEPTHWISE", "KEEP_MEMORY")
 
 
 def switches(on_gpu: bool) -> dict[str, Overrides]:
-    """What can be changed on a device, one thing at a time, by the name of its row."""
+    """Returns the single changes that a device knows, by the name of the row in the table."""
     keys = ["CHANNELS_LAST", *_CPU_ALONE, "FUSED_OPTIMIZER", *_GPU_ALONE, "COMPILE"]
     idle = _CPU_ALONE if on_gpu else _GPU_ALONE
     each: dict[str, Overrides] = {
@@ -37,5 +37,5 @@ def switches(on_gpu: bool) -> dict[str, Overrides]:
 
 
 def as_options(overrides: Overrides) -> list[str]:
-    """As the command line has them: KEY VALUE KEY VALUE ..."""
+    """Returns overrides as on a command line: KEY VALUE KEY VALUE ..."""
     return [str(part) for item in overrides.items() for part in item]
