@@ -18,7 +18,7 @@ from slowfast.models.batchnorm_helper import (
 from tests.models.network_cases import SLOW, TINY, network_cfg
 
 SYNC = {"BN.NORM_TYPE": "sync_batchnorm"}
-# Off zero, so that statistics made by cancelling sums would show.
+# Far from zero, so that a difference of sums of squares would be imprecise.
 BATCH = 30 + normal(0, (6, 3, 2, 4, 4)) * torch.tensor([1.0, 2.0, 0.5]).view(1, 3, 1, 1, 1)
 COTANGENT = normal(1, BATCH.shape)
 
@@ -48,13 +48,13 @@ def one_step(layer: nn.Module, x: torch.Tensor, cotangent: torch.Tensor) -> dict
     [
         ({}, nn.BatchNorm3d),
         ({"BN.NORM_TYPE": "sub_batchnorm", "BN.NUM_SPLITS": 2}, SubBatchNorm3d),
-        # A single process has nobody to share its statistics with.
+        # A single process has no other process to share statistics with.
         (SYNC | {"BN.NUM_SYNC_DEVICES": 4}, nn.BatchNorm3d),
         (SYNC | {"BN.GLOBAL_SYNC": True}, nn.BatchNorm3d),
         ({"MODEL.FROZEN_BN": True}, FrozenBatchNorm3d),
     ],
 )
-def test_the_configuration_says_which_norm(settings, expected):
+def test_the_configuration_chooses_the_norm(settings, expected):
     layer = get_norm(network_cfg(settings))(7)
     assert type(layer) is expected
     assert (layer.num_features, layer.eps, layer.momentum) == (7, 1e-5, 0.1)
@@ -76,7 +76,7 @@ def test_weights_load_from_plain_batch_norm(norm):
 # ------------------------------------------------------------------ frozen
 
 
-def test_a_frozen_norm_changes_nothing_in_training():
+def test_training_does_not_change_a_frozen_norm():
     frozen, plain = with_affine(FrozenBatchNorm3d(3)), with_affine(nn.BatchNorm3d(3))
     for layer in (frozen, plain):
         layer.running_mean.fill_(2.0)
@@ -123,7 +123,7 @@ def test_evaluation_uses_the_statistics_of_all_parts_together():
     torch.testing.assert_close(layer(BATCH), expected, atol=1e-4, rtol=1e-4)
 
 
-def test_statistics_that_were_loaded_are_not_folded_over():
+def test_loaded_statistics_are_kept_in_evaluation():
     layer = SubBatchNorm3d(3, num_splits=2).eval()
     layer.bn.running_mean.fill_(5.0)
     layer.eval()
@@ -148,7 +148,7 @@ def test_a_batch_that_cannot_be_cut_is_refused():
 
 # ------------------------------------------------------------------ synchronised norm
 
-# How many clips each process has; the batch is dealt in this order.
+# The number of clips of each process; the batch is divided in this order.
 CLIPS = {2: [4, 2], 4: [2, 1, 1, 2]}
 NETWORK_CLIPS = normal(2, (4, 3, 4, 32, 32))
 
@@ -163,7 +163,7 @@ def network_gradients(cfg, clips: torch.Tensor) -> dict:
 
 
 def process(rank: int, world_size: int, group_size: int, folder: Path) -> None:
-    """What each process does; its results go to a file."""
+    """The work of each process. It writes its results to a file."""
     torch.set_num_threads(1)
     dist.init_process_group(
         "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world_size
@@ -171,6 +171,8 @@ def process(rank: int, world_size: int, group_size: int, folder: Path) -> None:
     cfg = network_cfg(TINY, SLOW, SYNC, {"BN.NUM_SYNC_DEVICES": group_size})
     layer = with_affine(get_norm(cfg)(3))
     assert type(layer) is SyncBatchNorm3d
+    # A group of all processes would open a second communicator beside that of DDP.
+    assert (layer.process_group is None) == (group_size == world_size)
     own = slice(sum(CLIPS[world_size][:rank]), sum(CLIPS[world_size][: rank + 1]))
     results = {"step": one_step(layer, BATCH[own], COTANGENT[own])}
     results["eval"] = layer.eval()(BATCH[own]).detach()
@@ -197,12 +199,14 @@ def process(rank: int, world_size: int, group_size: int, folder: Path) -> None:
 
 
 def run_processes(world_size: int, group_size: int, folder: Path) -> list[dict]:
-    mp.spawn(process, args=(world_size, group_size, folder), nprocs=world_size)
+    # Forked processes need not import everything again.
+    arguments = (world_size, group_size, folder)
+    mp.start_processes(process, arguments, nprocs=world_size, start_method="fork")
     return [torch.load(folder / f"{r}.pt", weights_only=False) for r in range(world_size)]
 
 
 def assert_is_one_process(steps: list[dict], batch: torch.Tensor, cotangent: torch.Tensor) -> None:
-    """Processes together give what one gives that has all their clips."""
+    """The processes together have the results of one process with all their clips."""
     expected = one_step(with_affine(nn.BatchNorm3d(3)), batch, cotangent)
     for name in ("y", "x.grad"):
         found = torch.cat([step[name] for step in steps])
@@ -215,7 +219,7 @@ def assert_is_one_process(steps: list[dict], batch: torch.Tensor, cotangent: tor
             torch.testing.assert_close(step[name], expected[name])
 
 
-def test_two_processes_are_one_with_the_whole_batch(tmp_path):
+def test_two_processes_agree_with_one_process(tmp_path):
     results = run_processes(2, 2, tmp_path)
     assert_is_one_process([result["step"] for result in results], BATCH, COTANGENT)
 
@@ -239,7 +243,7 @@ def test_two_processes_are_one_with_the_whole_batch(tmp_path):
         torch.testing.assert_close(result["detached"], expected[name], rtol=1e-3, atol=1e-6)
 
 
-def test_groups_of_two_among_four_processes_keep_to_themselves(tmp_path):
+def test_groups_of_two_among_four_processes_are_separate(tmp_path):
     results = run_processes(4, 2, tmp_path)
     steps = [result["step"] for result in results]
     assert_is_one_process(steps[:2], BATCH[:3], COTANGENT[:3])
@@ -249,3 +253,22 @@ def test_groups_of_two_among_four_processes_keep_to_themselves(tmp_path):
             "BN.NUM_SYNC_DEVICES: found 3, which does not divide the 4 devices"
             in (result["refused"])
         )
+
+
+def both_kinds_on_one_gpu(rank: int, folder: Path) -> None:
+    """Compares the project's layer with PyTorch's in two processes that share a GPU."""
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    own = slice(sum(CLIPS[2][:rank]), sum(CLIPS[2][: rank + 1]))
+    x, cotangent = BATCH[own].cuda(), COTANGENT[own].cuda()
+    ours, theirs = (
+        one_step(with_affine(kind(3)).cuda(), x, cotangent)
+        for kind in (SyncBatchNorm3d, nn.SyncBatchNorm)
+    )
+    for name, value in theirs.items():
+        torch.testing.assert_close(ours[name], value, atol=1e-3, rtol=1e-4, msg=name)
+    dist.destroy_process_group()
+
+
+@pytest.mark.cuda
+def test_both_kinds_of_synchronised_norm_agree_on_cuda(tmp_path):
+    mp.spawn(both_kinds_on_one_gpu, args=(tmp_path,), nprocs=2)

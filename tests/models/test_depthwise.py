@@ -1,4 +1,4 @@
-"""A depthwise layer of ours against PyTorch's: values, gradients, names, and what is replaced."""
+"""`DepthwiseConv3d` agrees with PyTorch's layer, and replaces it under the same names."""
 
 import pytest
 import torch
@@ -6,15 +6,14 @@ from torch import Tensor, nn
 
 from slowfast.models.depthwise import DepthwiseConv3d, replace_depthwise
 
-# Kernel, spatial stride, and size (C, T, H, W): X3D's three kinds, and what could go wrong at
-# borders: odd sizes, fewer frames than taps, other kernels.
+# Kernel, spatial stride, and size (C, T, H, W): the kinds of X3D, and special cases at borders:
+# odd sizes, fewer frames than taps, other kernels.
 CASES = [
     ((3, 3, 3), 1, (4, 5, 6, 7)),
     ((3, 3, 3), 2, (4, 5, 6, 8)),
     ((3, 3, 3), 2, (3, 4, 7, 5)),
     ((5, 1, 1), 1, (4, 6, 5, 3)),
-    ((5, 3, 3), 1, (2, 1, 4, 4)),
-    ((5, 3, 3), 2, (2, 2, 4, 4)),
+    ((5, 3, 3), 2, (2, 1, 4, 4)),
     ((3, 5, 1), 1, (2, 3, 5, 4)),
     ((1, 3, 3), 2, (2, 3, 5, 4)),
     ((3, 1, 1), 2, (2, 3, 5, 4)),
@@ -36,7 +35,7 @@ def torch_layer(kernel: tuple[int, ...], stride: int, channels: int, **settings)
 
 
 def results(layer: nn.Module, x: Tensor, seed: int = 1) -> list[Tensor]:
-    """Output, and the gradients of input and weight for a random one of the output."""
+    """The output, and the gradients of input and weight for a random gradient of the output."""
     x = x.detach().requires_grad_()
     out = layer(x)
     grad = torch.randn(out.shape, generator=torch.Generator().manual_seed(seed)).to(out)
@@ -45,7 +44,7 @@ def results(layer: nn.Module, x: Tensor, seed: int = 1) -> list[Tensor]:
 
 @pytest.mark.parametrize("memory_format", FORMATS)
 @pytest.mark.parametrize(("kernel", "stride", "size"), CASES)
-def test_values_and_gradients_are_those_of_torch(kernel, stride, size, memory_format):
+def test_values_and_gradients_agree_with_torch(kernel, stride, size, memory_format):
     torch.manual_seed(0)
     theirs = torch_layer(kernel, stride, size[0]).to(memory_format=memory_format)
     x = torch.randn(2, *size).to(memory_format=memory_format)
@@ -56,7 +55,7 @@ def test_values_and_gradients_are_those_of_torch(kernel, stride, size, memory_fo
 
 
 @pytest.mark.parametrize(("kernel", "stride", "size"), CASES)
-def test_gradients_are_those_of_finite_differences(kernel, stride, size):
+def test_gradients_agree_with_finite_differences(kernel, stride, size):
     torch.manual_seed(0)
     layer = DepthwiseConv3d.sharing(torch_layer(kernel, stride, size[0], dtype=torch.float64))
     x = torch.randn(2, *size, dtype=torch.float64, requires_grad=True)
@@ -68,7 +67,7 @@ def test_gradients_are_those_of_finite_differences(kernel, stride, size):
 
 
 @pytest.mark.parametrize("wanted", ["x", "weight"])
-def test_only_the_gradients_that_are_wanted(wanted):
+def test_only_the_wanted_gradients_are_computed(wanted):
     layer = DepthwiseConv3d.sharing(torch_layer((3, 3, 3), 2, 4))
     x = torch.randn(2, 4, 3, 6, 6, requires_grad=wanted == "x")
     layer.weight.requires_grad_(wanted == "weight")
@@ -85,9 +84,8 @@ def test_channels_stay_last(stride):
         assert tensor.is_contiguous(memory_format=torch.channels_last_3d)
 
 
-@pytest.mark.parametrize("channels", [4, 24, 54])
-@pytest.mark.parametrize("stride", [1, 2])
-def test_under_autocast_all_is_near_float32_and_gradients_keep_their_types(channels, stride):
+@pytest.mark.parametrize(("channels", "stride"), [(4, 1), (24, 2), (54, 1)])
+def test_under_autocast_results_are_near_float32_and_gradients_keep_their_types(channels, stride):
     torch.manual_seed(0)
     theirs = torch_layer((3, 3, 3), stride, channels)
     x = torch.randn(2, channels, 3, 6, 6)
@@ -98,7 +96,7 @@ def test_under_autocast_all_is_near_float32_and_gradients_keep_their_types(chann
         assert (ours.float() - reference).norm() < 0.02 * reference.norm()
 
 
-def test_every_layer_that_can_be_is_replaced_and_no_name_changes():
+def test_every_suitable_layer_is_replaced_and_no_name_changes():
     def plain(**changed) -> nn.Conv3d:
         settings = {"padding": 1, "groups": 4, "bias": False} | changed
         return nn.Conv3d(4, 4, 3, **settings)

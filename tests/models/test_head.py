@@ -31,7 +31,7 @@ def test_evaluation_averages_the_scores_of_all_positions(activation):
     torch.testing.assert_close(head([slow, fast]), torch.stack(scores).mean(dim=0))
 
 
-def test_training_gives_logits_of_the_whole_map():
+def test_training_returns_logits_of_the_whole_map():
     head = make_head()
     pathways = maps(side=3)
     features = torch.cat([x.mean(dim=(2, 3, 4)) for x in pathways], dim=1)
@@ -45,7 +45,7 @@ def test_a_map_smaller_than_the_window_has_one_position():
     torch.testing.assert_close(head(pathways), head.projection(features).sigmoid())
 
 
-def test_dropout_is_for_training_alone():
+def test_dropout_applies_in_training_only():
     head = make_head(dropout=1.0)
     pathways = maps(side=2)
     assert torch.equal(head(pathways), head.projection.bias.expand(2, 3))
@@ -59,7 +59,7 @@ def test_an_unknown_activation_is_refused():
 
 @pytest.mark.parametrize("settings", [SLOWFAST, X3D], ids=["slowfast", "x3d"])
 def test_scores_are_float32_under_autocast(settings):
-    """Scores of bfloat16 have 8 bits: near 0.5 a thousand clips would share a few dozen values."""
+    """bfloat16 scores have 8 bits, so that many clips with scores near 0.5 would be equal."""
     model = build_model(network_cfg(TINY, settings, {"MODEL.HEAD_ACT": "sigmoid"})).eval()
     frames = (2, 4) if settings is SLOWFAST else (4,)
     clips = [normal(i, (16, 3, t, 64, 64)) for i, t in enumerate(frames)]
@@ -70,7 +70,7 @@ def test_scores_are_float32_under_autocast(settings):
         assert features[0][0].dtype == torch.bfloat16
     hook.remove()
     assert scores.dtype == torch.float32
-    # Two of so many float32 numbers in so narrow a range may well be equal.
+    # A few float32 numbers in such a narrow range may be equal.
     assert scores.unique().numel() > 0.9 * scores.numel()
     with torch.inference_mode():
         exact = model.head([x.float() for x in features[0]])

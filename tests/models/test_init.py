@@ -36,7 +36,7 @@ def test_weights_are_drawn_as_published(settings):
 
 @NETWORKS
 @pytest.mark.parametrize("key", [NORM_0, CONV_0])
-def test_final_layers_are_zero_where_asked_and_there_alone(settings, key):
+def test_only_the_final_layers_start_at_zero(settings, key):
     model = build_model(network_cfg(TINY, settings, {key: True}))
     zero = {name for name, p in model.named_parameters() if name.endswith("weight") and not p.any()}
     expected = set()

@@ -1,4 +1,4 @@
-"""Learning rates are those that were published."""
+"""Learning rates agree with the published schedules."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def test_schedules_agree_with_the_reference(schedule):
     assert rates == pytest.approx(schedule["lr"], rel=1e-12, abs=1e-15)
 
 
-def test_an_unknown_policy_is_said():
+def test_an_unknown_policy_is_refused():
     cfg = get_cfg()
     cfg.SOLVER.LR_POLICY = "linear"
     with pytest.raises(UserError, match=r"SOLVER\.LR_POLICY.*'linear'.*cosine"):

@@ -6,7 +6,7 @@ from slowfast.models.nonlocal_block import NonLocal
 
 
 def by_definition(block: NonLocal, x: torch.Tensor) -> torch.Tensor:
-    """Wang et al., eq. 1 and 6, position by position."""
+    """Equations 1 and 6 of Wang et al., without any shortcut."""
     theta, phi, g = (
         conv(y).flatten(2)
         for conv, y in [
@@ -41,7 +41,7 @@ def test_frames_of_different_groups_do_not_see_each_other():
     torch.testing.assert_close(block(x), halves)
 
 
-def test_what_cannot_be_is_refused():
+def test_impossible_settings_are_refused():
     with pytest.raises(UserError, match=r"5 frames .* 2 equal parts"):
         NonLocal(6, 3, time_groups=2)(torch.randn(1, 6, 5, 2, 2))
     with pytest.raises(UserError, match=r"NONLOCAL.INSTANTIATION.*'gaussian'.*softmax"):

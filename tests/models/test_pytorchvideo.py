@@ -1,4 +1,4 @@
-"""A second witness: pytorchvideo's networks, given our weights, score clips as ours do."""
+"""pytorchvideo's networks, with our weights, give the scores of our networks."""
 
 import warnings
 
@@ -16,25 +16,28 @@ with warnings.catch_warnings():
     from pytorchvideo.models.slowfast import create_slowfast
     from pytorchvideo.models.x3d import create_x3d
 
+# Narrow networks: their structure is that of the published ones.
 COMMON = {
+    "RESNET.WIDTH_PER_GROUP": 16,
     "MODEL.HEAD_ACT": "sigmoid",
     "MODEL.NUM_CLASSES": 7,
     "DATA.NUM_FRAMES": 4,
     "DATA.TRAIN_CROP_SIZE": 64,
 }
 THEIRS = {"model_num_class": 7, "head_activation": nn.Sigmoid}
+RESNET = THEIRS | {"stem_dim_out": 16}
 # At a crop of 96 the window fits at four positions.
 SINGLE = [(1, 3, 4, 96, 96)]
 ONE, THREE = (1, 1, 1), (3, 1, 1)
 
 
 def slow():
-    return create_resnet(**THEIRS, stem_conv_kernel_size=(1, 7, 7), head_pool_kernel_size=(4, 2, 2))
+    return create_resnet(**RESNET, stem_conv_kernel_size=(1, 7, 7), head_pool_kernel_size=(4, 2, 2))
 
 
 def slow_101():
     return create_resnet(
-        **THEIRS,
+        **RESNET,
         model_depth=101,
         stem_conv_kernel_size=(1, 7, 7),
         head_pool_kernel_size=(4, 2, 2),
@@ -43,7 +46,7 @@ def slow_101():
 
 def c2d():
     return create_resnet(
-        **THEIRS,
+        **RESNET,
         stem_conv_kernel_size=(1, 7, 7),
         stage1_pool=nn.MaxPool3d,
         stage_conv_a_kernel_size=(ONE,) * 4,
@@ -53,7 +56,7 @@ def c2d():
 
 def i3d():
     return create_resnet(
-        **THEIRS,
+        **RESNET,
         stem_conv_kernel_size=(5, 7, 7),
         stage1_pool=nn.MaxPool3d,
         stage_conv_a_kernel_size=(THREE, [THREE, ONE], [THREE, ONE], [ONE, THREE]),
@@ -62,7 +65,9 @@ def i3d():
 
 
 def slowfast():
-    return create_slowfast(**THEIRS, head_pool_kernel_sizes=((2, 2, 2), (8, 2, 2)))
+    return create_slowfast(
+        **THEIRS, stem_dim_outs=(16, 2), head_pool_kernel_sizes=((2, 2, 2), (8, 2, 2))
+    )
 
 
 def x3d():
@@ -106,14 +111,14 @@ def test_scores_are_those_of_pytorchvideo(settings, create, sizes):
     fill_by_name(ours)
     state = ours.state_dict()
     if create is x3d:
-        # Theirs has no norm after the shortcut of a block that keeps the number of channels.
+        # pytorchvideo has no norm after the shortcut of a block that keeps the channels.
         norm = ours.s2.pathway0_res0.branch1_bn
         nn.init.ones_(norm.weight)
         nn.init.zeros_(norm.bias)
         norm.running_mean.zero_()
         norm.running_var.fill_(1 - norm.eps)
         state = {k: x for k, x in state.items() if not k.startswith("s2.pathway0_res0.branch1_bn")}
-    # The names differ, the order does not; a wrong pair would differ in shape.
+    # The names differ, but the order is the same. A wrong pair would differ in shape.
     theirs.load_state_dict(dict(zip(theirs.state_dict(), state.values(), strict=True)))
 
     clips = [normal(i, size) for i, size in enumerate(sizes)]

@@ -1,10 +1,10 @@
-"""MODEL.ACT_CHECKPOINT: the backward pass computes again what was not kept."""
+"""MODEL.ACT_CHECKPOINT changes what is kept for the backward pass, not the results."""
 
 import pytest
 import torch
 
 from slowfast.models import build_model
-from tests.models.network_cases import I3D, SLOWFAST, TINY, X3D, network_cfg
+from tests.models.network_cases import I3D, SLOWFAST, TINY, X3D, clips_for, network_cfg
 
 RANDOM = {"MODEL.DROPCONNECT_RATE": 0.5, "MODEL.DROPOUT_RATE": 0.5}
 NONLOCAL = {"NONLOCAL.LOCATION": [[[]], [[1]], [[0]], [[]]]}
@@ -13,12 +13,10 @@ FROZEN = {"MODEL.FROZEN_BN": True}
 
 
 def after_steps(*settings) -> tuple[list[torch.Tensor], dict[str, torch.Tensor], int]:
-    """Losses of three steps, the state then, and the values kept for one backward pass."""
+    """Losses of three steps, the state after them, and the number of values kept for one step."""
     cfg = network_cfg(TINY, *settings)
     torch.manual_seed(0)
-    model = build_model(cfg)
-    frames = [2, 4] if cfg.MODEL.ARCH == "slowfast" else [4]
-    clips = [torch.randn(4, 3, t, 64, 64) for t in frames]
+    model, clips = build_model(cfg), clips_for(cfg, count=4, side=32)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     losses, kept = [], 0
 
@@ -49,7 +47,7 @@ def after_steps(*settings) -> tuple[list[torch.Tensor], dict[str, torch.Tensor],
     ],
     ids=["slowfast, random", "x3d, random", "i3d, non-local", "sub-batch norm", "frozen norm"],
 )
-def test_the_results_are_the_same_to_the_bit_and_less_is_kept(settings):
+def test_results_are_equal_bit_for_bit_and_fewer_values_are_kept(settings):
     losses, state, kept = after_steps(*settings)
     losses_again, state_again, kept_again = after_steps(*settings, {"MODEL.ACT_CHECKPOINT": True})
     assert losses == losses_again

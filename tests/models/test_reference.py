@@ -1,4 +1,4 @@
-"""Every network agrees with the published implementation, as tests/reference/models records it."""
+"""Networks agree with the values of the published implementation in tests/reference/models."""
 
 import pytest
 import torch
@@ -9,8 +9,8 @@ from reference_parts.networks import values
 
 
 @pytest.fixture(autouse=True)
-def _threads_as_before():
-    """Making values sets the number of threads, which the tests that follow have another of."""
+def _restore_threads():
+    """`values` changes the number of threads. Other tests need the old number."""
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
@@ -18,7 +18,7 @@ def _threads_as_before():
 
 def reference_cases():
     for name in names_in(REFERENCE, ["models/*"]):
-        # 64 frames: several times as long as all others together.
+        # 64 frames take several times as long as all other networks together.
         marks = [pytest.mark.slow] if "16x8" in name else []
         yield pytest.param(name, id=name.removeprefix("models/"), marks=marks)
 

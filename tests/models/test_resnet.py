@@ -67,7 +67,7 @@ def test_architectures_differ_in_time(arch, stem, stage_3, pooled):
     assert stage_sizes(model, [CLIP])[-1][1] == (2 if pooled else 4)
 
 
-def test_only_the_first_blocks_have_temporal_kernels_where_asked():
+def test_only_the_configured_number_of_blocks_has_temporal_kernels():
     settings = {"RESNET.DEPTH": 50, "RESNET.NUM_BLOCK_TEMP_KERNEL": [[3], [4], [6], [1]]}
     s5 = build_model(network_cfg(TINY, SLOW, settings)).s5
     kernels = [getattr(s5, f"pathway0_res{i}").branch2.a.kernel_size[0] for i in range(3)]
@@ -91,11 +91,10 @@ def test_a_dilated_stage_5_keeps_its_resolution_and_still_has_one_position():
     assert model.head.windows == [(4, 4, 4)]
 
 
-@pytest.mark.parametrize("instantiation", ["softmax", "dot_product"])
-def test_non_local_blocks_stand_where_they_are_put(instantiation):
+def test_non_local_blocks_follow_the_configured_blocks():
     settings = {
         "NONLOCAL.LOCATION": [[[]], [[1]], [[0, 1]], [[]]],
-        "NONLOCAL.INSTANTIATION": instantiation,
+        "NONLOCAL.INSTANTIATION": "softmax",
         "NONLOCAL.GROUP": [[1], [2], [1], [1]],
     }
     model = build_model(network_cfg(TINY, SLOW, settings))
@@ -108,9 +107,9 @@ def test_non_local_blocks_stand_where_they_are_put(instantiation):
     model([CLIP]).sum().backward()
 
 
-@pytest.mark.parametrize("side", [32, 48, 96])
+@pytest.mark.parametrize("side", [32, 96])
 @pytest.mark.parametrize("settings", [C2D, X3D, SLOWFAST], ids=["c2d", "x3d", "slowfast"])
-def test_other_crops_than_that_of_training_are_scored(settings, side):
+def test_crops_of_another_size_are_scored(settings, side):
     model = build_model(network_cfg(TINY, settings)).eval()
     clips = [normal(i, (1, 3, 4, side, side)) for i in range(len(model.input_channels))]
     if settings is SLOWFAST:
@@ -121,7 +120,7 @@ def test_other_crops_than_that_of_training_are_scored(settings, side):
     assert scores.sum().item() == pytest.approx(1)
 
 
-def test_a_crop_that_is_no_multiple_of_32_trains_and_tests_at_one_position():
+def test_a_crop_that_is_not_a_multiple_of_32_has_one_position():
     model = build_model(network_cfg(TINY, SLOW, {"DATA.TRAIN_CROP_SIZE": 56})).eval()
     positions = []
     model.head.projection.register_forward_hook(lambda *call: positions.append(call[-1].shape))

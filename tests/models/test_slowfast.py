@@ -26,7 +26,7 @@ def test_alpha_beta_and_fusion_shape_the_network():
     assert all(p.grad is not None for p in model.parameters())
 
 
-def test_the_slow_pathway_gains_what_the_fast_one_lends():
+def test_a_lateral_connection_appends_channels_to_the_slow_pathway():
     fuse = LateralConnection(channels_fast=2, channels_lent=4, kernel=5, alpha=2)
     slow, fast = torch.randn(1, 3, 2, 4, 4), torch.randn(1, 2, 4, 4, 4)
     fused, same = fuse([slow, fast])
@@ -35,7 +35,7 @@ def test_the_slow_pathway_gains_what_the_fast_one_lends():
     assert same is fast
 
 
-def test_both_pathways_count():
+def test_both_pathways_influence_the_scores():
     model = build_model(network_cfg(TINY, SLOWFAST)).eval()
     scores = model(CLIPS)
     for changed in ([CLIPS[0] + 1, CLIPS[1]], [CLIPS[0], CLIPS[1].flip(2)]):

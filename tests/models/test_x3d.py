@@ -20,10 +20,9 @@ def test_widths_double_from_stage_to_stage(width_factor, widen_stage_2, widths):
     assert stage_widths(12, width_factor, widen_stage_2) == widths
 
 
-@pytest.mark.parametrize(("depth_factor", "blocks"), [(1.0, 11), (2.2, 26), (5.0, 55)])
-def test_depth_is_expanded(depth_factor, blocks):
-    model = build_model(network_cfg(TINY, X3D, {"X3D.DEPTH_FACTOR": depth_factor}))
-    assert sum(isinstance(module, ResidualBlock) for module in model.modules()) == blocks
+def test_the_depth_factor_multiplies_blocks():
+    model = build_model(network_cfg(TINY, X3D, {"X3D.DEPTH_FACTOR": 2.2}))
+    assert sum(isinstance(module, ResidualBlock) for module in model.modules()) == 26
 
 
 def test_options_of_head_and_convolutions():

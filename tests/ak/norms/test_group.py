@@ -1,4 +1,4 @@
-"""The norm group, on which published results depend."""
+"""The number of clips that are normalised together, on which published results depend."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_norm_group(settings, processes, clips):
     assert norm_group(cfg, world_size) == clips
 
 
-def test_a_branch_without_global_sync_synchronises_by_its_number_of_devices():
+def test_without_the_key_global_sync_the_number_of_devices_decides():
     cfg = get_cfg()
     cfg.merge_from_list(["BN.NORM_TYPE", "sync_batchnorm", "BN.NUM_SYNC_DEVICES", 2])
     del cfg.BN["GLOBAL_SYNC"]
