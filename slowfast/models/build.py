@@ -3,10 +3,11 @@
 A network is a function or class that takes the configuration and returns a module. To add one,
 write a file in this folder (or in your own program) that registers it::
 
-    @MODEL_REGISTRY.register()
-    def MyNetwork(cfg) -> nn.Module: ...
+    @MODEL_REGISTRY.register(archs=("mine",))
+    def MyNetwork(cfg, width: Annotated[int, Limits(low=1)] = 8) -> nn.Module: ...
 
-`slowfast.ak.registries.networks` lists what can be stated about a network.
+A parameter with a default, such as ``width``, is a setting: the configuration key is
+``MYNETWORK.WIDTH``. `slowfast.ak.registries.networks` lists what can be stated about a network.
 """
 
 from inspect import signature
@@ -52,7 +53,7 @@ def build_model(cfg: CfgNode, gpu_id: int | None = None) -> nn.Module:
     findings = [*NETWORKS.architecture_problems(cfg), *(problems(cfg) if problems else ())]
     if findings:
         raise UserError("\n".join(f"{key}: {words}" for key, words in findings))
-    model = build(cfg)
+    model = build(cfg, **NETWORKS.settings(cfg.MODEL.MODEL_NAME, cfg))
 
     if cfg.MODEL.DETACH_FINAL_FC:
         freeze_below_projection(model)

@@ -40,20 +40,12 @@ def stage_widths(stem: int, width_factor: float, widen_stage_2: bool = False) ->
     return [round_width(width * width_factor) for width in widths]
 
 
-def _problems(cfg: CfgNode) -> Iterator[Finding]:
-    for name in ("WIDTH_FACTOR", "DEPTH_FACTOR", "BOTTLENECK_FACTOR"):
-        if cfg.X3D[name] <= 0:
-            yield f"X3D.{name}", "expected a number above 0"
-
-
 def _unusual_block(cfg: CfgNode) -> Iterator[Finding]:
     if cfg.RESNET.TRANS_FUNC != "x3d_transform":
         yield "RESNET.TRANS_FUNC", "is unusual in MODEL.MODEL_NAME X3D; x3d_transform is usual"
 
 
-@MODEL_REGISTRY.register(
-    archs=("x3d",), pathways=1, own_keys=("X3D.",), problems=_problems, warnings=_unusual_block
-)
+@MODEL_REGISTRY.register(archs=("x3d",), pathways=1, own_keys=("X3D.",), warnings=_unusual_block)
 def X3D(cfg: CfgNode) -> Network:
     """The network that the keys of X3D describe. It takes a list of one clip (N, C, T, H, W)."""
     (channels_in,) = per_pathway("DATA.INPUT_CHANNEL_NUM", cfg.DATA.INPUT_CHANNEL_NUM, 1)

@@ -23,7 +23,6 @@ from tests.models.network_cases import I3D, SLOW, SLOWFAST, TINY, X3D, network_c
         (SLOWFAST, "SLOWFAST.FUSION_KERNEL_SZ", 4, "an even kernel .* take 3 or 5"),
         (SLOWFAST, "SLOWFAST.BETA_INV", 9, "RESNET.WIDTH_PER_GROUP 8; take at most 8"),
         (I3D, "DATA.NUM_FRAMES", 1, "i3d pools 2 frames into one; expected at least 2, .*_nopool"),
-        (X3D, "X3D.DEPTH_FACTOR", 0.0, "expected a number above 0"),
         (
             SLOWFAST,
             "RESNET.NUM_BLOCK_TEMP_KERNEL",

@@ -11,6 +11,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from slowfast.ak.clips.mixup import BatchMixer
 from slowfast.ak.clips.network_input import InputTransform
+from slowfast.ak.losses import LOSSES
 from slowfast.models import MODEL_REGISTRY, build_model
 from tests.models.network_cases import (
     C2D,
@@ -57,6 +58,18 @@ def test_pixels_mixing_and_network_stay_on_the_device(name):
     results = [*clips, targets, model(clips), model.eval()(clips)]
     results += [*model.parameters(), *model.buffers()]
     assert {tensor.device.type for tensor in results} == {"cuda"}
+
+
+@pytest.mark.usefixtures("_fake_tensors")
+@pytest.mark.parametrize("name", LOSSES.keys())
+def test_losses_stay_on_the_device(name):
+    facts = LOSSES.facts(name)
+    counts = {"class_counts": [5, 3, 2, 1, 1], "num_clips": 8} if facts.needs_counts else {}
+    loss = LOSSES.get(name)(reduction="mean", **counts).to("cuda")
+    targets = torch.zeros(2, 5, device="cuda")
+    if facts.labels == "one":
+        targets = torch.zeros(2, dtype=torch.long, device="cuda")
+    assert loss(torch.zeros(2, 5, device="cuda"), targets).device.type == "cuda"
 
 
 @pytest.mark.usefixtures("_fake_tensors")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from slowfast.ak.keys import Finding
+from slowfast.ak.keys import Finding, Key, keys_from_signature
 from slowfast.ak.registries.registry import Facts, Registry
 
 
@@ -27,7 +27,16 @@ class NetworkFacts(Facts):
 
 
 class NetworkRegistry(Registry[NetworkFacts]):
-    """Networks by name, and what the facts about them say of a configuration."""
+    """Networks by name. The keys <NAME>.<PARAMETER> follow from the signature of a network."""
+
+    def keys_of(self, name: str, entry: Any) -> dict[str, Key]:
+        return keys_from_signature(entry, name.upper())
+
+    def settings(self, name: str, cfg: Any) -> dict[str, Any]:
+        """The values in a configuration of the parameters that are keys, by parameter."""
+        leaves = [key.rpartition(".")[2] for key in self.keys_of(name, self[name])]
+        group = cfg.get(name.upper(), {})
+        return {leaf.lower(): group[leaf] for leaf in leaves if leaf in group}
 
     def architecture_problems(self, cfg: Any) -> Iterator[Finding]:
         """Why the network does not take MODEL.ARCH or its number of pathways."""

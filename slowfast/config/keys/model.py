@@ -142,10 +142,10 @@ KEYS = {
         5, "Length in time of the convolutions that send them; odd.", low=1
     ),
     # ---------------------------------------------------------------- X3D
-    "X3D.WIDTH_FACTOR": Key(1.0, "Factor on the channels of every stage, above 0.", low=0),
-    "X3D.DEPTH_FACTOR": Key(1.0, "Factor on the blocks of every stage, above 0.", low=0),
+    "X3D.WIDTH_FACTOR": Key(1.0, "Factor on the channels of every stage, above 0.", above=0),
+    "X3D.DEPTH_FACTOR": Key(1.0, "Factor on the blocks of every stage, above 0.", above=0),
     "X3D.BOTTLENECK_FACTOR": Key(
-        1.0, "Inner channels of a block over its outer ones, above 0.", low=0
+        1.0, "Inner channels of a block over its outer ones, above 0.", above=0
     ),
     "X3D.DIM_C1": Key(12, "Channels of the stem, before X3D.WIDTH_FACTOR.", low=1),
     "X3D.DIM_C5": Key(2048, "Channels of the head's hidden layer.", low=1),
