@@ -49,7 +49,7 @@ def check_writable(output_dir: str | Path) -> None:
 
 
 def write_checkpoint(content: dict[str, Any], path: Path) -> None:
-    """Writes a weight file and its digest.
+    """Writes a weight file and its digest. The tensors in the file are contiguous.
 
     At every moment ``path`` is the old file or the new one, and :func:`find_damage` finds none.
 
@@ -58,9 +58,18 @@ def write_checkpoint(content: dict[str, Any], path: Path) -> None:
     """
     with replacing(path) as file:
         writer = digests.HashingWriter(file)
-        torch.save(content, writer)
+        torch.save(_contiguous(content), writer)
         digests.add_digest(path, writer.digest)
     digests.replace_digests(path, writer.digest)
+
+
+def _contiguous(value: Any) -> Any:
+    """The value with contiguous tensors, so that a file is the same for every memory layout."""
+    if torch.is_tensor(value):
+        return value.contiguous()
+    if isinstance(value, dict):
+        return {key: _contiguous(part) for key, part in value.items()}
+    return [_contiguous(part) for part in value] if isinstance(value, list) else value
 
 
 def find_damage(path: Path) -> str:

@@ -97,21 +97,16 @@ def training_state(
     if scaler is not None:
         content["scaler_state"] = scaler.state_dict()
     if average_state is not None:
-        content["ema_state"] = _contiguous(average_state)
+        content["ema_state"] = dict(average_state)
     return content
 
 
 def weights_to_save(state: State) -> dict[str, Any]:
-    """Returns a network's weights as the entries of a checkpoint, contiguous in memory."""
-    state = _contiguous(state)
+    """Returns a network's weights as the entries of a checkpoint."""
     content = {"model_state": to_plain_batch_norm(state)}
     if splits := {name: value for name, value in state.items() if ".split_bn." in name}:
         content["split_bn_state"] = splits
     return content
-
-
-def _contiguous(state: State) -> dict[str, torch.Tensor]:
-    return {name: value.contiguous() for name, value in state.items()}
 
 
 @dataclass(frozen=True)

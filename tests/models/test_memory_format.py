@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from slowfast.checkpoints.saving import save_checkpoint
 from slowfast.engine.average import AveragedWeights
 from slowfast.models import MODEL_REGISTRY, build_model
 from slowfast.models.depthwise import DepthwiseConv3d
@@ -78,6 +79,25 @@ def test_edits_in_place_reach_the_average_and_the_optimizer():
     assert all((momentum == 3).all() for momentum in momenta)
     for parameter in model.parameters():
         assert optimizer.state[parameter]["momentum_buffer"].stride() == parameter.stride()
+
+
+def test_a_saved_file_has_contiguous_tensors_that_load_into_any_layout(tmp_path):
+    cfg, model = network_cfg(TINY, SLOWFAST), build(SLOWFAST)
+    optimizer, average = construct_optimizer(model, cfg), AveragedWeights(model, 0.5)
+    path = save_checkpoint(tmp_path, model, optimizer, 0, cfg, average_state=average.state_dict())
+    content = torch.load(path, weights_only=True)
+    assert content["ema_state"].keys() == content["model_state"].keys()
+    tensors = list(tensors_in(content))
+    assert len(tensors) > 3 * len(list(model.parameters()))
+    assert all(tensor.is_contiguous() for tensor in tensors)
+    for layout in ({}, PLAIN):
+        loaded = build(SLOWFAST, layout)
+        strides = [p.stride() for p in loaded.parameters()]
+        for parameter in loaded.parameters():
+            nn.init.zeros_(parameter)
+        loaded.load_state_dict(content["model_state"])
+        assert all(map(torch.equal, loaded.parameters(), model.parameters()))
+        assert [p.stride() for p in loaded.parameters()] == strides
 
 
 @pytest.mark.slow  # tracing takes long
