@@ -1,7 +1,7 @@
-"""Training clips a second that reach the training process, by the number of workers.
+"""Measures the training clips per second that reach the training process, by workers.
 
-Clips are those of part `images` at 8 kB, in batches of 8; the process that takes them does nothing
-with them. It has a share in the work, and so must a core: W workers on W cores get less than W.
+The clips are those of the part `images` at 8 kB, in batches of 8. The training process only
+receives them. This takes time on a core too, so W workers on W cores are less than W times as fast.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BATCHES = 16
 
 
 def measure(folder: Path, repeats: int, frames: int = 150, most: int | None = None) -> list[Row]:
-    """Rows for 0, 1, 2, 4 ... workers, up to as many as cores (or `most`)."""
+    """Returns rows for 0, 1, 2, 4 ... workers, up to the number of cores or `most`."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     clips, reader = image_set(folder / "images_8000", 8_000, frames)

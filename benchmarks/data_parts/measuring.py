@@ -1,4 +1,4 @@
-"""Times taken in turn, so that what else the machine does falls on all of them alike."""
+"""Measures jobs in turn, so that other work of the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """A figure of the table, in `unit`; x is times what it is `against`. At most `target`."""
+    """A figure of the table. The unit "x" is the ratio to `against`; `target` is the largest
+    allowed value."""
 
     what: str
     value: float
@@ -19,7 +20,8 @@ class Row(NamedTuple):
 
 
 def seconds_in_turn(jobs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median seconds of each job; all are run once to warm up, then in turn, `repeats` times."""
+    """Returns the median seconds of each job. All jobs run once first, then in turn `repeats`
+    times."""
     taken: dict[str, list[float]] = {name: [] for name in jobs}
     for turn in range(repeats + 1):
         for name, job in jobs.items():

@@ -1,8 +1,8 @@
-"""From mp4: a test clip against one sequential decode of it, a training clip against decoding from
-the key frame before its window to its end.
+"""Measures clips from an mp4: a test clip compared with one sequential decoding of the video, and a
+training clip compared with the decoding from the key frame before its window to its end.
 
-The film is a drawn one of 640x360 and 150 frames at about 3 kB a frame, as Animal Kingdom's are: a
-camera that pans over a textured ground, and a thing that crosses it.
+The video is drawn: 640x360 pixels, 150 frames of about 3 kB, as in Animal Kingdom. A camera pans
+over a textured ground, and an object crosses it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ KEY_FRAMES_APART = 50
 
 
 def measure(folder: Path, repeats: int, num_frames: int = FRAMES) -> list[Row]:
-    """The rows of this part; the film is kept in `folder`."""
+    """Returns the rows of this part; the video is kept in `folder`."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def measure(folder: Path, repeats: int, num_frames: int = FRAMES) -> list[Row]:
 
 @dataclass(frozen=True)
 class _WindowAt:
-    """The window that begins at a frame, each time."""
+    """A window that always begins at the same frame."""
 
     start: int
 
@@ -109,13 +109,13 @@ def _training_clip(clips: ClipList, folder: Path, decoding: Decoding, start: int
 
 
 def _item(clips: ClipList, folder: Path, decoding: Decoding, *how: Any) -> None:
-    """An item of a data set made for it, which has not seen the video before."""
+    """Reads one item with a new data set, which has not opened the video before."""
     reader = VideoFrames(clips, folder, decoding)
     ClipDataset(clips, reader, *how, num_classes=1, multi_label=False)[(0, 0)]
 
 
 def _decode(film: Path, first: int, after: int) -> None:
-    """Decode frames first..after-1; `first` is a key frame."""
+    """Decodes frames from `first`, a key frame, to `after` - 1."""
     with av.open(str(film)) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
@@ -126,7 +126,7 @@ def _decode(film: Path, first: int, after: int) -> None:
 
 
 def write_film(path: Path, num_frames: int) -> None:
-    """Draw and encode the film, a key frame every 50 frames."""
+    """Draws and encodes the video, with a key frame every 50 frames."""
     part = path.with_suffix(".part")
     with av.open(str(part), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=FPS)
@@ -154,7 +154,7 @@ def _draw(num_frames: int) -> Iterator[np.ndarray]:
 
 
 def _texture(height: int, width: int, seed: int) -> np.ndarray:
-    """RGB noise whose amplitude falls with frequency, as that of natural pictures does."""
+    """Draws RGB noise whose amplitude falls with frequency, as in photographs."""
     noise = np.random.default_rng(seed).standard_normal((3, height, width))
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
     frequency[0, 0] = np.inf

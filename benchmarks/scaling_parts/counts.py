@@ -1,9 +1,11 @@
-"""What a clip costs the three recipes, counted and not timed: the same on every machine.
+"""Counts the cost of a clip for the three recipes; the counts are the same on every machine.
 
-Multiply-adds are those of a forward pass. Kept for the backward pass are the tensors that autograd
-saves of a clip in float32, each storage once, weights left out: a lower bound of the memory that
-training takes, and of what has to travel between the device and its memory. Operations are those
-that PyTorch hands to the device in a forward and a backward pass, however many clips there are.
+- Multiply-adds: of a forward pass.
+- Kept for backward: the bytes that autograd saves of a clip in float32, each storage once and
+  without weights. This is a lower bound of the memory of training, and of the traffic between the
+  device and its memory.
+- Operations: what PyTorch hands to the device in a forward and a backward pass. Their number does
+  not depend on the number of clips.
 """
 
 from __future__ import annotations
@@ -22,15 +24,13 @@ from slowfast.engine.device.memory import black_clips
 from slowfast.models import build_model
 from slowfast.models.cost import multiply_adds
 
-# Frames and side of a clip: what growth is counted against, what is grown, and the recipes' own,
-# the last; four times its frames would not fit where this is meant to run.
+# Frames and side of a clip. The first is the base of the growth, the last is that of the recipes.
 CLIPS = ((8, 128), (16, 128), (32, 128), (8, 256))
 _MIB = 2**20
 
 
 class Cost(NamedTuple):
-    """Of a recipe: parameters, multiply-adds of a clip's forward pass, bytes kept of a clip, and
-    operations of a forward and a backward pass."""
+    """The counts of a recipe; `kept` in bytes for one clip."""
 
     recipe: str
     parameters: int
@@ -40,7 +40,7 @@ class Cost(NamedTuple):
 
 
 def measure(folder: Path, repeats: int) -> list[Table]:
-    """A table of the recipes, and one of how their clips' cost grows; nothing is written."""
+    """Returns a table of the recipes, and a table of how the cost of a clip grows."""
     sizes, growth = [], []
     for name in RECIPES:
         first, *grown = [cost(name, *clip) for clip in CLIPS]
@@ -72,7 +72,7 @@ def _shape(clip: tuple[int, int]) -> str:
 
 
 def cost(name: str, frames: int, side: int) -> Cost:
-    """What a clip costs a recipe."""
+    """Counts the cost of a clip of `frames` frames with sides of `side` pixels."""
     cfg = recipe(name, NUM_GPUS=0, DATA__NUM_FRAMES=frames, DATA__TRAIN_CROP_SIZE=side)
     network = build_model(cfg)
     return Cost(
@@ -85,7 +85,7 @@ def cost(name: str, frames: int, side: int) -> Cost:
 
 
 def operations(cfg: CfgNode, network: nn.Module, side: int = 64) -> int:
-    """Operations of a forward and a backward pass; such as only look at memory are left out."""
+    """Counts the operations of a forward and a backward pass, without views."""
     inputs = InputTransform.from_cfg(cfg)(black_clips(cfg, 1, side))
     with _Counter() as counter:
         network.train()(inputs).sum().backward()
@@ -101,7 +101,7 @@ class _Counter(TorchDispatchMode):
 
 
 def kept_bytes(cfg: CfgNode, network: nn.Module, side: int) -> int:
-    """Bytes of what autograd keeps of one clip."""
+    """Returns the bytes that autograd keeps of one clip."""
     weights = {weight.untyped_storage().data_ptr() for weight in network.parameters()}
     kept: dict[int, int] = {}
 
@@ -113,6 +113,6 @@ def kept_bytes(cfg: CfgNode, network: nn.Module, side: int) -> int:
 
     inputs = InputTransform.from_cfg(cfg)(black_clips(cfg, 1, side))
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        logits = network.train()(inputs)  # holds all that is kept, so that no address comes twice
+        logits = network.train()(inputs)  # keeps all tensors alive, so no address occurs twice
     assert logits.requires_grad
     return sum(kept.values())

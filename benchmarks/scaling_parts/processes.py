@@ -1,7 +1,8 @@
-"""What a second process gains and costs: two processes on the CPU, a thread each, over gloo.
+"""Measures the gain and the cost of a second process: two on the CPU, one thread each, over gloo.
 
-Process 0 steps alone while the other waits, then both step, in turn: ratios of one run. Gradients
-travel through the memory of one machine, which says nothing about a network between machines.
+Process 0 takes steps alone while the other waits, then both take steps, in turn. So the ratios are
+from one run. The gradients travel through the memory of one machine; the result does not apply to
+a network between machines.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ CLIPS, FRAMES, SIDE = 8, 8, 112
 
 
 def measure(folder: Path, repeats: int) -> list[Table]:
-    """One table; nothing stays in `folder`."""
+    """Returns one table; writes nothing to `folder`."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         address = f"tcp://localhost:{probe.getsockname()[1]}"
@@ -50,7 +51,7 @@ def measure(folder: Path, repeats: int) -> list[Table]:
 
 def _process(rank: int, address: str, repeats: int, result: str) -> None:
     torch.set_num_threads(1)
-    alone = training_step(CLIPS, FRAMES, SIDE)  # before there is a group: it exchanges nothing
+    alone = training_step(CLIPS, FRAMES, SIDE)  # made before the group, so it exchanges nothing
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
     jobs: list[Callable[[], object]] = [
         lambda: alone() if rank == 0 else None,

@@ -1,9 +1,9 @@
-"""What limits training on many GPUs, calculated: clips a second that each part of a machine could
-serve, the least of which is what the run gets.
+"""Calculates the limits of training on many GPUs: the clips per second that each part of a machine
+allows. The smallest of them is the limit of the run.
 
-Nothing here is measured. Formulas are printed with their numbers; `Assumed` says where each number
-comes from, and each can be changed (`--set`). A device is reckoned by the roofline (Williams,
-Waterman and Patterson, 2009): it can be no faster than its arithmetic, nor than its memory.
+Nothing is measured. The formulas are printed with their numbers, `Assumed` has the source of each
+number, and `--set` changes a number. A device follows the roofline model (Williams, Waterman and
+Patterson, 2009): its arithmetic and its memory are upper limits.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from benchmarks.scaling_parts.table import RECIPES, Table
 
 @dataclass(frozen=True)
 class Assumed:
-    """The numbers of the calculation, and where they come from."""
+    """The numbers of the calculation, and their sources."""
 
     # NVIDIA's data sheet of the H100 SXM: dense bf16 matrix products, and HBM3. (A100 80 GB SXM:
     # 312 and 2039.)
     peak: float = 989.0  # TFLOP/s
     bandwidth: float = 3350.0  # GB/s
-    # Assumed: share of that peak that convolutions of such sizes attain.
+    # Assumed: the share of this peak that convolutions of such sizes reach.
     attained: float = 0.4
-    # Each kept tensor is written and read in the forward pass, read in the backward pass, and its
-    # gradient written and read: counted, where nothing is fused.
+    # Each kept tensor is written and read in the forward pass and read in the backward pass, and
+    # its gradient is written and read, if no operations are fused.
     touches: float = 5.0
     bytes_a_value: float = 2.0  # bf16
-    # Assumed: what it takes a core to hand an operation to its GPU, without torch.compile.
+    # Assumed: the time in which a core hands one operation to its GPU, without torch.compile.
     launch_us: float = 6.0
-    # A machine as sold with 8 GPUs; one core a GPU's process, the others read.
+    # A common machine with 8 GPUs; one core for the process of each GPU, the others read clips.
     gpus_a_machine: float = 8
     cores_a_machine: float = 96
     # Measured by `benchmarks/data.py`, of 640 x 360 frames of 8 kB (docs/SCALING.md says when), and
@@ -41,7 +41,7 @@ class Assumed:
     reading_factor: float = 1.42
     frames: float = 8
     frame_kb: float = 8.0
-    # Of a file server, assumed: reads of small files a second, and GB/s, for all machines together.
+    # Assumed for a file server and all machines together: small files per second, and GB/s.
     files_a_second: float = 100_000
     disk: float = 5.0
     # GB/s of each machine to the others: 400 Gb/s. (100 Gb/s Ethernet: 12.5.)
@@ -57,7 +57,11 @@ class Assumed:
 
     @classmethod
     def changed(cls, settings: Sequence[str]) -> Assumed:
-        """With NAME=NUMBER of the command line. Raises ValueError for what is neither."""
+        """Returns the numbers, changed by NAME=NUMBER from the command line.
+
+        Raises:
+            ValueError: a setting is not of this form.
+        """
         names = [field.name for field in fields(cls)]
         changes = {}
         for setting in settings:
@@ -71,7 +75,7 @@ class Assumed:
 
 
 class Limits(NamedTuple):
-    """Clips a second that each part could serve, of all machines together."""
+    """Clips per second that each part allows, for all machines together."""
 
     arithmetic: float
     memory: float
@@ -83,13 +87,12 @@ class Limits(NamedTuple):
 
     @property
     def first(self) -> str:
-        """The part that saturates first."""
+        """The part with the lowest limit."""
         return min(self._fields, key=self._asdict().get)
 
 
 def limits(recipe: Cost, gpus: int, a: Assumed) -> Limits:
-    """The formulas; `explain` prints them. The network is without limit for one machine: NVLink is
-    not reckoned."""
+    """Evaluates the formulas. With one machine the network sets no limit; NVLink is left out."""
     machines = _machines(gpus, a)
     exchanged = 2 * (machines - 1) / machines * 4 * recipe.parameters  # ring, float32 gradients
     return Limits(
@@ -104,7 +107,7 @@ def limits(recipe: Cost, gpus: int, a: Assumed) -> Limits:
 
 
 def test_seconds(found: Limits, gpus: int, a: Assumed) -> float:
-    """What a test takes, of the device at the pace of its training or of the reading cores."""
+    """Returns the seconds of a test: by the device at the speed of training, or by the readers."""
     device = min(found.arithmetic, found.memory, found.launches)
     reading = a.frames_a_test_clip * a.decode_ms * a.reading_factor / 1000 / _readers(gpus, a)
     return a.validation_clips * max(a.views / (3 * device), reading)
@@ -115,7 +118,7 @@ def _machines(gpus: int, a: Assumed) -> float:
 
 
 def _readers(gpus: int, a: Assumed) -> float:
-    """Cores that read: all but one for each GPU."""
+    """Cores that read clips: all but one for each GPU."""
     return (a.cores_a_machine - a.gpus_a_machine) * _machines(gpus, a)
 
 
@@ -137,7 +140,7 @@ test: {validation_clips:g} * the larger of
 
 
 def tables(a: Assumed, gpus: Sequence[int] = (8, 64), growth: int = 100) -> Iterator[object]:
-    """The formulas, then the limits of each recipe, then what a data set means for files."""
+    """Yields the formulas, the limits of each recipe, the times, and the size of the data set."""
     recipes = [cost(name, 8, 256) for name in RECIPES]
     yield FORMULAS.format(**asdict(a))
     rows, times = [], []

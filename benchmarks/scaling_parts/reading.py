@@ -1,5 +1,7 @@
-"""What reading a clip costs with more frames, larger crops and more views: JPEGs of 640 x 360 and
-8 kB, as `benchmarks/data.py` draws them, in memory, on one core."""
+"""Measures the reading of a clip with more frames, larger crops and more views.
+
+The clips are the JPEGs of `benchmarks/data.py`, 640 x 360 and 8 kB; it uses one core.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,11 @@ from slowfast.ak.run.allocator import keep_some_freed_memory
 BASE = (8, 256)
 TRAINING = (BASE, (16, 256), (32, 256), (8, 128), (8, 320))
 VIEWS = ((1, 1), (1, 3), (3, 3), (10, 1), (10, 3))
-_READ = 4  # clips a turn
+_READ = 4  # clips in one repetition
 
 
 def measure(folder: Path, repeats: int) -> list[Table]:
-    """Two tables; pictures are written to `folder` where they are not there yet."""
+    """Returns two tables; writes the pictures to `folder` if they are missing."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     keep_some_freed_memory()

@@ -1,5 +1,8 @@
-"""How a step's time grows with clips, frames and crop, and a test's with views: a small SlowFast on
-the CPU, one thread, against the same step of 4 clips of 8 x 112 x 112."""
+"""Measures how the time of a step grows with clips, frames and crop, and of a test with views.
+
+The network is a small SlowFast on the CPU with one thread. The base is a step of 4 clips of
+8 x 112 x 112.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from slowfast.engine.trained import Trained
 from slowfast.models import build_model
 
 BASE = (4, 8, 112)
-# Clips, frames, side: one of them changed at a time.
+# (clips, frames, side); each step changes one of the three.
 STEPS = (
     *((1, 8, 112), (2, 8, 112), BASE, (8, 8, 112), (16, 8, 112)),
     *((4, 16, 112), (4, 32, 112)),
@@ -27,7 +30,7 @@ VIEWS = (1, 3, 10, 30)
 
 
 def measure(folder: Path, repeats: int) -> list[Table]:
-    """Two tables; nothing is written."""
+    """Returns two tables; writes nothing to `folder`."""
     torch.set_num_threads(1)
     jobs = {f"step {size}": training_step(*size) for size in STEPS}
     jobs |= {f"views {count}": scoring(count) for count in VIEWS}
@@ -48,7 +51,7 @@ def measure(folder: Path, repeats: int) -> list[Table]:
 
 
 def training_step(clips: int, frames: int, side: int) -> Callable[[], object]:
-    """Takes a step when it is called."""
+    """Returns a function that takes one step."""
     cfg = small_config(DATA__NUM_FRAMES=frames, DATA__TRAIN_CROP_SIZE=side, TRAIN__BATCH_SIZE=clips)
     step = TrainStep(cfg, Trained.from_cfg(cfg), InputTransform.from_cfg(cfg))
     batch, labels = black_clips(cfg, clips, side), torch.zeros(clips, cfg.MODEL.NUM_CLASSES)
@@ -56,7 +59,7 @@ def training_step(clips: int, frames: int, side: int) -> Callable[[], object]:
 
 
 def scoring(views: int) -> Callable[[], object]:
-    """Scores so many views when it is called, at most four in a pass."""
+    """Returns a function that scores this many views, at most four in a pass."""
     cfg = small_config(DATA__TEST_CROP_SIZE=BASE[2])
     network, to_input = build_model(cfg).eval(), InputTransform.from_cfg(cfg)
     batch = black_clips(cfg, views, cfg.DATA.TEST_CROP_SIZE)

@@ -1,4 +1,4 @@
-"""A table in Markdown, and the small network that is measured."""
+"""A table in Markdown, and the configurations that are measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RECIPES = ("I3D_8x8_R50", "SLOWFAST_8x8_R50", "X3D_L")
 
 
 class Table(NamedTuple):
-    """Title, heads of columns, and rows of words or numbers."""
+    """A table with a title, the heads of its columns, and its rows."""
 
     title: str
     heads: Sequence[str]
@@ -28,14 +28,14 @@ class Table(NamedTuple):
 
 
 def small_config(**overrides: object) -> CfgNode:
-    """The demo's SlowFast on the CPU, `DATA__NUM_FRAMES` and so on as given; 8 frames of 64 pixels
-    if not."""
+    """Returns the demo's SlowFast on the CPU, with 8 frames of 64 pixels and the given overrides,
+    such as `DATA__NUM_FRAMES`."""
     settings = {"DATA__NUM_FRAMES": 8, "DATA__TRAIN_CROP_SIZE": 64, "NUM_GPUS": 0, **overrides}
     return recipe("DEMO", **settings)
 
 
 def recipe(name: str, **overrides: object) -> CfgNode:
-    """A configuration of `configs/AK`."""
+    """Returns a configuration of `configs/AK` with overrides."""
     cfg = get_cfg()
     cfg.merge_from_file(str(CONFIGS / f"{name}.yaml"))
     cfg.merge_from_list(
