@@ -1,6 +1,5 @@
 """Runs `tools/run_net.py` in a process of its own, and reads the figures that it logs."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from benchmarks.step_parts.settings import Overrides, as_options
 from slowfast.ak.errors import UserError
+from slowfast.utils.stats_line import FILE, read_line
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "configs" / "AK" / "DEMO.yaml"
@@ -36,9 +36,8 @@ def run_net(cfg_file: Path, folder: Path, overrides: Overrides) -> None:
 def figures(folder: Path, kind: str = "") -> list[dict[str, Any]]:
     """The lines of json_stats.log; with `kind`, the lines of that `_type`.
 
-    There are none where the file is missing. A last line that is not complete is left out.
+    There are none if the file is missing. A last line that is not complete is left out.
     """
-    path = folder / "json_stats.log"
-    text = path.read_text() if path.exists() else ""
-    lines = [json.loads(line.partition(": ")[2]) for line in text.split("\n")[:-1]]
-    return [line for line in lines if not kind or line.get("_type") == kind]
+    path = folder / FILE
+    lines = [read_line(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [line for line in lines if line and (not kind or line.get("_type") == kind)]
