@@ -27,7 +27,6 @@ ROOMS = (
 )
 
 FRONT_DOORS = {
-    "slowfast.datasets.utils",
     "slowfast.utils.checkpoint",
     "slowfast.utils.env",
     "slowfast.utils.lr_policy",
