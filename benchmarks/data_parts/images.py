@@ -18,10 +18,9 @@ import torch
 from torchvision.io import ImageReadMode, decode_jpeg
 
 from benchmarks.data_parts.measuring import Row, seconds_in_turn
-from slowfast.ak.clips.crops import RandomCrop
 from slowfast.ak.clips.dataset import ClipDataset
+from slowfast.ak.clips.sampling import EvenWindows, RandomCrop, RandomWindow
 from slowfast.ak.clips.views import UniformCrops
-from slowfast.ak.clips.windows import EvenWindows, RandomWindow
 from slowfast.ak.frames.images import JpegFrames
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.run.allocator import keep_some_freed_memory

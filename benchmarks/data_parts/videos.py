@@ -18,10 +18,9 @@ import numpy as np
 import torch
 
 from benchmarks.data_parts.measuring import Row, seconds_in_turn
-from slowfast.ak.clips.crops import RandomCrop
 from slowfast.ak.clips.dataset import ClipDataset
+from slowfast.ak.clips.sampling import EvenWindows, RandomCrop
 from slowfast.ak.clips.views import UniformCrops
-from slowfast.ak.clips.windows import EvenWindows
 from slowfast.ak.errors import UserError
 from slowfast.ak.frames.video import Decoding, VideoFrames
 from slowfast.ak.lists.clip_list import ClipList

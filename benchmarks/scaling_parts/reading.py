@@ -14,10 +14,9 @@ import torch
 from benchmarks.data_parts.images import image_set
 from benchmarks.data_parts.measuring import seconds_in_turn
 from benchmarks.scaling_parts.table import Table
-from slowfast.ak.clips.crops import RandomCrop
 from slowfast.ak.clips.dataset import ClipDataset
+from slowfast.ak.clips.sampling import EvenWindows, RandomCrop, RandomWindow
 from slowfast.ak.clips.views import UniformCrops
-from slowfast.ak.clips.windows import EvenWindows, RandomWindow
 from slowfast.ak.run.allocator import keep_some_freed_memory
 
 BASE = (8, 256)

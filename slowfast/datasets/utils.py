@@ -1,9 +1,8 @@
-"""What code written for upstream imports from its `slowfast.datasets.utils`, by the same names.
+"""Front door: functions that code written for upstream imports from `slowfast.datasets.utils`.
 
-Nothing in this tree calls these: its data sets hand over uint8 clips, and pixels become floats on
-the device (`slowfast.ak.clips.network_input`). They are here for scripts, and for data sets that
-are moved over
-from upstream, whose `__getitem__` must come to end as `slowfast.datasets.build` says.
+Nothing in this tree calls them: its data sets return uint8 clips, which become floats on the
+device (`slowfast.ak.clips.network_input`). They are for scripts, and for data sets that are moved
+here from upstream, whose `__getitem__` must return items as `slowfast.datasets.build` says.
 """
 
 from __future__ import annotations
@@ -15,8 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from slowfast.ak.clips.crops import RandomCrop, crop_corners, scaled_size
-from slowfast.ak.clips.windows import slow_indices
+from slowfast.ak.clips.sampling import RandomCrop, crop_corners, scaled_size, slow_indices
 from slowfast.config.derived import pathway_count
 
 
@@ -26,16 +24,16 @@ def tensor_normalize(
     std: float | Sequence[float],
     func: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """(func(x) - mean) / std, channels being the last dimension; uint8 becomes 0..1 first."""
+    """(func(x) - mean) / std, with channels in the last dimension; uint8 becomes 0..1 first."""
     change = func or torch.nn.Identity()
     pixels = change(tensor / 255 if tensor.dtype == torch.uint8 else tensor)
     return (pixels - torch.as_tensor(mean).to(pixels)) / torch.as_tensor(std).to(pixels)
 
 
 def pack_pathway_output(cfg, frames: Tensor) -> list[Tensor]:
-    """A clip (C, T, H, W), read as BGR, as one tensor a pathway, slow first.
+    """One tensor a pathway, slow first, of a clip (C, T, H, W) that was read as BGR.
 
-    DATA.REVERSE_INPUT_CHANNEL turns the channels round.
+    DATA.REVERSE_INPUT_CHANNEL reverses the channels.
     """
     pathways = frames.flip(0) if cfg.DATA.REVERSE_INPUT_CHANNEL else frames
     strides = (cfg.SLOWFAST.ALPHA, 1)[-pathway_count(cfg) :]
@@ -51,10 +49,11 @@ def spatial_sampling(
     random_horizontal_flip: bool = True,
     inverse_uniform_sampling: bool = False,
 ) -> Tensor:
-    """Scale and crop float frames (C, T, H, W) to (C, T, crop_size, crop_size).
+    """Scales and crops float frames (C, T, H, W) to (C, T, crop_size, crop_size).
 
-    spatial_idx: -1 scales, crops and mirrors at random, drawing from numpy's global state; 0, 1 and
-    2 take the left, centre and right (or upper and lower) of the three crops of a test.
+    Args:
+        spatial_idx: -1 scales, crops and mirrors at random, with numpy's global generator. 0, 1 and
+            2 take the left, centre and right (or upper and lower) crop of a test.
     """
     height, width = frames.shape[2:]
     if spatial_idx == -1:

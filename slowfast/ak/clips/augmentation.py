@@ -1,7 +1,7 @@
-"""Random changes of training clips beyond scale, crop and mirror: RandAugment, erasing.
+"""Random changes of training clips after scaling, cropping and mirroring: RandAugment, erasing.
 
-They work on cropped uint8 clips, in the worker. One draw serves all frames of a clip, and comes
-from the item's own generator, after that of the crop: a clip is cropped as it would be without.
+They change cropped uint8 clips in the worker. One draw is for all frames of a clip. It comes from
+the item's generator after the draw of the crop, so the crop is the same as without augmentation.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from torch import Tensor
 
 from slowfast.ak.clips import augmentation_operations as ops
 from slowfast.ak.clips.augmentation_policy import MAX_MAGNITUDE, RandAugmentPolicy, parse_policy
-from slowfast.ak.clips.crops import SquareCrop
 from slowfast.ak.clips.network_input import sees_rgb
+from slowfast.ak.clips.sampling import SquareCrop
 
 Colour = tuple[int, int, int]
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -25,9 +25,9 @@ Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 @dataclass(frozen=True)
 class Augmented:
-    """A crop, and changes of the cropped clip after it; a transform of the frames of a window.
+    """A transform of the frames of a window: a crop, and then changes of the cropped clip.
 
-    A change takes a uint8 clip (3, T, side, side), RGB, which it may write into, and a generator.
+    A change takes a uint8 clip (3, T, side, side), RGB, which it may overwrite, and a generator.
     """
 
     crop: SquareCrop
@@ -35,7 +35,7 @@ class Augmented:
 
     @classmethod
     def from_cfg(cls, cfg, crop: SquareCrop) -> Augmented:
-        """As the AUG node says. What a warp leaves empty has the mean colour."""
+        """Reads the group AUG. Pixels that a warp leaves empty get the mean colour."""
         rgb = slice(None, None, 1 if sees_rgb(cfg) else -1)
         mean, deviation = cfg.DATA.MEAN[rgb], cfg.DATA.STD[rgb]
         fill = tuple(round(255 * part) for part in mean)
@@ -53,7 +53,7 @@ class Augmented:
     def __call__(
         self, frames: Iterable[np.ndarray], rows: np.ndarray, rng: np.random.Generator
     ) -> Tensor:
-        """uint8 (3, T, side, side), as `SquareCrop` makes it, and then changed."""
+        """uint8 (3, T, side, side): the result of the crop, changed."""
         clip = self.crop(frames, rows, rng).numpy()
         for change in self.changes:
             clip = change(clip, rng)
@@ -62,11 +62,11 @@ class Augmented:
 
 @dataclass(frozen=True)
 class RandAugment:
-    """A few operations drawn from `OPERATIONS`, each at a magnitude about the policy's.
+    """A few operations drawn from `OPERATIONS`, with magnitudes near that of the policy.
 
     Cubuk et al., "RandAugment: Practical automated data augmentation with a reduced search space",
-    2020. Ranges at magnitude 10 are timm's for inc1, but posterize keeps 8 to 4 bits, as the paper
-    does, so that magnitude 0 changes nothing; and shears leave the centre where it is.
+    2020. The ranges at magnitude 10 are timm's for inc1, with two differences: posterize keeps 8 to
+    4 bits, as in the paper, so that magnitude 0 changes nothing; and shears do not move the centre.
     """
 
     policy: RandAugmentPolicy
@@ -85,7 +85,7 @@ class RandAugment:
         return clip
 
     def apply(self, name: str, clip: np.ndarray, strength: float) -> np.ndarray:
-        """One operation; strength is -1 to 1, its sign a direction where there are two."""
+        """Applies one operation with strength -1 to 1. The sign is the direction, if it has two."""
         if name in GEOMETRY:
             matrix, (x, y) = GEOMETRY[name](strength)
             shift = x * clip.shape[3], y * clip.shape[2]
@@ -93,7 +93,7 @@ class RandAugment:
         return TONES[name](clip, strength)
 
 
-# Tones by strength s; what goes in one direction alone takes its size.
+# Operations on tones, by strength s. Those with one direction use only the size of s.
 TONES: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "auto_contrast": lambda clip, s: ops.auto_contrast(clip),
     "equalize": lambda clip, s: ops.equalize(clip),
@@ -106,7 +106,7 @@ TONES: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "saturation": lambda clip, s: ops.saturation(clip, 1 + 0.9 * s),
     "sharpness": lambda clip, s: ops.sharpness(clip, 1 + 0.9 * s),
 }
-# Matrix and shift by strength; the shift as a part of width and height.
+# Matrix and shift of warps, by strength; the shift is a part of width and height.
 GEOMETRY: dict[str, Callable[[float], tuple[np.ndarray, tuple[float, float]]]] = {
     "rotate": lambda s: (ops.rotation(30 * s), (0, 0)),
     "shear_x": lambda s: (ops.shear(x=0.3 * s), (0, 0)),
@@ -119,7 +119,7 @@ OPERATIONS = (*TONES, *GEOMETRY)
 
 @dataclass(frozen=True)
 class ColourJitter:
-    """Brightness, contrast and saturation, in random order, each by a factor of 1 +- strength."""
+    """Changes brightness, contrast and saturation in random order, by factors of 1 +- strength."""
 
     strength: float
 
@@ -133,17 +133,18 @@ class ColourJitter:
 
 @dataclass(frozen=True)
 class RandomErasing:
-    """Rectangles blotted out, the same in all frames (Zhong et al., AAAI 2020).
+    """Overwrites rectangles, the same in all frames (Zhong et al., AAAI 2020).
 
-    Together they take 2 to 33 % of the picture, each with sides in a ratio of 0.3 to 1 / 0.3. One
-    that does not fit is drawn again, up to ten times.
+    Together they cover 2 to 33 % of the picture. The ratio of their sides is 0.3 to 1 / 0.3. A
+    rectangle that does not fit is drawn again, up to ten times.
 
-    prob: probability that a clip is changed.
-    mode: what comes there: const, the mean colour; color, one random colour a rectangle; pixel, one
-        for each pixel. Random colours are normal about the mean, and the same in all frames, since
-        noise that changes from frame to frame would be motion.
-    count: rectangles.
-    mean, deviation: of pixels, RGB, 0 to 255.
+    Args:
+        prob: the probability that a clip is changed.
+        mode: the new colours. const: the mean colour; color: one random colour a rectangle; pixel:
+            one random colour a pixel. Random colours are normal around the mean, and the same in
+            all frames, since noise that changes from frame to frame would be motion.
+        count: the number of rectangles.
+        mean, deviation: of pixels, RGB, 0 to 255.
     """
 
     prob: float
@@ -153,7 +154,7 @@ class RandomErasing:
     deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def __call__(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """The clip (3, T, H, W) uint8, written into."""
+        """The clip (3, T, H, W) uint8, changed in place."""
         if rng.random() >= self.prob:
             return clip
         for _ in range(self.count):
@@ -165,7 +166,7 @@ class RandomErasing:
         return clip
 
     def _size(self, rng: np.random.Generator, height: int, width: int) -> tuple[int, int]:
-        """Height and width of a rectangle; 0 where none was found that fits."""
+        """Height and width of a rectangle; 0, 0 if none was found that fits."""
         for _ in range(10):
             area = rng.uniform(0.02, 1 / 3) * height * width / self.count
             ratio = math.exp(rng.uniform(math.log(0.3), math.log(1 / 0.3)))

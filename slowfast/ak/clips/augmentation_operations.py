@@ -1,11 +1,11 @@
 """Operations on the pixels of a clip, a uint8 array (3, T, H, W), in planes, RGB.
 
-Every operation treats all frames alike: what depends on the picture, such as the range of its
-tones, is measured over the whole clip, or else the clip would flicker. Tones change by tables of
-256 entries, places by one call of cv2 a plane, so that pixels never become floats. Values agree
-with Pillow's ImageOps and ImageEnhance to within rounding.
+Every operation treats all frames in the same way: values that depend on the picture, such as the
+range of its tones, are measured over the whole clip; otherwise the clip would flicker. Tables of
+256 entries change tones, and one call of cv2 for each plane moves pixels, so that pixels never
+become floats. Results agree with Pillow's ImageOps and ImageEnhance to within rounding.
 
-Each takes the clip, which it may change, and gives the result: the same array or a new one.
+An operation takes the clip, which it may overwrite, and returns the same array or a new one.
 """
 
 from __future__ import annotations
@@ -28,38 +28,38 @@ _SMOOTHING = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], np.float32) / 13
 
 
 def brightness(clip: np.ndarray, factor: float) -> np.ndarray:
-    """Every tone times `factor`."""
+    """Multiplies every tone by `factor`."""
     return _look_up(clip, _TONES * factor)
 
 
 def contrast(clip: np.ndarray, factor: float) -> np.ndarray:
-    """Every tone's distance from the clip's mean grey times `factor`."""
+    """Multiplies every tone's distance from the clip's mean grey by `factor`."""
     mean = np.round(_grey(clip).mean())
     return _look_up(clip, mean + (_TONES - mean) * factor)
 
 
 def invert(clip: np.ndarray) -> np.ndarray:
-    """The negative."""
+    """Inverts every tone."""
     return _look_up(clip, 255 - _TONES)
 
 
 def posterize(clip: np.ndarray, bits: int) -> np.ndarray:
-    """The `bits` highest of the 8 bits of each tone."""
+    """Keeps the `bits` highest of the 8 bits of each tone."""
     return _look_up(clip, _TONES >> (8 - bits) << (8 - bits))
 
 
 def solarize(clip: np.ndarray, threshold: float) -> np.ndarray:
-    """Tones from `threshold` on inverted."""
+    """Inverts tones from `threshold` on."""
     return _look_up(clip, np.where(threshold <= _TONES, 255 - _TONES, _TONES))
 
 
 def solarize_add(clip: np.ndarray, amount: float) -> np.ndarray:
-    """`amount` added to the tones below 128."""
+    """Adds `amount` to the tones below 128."""
     return _look_up(clip, _TONES + amount * (_TONES < 128))
 
 
 def auto_contrast(clip: np.ndarray) -> np.ndarray:
-    """Each channel stretched so that its darkest tone is 0 and its brightest 255."""
+    """Stretches each channel so that its darkest tone is 0 and its brightest 255."""
     tables = []
     for histogram in _histograms(clip):
         low, high = np.flatnonzero(histogram)[[0, -1]]
@@ -68,7 +68,7 @@ def auto_contrast(clip: np.ndarray) -> np.ndarray:
 
 
 def equalize(clip: np.ndarray) -> np.ndarray:
-    """Each channel's tones spread so that all are about equally frequent."""
+    """Spreads the tones of each channel so that all are about equally frequent."""
     tables = []
     for histogram in _histograms(clip):
         last = histogram[np.flatnonzero(histogram)[-1]]
@@ -79,7 +79,7 @@ def equalize(clip: np.ndarray) -> np.ndarray:
 
 
 def _look_up(clip: np.ndarray, *tables: np.ndarray) -> np.ndarray:
-    """Tones through one table for all channels, or one for each; in place."""
+    """Replaces tones by one table for all channels, or one table for each, in place."""
     tables = [np.clip(np.round(table), 0, 255).astype(np.uint8) for table in tables]
     for part, table in zip(clip if len(tables) > 1 else [clip], tables, strict=True):
         pixels = part.reshape(-1, clip.shape[-1])
@@ -88,7 +88,7 @@ def _look_up(clip: np.ndarray, *tables: np.ndarray) -> np.ndarray:
 
 
 def _histograms(clip: np.ndarray) -> list[np.ndarray]:
-    """(256,) int64 a channel: how many of its pixels have each tone."""
+    """(256,) int64 for each channel: the number of pixels with each tone."""
     channels = (channel.reshape(-1, clip.shape[-1]) for channel in clip)
     counts = (cv2.calcHist([channel], [0], None, [256], [0, 256]) for channel in channels)
     return [count.ravel().astype(np.int64) for count in counts]
@@ -101,11 +101,11 @@ def _grey(clip: np.ndarray) -> np.ndarray:
     )
 
 
-# ------------------------------------------------------------------ blends with another picture
+# ------------------------------------------------------------------ mixtures with another picture
 
 
 def saturation(clip: np.ndarray, factor: float) -> np.ndarray:
-    """Every pixel's distance from its own grey times `factor`; 0 leaves a grey clip."""
+    """Multiplies every pixel's distance from its own grey by `factor`; 0 gives a grey clip."""
     grey = _grey(clip)
     for channel in clip:
         pixels = channel.reshape(grey.shape)
@@ -114,7 +114,7 @@ def saturation(clip: np.ndarray, factor: float) -> np.ndarray:
 
 
 def sharpness(clip: np.ndarray, factor: float) -> np.ndarray:
-    """Every pixel's distance from a smoothed picture times `factor`; below 1 it blurs."""
+    """Multiplies every pixel's distance from a smoothed picture by `factor`; below 1 it blurs."""
     for plane in _planes(clip):
         soft = cv2.filter2D(plane, -1, _SMOOTHING, borderType=cv2.BORDER_REPLICATE)
         cv2.addWeighted(plane, factor, soft, 1 - factor, 0, dst=plane)
@@ -131,12 +131,13 @@ def warp(
     fill: Sequence[int] = (0, 0, 0),
     interpolation: str = "bilinear",
 ) -> np.ndarray:
-    """A linear map about the centre, and a shift.
+    """Applies a linear map around the centre, and a shift.
 
     Args:
-        matrix: (2, 2), from places (x, y) of the result to those of the clip, seen from the centre.
-        shift: (x, y) in pixels, added to the latter.
-        fill: colour of what lies outside of the clip.
+        matrix: (2, 2), from positions (x, y) in the result to positions in the clip, both relative
+            to the centre.
+        shift: (x, y) in pixels, added to the positions in the clip.
+        fill: the colour of positions outside the clip.
         interpolation: nearest, bilinear or bicubic.
     """
     height, width = clip.shape[-2:]
@@ -159,13 +160,13 @@ def warp(
 
 
 def rotation(degrees: float) -> np.ndarray:
-    """The matrix of a rotation, clockwise as one looks at the picture."""
+    """The matrix of a clockwise rotation of the picture."""
     angle = np.deg2rad(degrees)
     return np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
 
 
 def shear(x: float = 0.0, y: float = 0.0) -> np.ndarray:
-    """The matrix that moves rows by `x` times their height, columns by `y` times their place."""
+    """The matrix that moves rows by `x` times their y, and columns by `y` times their x."""
     return np.array([[1.0, x], [y, 1.0]])
 
 

@@ -1,8 +1,8 @@
-"""What AUG.AA_TYPE says, in timm's notation, as numbers.
+"""Reads AUG.AA_TYPE, which is written in timm's notation.
 
-"rand-m9-n2-mstd0.5-inc1": RandAugment with 2 operations a clip of a magnitude about 9, with a
-standard deviation of 0.5, from the set whose operations all grow with it. It imports nothing but
-the error, so that a configuration is checked without loading what works on pixels.
+"rand-m9-n2-mstd0.5-inc1" is RandAugment with 2 operations a clip, with magnitudes of mean 9 and
+standard deviation 0.5, from the set of operations that all become stronger with the magnitude. The
+configuration checks import this file, so it imports nothing that works on pixels.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ _FIELDS = {"m": "magnitude", "n": "count", "mstd": "deviation", "p": "prob"}
 class RandAugmentPolicy:
     """Settings of RandAugment (Cubuk et al., "RandAugment", CVPR workshops 2020).
 
-    magnitude: strength of the operations, 0 to 10.
-    count: operations drawn for a clip, with replacement.
-    deviation: of the normal distribution that each operation's magnitude is drawn from.
-    prob: probability that a drawn operation is applied.
+    Args:
+        magnitude: the strength of the operations, 0 to 10.
+        count: the number of operations drawn for a clip, with replacement.
+        deviation: the standard deviation of the magnitudes.
+        prob: the probability that a drawn operation is applied.
     """
 
     magnitude: float = MAX_MAGNITUDE
@@ -36,16 +37,17 @@ class RandAugmentPolicy:
 def parse_policy(text: str) -> RandAugmentPolicy:
     """The policy of a text such as "rand-m9-mstd0.5-inc1".
 
-    Its parts may be m (magnitude), n (operations), mstd (deviation), p (probability of each), and
-    have to contain inc1; what is left out has timm's default.
+    The parts are m (magnitude), n (operations), mstd (deviation), p (probability of each operation)
+    and inc1, which is required. A part that is left out has timm's default.
 
-    Raises UserError, with what was expected, for anything else.
+    Raises:
+        UserError: the text is written otherwise.
     """
     expected = 'expected a text such as "rand-m9-mstd0.5-inc1" or, with 4 operations, "rand-m7-n4-'
     expected += 'mstd0.5-inc1"; empty: brightness, contrast and saturation as AUG.COLOR_JITTER says'
     kind, *parts = text.split("-")
     if kind != "rand":
-        raise UserError(f"of timm's policies rand alone is built; {expected}")
+        raise UserError(f"only rand of timm's policies is built; {expected}")
     found: dict[str, float] = {}
     for part in parts:
         name, number = re.fullmatch(r"([a-z]*)(.*)", part).groups()

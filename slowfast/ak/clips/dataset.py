@@ -23,9 +23,8 @@ from torch.utils.data import Dataset
 
 from slowfast.ak.clips.augmentation import Augmented
 from slowfast.ak.clips.bad_clips import ClipProblem, TimeIsUp, TimeLimit, to_meta
-from slowfast.ak.clips.crops import SquareCrop
+from slowfast.ak.clips.sampling import FrameSampler, SquareCrop
 from slowfast.ak.clips.views import ClipViews, UniformCrops
-from slowfast.ak.clips.windows import FrameSampler
 from slowfast.ak.errors import BadClip, UserError
 from slowfast.ak.frames.reader import FrameReader
 from slowfast.ak.lists.clip_list import ClipList

@@ -6,9 +6,15 @@ from typing import Any
 
 from slowfast.ak.clips.augmentation import Augmented
 from slowfast.ak.clips.bad_clips import allowed_bad_clips
-from slowfast.ak.clips.crops import CentreCrop, RandomCrop, SquareCrop
+from slowfast.ak.clips.sampling import (
+    CentreCrop,
+    FrameSampler,
+    RandomCrop,
+    SquareCrop,
+    even_frame_sampler,
+    random_frame_sampler,
+)
 from slowfast.ak.clips.views import UniformCrops
-from slowfast.ak.clips.windows import FrameSampler, even_frame_sampler, random_frame_sampler
 from slowfast.ak.frames.open_reader import open_reader
 from slowfast.ak.frames.reader import FrameReader
 from slowfast.ak.frames.video import Decoding

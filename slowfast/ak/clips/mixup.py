@@ -1,11 +1,11 @@
-"""Mixup and cutmix of a batch, and label smoothing: what training does to targets.
+"""Mixup and cutmix of a batch, and label smoothing.
 
-mixup (Zhang et al., ICLR 2018) adds two clips up, cutmix (Yun et al., ICCV 2019) pastes a box of
-one into the other; targets are added up in the same shares. Each clip is mixed with the next of the
-batch, the last with the first: batches are drawn at random, and so every clip has another draw for
-a partner, in a batch of any size from 2 on. One draw serves the batch. All is done in place on
-the device, by numbers that the CPU draws, so that nothing waits for the device. Precise batch norm
-measures clips that are not mixed, as those of a test are not.
+Mixup (Zhang et al., ICLR 2018) adds two clips, cutmix (Yun et al., ICCV 2019) pastes a box of one
+clip into the other; targets are added in the same shares. Each clip is mixed with the next clip of
+the batch, the last with the first. Batches are drawn at random, so each clip has a random partner.
+One draw is for the whole batch. Clips change in place on the device, with numbers that the CPU
+draws, so that nothing waits for the device. Precise batch norm sees clips that are not mixed, as a
+test does.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-# Part of the seed, so that these draws have nothing to do with those of crops and orders.
+# Part of the seed, so that these draws are independent of those of crops and orders.
 _STREAM = 0x6D6978
 
 
 @dataclass(frozen=True)
 class BatchMixer:
-    """Mixes the clips of a batch, and makes the targets that the loss is given.
+    """Mixes the clips of a batch, and makes the targets for the loss.
 
-    With one of `alpha` and `cutmix_alpha` above 0 every batch that is mixed is mixed in that way,
-    with both a share of `switch_prob` by cutmix, with neither no batch is.
+    If only one of `alpha` and `cutmix_alpha` is above 0, all mixed batches are mixed in that way.
+    If both are, cutmix mixes a share of `switch_prob` of them. If none is, no batch is mixed.
 
-    num_classes: C.
-    alpha, cutmix_alpha: the share of a clip in mixup, in cutmix its share of the area, is drawn
-        from Beta(alpha, alpha).
-    prob: share of batches that are mixed.
-    smoothing: share of a target that is spread over all classes, see `smooth`.
+    Args:
+        num_classes: C.
+        alpha: a clip's share in mixup is drawn from Beta(alpha, alpha).
+        cutmix_alpha: a clip's share of the area in cutmix is drawn likewise.
+        prob: the share of batches that are mixed.
+        smoothing: the share of a target that is spread over all classes, see `smooth`.
     """
 
     num_classes: int
@@ -44,7 +45,7 @@ class BatchMixer:
 
     @classmethod
     def from_cfg(cls, cfg) -> BatchMixer:
-        """As the MIXUP node says where MIXUP.ENABLE, else LOSS.LABEL_SMOOTHING alone."""
+        """Reads the group MIXUP if MIXUP.ENABLE, else only LOSS.LABEL_SMOOTHING."""
         if not cfg.MIXUP.ENABLE:
             return cls(cfg.MODEL.NUM_CLASSES, smoothing=cfg.LOSS.LABEL_SMOOTHING)
         return cls(
@@ -57,16 +58,16 @@ class BatchMixer:
         )
 
     def __call__(self, pathways: Sequence[Tensor], labels: Tensor, key: Sequence[int]) -> Tensor:
-        """Mix a batch in place, and give its targets.
+        """Mixes a batch in place, and returns its targets.
 
         Args:
-            pathways: floats (N, C, T, H, W), one tensor a pathway, each of its own size. All get
-                the same share, or the same box, as a part of their height and width.
-            labels: (N, C) multi-hot, or (N,) classes. Left as they are.
-            key: whole numbers that decide all that is drawn: (seed, epoch, iteration, rank).
+            pathways: floats (N, C, T, H, W), one tensor a pathway, which may differ in size. All
+                get the same share, or the same box in parts of their height and width.
+            labels: (N, C) multi-hot, or (N,) classes. They are not changed.
+            key: whole numbers that decide all draws: (seed, epoch, iteration, rank).
 
         Returns:
-            (N, C) floats in 0..1; `labels` themselves where nothing is mixed or smoothed.
+            (N, C) floats in 0..1; `labels` themselves if nothing is mixed or smoothed.
         """
         share = self._mix(pathways, np.random.default_rng([_STREAM, *key]))
         if share == 1 and not self.smoothing:
@@ -77,7 +78,7 @@ class BatchMixer:
         return smooth(targets, self.smoothing)
 
     def _mix(self, pathways: Sequence[Tensor], rng: np.random.Generator) -> float:
-        """Mix clips in place; the share that each keeps of itself, 1 where nothing is mixed."""
+        """Mixes clips in place; returns the share that each keeps of itself, 1 without mixing."""
         is_mixed, by_cutmix = rng.random(2) < (self.prob, self.switch_prob)
         if not is_mixed or not (self.alpha or self.cutmix_alpha) or len(pathways[0]) < 2:
             return 1.0
@@ -91,10 +92,10 @@ class BatchMixer:
 
 
 def _paste(pathways: Sequence[Tensor], side: float, centre: np.ndarray) -> float:
-    """Paste a box of the next clip into each, the same in all frames.
+    """Pastes a box of the next clip into each clip, the same box in all frames.
 
-    `side` and `centre` (y, x) are parts of height and width. A box reaches beyond no edge, so the
-    share that is left of a clip is measured, over all pathways.
+    `side` and `centre` (y, x) are parts of height and width. A box is cut off at the edges, so the
+    share that a clip keeps is measured over all pathways.
     """
     low, high = (np.clip(centre + end * side / 2, 0, 1) for end in (-1, 1))
     areas = []
@@ -110,12 +111,12 @@ def _paste(pathways: Sequence[Tensor], side: float, centre: np.ndarray) -> float
 
 
 def _next(batch: Tensor) -> Tensor:
-    """For each item the one after it, for the last the first: a copy."""
+    """A copy in which each item is replaced by the next, and the last by the first."""
     return batch.roll(-1, dims=0)
 
 
 def to_multi_hot(labels: Tensor, num_classes: int) -> Tensor:
-    """(N, C) floats of classes (N,); multi-hot labels (N, C) come back as they are."""
+    """(N, C) floats of classes (N,); multi-hot labels (N, C) are returned unchanged."""
     if labels.ndim > 1:
         return labels
     return labels.new_zeros((len(labels), num_classes)).scatter_(1, labels[:, None], 1).float()
@@ -124,7 +125,7 @@ def to_multi_hot(labels: Tensor, num_classes: int) -> Tensor:
 def smooth(targets: Tensor, amount: float) -> Tensor:
     """y (1 - e) + e / C for e = `amount`, targets (N, C) (Szegedy et al., CVPR 2016).
 
-    For one class a clip this is a distribution still. For many, what a class loses goes in equal
-    parts to all C, as if the clip had one label.
+    For one class a clip the result is still a distribution. For many classes, what a class loses is
+    spread evenly over all C classes, as for one label.
     """
     return targets if not amount else targets * (1 - amount) + amount / targets.shape[1]

@@ -1,7 +1,7 @@
-"""The one place where pixels become floats.
+"""The only place where pixels become floats.
 
-Clips travel as uint8 up to the device. There an `InputTransform` normalises them and hands each
-pathway its frames: float32 whatever the precision the network runs in.
+Clips are uint8 until they are on the device. There an `InputTransform` normalises them and gives
+each pathway its frames, as float32 whatever the precision of the network is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from slowfast.ak.clips.windows import slow_indices
+from slowfast.ak.clips.sampling import slow_indices
 from slowfast.ak.registries.datasets import facts_for
 
 
@@ -29,9 +29,12 @@ def sees_rgb(cfg) -> bool:
 class InputTransform(nn.Module):
     """uint8 clips (N, 3, T, H, W), RGB -> a list of float32 tensors, one a pathway, slow first.
 
-    Channel i of the result is (x / 255 - mean[i]) / std[i]; with `rgb` False, channel 0 is blue.
-    With `alpha`, a slow pathway comes first: T // alpha of the frames, evenly spread, ends
-    included. With `channels_last` they lie so in memory (torch.channels_last_3d).
+    Channel i of the result is (x / 255 - mean[i]) / std[i].
+
+    Args:
+        rgb: whether channel 0 is red. Otherwise it is blue.
+        alpha: adds a slow pathway with T // alpha of the frames, evenly spread, both ends included.
+        channels_last: whether the result is in memory format torch.channels_last_3d.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class InputTransform(nn.Module):
 
     @classmethod
     def from_cfg(cls, cfg, channels_last: bool = False) -> InputTransform:
-        """As DATA.MEAN, DATA.STD, DATA.REVERSE_INPUT_CHANNEL and the network's pathways say."""
+        """Reads DATA.MEAN, DATA.STD, DATA.REVERSE_INPUT_CHANNEL and the pathways of the network."""
         two_pathways = cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH
         return cls(
             mean=cfg.DATA.MEAN,
@@ -63,7 +66,7 @@ class InputTransform(nn.Module):
 
     @torch.no_grad()
     def forward(self, clips: Tensor) -> list[Tensor]:
-        """Normalise clips on the device they are on; one float tensor of their size is made."""
+        """Normalises clips on their device. It makes one float tensor of their size."""
         if self.scale.device != clips.device:
             self.to(clips.device)
         if not self.rgb:
@@ -72,6 +75,6 @@ class InputTransform(nn.Module):
         fast.mul_(self.scale).add_(self.shift)
         if self.alpha is None:
             return [fast]
-        # Put together from views, since an index would first have to be brought to the device.
+        # Joined from slices, since an index tensor would have to be copied to the device first.
         slow = [fast[:, :, i : i + 1] for i in slow_indices(clips.shape[2], self.alpha).tolist()]
         return [torch.cat(slow, dim=2), fast]

@@ -1,8 +1,8 @@
-"""A test clip with all its views: each frame decoded and scaled once, each view a look at it.
+"""A test clip with all its views. Each frame is decoded and scaled once.
 
-Ten windows in time by three crops make 30 views, which share most of their frames and of the
-frames' pixels. A `ClipViews` holds the frames once, as uint8, and cuts views out of them when asked
-to, on whatever device they are.
+Ten windows in time and three crops make 30 views, which share most of their frames and pixels. A
+`ClipViews` holds the frames once, as uint8, and cuts views out of them when it is asked to, on the
+device of the frames.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slowfast.ak.clips.crops import crop_corners, scale, scaled_size
+from slowfast.ak.clips.sampling import crop_corners, scale, scaled_size
 
 
 @dataclass(frozen=True)
 class ClipViews:
-    """Views of one clip; view v is window v // S of the Vt in time, at crop v % S.
+    """The views of one clip. View v is window v // S of Vt windows, at crop v % S of S crops.
 
-    frames: (D, H, W, 3) uint8 RGB, the distinct frames of all views, scaled.
-    temporal: (Vt, T) int64, rows of `frames`.
-    corners: (S, 2) int64 y0, x0, on the CPU.
-    size: side of the square crops, pixels.
+    Args:
+        frames: (D, H, W, 3) uint8 RGB, the different frames of all views, scaled.
+        temporal: (Vt, T) int64, rows of `frames`.
+        corners: (S, 2) int64 y0, x0, on the CPU.
+        size: the side of the square crops, in pixels.
     """
 
     frames: Tensor
@@ -37,13 +38,13 @@ class ClipViews:
         return len(self.temporal) * len(self.corners)
 
     def batch(self, start: int, stop: int) -> Tensor:
-        """Views start..stop-1 as uint8 (n, 3, T, size, size); `stop` may lie beyond the last."""
+        """Views start..stop-1 as uint8 (n, 3, T, size, size); `stop` may be after the last view."""
         stop = min(stop, len(self))
         if not 0 <= start < stop:
             raise IndexError(f"views {start}..{stop} of a clip that has {len(self)}")
         crops = []
         for corner, (y0, x0) in enumerate(self.corners.tolist()):
-            # First and after-last window that this crop is asked for.
+            # The first window that this crop is asked for, and the one after the last.
             first, after = (-(-(edge - corner) // len(self.corners)) for edge in (start, stop))
             square = self.frames[:, y0 : y0 + self.size, x0 : x0 + self.size]
             crops.append((corner + first * len(self.corners), square, self.temporal[first:after]))
@@ -57,7 +58,7 @@ class ClipViews:
         return views
 
     def to(self, device: torch.device | str, non_blocking: bool = True) -> ClipViews:
-        """The same views with frames and windows on a device."""
+        """Returns the views with frames and windows on a device."""
         return replace(
             self,
             frames=self.frames.to(device, non_blocking=non_blocking),
@@ -65,7 +66,7 @@ class ClipViews:
         )
 
     def pin_memory(self) -> ClipViews:
-        """The same views in page-locked memory, for copies that do not block."""
+        """Returns the views in page-locked memory, from which copies do not block."""
         return replace(self, frames=self.frames.pin_memory(), temporal=self.temporal.pin_memory())
 
 
@@ -79,9 +80,9 @@ class UniformCrops:
     def __call__(
         self, frames: Iterable[np.ndarray], rows: np.ndarray, rng: np.random.Generator
     ) -> ClipViews:
-        """All views of a clip from its distinct frames (H, W, 4) uint8; `rows` are `temporal`.
+        """All views of a clip from its different frames (H, W, 4) uint8; `rows` are `temporal`.
 
-        Each frame is scaled as it comes, so that none is kept in its full size.
+        Each frame is scaled when it comes, so that no frame is kept in its full size.
         """
         scaled = None
         for row, frame in enumerate(frames):
@@ -99,10 +100,10 @@ class UniformCrops:
 
 
 def view_batches(clips: Iterable[ClipViews], size: int) -> Iterator[tuple[Tensor, list[int]]]:
-    """Cuts a stream of clips' views into batches of ``size`` views, the last one smaller.
+    """Cuts the views of a stream of clips into batches of ``size`` views. The last may be smaller.
 
     Yields:
-        uint8 (n, 3, T, H, W), and for each clip whose last view is in it, the number of its views.
+        uint8 (n, 3, T, H, W), and the number of views of each clip whose last view is in the batch.
     """
     parts: list[Tensor] = []
     ends: list[int] = []

@@ -21,11 +21,11 @@ import numpy as np
 from slowfast.ak import paths
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists import index_file
-from slowfast.ak.lists.index_file import Source
 from slowfast.ak.lists.lines import (
     MAX_DIGITS,
     Block,
     Run,
+    Source,
     number_span,
     read_blocks,
     read_frame_lines,

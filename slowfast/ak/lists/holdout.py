@@ -1,13 +1,13 @@
-"""A hold-out: training clips to choose on, since `val.csv` is the set that results are told of.
+"""A hold-out: training clips for choosing weights and settings, since `val.csv` is the test set.
 
-Notable: clips have many labels, and most classes few clips, so that a plain random share would
-leave many classes out. Iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the
-Stratification of Multi-Label Data", 2011) deals out the clips of the rarest class first, each to
-the side that lacks most of that class. Here each class of two clips or more moreover keeps one on
-either side, as far as its clips' other classes allow; a class of one clip is trained.
+Clips have many labels, and most classes have few clips, so a random share would leave many classes
+out. Iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the Stratification of
+Multi-Label Data", 2011) assigns the clips of the rarest class first, each to the side that lacks
+most of that class. In addition, each class with two or more clips keeps a clip on both sides, as
+far as the other classes of its clips allow. A class with one clip is trained on.
 
-A hold-out is a text file of clip names, one a line. Lines that begin with a hash and a space are
-remarks, so that a name may begin with a hash.
+A hold-out is a text file with one clip name a line. Lines that begin with a hash and a space are
+comments; a name may begin with a hash.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.registries.datasets import facts_for
 
-_NAMED = 5
+_MOST_NAMES = 5  # in a message
 
 
 def chosen_on(cfg) -> str:
-    """What evaluations during training, and so the best of them, are made on, in words."""
+    """The clips on which evaluations during training are made, and the best is chosen, in words."""
     if cfg.AK.HOLDOUT:
         return f"hold-out {cfg.AK.HOLDOUT}"
     name = "validation" if facts_for(cfg).has_test_list else "test"
@@ -33,9 +33,10 @@ def chosen_on(cfg) -> str:
 
 
 def fingerprint(cfg) -> str:
-    """Tells hold-outs apart by the clips they name, wherever their files lie; "" without one.
+    """A text that is equal for hold-outs with the same clips; "" without a hold-out.
 
-    Raises UserError where the file cannot be read.
+    Raises:
+        UserError: the file cannot be read.
     """
     if not cfg.AK.HOLDOUT:
         return ""
@@ -48,25 +49,25 @@ def stratified_holdout(labels: np.ndarray, share: float, seed: int = 0) -> np.nd
 
     Args:
         labels: (N, C) of 0 and 1.
-        share: of the clips, above 0 and below 1; rare classes shift it a little.
+        share: the share of the clips, above 0 and below 1; rare classes change it a little.
 
     Returns:
-        (N,) bool, True for what is held out; the same for the same arguments.
+        (N,) bool, True for a clip that is held out; the same for the same arguments.
     """
     labels = np.asarray(labels, dtype=bool)
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(labels))
     counts = labels.sum(axis=0)
     held_out = np.where(counts > 1, np.clip(share * counts, 1, np.maximum(1, counts - 1)), 0)
-    # Clips that each side lacks, of each class and in all; side 1 is held out.
+    # The clips that each side still lacks, of each class and in all. Side 1 is held out.
     lacks = np.stack([counts - held_out, held_out])
     lacks_in_all = np.array([1 - share, share]) * len(labels)
     side = np.full(len(labels), -1)
     while (waiting := labels[side < 0].sum(axis=0)).any():
-        # By clips that wait, and of equals by all clips, so that a class of one clip comes first.
+        # The fewest unassigned clips; if equal the fewest clips, so a class with one clip is first.
         rarest = min(waiting.nonzero()[0], key=lambda index: (waiting[index], counts[index]))
         for clip in order[labels[order, rarest] & (side[order] < 0)]:
-            wishes = list(zip(lacks[:, rarest], lacks_in_all, strict=True))
-            side[clip] = wishes[1] > wishes[0]
+            needs = list(zip(lacks[:, rarest], lacks_in_all, strict=True))
+            side[clip] = needs[1] > needs[0]
             lacks[side[clip]] -= labels[clip]
             lacks_in_all[side[clip]] -= 1
     unlabelled = order[side[order] < 0]
@@ -75,15 +76,17 @@ def stratified_holdout(labels: np.ndarray, share: float, seed: int = 0) -> np.nd
 
 
 def _complete(labels: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-    """Moves clips until every class of two clips or more has one on either side, where a clip can
-    go over without taking the last one of another class along."""
+    """Moves clips until every class with two or more clips has a clip on both sides.
+
+    A clip is only moved if it is not the last clip of another class on its side.
+    """
     counts = labels.sum(axis=0)
     for wanted in (False, True):
         for index in (counts > 1).nonzero()[0]:
             if labels[held_out == wanted, index].any():
                 continue
             left = labels[held_out != wanted].sum(axis=0)
-            # A class of one clip may not be held out, and does not mind being trained.
+            # A class with one clip must stay in training, and may be moved there.
             needed = counts > 1 if not wanted else counts > 0
             movable = labels[:, index] & ~(labels & (needed & (left < 2))).any(axis=1)
             if movable.any():
@@ -92,24 +95,24 @@ def _complete(labels: np.ndarray, held_out: np.ndarray) -> np.ndarray:
     return held_out
 
 
-def write_holdout(path: Path, names: list[str], remarks: list[str]) -> None:
-    """Writes the names of the clips below the remarks.
+def write_holdout(path: Path, names: list[str], comments: list[str]) -> None:
+    """Writes comments and then the names of the clips.
 
     Raises:
-        UserError: there is another hold-out at the path, it cannot be written, or a name would not
-            be read as it is.
+        UserError: the path has another hold-out or cannot be written, or a name would be read
+            differently.
     """
-    text = "".join(f"# {remark}\n" for remark in remarks) + "".join(f"{n}\n" for n in names)
+    text = "".join(f"# {comment}\n" for comment in comments) + "".join(f"{n}\n" for n in names)
     if lost := sorted(set(names) - _names_in(text)):
         raise UserError(
-            f"{path}: the clip {lost[0]!r} cannot stand in a hold-out: a name may not begin with a "
-            "hash and a space, nor with or end in a blank. Rename it in the training list."
+            f"{path}: the clip {lost[0]!r} cannot be in a hold-out: a name may not begin with a "
+            "hash and a space, and not begin or end with a blank. Rename it in the training list."
         )
     try:
         if path.exists() and path.read_text(encoding="utf-8", errors="surrogateescape") != text:
             raise UserError(
-                f"{path}: there is another file already, which a run may rest on. Name another "
-                "with --out, or move it away."
+                f"{path}: there is another file already, which a run may use. Name another "
+                "file with --out, or move this one."
             )
         path.write_text(text, encoding="utf-8", errors="surrogateescape")
     except OSError as error:
@@ -117,22 +120,24 @@ def write_holdout(path: Path, names: list[str], remarks: list[str]) -> None:
 
 
 def read_holdout(path: str | Path, clips: ClipList) -> np.ndarray:
-    """Which clips of the training list a hold-out names.
+    """Finds the clips of the training list that a hold-out names.
 
     Returns:
         (clips,) bool.
 
     Raises:
-        UserError: there is no such file, it names none of the clips, all of them, or others.
+        UserError: there is no such file, or it names no clip, all clips, or clips of another list.
     """
     names = _read_names(path)
     held_out = np.array([clips.name(i) in names for i in range(len(clips))])
     if unknown := names - {clips.name(i) for i in held_out.nonzero()[0]}:
-        some = ", ".join(sorted(unknown)[:_NAMED]) + (", ..." if len(unknown) > _NAMED else "")
+        some = ", ".join(sorted(unknown)[:_MOST_NAMES]) + (
+            ", ..." if len(unknown) > _MOST_NAMES else ""
+        )
         raise UserError(
             f"AK.HOLDOUT: {path}: {len(unknown)} of its {len(names)} clips are not in "
             f"{clips.path}: {some}. It belongs to another list; tools/make_holdout.py makes one "
-            "for this."
+            "for this list."
         )
     if held_out.all():
         raise UserError(f"AK.HOLDOUT: {path} holds out all clips of {clips.path}; none is left.")
@@ -145,7 +150,7 @@ def _read_names(path: str | Path) -> set[str]:
     except OSError as error:
         raise UserError(
             f"AK.HOLDOUT: {path} cannot be read ({error.strerror}). tools/make_holdout.py makes "
-            "one; empty, the key holds nothing out."
+            "one; an empty key holds nothing out."
         ) from None
     names = _names_in(text)
     if not names:
@@ -154,6 +159,6 @@ def _read_names(path: str | Path) -> set[str]:
 
 
 def _names_in(text: str) -> set[str]:
-    # At newlines alone: `splitlines` also parts names at signs such as U+2028.
+    # `splitlines` would also split names at characters such as U+2028.
     lines = [line for line in text.split("\n") if not line.startswith("# ")]
     return {name for line in lines if (name := line.strip(" \t\r"))}

@@ -21,53 +21,15 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from slowfast.ak.errors import UserError
+from slowfast.ak.lists.lines import Source
 
 _MAGIC = b"slowfast clip index 1\n"  # count up if the arrays or the reading of lists change
 _SIZES = struct.Struct("<II")
-_HASHED = 1 << 20  # bytes at each end of a list
 
 Arrays = dict[str, np.ndarray]
-
-
-class Source(NamedTuple):
-    """A list as it was found.
-
-    Args:
-        file: the local file.
-        name: what messages call the list.
-        separator: the separator of a list of pairs; None for a list with a header.
-        key: changes with the content of the list.
-    """
-
-    file: str
-    name: str
-    separator: str | None
-    key: str
-
-    @classmethod
-    def of(cls, file: str, name: str, separator: str | None) -> Source:
-        """The source of a list as the file is now.
-
-        The key has the size, the time, and a hash of both ends of the file.
-
-        Raises:
-            UserError: the file cannot be read.
-        """
-        try:
-            with Path(file).open("rb") as opened:
-                stat = os.fstat(opened.fileno())
-                digest = hashlib.blake2b(opened.read(_HASHED), digest_size=16)
-                opened.seek(max(_HASHED, stat.st_size - _HASHED))
-                digest.update(opened.read(_HASHED))
-        except OSError as error:
-            raise UserError(f"{name}: this list cannot be read: {error.strerror}.") from None
-        key = f"{stat.st_size} {stat.st_mtime_ns} {digest.hexdigest()} {separator!r}"
-        return cls(file, name, separator, key)
 
 
 def find(source: Source) -> tuple[Path, Arrays] | None:

@@ -26,6 +26,8 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
+import os
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -38,6 +40,7 @@ from slowfast.ak.errors import UserError
 
 BLOCK_BYTES = 1 << 20  # larger blocks do not fit the processor's cache
 LONGEST_LINE = 1 << 20
+_HASHED = 1 << 20  # bytes at each end of a list
 MAX_DIGITS = 18  # of a number in a list, so that it fits int64
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
@@ -48,6 +51,42 @@ _FIRST_BYTES = np.array([(1 << 8 * k) - 1 for k in range(9)], dtype=np.uint64)
 _DIGIT_ZEROS, _TO_HIGHEST_BIT, _HIGHEST_BITS = (
     np.frombuffer(bytes([byte] * 8), "<u8")[0] for byte in (_ZERO, 118, 128)
 )
+
+
+class Source(NamedTuple):
+    """A list as it was found.
+
+    Args:
+        file: the local file.
+        name: what messages call the list.
+        separator: the separator of a list of pairs; None for a list with a header.
+        key: changes with the content of the list.
+    """
+
+    file: str
+    name: str
+    separator: str | None
+    key: str
+
+    @classmethod
+    def of(cls, file: str, name: str, separator: str | None) -> Source:
+        """The source of a list as the file is now.
+
+        The key has the size, the time, and a hash of both ends of the file.
+
+        Raises:
+            UserError: the file cannot be read.
+        """
+        try:
+            with Path(file).open("rb") as opened:
+                stat = os.fstat(opened.fileno())
+                digest = hashlib.blake2b(opened.read(_HASHED), digest_size=16)
+                opened.seek(max(_HASHED, stat.st_size - _HASHED))
+                digest.update(opened.read(_HASHED))
+        except OSError as error:
+            raise UserError(f"{name}: this list cannot be read: {error.strerror}.") from None
+        key = f"{stat.st_size} {stat.st_mtime_ns} {digest.hexdigest()} {separator!r}"
+        return cls(file, name, separator, key)
 
 
 class Block(NamedTuple):

@@ -13,7 +13,7 @@ from slowfast.ak.clips.augmentation import (
     RandomErasing,
 )
 from slowfast.ak.clips.augmentation_policy import RandAugmentPolicy
-from slowfast.ak.clips.crops import RandomCrop
+from slowfast.ak.clips.sampling import RandomCrop
 from slowfast.config.defaults import get_cfg
 
 UNSCALED = ("auto_contrast", "equalize", "invert")

@@ -21,8 +21,8 @@ def test_notation_is_timms(text, policy):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("augmix-m5-w4", "of timm's policies rand alone is built"),
-        ("original", "of timm's policies rand alone is built"),
+        ("augmix-m5-w4", "only rand of timm's policies is built"),
+        ("original", "only rand of timm's policies is built"),
         ("rand-m9-mstd0.5", "it lacks inc1"),
         ("rand-m9-inc0", "it lacks inc1"),
         ("rand-m9-w0-inc1", "its part 'w0' is not m, n, mstd, p or inc and a number"),

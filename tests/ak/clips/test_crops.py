@@ -9,8 +9,15 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from slowfast.ak.clips.crops import CentreCrop, Crop, RandomCrop, crop_corners, scale, scaled_size
 from slowfast.ak.clips.network_input import InputTransform
+from slowfast.ak.clips.sampling import (
+    CentreCrop,
+    Crop,
+    RandomCrop,
+    crop_corners,
+    scale,
+    scaled_size,
+)
 from slowfast.ak.clips.views import UniformCrops
 
 REFERENCE = Path(__file__).parents[2] / "reference"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast.ak.clips.crops import crop_corners, scale
+from slowfast.ak.clips.sampling import crop_corners, scale
 from slowfast.ak.clips.views import UniformCrops, view_batches
 
 ROWS = np.array([[0, 1, 2, 2], [1, 2, 3, 4], [2, 3, 4, 5]])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slowfast.ak.clips.windows import (
+from slowfast.ak.clips.sampling import (
     EvenParts,
     EvenWindows,
     RandomParts,

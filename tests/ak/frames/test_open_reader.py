@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from slowfast.ak.clips.sampling import EvenWindows
 from slowfast.ak.clips.views import UniformCrops
-from slowfast.ak.clips.windows import EvenWindows
 from slowfast.ak.errors import UserError
 from slowfast.ak.frames import video as video_frames
 from slowfast.ak.frames.images import JpegFrames, decode_image

@@ -148,7 +148,7 @@ def test_names_may_begin_with_a_hash_and_hold_any_sign(cfg, tiny_ak, tmp_path):
 
 
 def test_a_name_that_would_be_a_remark_is_refused(tmp_path):
-    with pytest.raises(UserError, match="the clip '# t1' cannot stand in a hold-out"):
+    with pytest.raises(UserError, match="the clip '# t1' cannot be in a hold-out"):
         write_holdout(tmp_path / "h.txt", ["# t1"], [])
     assert not (tmp_path / "h.txt").exists()
 

@@ -1,0 +1,292 @@
+"""Which part of a clip the network sees: some of its frames, and a square of their pixels.
+
+Frames, dense: a window takes `num_frames` frames, `rate` apart, and so spans W = (num_frames - 1) *
+rate + 1 frames. In a clip of L < W frames, indices beyond an end stay at that end.
+
+Frames, uniform: the whole clip is cut into T = `num_frames` equal parts, and one frame of each part
+is taken: part k and phase p in [0, 1) give frame floor((k + p) L / T). In a clip of L < T frames
+some frames come twice.
+
+Pixels stay uint8 until they are on the device. `cv2.resize` interpolates bytes to within one grey
+level of the float result (0.018 after normalisation) in a fraction of the time. Scaling is
+bilinear, without antialiasing, with pixel centres at half integers, as the published models were
+trained.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+# Lets resize use Intel's primitives, which take half the time and are closer to the float result,
+# but differ from OpenCV's own code in single bits. It is a setting of the thread, so each call
+# makes it. Builds without these primitives (ARM) have only OpenCV's code.
+_allow_ipp = getattr(getattr(cv2, "ipp", None), "setUseIPP_NotExact", lambda allowed: None)
+
+
+# ------------------------------------------------------------------ frames
+
+
+class FrameSampler(Protocol):
+    """Chooses the frames of a clip that the network sees."""
+
+    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
+        """Ascending frame indices (V, num_frames) int64: V views of a clip of `length` frames."""
+
+
+@dataclass(frozen=True)
+class RandomWindow:
+    """One window at a random place, for training.
+
+    Its start is uniform over 0..L-W. In a clip shorter than the window it is uniform over L-W..0,
+    so that the clip lies anywhere in the window, between copies of its first and last frame.
+    """
+
+    num_frames: int
+    rate: int
+
+    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
+        """Frame indices (1, num_frames)."""
+        room = length - window_span(self.num_frames, self.rate)
+        start = rng.integers(min(room, 0), max(room, 0), endpoint=True)
+        return _window(start, length, self.num_frames, self.rate)[None]
+
+
+@dataclass(frozen=True)
+class EvenWindows:
+    """`count` windows spread evenly from the clip's start to its end; a single one in the centre.
+
+    Window v starts at round(v (L - W) / (count - 1)), or at 0 in a clip shorter than the window.
+    """
+
+    num_frames: int
+    rate: int
+    count: int = 1
+
+    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
+        """Frame indices (count, num_frames). `rng` is not used."""
+        room = max(length - window_span(self.num_frames, self.rate), 0)
+        if self.count == 1:
+            starts = [room // 2]
+        else:
+            starts = [round(room / (self.count - 1) * view) for view in range(self.count)]
+        return np.stack([_window(start, length, self.num_frames, self.rate) for start in starts])
+
+
+@dataclass(frozen=True)
+class RandomParts:
+    """One frame of each part of the clip, each at its own random phase, for training."""
+
+    num_frames: int
+
+    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
+        """Frame indices (1, num_frames)."""
+        place = np.arange(self.num_frames) + rng.random(self.num_frames)
+        frames = (place * (length / self.num_frames)).astype(np.int64)
+        return np.minimum(frames, length - 1)[None]  # rounding may give `length`
+
+
+@dataclass(frozen=True)
+class EvenParts:
+    """`count` views, each with a frame of every part: view v has phase (v + 1/2) / count.
+
+    A single view takes the centres of the parts.
+    """
+
+    num_frames: int
+    count: int = 1
+
+    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
+        """Frame indices (count, num_frames). `rng` is not used."""
+        part, view = np.arange(self.num_frames), np.arange(self.count)[:, None]
+        halves = 2 * (part * self.count + view) + 1  # halves of a part's share of one view
+        return halves * length // (2 * self.count * self.num_frames)
+
+
+def random_frame_sampler(sampling: str, num_frames: int, rate: int) -> RandomWindow | RandomParts:
+    """The frame sampler of training for DATA.SAMPLING dense or uniform; `rate` is for dense."""
+    return RandomParts(num_frames) if sampling == "uniform" else RandomWindow(num_frames, rate)
+
+
+def even_frame_sampler(
+    sampling: str, num_frames: int, rate: int, count: int = 1
+) -> EvenWindows | EvenParts:
+    """The frame sampler of validation and, with `count` views, of a test."""
+    if sampling == "uniform":
+        return EvenParts(num_frames, count)
+    return EvenWindows(num_frames, rate, count)
+
+
+def window_span(num_frames: int, rate: int) -> int:
+    """The number of frames from the first to the last of a window, both counted."""
+    return (num_frames - 1) * rate + 1
+
+
+def slow_indices(num_frames: int, alpha: int) -> np.ndarray:
+    """The num_frames // alpha frames of the slow pathway, evenly spread, with both ends."""
+    return np.linspace(0, num_frames - 1, num_frames // alpha).astype(np.int64)
+
+
+def _window(start: int, length: int, num_frames: int, rate: int) -> np.ndarray:
+    return np.clip(start + rate * np.arange(num_frames), 0, length - 1)
+
+
+# ------------------------------------------------------------------ pixels
+
+
+def scaled_size(height: int, width: int, short_side: int) -> tuple[int, int]:
+    """Height and width after the shorter side has become `short_side`; the longer one is floored.
+
+    The quotient is taken first, in floating point, as upstream does it: a longer side that would be
+    a whole number may become one pixel less.
+    """
+    if width <= height:
+        return math.floor(height / width * short_side), short_side
+    return short_side, math.floor(width / height * short_side)
+
+
+def scale(frame: np.ndarray, size: tuple[int, int], memory: np.ndarray | None = None) -> np.ndarray:
+    """A frame (H, W, 4) scaled to (height, width); the frame itself if it has that size.
+
+    Args:
+        memory: an array with the shape of the result, which may be used for it.
+    """
+    if frame.shape[:2] == size:
+        return frame
+    _allow_ipp(True)
+    return cv2.resize(frame, (size[1], size[0]), dst=memory, interpolation=cv2.INTER_LINEAR)
+
+
+def crop_corners(height: int, width: int, crop: int, count: int) -> np.ndarray:
+    """(count, 2) int64: upper left corners y0, x0 of square crops spread over the longer side.
+
+    Corners are rounded up. One crop is in the centre. Three crops are left, centre and right, or
+    top, centre and bottom of a portrait frame.
+    """
+    share = [0.5] if count == 1 else [place / (count - 1) for place in range(count)]
+    along = [math.ceil((max(height, width) - crop) * part) for part in share]
+    across = math.ceil((min(height, width) - crop) / 2)
+    corners = [(y, across) if height > width else (across, y) for y in along]
+    return np.array(corners, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Scales a frame to `size`, cuts out a square of `side` pixels at y0, x0, and may mirror it.
+
+    Args:
+        cut_first: whether the piece of the frame that makes up the square is cut out first, at
+            whole pixels of the frame, and only this piece is scaled. Each edge may be off by less
+            than a pixel of the frame.
+    """
+
+    size: tuple[int, int]
+    y0: int
+    x0: int
+    side: int
+    flip: bool = False
+    cut_first: bool = False
+
+    def memory(self) -> np.ndarray:
+        """Memory for the scaled frame in `write`. All frames of a clip can use the same."""
+        return np.empty((self.side, self.side, 4) if self.cut_first else (*self.size, 4), np.uint8)
+
+    def write(self, frame: np.ndarray, planes: list[np.ndarray], memory: np.ndarray) -> None:
+        """Crops a uint8 frame (H, W, 4) and writes it into four planes (side, side)."""
+        if self.cut_first:
+            rows = self._source(self.y0, frame.shape[0], self.size[0])
+            columns = self._source(self.x0, frame.shape[1], self.size[1])
+            part = scale(frame[rows, columns], (self.side, self.side), memory)
+        else:
+            part = scale(frame, self.size, memory)
+            part = part[self.y0 : self.y0 + self.side, self.x0 : self.x0 + self.side]
+        cv2.split(part, planes)  # writes into the planes, as shape and type fit
+        if self.flip:
+            for plane in planes[:3]:
+                cv2.flip(plane, 1, dst=plane)
+
+    def _source(self, start: int, length: int, scaled: int) -> slice:
+        """The pixels, of `length`, that become `side` of `scaled` pixels from `start` on."""
+        span = max(1, round(self.side * length / scaled))
+        first = min(round(start * length / scaled), length - span)
+        return slice(first, first + span)
+
+
+class SquareCrop(ABC):
+    """A transform of the frames of one window: the same crop for all frames of a clip."""
+
+    side: int
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, height: int, width: int) -> Crop:
+        """The crop for a clip with frames of height x width pixels."""
+
+    def __call__(
+        self, frames: Iterable[np.ndarray], rows: np.ndarray, rng: np.random.Generator
+    ) -> Tensor:
+        """uint8 (3, T, side, side) from frames (H, W, 4); rows (1, T) says which frame is when."""
+        (rows,) = rows.tolist()
+        clip = np.empty((3, len(rows), self.side, self.side), np.uint8)
+        unused = np.empty((self.side, self.side), np.uint8)  # the fourth byte of each pixel
+        crop = None
+        for row, frame in enumerate(frames):
+            if crop is None:
+                crop = self.draw(rng, *frame.shape[:2])
+                memory = crop.memory()
+            crop.write(frame, [*clip[:, rows.index(row)], unused], memory)
+        for place, row in enumerate(rows):
+            if place != (first := rows.index(row)):
+                clip[:, place] = clip[:, first]
+        return torch.from_numpy(clip)
+
+
+@dataclass(frozen=True)
+class RandomCrop(SquareCrop):
+    """The short side scaled to within `scales`, both ends included, and a square anywhere.
+
+    The place is drawn in pixels of the scaled frame, and cut in pixels of the frame.
+
+    Args:
+        inverse_uniform: whether 1 / size is uniform. Otherwise size is.
+        flip: whether one clip in two is mirrored.
+    """
+
+    scales: tuple[int, int]
+    side: int
+    inverse_uniform: bool = False
+    flip: bool = False
+
+    def draw(self, rng: np.random.Generator, height: int, width: int) -> Crop:
+        """A random crop for a clip with frames of height x width pixels."""
+        low, high = self.scales
+        if self.inverse_uniform:
+            short_side = round(1 / rng.uniform(1 / high, 1 / low))
+        else:
+            short_side = round(rng.uniform(low, high))
+        size = scaled_size(height, width, short_side)
+        y0 = int(rng.integers(size[0] - self.side, endpoint=True))
+        x0 = int(rng.integers(size[1] - self.side, endpoint=True))
+        flip = bool(self.flip and rng.random() < 0.5)
+        return Crop(size, y0, x0, self.side, flip, cut_first=True)
+
+
+@dataclass(frozen=True)
+class CentreCrop(SquareCrop):
+    """The short side scaled to `short_side`, and the square in the centre."""
+
+    short_side: int
+    side: int
+
+    def draw(self, rng: np.random.Generator, height: int, width: int) -> Crop:
+        """The crop in the centre. `rng` is not used."""
+        size = scaled_size(height, width, self.short_side)
+        ((y0, x0),) = crop_corners(*size, self.side, count=1).tolist()
+        return Crop(size, y0, x0, self.side)
