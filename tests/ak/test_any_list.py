@@ -17,11 +17,12 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.lists import index_file
 from slowfast.ak.lists import lines as list_blocks
 from slowfast.ak.lists.clip_list import ClipIndex, ClipList
+from slowfast.ak.lists.lines import Source
 
 HEADER = "original_vido_id video_id frame_id path labels"
 LIGHT_HEADER = "video_id;labels"
 often = settings(
-    max_examples=150,
+    max_examples=50,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -46,7 +47,7 @@ def read(tmp_path, monkeypatch):
     def write_and_read(content: bytes, separator: str | None = None) -> ClipList:
         path.write_bytes(content)
         clips = ClipList.read(path) if separator is None else ClipList.read_pairs(path, separator)
-        source = index_file.Source.of(str(path), str(path), separator)
+        source = Source.of(str(path), str(path), separator)
         index_file.write(tmp_path / "index", source, vars(clips._index))
         arrays = index_file.load(tmp_path / "index", source)
         stored = ClipList(clips.path, ClipIndex(**arrays))
@@ -220,7 +221,7 @@ def test_anything_at_all_gives_a_list_or_a_message(read, start, content, pack, s
 def test_anything_at_all_in_an_index_is_passed_over(tmp_path, content, at):
     path, index = tmp_path / "a.csv", tmp_path / "index"
     path.write_text(f'{HEADER}\na 0 0 a/1.jpg "1"\n')
-    source = index_file.Source.of(str(path), "a.csv", None)
+    source = Source.of(str(path), "a.csv", None)
     index_file.write(index, source, vars(ClipList.read(path)._index))
     good = index.read_bytes()
     other = good[:at] + content + good[at + len(content) :]

@@ -160,16 +160,6 @@ def test_torchs_generator_is_left_alone(cfg, workers):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_workers_start_by_spawning_too(cfg):
-    cfg.AUG.ENABLE = True
-    loader = construct_loader(cfg, "train")
-    expected = batches(loader, 1)
-    cfg.DATA_LOADER.NUM_WORKERS = 1
-    spawned = construct_loader(cfg, "train")
-    spawned.multiprocessing_context = "spawn"
-    assert_same(batches(spawned, 1), expected)
-
-
 def test_incomplete_training_batches_are_dropped_others_kept(cfg):
     cfg.TRAIN.BATCH_SIZE = 3
     assert [len(index) for _, _, index in batches(construct_loader(cfg, "train"), 0)] == [3, 3]

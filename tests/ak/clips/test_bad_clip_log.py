@@ -15,31 +15,31 @@ def bad(*clips: int) -> dict:
 
 
 def test_each_clip_is_named_once_and_counted_in_every_pass(caplog):
-    ledger = BadClipLog("clip{}".format)
+    log = BadClipLog("clip{}".format)
     for _ in range(2):
-        ledger.begin()
+        log.begin()
         for meta in (bad(3), bad(), {}, bad(3, 5)):
-            ledger.add(meta)
-        ledger.share()
-        assert ledger.counts("bad", "missing") == {"bad_clips": 2, "missing_clips": 0}
+            log.add(meta)
+        log.share()
+        assert log.counts("bad", "missing") == {"bad_clips": 2, "missing_clips": 0}
     assert [record.getMessage() for record in caplog.records] == [
         "/data/3.jpg: broken. Another clip replaces it.",
         "/data/5.jpg: broken. Another clip replaces it.",
     ]
-    ledger.add(to_meta([ClipProblem("missing", 7, "gone."), ClipProblem("missing", 4, "cut.")]))
-    ledger.share()
-    assert ledger.names("missing") == {"clip4": "cut.", "clip7": "gone."}
-    assert list(ledger.names("missing")) == ["clip4", "clip7"]
+    log.add(to_meta([ClipProblem("missing", 7, "gone."), ClipProblem("missing", 4, "cut.")]))
+    log.share()
+    assert log.names("missing") == {"clip4": "cut.", "clip7": "gone."}
+    assert list(log.names("missing")) == ["clip4", "clip7"]
 
 
 def test_too_many_stop_the_run_and_the_first_are_named():
-    ledger = BadClipLog(str)
+    log = BadClipLog(str)
     for clip in range(8):
-        ledger.add(bad(clip))
-    ledger.share()
-    ledger.stop_above(8, "epoch 1/9")
+        log.add(bad(clip))
+    log.share()
+    log.stop_above(8, "epoch 1/9")
     with pytest.raises(TooManyBadClips) as error:
-        ledger.stop_above(7, "epoch 1/9")
+        log.stop_above(7, "epoch 1/9")
     for words in (
         "epoch 1/9: ",
         "so far: 8, more than",
@@ -51,24 +51,24 @@ def test_too_many_stop_the_run_and_the_first_are_named():
 
 
 def test_that_nothing_could_be_read_is_an_error():
-    ledger = BadClipLog(str)
+    log = BadClipLog(str)
     for clip in range(3):
-        ledger.add(to_meta([ClipProblem("missing", clip, "gone.")]))
-    ledger.share()
-    ledger.stop_if_none_read(4)
+        log.add(to_meta([ClipProblem("missing", clip, "gone.")]))
+    log.share()
+    log.stop_if_none_read(4)
     with pytest.raises(UserError, match="none of the 3 clips could be read"):
-        ledger.stop_if_none_read(3)
+        log.stop_if_none_read(3)
 
 
 def _stop_on_both(rank: int, init: str, folder: str) -> None:
     torch.distributed.init_process_group("gloo", init_method=init, rank=rank, world_size=2)
-    ledger = BadClipLog(str)
+    log = BadClipLog(str)
     for clips in ((3, 4), (4,)):
-        ledger.add(bad(*clips) if rank else bad())
-        ledger.share()
-    assert ledger.counts("bad") == {"bad_clips": 2}
+        log.add(bad(*clips) if rank else bad())
+        log.share()
+    assert log.counts("bad") == {"bad_clips": 2}
     try:
-        ledger.stop_above(1, "epoch 1/9")
+        log.stop_above(1, "epoch 1/9")
     except TooManyBadClips as error:
         Path(folder, str(rank)).write_text(str(error))
     torch.distributed.destroy_process_group()
@@ -76,7 +76,8 @@ def _stop_on_both(rank: int, init: str, folder: str) -> None:
 
 def test_all_processes_stop_with_the_same_words(tmp_path):
     """Only one of them has met bad clips."""
-    mp.spawn(_stop_on_both, args=(f"file://{tmp_path}/rendezvous", str(tmp_path)), nprocs=2)
+    arguments = (f"file://{tmp_path}/rendezvous", str(tmp_path))
+    mp.start_processes(_stop_on_both, args=arguments, nprocs=2, start_method="fork")
     one, other = ((tmp_path / str(rank)).read_text() for rank in range(2))
     assert one == other
     assert "/data/3.jpg: broken." in one

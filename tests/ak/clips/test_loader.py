@@ -88,19 +88,22 @@ def test_a_sigterm_ends_a_worker_only_if_its_process_sends_it(tiny_ak):
     assert [worker.exitcode for worker in started] == [0, 0]
 
 
-STARTS = pytest.mark.parametrize("method", ["fork", "spawn"])
+STARTS = pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 
 
 @pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="needs POSIX signals")
-@STARTS
-def test_a_worker_ends_when_its_process_tells_it(tmp_path, method):
-    worker = start(method, tmp_path / "pid")
-    subprocess.run([sys.executable, "-c", SEND_SIGTERM, str(worker.pid)], check=True)
-    sleep(1.5)  # for it to look whether its process is there
-    assert worker.is_alive()
+def test_a_worker_ends_when_its_process_sends_a_sigterm(tmp_path):
+    worker = start("fork", tmp_path / "pid")
     worker.terminate()
     worker.join(60)
     assert worker.exitcode == 0
+
+
+def test_workers_are_spawned_instead_of_a_fork_server(cfg, monkeypatch):
+    cfg.DATA_LOADER.NUM_WORKERS = 1
+    monkeypatch.setattr(loaders.multiprocessing, "get_start_method", lambda: "forkserver")
+    loader = construct_loader(cfg, "train")
+    assert loader.multiprocessing_context.get_start_method() == "spawn"
 
 
 @pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="needs POSIX signals")
@@ -140,18 +143,6 @@ def work(parent, file):
     sleep(600)
 
 
-def test_no_worker_comes_from_a_fork_server(cfg):
-    cfg.DATA_LOADER.NUM_WORKERS = 1
-    before = torch.multiprocessing.get_start_method()
-    torch.multiprocessing.set_start_method("forkserver", force=True)
-    try:
-        loader = construct_loader(cfg, "train")
-        assert len(list(loader)) == len(loader)
-    finally:
-        torch.multiprocessing.set_start_method(before, force=True)
-    assert all(type(worker).__name__ == "SpawnProcess" for worker in loader._iterator._workers)
-
-
 @pytest.mark.parametrize(
     ("gpus", "split", "count", "says"),
     [
@@ -168,3 +159,23 @@ def test_workers_by_the_cores_there_are(cfg, monkeypatch, caplog, gpus, split, c
     with caplog.at_level("INFO"):
         assert construct_loader(cfg, split).num_workers == count
     assert says in caplog.text
+
+
+def test_few_workers_decode_on_a_gpu(cfg, monkeypatch):
+    """Each worker has a CUDA context there, and the GPU has few decoders."""
+    monkeypatch.setattr(loaders, "available_cores", lambda: 16)
+    cfg.DATA_LOADER.NUM_WORKERS, cfg.NUM_GPUS, cfg.TRAIN.BATCH_SIZE = -1, 1, 1
+    assert construct_loader(cfg, "train").num_workers == 8
+    cfg.DATA.DECODING_DEVICE = "cuda"
+    assert construct_loader(cfg, "train").num_workers == loaders.MOST_WORKERS_ON_GPU == 4
+
+
+def test_a_run_on_the_cpu_does_not_use_cuda(cfg, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    cfg.DATA_LOADER.PIN_MEMORY = True
+    loader = construct_loader(cfg, "train")
+    assert not loader.pin_memory
+    assert len(list(loader)) == len(loader)
+    assert not torch.cuda.is_initialized()
+    cfg.NUM_GPUS = 1
+    assert construct_loader(cfg, "train").pin_memory

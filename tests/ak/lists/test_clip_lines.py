@@ -36,18 +36,6 @@ def write(tmp_path):
         LIGHT.replace("2,40", "40,2,2"),
         LIGHT.replace("\nB", "\n\nB"),
     ],
-    ids=[
-        "plain",
-        "crlf",
-        "bom",
-        "blanks",
-        "no_end",
-        "unquoted",
-        "quoted_header",
-        "quoted_name",
-        "repeated",
-        "between",
-    ],
 )
 def test_a_light_list(write, text):
     clips = ClipList.read(write(text), 41)
@@ -77,10 +65,7 @@ def test_names_of_any_kind(write):
         ("D;1;2", "a clip, a semicolon and its labels"),
         (";1", "a clip, a semicolon and its labels"),
         ('D;"1', "a clip, a semicolon and its labels"),
-        ("D 1", "a clip, a semicolon and its labels"),
         ("D;x", "whole numbers from 0"),
-        ("D;-1", "whole numbers from 0"),
-        ("D;1;", "a clip, a semicolon and its labels"),
         ("D;1,", "whole numbers from 0"),
         ("D;41", "label 41 is outside 0..40"),
         ("A;1", "clip A has a line already, line 2"),
@@ -119,12 +104,8 @@ def test_quotes_are_part_of_a_path(write):
     ("bad", "says"),
     [
         ("b.mp4", "one label"),
-        ("b.mp4,1", "one label"),
-        (" 1", "one label"),
-        ("b.mp4 ", "one label"),
         ("b.mp4 1,2", "one label"),
         ("b.mp4 -1", "one label"),
-        ("b.mp4 ²", "one label"),
         ("b.mp4 " + "1" * 30, "whole numbers from 0"),
         ("b.mp4 4", "label 4 is outside 0..3"),
         ("a.mp4 2", "clip a.mp4 has a line already, line 1"),
