@@ -9,7 +9,8 @@ import pytest
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.holdout import chosen_on
 from slowfast.ak.registries.datasets import DATASETS
-from slowfast.config.defaults import assert_and_infer_cfg, explain
+from slowfast.config.defaults import assert_and_infer_cfg
+from slowfast.config.explain import explain
 from slowfast.data_tools.check_data import DataPlaces, check_data
 from slowfast.engine import train
 
