@@ -1,11 +1,11 @@
 """Trains, then tests: `python tools/run_net.py --cfg configs/AK/SLOWFAST_8x8_R50.yaml`.
 
-Several configurations are separate runs, one after the other. `--help` shows more. torchrun starts
-it as well: `torchrun --nproc-per-node 8 tools/run_net.py --cfg ...`.
+Several configurations are separate runs, one after the other. `--help` shows more. torchrun can
+start this program too: `torchrun --nproc-per-node 8 tools/run_net.py --cfg ...`.
 
-Exit status: 0; 2 for what the user can mend, told in words; 75 for a run that was asked to stop and
-has saved what it had; 130 for one that was interrupted before it had anything to save; 1 else.
-torchrun has a status of its own.
+Exit status: 0 for success; 2 for an error that the user can correct, with a message; 75 for a run
+that was asked to stop and has saved its state; 130 for a run that was interrupted before it saved
+anything; 1 for other errors. torchrun has its own status.
 """
 
 import sys
@@ -21,21 +21,23 @@ from slowfast.utils.parser import load_config, parse_args
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command line; returns its exit status."""
+    """Runs the command line and returns the exit status."""
+    if "--keys" in (sys.argv[1:] if argv is None else argv):
+        import slowfast.engine  # noqa: F401 -- registers networks, data sets and metrics
     args = parse_args(argv)
-    from slowfast.utils import torchrun  # brings torch, for which --help need not wait
+    from slowfast.utils import torchrun  # imports torch, which --help does not need
 
     return torchrun.as_worker(run_all)(args)
 
 
 def run_all(args: Namespace) -> int:
-    """Runs all configurations, and says how it ended; returns the exit status."""
+    """Runs all configurations, prints how they ended, and returns the exit status."""
     from slowfast.utils import launch
     from slowfast.utils.torchrun import print_once
 
     cfg = None
     try:
-        # All are checked before the first one runs for days.
+        # All configurations are checked before the first run starts.
         for cfg in [configure(args, path) for path in args.cfg_files]:
             run(cfg, args.init_method, args.dry_run)
     except UserError as error:
@@ -56,6 +58,7 @@ def run_all(args: Namespace) -> int:
 
 def configure(args: Namespace, path: str) -> CfgNode:
     """The checked configuration of one run, for the processes that it will have."""
+    import slowfast.engine  # noqa: F401 -- registers networks, data sets and checks
     from slowfast.utils.launch import fit_to_machine
 
     cfg = load_config(args, path)
@@ -67,7 +70,7 @@ def run(cfg: CfgNode, init_method: str, dry: bool = False) -> None:
     """Trains and tests, as the configuration says.
 
     Args:
-        dry: whether to build all of it and tell what it will cost, and write nothing.
+        dry: whether only to build everything and print the cost of the run, without writing a file.
     """
     from slowfast.engine import test, train
     from slowfast.engine.dry_run import dry_run
@@ -86,7 +89,7 @@ def run(cfg: CfgNode, init_method: str, dry: bool = False) -> None:
 
 
 def log(cfg: CfgNode, error: UserError) -> None:
-    """Writes an error to the run's log too, which processes of their own had."""
+    """Writes an error to the log of the run, which other processes may have written."""
     from slowfast.utils import logging
 
     with suppress(UserError):  # a folder that cannot be written is what was told

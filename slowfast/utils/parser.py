@@ -1,7 +1,7 @@
-"""The command line of the programs: which configuration files, and what overrides them.
+"""The command line of the programs: configuration files, options and overrides.
 
-Notable: overrides come after ``--opts`` or simply at the end, as on the two upstream branches,
-and before or after the other options.
+Overrides follow ``--opts`` or stand at the end, as on the two upstream branches, before or after
+other options.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from slowfast.config.explain import explain
 from slowfast.config.merge import merge_file, merge_list
 from slowfast.utils.terminal import print_all
 
-# Where the processes of a run on one machine meet.
+# Address at which the processes of a run on one machine connect.
 DEFAULT_INIT_METHOD = "tcp://localhost:9999"
 
 _USAGE = "%(prog)s --cfg FILE.yaml [FILE.yaml ...] [options]\n       [KEY VALUE ...]"
 
-# Shown as it stands, in a terminal of 80 columns: {name} is the program.
-_LESSON = """\
-see what a run will cost, before it is started:
+# The text of --help for a terminal of 80 columns; {name} is the program.
+_EXAMPLES = """\
+show what a run will cost, before it starts:
   {name} --cfg configs/AK/SLOWFAST_8x8_R50.yaml --dry-run
-    Reads data and weights, builds the network, takes two steps, and tells
-    parameters, multiply-adds, memory, time a step and time to train. It
-    writes nothing.
+    Reads data and weights, builds the network, takes two steps, and prints
+    parameters, multiply-adds, memory, time per step and time to train. It
+    writes no file.
 
-train, and test what was trained:
+train, then test the trained network:
   {name} --cfg configs/AK/SLOWFAST_8x8_R50.yaml
-    OUTPUT_DIR gets the log (stdout.log), figures (json_stats.log), the
+    OUTPUT_DIR receives the log (stdout.log), figures (json_stats.log), the
     configuration, each start with its versions (runs.jsonl), checkpoints/
     and the results of the test.
   {name} --cfg configs/AK/X3D_L.yaml \\
       configs/AK/I3D_8x8_R50.yaml
     One run after the other.
 
-change settings for this run alone; every key of the YAML files can be named:
+change settings for this run only, with any key of the YAML files:
   {name} --cfg configs/AK/I3D_8x8_R50.yaml \\
       TRAIN.BATCH_SIZE 4 SOLVER.BASE_LR 0.05
   {name} --cfg configs/AK/SLOWFAST_8x8_R50.yaml \\
@@ -55,20 +55,20 @@ change settings for this run alone; every key of the YAML files can be named:
   {name} --keys TEST
     What a key means; all keys of a group.
 
-stop it, and go on:
-  Ctrl-C or SIGTERM saves the run where it is, and ends it with status 75; a
-  second Ctrl-C ends it at once. The same command goes on from the newest
-  checkpoint that is whole, as if nothing had been: after a crash too, from
-  at most TRAIN.CHECKPOINT_MINUTES before. For a new run name another
-  OUTPUT_DIR, or set TRAIN.AUTO_RESUME False.
+stop and resume:
+  Ctrl-C or SIGTERM saves the state of the run and ends it with status 75; a
+  second Ctrl-C ends it at once. The same command continues from the newest
+  intact checkpoint with the same results. After a crash at most
+  TRAIN.CHECKPOINT_MINUTES are lost. For a new run give another OUTPUT_DIR,
+  or set TRAIN.AUTO_RESUME False.
 
-test a checkpoint, and do nothing else:
+only test a checkpoint:
   {name} --cfg configs/AK/X3D_L.yaml TRAIN.ENABLE False \\
       TEST.CHECKPOINT_FILE_PATH logs/x3d-l/checkpoints/best.pyth
 
 several GPUs, several machines:
   {name} --cfg configs/AK/I3D_8x8_R50.yaml NUM_GPUS 8
-    A process a GPU; they share out TRAIN.BATCH_SIZE.
+    One process for each GPU; they divide TRAIN.BATCH_SIZE.
   {name} --cfg configs/AK/X3D_L.yaml \\
       --num_shards 2 --shard_id 0 --init_method tcp://first-machine:9999
     The first of two machines; the same on the second with --shard_id 1. Each
@@ -76,17 +76,17 @@ several GPUs, several machines:
   torchrun --nnodes 2 --nproc_per_node 8 --max_restarts 3 --rdzv_id 1 \\
       --rdzv_backend c10d --rdzv_endpoint first-machine:29500 \\
       tools/run_net.py --cfg configs/AK/X3D_L.yaml
-    The same by torchrun, on each machine alike; it starts what fails again.
+    The same with torchrun, on each machine; it restarts failed processes.
 
 exit status:
-  0 done; 1 failed, with a traceback; 2 something to be mended, told in words;
-  75 stopped, and saved: start it again; 130 stopped at once. torchrun has a
-  status of its own: 1 for whatever is not 0.
+  0 done; 1 failed, with a traceback; 2 an error to correct, with a message;
+  75 stopped and saved: start it again; 130 stopped at once. torchrun returns
+  1 for every status other than 0.
 """
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line.
+    """Reads the command line.
 
     Returns:
         a namespace of ``cfg_files`` (list of paths), ``opts`` (``[KEY, VALUE, ...]``),
@@ -98,7 +98,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         prog=name,
         usage=_USAGE,
         description="Train a video network, then test it, as the configuration says.",
-        epilog=_LESSON.format(name=name),
+        epilog=_EXAMPLES.format(name=name),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -111,19 +111,23 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="build everything, take two steps, tell what the run will cost, and leave",
+        help="build everything, take two steps, print the cost of the run, and exit",
     )
     parser.add_argument(
         "--init_method",
         default=DEFAULT_INIT_METHOD,
-        help="address where the processes of a run meet (default: %(default)s)",
+        help="address at which the processes of a run connect (default: %(default)s)",
     )
     parser.add_argument("--num_shards", type=int, help="machines of the run (NUM_SHARDS)")
     parser.add_argument("--shard_id", type=int, help="number of this machine (SHARD_ID)")
     parser.add_argument(
-        "--keys", nargs="?", const="", metavar="NAME", help="explain keys of this name, and leave"
+        "--keys",
+        nargs="?",
+        const="",
+        metavar="NAME",
+        help="explain a key or a group, and exit",
     )
-    # A leading space keeps argparse from taking a negative value such as -1e-4 for an option.
+    # With a leading space argparse does not read a negative value such as -1e-4 as an option.
     tokens = [
         f" {token}" if re.match(r"-[\d.]|-inf", token) else token
         for token in (sys.argv[1:] if argv is None else argv)
@@ -149,11 +153,11 @@ def load_config(args: argparse.Namespace, path_to_config: str | Path | None = No
     """The defaults, changed by a YAML file and then by the command line.
 
     Args:
-        args: what ``parse_args`` returns, or any namespace with some of its fields.
+        args: the result of ``parse_args``, or any namespace with some of its fields.
         path_to_config: the YAML file; None: the first of ``args.cfg_files``, if any.
 
     Raises:
-        UserError: a missing or broken file, unknown keys, values of a wrong type.
+        UserError: a file is missing or broken, keys are unknown, values have a wrong type.
     """
     cfg = get_cfg()
     files = getattr(args, "cfg_files", None) or [getattr(args, "cfg_file", None)]
@@ -169,7 +173,7 @@ def load_config(args: argparse.Namespace, path_to_config: str | Path | None = No
 
 
 def _split_files(tokens: list[str]) -> tuple[list[str], list[str]]:
-    """Part the YAML files after ``--cfg`` from overrides that follow them."""
+    """Separates the YAML files after ``--cfg`` from the overrides that follow them."""
     count = 1
     while count < len(tokens) and tokens[count].lower().endswith((".yaml", ".yml")):
         count += 1

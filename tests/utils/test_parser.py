@@ -7,7 +7,7 @@ import pytest
 
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import get_cfg
-from slowfast.config.merge import dotted_keys
+from slowfast.config.dotted import dotted_keys
 from slowfast.config.provenance import source_of
 from slowfast.utils.parser import load_config, parse_args
 
@@ -78,7 +78,7 @@ def test_help_teaches_by_example_on_a_terminal_of_80_columns(capsys, monkeypatch
         "--opts SOLVER.STEPS",
         "TRAIN.ENABLE False",
         "torchrun --nnodes 2",
-        "The same command goes on",
+        "The same command continues",
         "status 75",
     ):
         assert lesson in text

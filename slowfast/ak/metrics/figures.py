@@ -45,8 +45,6 @@ class TestOptions:
         """The options of a configuration in which the number of views is set."""
         is_sum = cfg.DATA.ENSEMBLE_METHOD == "sum"
         scale = LOSSES.facts(cfg.MODEL.LOSS_FUNC).probability_scale
-        if cfg.MODEL.LOSS_FUNC == "LDAM":  # until the loss registers this fact
-            scale = "LOSS.LDAM.S"
         return cls(
             on_request=cfg.TEST.MORE_METRICS,
             resamples=cfg.TEST.BOOTSTRAP,

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.nearest import nearest
 from slowfast.models.network import Pathways
 
 
@@ -32,7 +32,7 @@ def layers(network: nn.Module, key: str, names: Sequence[str]) -> dict[str, nn.M
     for name in names:
         dotted = name.replace("/", ".")
         if dotted not in there:
-            near = get_close_matches(dotted, there, n=3)
+            near = nearest(dotted, there)
             hint = f"did you mean {' or '.join(near)}?" if near else "the log has all layers."
             raise UserError(f"{key}: the network has no layer {name!r}; {hint}")
         found[name] = there[dotted]

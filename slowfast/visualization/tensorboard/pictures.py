@@ -9,7 +9,6 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import matplotlib
 import numpy as np
@@ -20,6 +19,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.nearest import nearest
 
 _GAP = 2
 _MOST_FRAMES = 16
@@ -97,7 +97,7 @@ def colormap(key: str, name: str) -> Colormap:
     try:
         return matplotlib.colormaps[name]
     except KeyError:
-        near = get_close_matches(name, list(matplotlib.colormaps)) or ["viridis"]
+        near = nearest(name, matplotlib.colormaps) or ["viridis"]
         raise UserError(
             f"{key}: matplotlib has no colour map {name!r}; take {' or '.join(near)}."
         ) from None
