@@ -75,7 +75,6 @@ def _register(k: int) -> None:
         unit="per cent",
         higher_is_better=False,
         title=f"top-{k} error",
-        chooses_best=k == 1,
     )(partial(error, k=k))
     METRICS.register(
         f"top{k}_acc", labels="one", reported="tests", title=f"top-{k}", column=f"top-{k} %"

@@ -35,7 +35,6 @@ class MetricFacts(Facts):
             average; a number or (C,) as the metric itself.
         resampled: a function of scores, targets and weights (N, R): the metric in each of R
             resamples of the clips, (R,) or (R, C). Such a figure has an interval.
-        chooses_best: whether the figure decides which evaluation of a run is the best.
         without_value: what json_stats holds where no class has a value.
         also_logged_as: keys under which json_stats repeats the figure of a test.
     """
@@ -53,7 +52,6 @@ class MetricFacts(Facts):
     by_segment: bool = False
     chance: Callable[[np.ndarray, int], np.ndarray | float] | None = None
     resampled: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None
-    chooses_best: bool = False
     without_value: float = nan
     also_logged_as: tuple[str, ...] = ()
 
@@ -67,10 +65,6 @@ class MetricFacts(Facts):
         if isnan(value):
             return None
         return f"{100 * value if self.unit == 'fraction' else value:.2f}"
-
-    def is_better(self, value: float, other: float) -> bool:
-        """Whether a value is better than another one."""
-        return value > other if self.higher_is_better else value < other
 
 
 METRICS: Registry[MetricFacts] = Registry("metric", "TEST.MORE_METRICS", MetricFacts)
@@ -88,12 +82,3 @@ def column_of(key: str) -> str:
     """The head of a figure's column: that of the metric, or the name of the segment."""
     name = metric_of(key)
     return METRICS.facts(name).column if key == name else key.removeprefix(f"{name}_")
-
-
-def best_metric(labels: str) -> str:
-    """The metric that decides which evaluation is the best, for ``many`` labels or ``one``."""
-    return next(
-        name
-        for name, _ in METRICS
-        if METRICS.facts(name).chooses_best and METRICS.facts(name).labels == labels
-    )

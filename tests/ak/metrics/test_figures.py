@@ -5,7 +5,6 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
 from slowfast.ak.metrics.figures import Figures, TestOptions
-from slowfast.ak.registries.metrics import METRICS
 from slowfast.config.defaults import get_cfg
 
 
@@ -97,8 +96,3 @@ def test_an_interval_surrounds_its_figure():
     low, high = figures.intervals["map"]
     assert low < figures.values["map"] < high
     assert (low + high) / 2 == pytest.approx(figures.values["map"], abs=0.015)
-
-
-def test_directions():
-    assert METRICS.facts("map").is_better(0.2, 0.1)
-    assert METRICS.facts("top1_err").is_better(10, 20)
