@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
+import slowfast.ak.losses  # noqa: F401  registers LDAM
 from slowfast.ak.metrics.figures import Figures, TestOptions
 from slowfast.config.defaults import get_cfg
 
