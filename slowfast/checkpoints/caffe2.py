@@ -1,7 +1,4 @@
-"""Weights of the Caffe2 zoo: read from their pickles without running code, and named as ours.
-
-Notable: the unpickler reaches no function and no class but stand-ins, not even numpy's.
-"""
+"""Weights of the Caffe2 model zoo: reading their pickles safely, and renaming their blobs."""
 
 import re
 from pathlib import Path
@@ -11,8 +8,8 @@ import numpy as np
 from slowfast.ak.errors import UserError
 from slowfast.utils.safe_pickle import Refused, StoredArray, load_arrays
 
-# A blob's name without its ending, and the module it belongs to. {p} is the pathway: 1 for names
-# that begin with "t_" (fast), else 0.
+# Patterns of blob names without their ending, and the modules. {p} is the pathway: 1 for names that
+# begin with "t_" (fast), else 0.
 _MODULES = tuple(
     (re.compile(blob), module)
     for blob, module in (
@@ -43,14 +40,13 @@ _SOLVER_STATE = re.compile(r"lr|model_iter|.*_momentum")
 
 
 def is_weight(blob: str) -> bool:
-    """Whether a blob is a parameter or a statistic, rather than a state of the Caffe2 solver."""
+    """Returns whether a blob is a parameter or a statistic, not a state of the Caffe2 solver."""
     return not _SOLVER_STATE.fullmatch(blob)
 
 
 def parameter_name(blob: str) -> str:
-    """The name here of a blob: ``s2.pathway0_res0.branch1.weight`` for ``res2_0_branch1_w``.
-
-    A name that no rule knows is returned as it is.
+    """Returns a blob's name in this project: ``res2_0_branch1_w`` is called
+    ``s2.pathway0_res0.branch1.weight``. A name that matches no pattern is returned unchanged.
     """
     if name := _NAME.fullmatch(blob):
         for pattern, module in _MODULES:
@@ -62,11 +58,10 @@ def parameter_name(blob: str) -> str:
 
 
 def read_blobs(path: str | Path) -> dict[str, np.ndarray]:
-    """All arrays of a Caffe2 weight file, by blob name.
+    """Returns the arrays of a Caffe2 weight file by blob name, without running code in the file.
 
     Raises:
-        UserError: the file is not such a pickle, or holds anything but arrays and plain values.
-            No code of it has run then.
+        UserError: the file is not such a pickle, or contains more than arrays and plain values.
     """
     try:
         with Path(path).open("rb") as file:
@@ -75,13 +70,13 @@ def read_blobs(path: str | Path) -> dict[str, np.ndarray]:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
     except Refused as error:
         raise UserError(
-            f"{path}: refused, for it holds {error}, where Caffe2 weights hold arrays alone. "
-            "Nothing of it was run; take the file from where it was published."
+            f"{path}: refused: it contains {error}. Caffe2 weights contain only arrays. Nothing in "
+            "the file was run. Get the file again from its publisher."
         ) from None
     except Exception as error:  # A malformed pickle may raise nearly anything.
         raise UserError(
-            f"{path}: not a whole Caffe2 pickle ({type(error).__name__}: {error}). Take it anew "
-            "from where it was published; for a PyTorch file set CHECKPOINT_TYPE to pytorch."
+            f"{path}: not a complete Caffe2 pickle ({type(error).__name__}: {error}). Get the file "
+            "again from its publisher. For a PyTorch file set CHECKPOINT_TYPE to pytorch."
         ) from None
     blobs = content.get("blobs") if isinstance(content, dict) else None
     if not isinstance(blobs, dict):

@@ -8,7 +8,7 @@ PREFIX = "json_stats: "
 
 
 def read_line(line: str | bytes) -> dict[str, Any]:
-    """Returns the figures of a line; none where the line cannot be read."""
+    """Returns the figures in a line; an empty dict if the line cannot be read."""
     text = line.decode(errors="replace") if isinstance(line, bytes) else line
     try:
         return dict(json.loads(text.strip().removeprefix(PREFIX)))
@@ -17,6 +17,6 @@ def read_line(line: str | bytes) -> dict[str, Any]:
 
 
 def first_number(share: Any) -> int:
-    """Returns 3 for "3/200", as ``epoch`` and ``iter`` stand in a line; 0 for anything else."""
+    """Returns 3 for "3/200", the form of ``epoch`` and ``iter`` in a line; 0 for anything else."""
     number = str(share).partition("/")[0]
     return int(number) if number.isdecimal() else 0

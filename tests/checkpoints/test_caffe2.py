@@ -1,4 +1,4 @@
-"""Caffe2 weights: names as the zoo's, and nothing but arrays out of a pickle."""
+"""Caffe2 weights get the published names, and a pickle gives only arrays."""
 
 import json
 import pickle
@@ -14,10 +14,10 @@ WEIGHTS = {"weight", "bias", "running_mean", "running_var"}
 NAMES = json.loads((Path(__file__).parents[1] / "reference/caffe2_names.json").read_text())
 
 
-@pytest.mark.parametrize(("blob", "name"), NAMES.items())
-def test_blobs_are_named_as_published(blob, name):
-    assert parameter_name(blob) == name
-    assert is_weight(blob) == (name.rpartition(".")[2] in WEIGHTS)
+def test_blobs_are_renamed_as_published():
+    assert {blob: parameter_name(blob) for blob in NAMES} == NAMES
+    for blob, name in NAMES.items():
+        assert is_weight(blob) == (name.rpartition(".")[2] in WEIGHTS), blob
 
 
 ARRAYS = {
@@ -31,7 +31,7 @@ ARRAYS = {
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_arrays_come_as_they_were(tmp_path, protocol):
+def test_arrays_are_read_unchanged(tmp_path, protocol):
     path = tmp_path / "weights.pkl"
     plain = {"name": "x", "list": [1, 2.5, None, True], "bytes": b"\xff"}
     path.write_bytes(pickle.dumps({"blobs": {**ARRAYS, "text": "skipped"}, **plain}, protocol))
@@ -56,7 +56,7 @@ def test_a_pickle_of_python_2_is_read(tmp_path):
 
 
 class Call:
-    """Pickles as a call of a function."""
+    """Unpickling this object calls a function."""
 
     def __init__(self, function, *args):
         self.call = function, args
@@ -78,12 +78,12 @@ class Call:
     ids=["exec", "open", "object array", "structured array", "path", "set"],
 )
 @pytest.mark.parametrize("where", ["blob", "beside"])
-def test_anything_else_is_refused_and_not_run(tmp_path, monkeypatch, evil, where):
+def test_other_content_is_refused_and_not_run(tmp_path, monkeypatch, evil, where):
     monkeypatch.chdir(tmp_path)
     content = {"blobs": {"a": ARRAYS["a"]}}
     (content["blobs"] if where == "blob" else content)["evil"] = evil
     Path("evil.pkl").write_bytes(pickle.dumps(content, protocol=2))
-    with pytest.raises(UserError, match=r"evil\.pkl: refused.*Nothing of it was run"):
+    with pytest.raises(UserError, match=r"evil\.pkl: refused.*Nothing in the file was run"):
         read_blobs("evil.pkl")
     assert not Path("was_run").exists()
 
@@ -91,20 +91,20 @@ def test_anything_else_is_refused_and_not_run(tmp_path, monkeypatch, evil, where
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "not a whole Caffe2 pickle"),
-        (b"hello", "not a whole Caffe2 pickle"),
-        (pickle.dumps({"blobs": ARRAYS})[:80], "not a whole Caffe2 pickle"),
+        (b"", "not a complete Caffe2 pickle"),
+        (b"hello", "not a complete Caffe2 pickle"),
+        (pickle.dumps({"blobs": ARRAYS})[:80], "not a complete Caffe2 pickle"),
         (pickle.dumps({"weights": {}}), "without the dict `blobs`"),
         (pickle.dumps([1]), "without the dict `blobs`"),
     ],
 )
-def test_what_is_no_weight_file_is_said(tmp_path, content, reason):
+def test_a_file_of_another_kind_is_refused(tmp_path, content, reason):
     path = tmp_path / "weights.pkl"
     path.write_bytes(content)
     with pytest.raises(UserError, match=reason):
         read_blobs(path)
 
 
-def test_a_missing_file_is_said(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match="cannot be read"):
         read_blobs(tmp_path / "none.pkl")

@@ -1,4 +1,4 @@
-"""A call that hangs is given up; the others are made, each in order, whatever became of it."""
+"""A call that hangs is abandoned, and later calls are made in order whatever became of it."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""Cores: those a process is pinned to, within the quota of its control groups."""
+"""The cores of a process: those it is pinned to, within the quota of its control groups."""
 
 import math
 import os
@@ -26,7 +26,7 @@ V1 = "sys/fs/cgroup/cpu,cpuacct"
         ({"proc/self/cgroup": "0::/\n"}, math.inf),
         ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "max 100000\n"}, math.inf),
         ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "350000 100000\n"}, 3.5),
-        # The group around it is tighter.
+        # The parent group has a smaller quota.
         (
             {
                 "proc/self/cgroup": "0::/job/step\n",
@@ -35,7 +35,7 @@ V1 = "sys/fs/cgroup/cpu,cpuacct"
             },
             2,
         ),
-        # The host's path, of which the container sees nothing but its own group.
+        # The path is that of the host, and the container sees only its own group.
         (
             {
                 "proc/self/cgroup": "0::/docker/3f\n",
@@ -61,7 +61,7 @@ V1 = "sys/fs/cgroup/cpu,cpuacct"
         ),
     ],
 )
-def test_the_tightest_quota_counts(tmp_path, files, quota):
+def test_the_smallest_quota_counts(tmp_path, files, quota):
     write(tmp_path, files)
     assert cpu_quota(tmp_path) == quota
 
@@ -73,11 +73,11 @@ def test_pinned_cores_and_quota(monkeypatch, quota, expected):
     assert available_cores() == expected
 
 
-def test_no_core_idle_and_none_asked_for_twice():
+def test_workers_use_every_core_once():
     for count in range(1, 129):
         for processes in (1, 2, 4, 8):
             workers = reading_workers(count, processes, on_gpu=True)
             assert workers >= 1
-            if count >= 2 * processes:  # each training process and its workers have a core each
+            if count >= 2 * processes:  # one core for each training process and each worker
                 assert count - processes < processes * (workers + 1) <= count
     assert reading_workers(64, 1, on_gpu=False) == 1
