@@ -44,7 +44,7 @@ class Work:
         """The demo data, drawn where they are missing, and the device, as configuration keys."""
         size = "standard" if self.on_gpu else "small"
         places = scores.draw_clips(self.folder / f"demo-{size}", size)
-        return places | {"NUM_GPUS": int(self.on_gpu), "DATA_LOADER.NUM_WORKERS": 2}
+        return places | {"NUM_GPUS": int(self.on_gpu), "DATA_LOADER.NUM_WORKERS": 2 * self.on_gpu}
 
 
 @dataclass(frozen=True)
