@@ -20,7 +20,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.scaling_parts.table import RECIPES, Table, recipe
 from slowfast.ak.clips.network_input import InputTransform
-from slowfast.engine.device.memory import black_clips
 from slowfast.models import build_model
 from slowfast.models.cost import multiply_adds
 
@@ -86,10 +85,16 @@ def cost(name: str, frames: int, side: int) -> Cost:
 
 def operations(cfg: CfgNode, network: nn.Module, side: int = 64) -> int:
     """Counts the operations of a forward and a backward pass, without views."""
-    inputs = InputTransform.from_cfg(cfg)(black_clips(cfg, 1, side))
+    inputs = _input(cfg, side)
     with _Counter() as counter:
         network.train()(inputs).sum().backward()
     return counter.count
+
+
+def _input(cfg: CfgNode, side: int) -> list[torch.Tensor]:
+    """The network's input for one black clip."""
+    pixels = torch.zeros(1, 3, cfg.DATA.NUM_FRAMES, side, side, dtype=torch.uint8)
+    return InputTransform.from_cfg(cfg)(pixels)
 
 
 class _Counter(TorchDispatchMode):
@@ -111,7 +116,7 @@ def kept_bytes(cfg: CfgNode, network: nn.Module, side: int) -> int:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    inputs = InputTransform.from_cfg(cfg)(black_clips(cfg, 1, side))
+    inputs = _input(cfg, side)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         logits = network.train()(inputs)  # keeps all tensors alive, so no address occurs twice
     assert logits.requires_grad

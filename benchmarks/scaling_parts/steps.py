@@ -13,11 +13,9 @@ import torch
 
 from benchmarks.data_parts.measuring import seconds_in_turn
 from benchmarks.scaling_parts.table import Table, small_config
-from slowfast.ak.clips.network_input import InputTransform
-from slowfast.engine.device.memory import black_clips
-from slowfast.engine.step import TrainStep
-from slowfast.engine.trained import Trained
-from slowfast.models import build_model
+from slowfast.engine.learner import Learner
+from slowfast.engine.passes.step import TrainStep
+from slowfast.tasks import Moment, build_task
 
 BASE = (4, 8, 112)
 # (clips, frames, side); each step changes one of the three.
@@ -53,20 +51,22 @@ def measure(folder: Path, repeats: int) -> list[Table]:
 def training_step(clips: int, frames: int, side: int) -> Callable[[], object]:
     """Returns a function that takes one step."""
     cfg = small_config(DATA__NUM_FRAMES=frames, DATA__TRAIN_CROP_SIZE=side, TRAIN__BATCH_SIZE=clips)
-    step = TrainStep(cfg, Trained.from_cfg(cfg), InputTransform.from_cfg(cfg))
-    batch, labels = black_clips(cfg, clips, side), torch.zeros(clips, cfg.MODEL.NUM_CLASSES)
-    return lambda: step(batch, labels, 0.01, (0, 0, 0, 0))
+    learner = Learner.from_cfg(cfg)
+    step = TrainStep.from_cfg(cfg, learner)
+    batch = learner.task.example(clips, training=True, device=torch.device("cpu"))
+    return lambda: step(batch, 0.01, Moment(0, 0, 0, 0))
 
 
 def scoring(views: int) -> Callable[[], object]:
     """Returns a function that scores this many views, at most four in a pass."""
     cfg = small_config(DATA__TEST_CROP_SIZE=BASE[2])
-    network, to_input = build_model(cfg).eval(), InputTransform.from_cfg(cfg)
-    batch = black_clips(cfg, views, cfg.DATA.TEST_CROP_SIZE)
+    task = build_task(cfg, torch.device("cpu"), trains=False)
+    network = task.network.eval()
+    batch = task.example(views, training=False, device=torch.device("cpu"))
 
     @torch.no_grad()
     def score() -> None:
-        for part in batch.split(4):
-            network(to_input(part))
+        for start in range(0, views, 4):
+            task.rows(network, task.prepare(batch.part(start, start + 4)))
 
     return score

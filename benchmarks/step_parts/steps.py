@@ -21,15 +21,14 @@ import torch.multiprocessing as mp
 from fvcore.common.config import CfgNode
 
 from benchmarks.step_parts.clock import PARTS, Clock, MarkedNetwork, MarkedScaler, over_and_over
-from slowfast.ak.clips.network_input import InputTransform
 from slowfast.config.defaults import get_cfg
 from slowfast.config.merge import merge_file, merge_list
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine.device.prefetch import DeviceBatches
 from slowfast.engine.device.runtime import get_device, seed_everything
-from slowfast.engine.step import TrainStep
-from slowfast.engine.trained import Trained
-from slowfast.models.memory_format import channels_last
+from slowfast.engine.learner import Learner
+from slowfast.engine.passes.step import TrainStep
+from slowfast.tasks import Moment
 
 LR = 0.01
 
@@ -101,23 +100,21 @@ class Stepper:
     def __init__(self, cfg: CfgNode) -> None:
         seed_everything(cfg.RNG_SEED)
         self._device = device = get_device(cfg)
-        loader = construct_loader(cfg, "train")
+        learner = Learner.from_cfg(cfg)
+        loader = construct_loader(cfg, "train", collate=learner.task.collate)
         self._batches = iter(over_and_over(DeviceBatches(loader, device, cfg.SPEED.PREFETCH)))
         self._clock = Clock(device)
-        to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
-        to_input.register_forward_hook(lambda *_: self._clock.mark("data"))
-        trained = Trained.from_cfg(cfg)
-        trained.model = MarkedNetwork(trained.model, self._clock)
-        trained.scaler = MarkedScaler(trained.scaler, self._clock)
-        self._step = TrainStep(cfg, trained, to_input)
-        self._key = (cfg.RNG_SEED, 0, 0, 0)
+        learner.task.to_input.register_forward_hook(lambda *_: self._clock.mark("data"))
+        learner.task.network = MarkedNetwork(learner.network, self._clock)
+        learner.scaler = MarkedScaler(learner.scaler, self._clock)
+        self._step = TrainStep.from_cfg(cfg, learner)
+        self._moment = Moment(cfg.RNG_SEED, 0, 0, 0)
 
     def __call__(self) -> Step:
         """Takes one step, and waits for its end."""
         self._clock.start()
         begin, busy = time.perf_counter(), time.process_time()
-        clips, labels, _ = next(self._batches)
-        loss = self._step(clips, labels, LR, self._key)[0]
+        loss = self._step(next(self._batches), LR, self._moment)["loss"]
         self._clock.mark("optimizer")
         host = time.perf_counter() - begin
         return Step(self._clock.read(), time.process_time() - busy, host, float(loss))

@@ -9,6 +9,7 @@ from typing import Any
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.lists.holdout import chosen_on
+from slowfast.ak.registries.metrics import METRICS
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Best:
     """The best evaluation of a run.
 
     Attributes:
-        metric: ``map``, a fraction, or ``top1_err``, in per cent.
+        metric: name of the figure in the registry of metrics; empty: the task has none.
         chosen_on: a description of the clips that were evaluated.
         epoch: epoch of the best evaluation, from 1; 0 before the first evaluation.
         value: value of the metric; None before the first evaluation.
@@ -30,17 +31,18 @@ class Best:
     evaluated: int = 0
 
     @classmethod
-    def from_cfg(cls, cfg: CfgNode, stored: Mapping[str, Any] | None = None) -> Best:
+    def from_cfg(cls, cfg: CfgNode, metric: str, stored: Mapping[str, Any] | None = None) -> Best:
         """Returns the stored record if it has this run's metric, else an empty record."""
-        metric = "map" if cfg.DATA.MULTI_LABEL else "top1_err"
         if stored and stored["metric"] == metric:
             return cls(**stored)
         return cls(metric, chosen_on(cfg))
 
     def after_evaluation(self, epoch: int, figures: Mapping[str, float]) -> Best:
         """Returns the record after the evaluation of an epoch (from 1)."""
+        if not self.metric:
+            return replace(self, evaluated=epoch)
         value = float(figures[self.metric])
-        sign = 1 if self.metric == "map" else -1
+        sign = 1 if METRICS.facts(self.metric).higher_is_better else -1
         # The earlier of two equal evaluations stays: the later one took more training.
         if self.value is None or sign * value > sign * self.value:
             return replace(self, epoch=epoch, value=value, evaluated=epoch)
@@ -48,6 +50,8 @@ class Best:
 
     def stats(self) -> dict[str, Any]:
         """Returns the entries of json_stats: ``best_epoch``, ``best_map``, ``best_chosen_on``."""
+        if not self.metric:
+            return {}
         return {
             "best_epoch": self.epoch,
             f"best_{self.metric}": self.value,
@@ -59,9 +63,9 @@ class Best:
         return asdict(self)
 
     def __str__(self) -> str:
-        value = 100 * self.value if self.metric == "map" else self.value
-        name = "mAP" if self.metric == "map" else "top-1 error"
-        words = f"epoch {self.epoch}, {name} {value:.2f} %, chosen on {self.chosen_on}"
+        facts = METRICS.facts(self.metric)
+        value = f"{facts.title or self.metric} {facts.text(self.value)}{facts.sign}"
+        words = f"epoch {self.epoch}, {value}, chosen on {self.chosen_on}"
         if self.chosen_on.startswith("the test set"):
             words += ", for which its figures are optimistic (AK.HOLDOUT keeps clips to choose on)"
         return words

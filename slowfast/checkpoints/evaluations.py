@@ -27,24 +27,27 @@ def write_evaluations(best: Best, output_dir: str | Path) -> None:
     atomic.write(Path(get_path_to_evaluations(output_dir)), content)
 
 
-def evaluations_so_far(cfg: CfgNode) -> Best | None:
+def evaluations_so_far(cfg: CfgNode, metric: str) -> Best | None:
     """Returns the evaluations of the run that this one resumes; None if it resumes none.
 
     All processes call this.
 
+    Args:
+        metric: name of the figure that chooses the best evaluation.
+
     Raises:
         UserError: the record cannot be read.
     """
-    return distributed.call_on_master(lambda: _read(cfg))
+    return distributed.call_on_master(lambda: _read(cfg, metric))
 
 
-def _read(cfg: CfgNode) -> Best | None:
+def _read(cfg: CfgNode, metric: str) -> Best | None:
     if not resumes(cfg):
         return None
     path = Path(get_path_to_evaluations(cfg.OUTPUT_DIR))
     try:
         stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-        return Best.from_cfg(cfg, stored)
+        return Best.from_cfg(cfg, metric, stored)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{path}: cannot be read as a record of evaluations: {error}. Move the file away to "

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from torch.utils.data import DataLoader
 
 from slowfast.ak.clips.loader import ClipLoader, make_loader, settings_from_cfg
 from slowfast.datasets.build import build_dataset, check_data_set
 
 
-def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader:
+def construct_loader(
+    cfg,
+    split: str,
+    is_precise_bn: bool = False,
+    collate: Callable[[list[Any]], Any] | None = None,
+) -> ClipLoader:
     """Builds the loader of split train, val or test for this process.
 
     train: shuffled batches of BATCH_SIZE / NUM_GPUS clips; the incomplete last batch is dropped.
@@ -22,6 +30,7 @@ def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader
 
     Args:
         is_precise_bn: an argument of upstream, which changes nothing.
+        collate: joins items to a batch; None: `(inputs, labels, index, time, meta)`, each joined.
 
     Raises:
         UserError: a training list fills no batch, or the data set is not as
@@ -30,7 +39,7 @@ def construct_loader(cfg, split: str, is_precise_bn: bool = False) -> ClipLoader
     part = cfg.TEST if split == "test" else cfg.TRAIN
     dataset = build_dataset(part.DATASET, cfg, split)
     check_data_set(dataset, cfg, split)
-    return make_loader(dataset, split, **settings_from_cfg(cfg, split))
+    return make_loader(dataset, split, **settings_from_cfg(cfg, split), collate=collate)
 
 
 def shuffle_dataset(loader: DataLoader, cur_epoch: int, batches_done: int = 0) -> None:

@@ -1,9 +1,11 @@
-"""A run before the run: everything is built, two steps are taken, and what it will cost is told.
+"""The dry run: builds everything, takes two steps, and says what the run will cost.
 
-Notable: nothing is written below OUTPUT_DIR. Data, weights and a resumed run's checkpoint are read
-as the run would read them, so that what would stop it there stops it here. Each estimate stands
-beside the figures that it comes from.
+It writes nothing below OUTPUT_DIR. It reads data, weights and the checkpoint of a resumed run as
+the run would, so that whatever would stop the run stops the dry run. Each estimate stands beside
+the figures that it is computed from.
 """
+
+from __future__ import annotations
 
 import math
 import resource
@@ -12,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -25,22 +28,19 @@ from torch import nn
 
 from slowfast.ak.checks.recipe import describe_run
 from slowfast.ak.clips.loader import ClipLoader
-from slowfast.ak.clips.network_input import InputTransform
-from slowfast.ak.losses import check_targets
 from slowfast.ak.norms.group import norm_group
 from slowfast.ak.run.cores import available_cores, processes_of_machine
 from slowfast.datasets.loader import construct_loader, shuffle_dataset
-from slowfast.engine.device.memory import black_clips, explained_scoring, explained_training
-from slowfast.engine.device.runtime import autocast, get_device, seed_everything
+from slowfast.engine.device.memory import MemoryAdvice
+from slowfast.engine.device.runtime import Precision, get_device, seed_everything
 from slowfast.engine.device.speed import prepare_device
+from slowfast.engine.learner import Learner
+from slowfast.engine.passes.step import TrainStep
 from slowfast.engine.schedule import is_eval_epoch
-from slowfast.engine.step import TrainStep
 from slowfast.engine.testing import temporal_view_counts, with_views
-from slowfast.engine.trained import Trained
-from slowfast.models import build_model
 from slowfast.models.cost import describe_size, multiply_adds
-from slowfast.models.memory_format import channels_last
 from slowfast.models.optimizer import get_epoch_lr
+from slowfast.tasks import Moment, Task, build_task
 from slowfast.utils import distributed, logging
 from slowfast.utils.distributed import unwrap
 from slowfast.utils.memory_use import gpu_mem_usage
@@ -50,36 +50,37 @@ from slowfast.utils.terminal import print_all
 _GIB = 1024**3
 _CLIPS_READ = 4
 
-Rows = list[tuple[str, str]]
+Table = list[tuple[str, str]]
 
 _ASSUMED = """\
-Estimates take it that every step takes as long as the second one here and every clip as long to
-read as the few tried (the first ones from a disk take longer than those in memory); that workers
-read while the device computes, each on a core of its own as far as there are cores; and that the
-backward pass costs two forward passes. They leave out checkpoints, precise norm statistics, and
-the compilation or choice of kernels at the start."""
+The estimates assume that every step takes as long as the second one here, and that every clip takes
+as long to read as the few that were tried (clips from a disk take longer than clips in memory);
+that workers read while the device computes, each on a core of its own as far as there are cores;
+and that the backward pass costs two forward passes. They leave out checkpoints, precise norm
+statistics, and the compilation or choice of kernels at the start."""
 
 
 def dry_run(cfg: CfgNode) -> None:
-    """Builds what the run would, takes two steps on its clips, and prints what to expect.
+    """Builds what the run would build, takes two steps on its clips, and prints what to expect.
 
     Raises:
-        UserError: what would stop the run.
+        UserError: for whatever would stop the run.
     """
     logging.setup_logging()  # the terminal alone
     seed_everything(cfg.RNG_SEED)
-    memory = _Memory(get_device(cfg))
+    device = get_device(cfg)
+    memory = _Memory(device)
     if cfg.TRAIN.ENABLE:
-        trained = Trained.from_cfg(cfg)
-        model = trained.model
+        learner = Learner.from_cfg(cfg)
+        task = learner.task
     else:
         prepare_device(cfg)
-        model = build_model(cfg)
-    rows = _network_rows(cfg, unwrap(model))
+        task = build_task(cfg, device, trains=False)
+    rows = _network_rows(cfg, unwrap(task.network))
     if cfg.TRAIN.ENABLE:
-        rows += _train_rows(cfg, trained)
+        rows += _train_rows(cfg, learner)
     if cfg.TEST.ENABLE:
-        rows += _test_rows(cfg, model)
+        rows += _test_rows(cfg, task)
     rows.append(("memory", memory.most()))
     if distributed.is_master_proc():
         width = max(len(name) for name, _ in rows)
@@ -88,7 +89,7 @@ def dry_run(cfg: CfgNode) -> None:
         print_all("\n".join(["", *lines, "", assumed]))
 
 
-def _network_rows(cfg: CfgNode, network: nn.Module) -> Rows:
+def _network_rows(cfg: CfgNode, network: nn.Module) -> Table:
     crop = cfg.DATA.TRAIN_CROP_SIZE if cfg.TRAIN.ENABLE else cfg.DATA.TEST_CROP_SIZE
     adds = multiply_adds(network, cfg, crop)
     clip = f"{cfg.DATA.NUM_FRAMES} x {crop} x {crop}"
@@ -98,70 +99,70 @@ def _network_rows(cfg: CfgNode, network: nn.Module) -> Rows:
     ]
 
 
-def _train_rows(cfg: CfgNode, trained: Trained) -> Rows:
-    """Two steps, a pass of the evaluation, and what they say about the run."""
-    device = get_device(cfg)
-    train_loader, val_loader = (construct_loader(cfg, split) for split in ("train", "val"))
-    to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
-    start = trained.load(cfg)
+def _train_rows(cfg: CfgNode, learner: Learner) -> Table:
+    """Takes two steps, scores a batch, and says what that means for the run."""
+    train_loader, val_loader = (
+        construct_loader(cfg, split, collate=learner.task.collate) for split in ("train", "val")
+    )
+    start = learner.load(cfg)
     epoch, world_size = start.epoch, distributed.get_world_size()
-    describe_run(cfg, start.words, world_size, device)
+    describe_run(cfg, start.words, world_size, learner.precision.device)
+    seconds, losses, share = _two_steps(cfg, learner, train_loader, epoch)
 
-    step = TrainStep(cfg, trained, to_input)
-    trained.model.train()
-    seconds, losses = [], []
-    with explained_training(cfg, trained.model, trained.loss_function, to_input):
-        for number, (clips, labels) in enumerate(_two_batches(cfg, train_loader, epoch)):
-            clips, labels = (part.to(device) for part in (clips, labels))
-            key = cfg.RNG_SEED, epoch, number, distributed.get_rank()
-            lr = get_epoch_lr(epoch, cfg)
-            taken, (loss, *_) = _timed(device, lambda: step(clips, labels, lr, key))  # noqa: B023
-            seconds.append(taken)
-            losses.append(float(loss))
-
-    network, crop = unwrap(trained.model), cfg.DATA.TRAIN_CROP_SIZE
-    steps, share = len(train_loader), len(clips)
-    flops = 2 * multiply_adds(network, cfg, crop) * share * world_size * _passes(cfg)
-    read = _reading_seconds(train_loader, epoch)
-    wait, reading = _reading(cfg, train_loader, read, share)
-    pace = max(seconds[1], wait) if train_loader.num_workers else seconds[1] + wait
+    steps, crop = len(train_loader), cfg.DATA.TRAIN_CROP_SIZE
+    adds = multiply_adds(unwrap(learner.network), cfg, crop) * share * world_size * _passes(cfg)
+    reading = _Reading.from_cfg(cfg, train_loader, epoch, share)
+    pace = reading.pace(seconds[1])
     epochs = max(0, cfg.SOLVER.MAX_EPOCH - epoch)
-    train_seconds = epochs * steps * pace
     evaluations = sum(is_eval_epoch(cfg, e) for e in range(epoch, cfg.SOLVER.MAX_EPOCH))
-    evaluation, scoring = _scoring(cfg, trained.model, val_loader, "val")
+    evaluation, scoring = _scoring(cfg, learner.task, val_loader, "val")
     norms = "frozen" if cfg.MODEL.FROZEN_BN else f"{norm_group(cfg, world_size)} clips"
-    slower = "reading" if wait > seconds[1] else "the step"
+    slower = "reading" if reading.seconds > seconds[1] else "the step"
+    training = epochs * steps * pace
     return [
         (
             "a step",
             f"{share * world_size} clips in {count(world_size, 'process', 'es')}, "
-            f"{flops / 2e9:,.1f} G multiply-adds, {flops / 1e9:,.1f} GFLOP",
+            f"{adds / 1e9:,.1f} G multiply-adds, {2 * adds / 1e9:,.1f} GFLOP",
         ),
         ("norm group", norms),
         ("losses", f"{losses[0]:.4f} and {losses[1]:.4f}, of the two steps"),
         (
             "time a step",
             f"{seconds[1]:.3f} s (the first took {seconds[0]:.3f} s), "
-            f"{flops / world_size / seconds[1] / 1e9:,.1f} GFLOP/s a process",
+            f"{2 * adds / world_size / seconds[1] / 1e9:,.1f} GFLOP/s a process",
         ),
         ("reading", f"{reading}: {slower} sets the pace"),
         ("steps an epoch", f"{steps}, of {len(train_loader.dataset)} clips"),
-        ("training", f"{epochs} epochs x {steps} steps x {pace:.3f} s: {_duration(train_seconds)}"),
+        ("training", f"{epochs} epochs x {steps} steps x {pace:.3f} s: {_duration(training)}"),
         ("evaluation", f"{scoring}: {_duration(evaluation)}, {evaluations} times"),
-        ("together", _duration(train_seconds + evaluations * evaluation)),
+        ("together", _duration(training + evaluations * evaluation)),
     ]
 
 
-def _two_batches(
-    cfg: CfgNode, loader: ClipLoader, epoch: int
-) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """The first clips and labels of an epoch; the first twice where there is one batch alone."""
+def _two_steps(
+    cfg: CfgNode, learner: Learner, loader: ClipLoader, epoch: int
+) -> tuple[list[float], list[float], int]:
+    """Takes two steps on the first batches of an epoch, or two on its only batch.
+
+    Returns:
+        The seconds and the losses of the steps, and the number of clips in a batch.
+    """
+    device = learner.precision.device
     shuffle_dataset(loader, epoch)
-    batches = [(clips, labels) for (clips,), labels, *_ in islice(loader, 2)]
-    for _, labels in batches:
-        if cfg.DATA.MULTI_LABEL:
-            check_targets(labels)
-    return batches if len(batches) == 2 else batches * 2
+    batches = list(islice(loader, 2))
+    step, lr = TrainStep.from_cfg(cfg, learner), get_epoch_lr(epoch, cfg)
+    learner.network.train()
+    seconds, losses = [], []
+    memory = MemoryAdvice.from_cfg(cfg, learner.task, learner.precision)
+    with memory.training(learner.network):
+        for number, batch in enumerate(batches if len(batches) == 2 else batches * 2):
+            batch = batch.to(device)
+            moment = Moment(cfg.RNG_SEED, epoch, number, distributed.get_rank())
+            taken, measured = _timed(device, lambda: step(batch, lr, moment))  # noqa: B023
+            seconds.append(taken)
+            losses.append(float(measured["loss"]))
+    return seconds, losses, batches[0].size
 
 
 def _passes(cfg: CfgNode) -> int:
@@ -171,32 +172,30 @@ def _passes(cfg: CfgNode) -> int:
     return 4 if cfg.MODEL.ACT_CHECKPOINT else 3
 
 
-def _test_rows(cfg: CfgNode, model: nn.Module) -> Rows:
+def _test_rows(cfg: CfgNode, task: Task) -> Table:
     counts = temporal_view_counts(cfg)
     loader = construct_loader(with_views(cfg, max(counts)), "test")
     views = sum(counts) * cfg.TEST.NUM_SPATIAL_CROPS
-    seconds, told = _scoring(cfg, model, loader, "test", views)
-    return [("test", f"{told}: {_duration(seconds)}")]
+    seconds, words = _scoring(cfg, task, loader, "test", views)
+    return [("test", f"{words}: {_duration(seconds)}")]
 
 
 def _scoring(
-    cfg: CfgNode, model: nn.Module, loader: ClipLoader, split: str, views: int = 1
+    cfg: CfgNode, task: Task, loader: ClipLoader, split: str, views: int = 1
 ) -> tuple[float, str]:
-    """Seconds that an evaluation or a test takes, and in words where they come from."""
-    to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
-    device, network = get_device(cfg), unwrap(model).eval()
+    """Seconds that an evaluation or a test takes, and how they were estimated, in words."""
+    device = get_device(cfg)
+    precision, network = Precision.from_cfg(cfg, device), unwrap(task.network).eval()
     batch_size = (cfg.TEST if split == "test" else cfg.TRAIN).BATCH_SIZE
     clips = max(1, batch_size // processes_of_machine(cfg))
 
+    @torch.no_grad()
     def score() -> None:
-        with torch.no_grad(), autocast(cfg, device):
-            network(to_input(black_clips(cfg, clips, cfg.DATA.TEST_CROP_SIZE)))
+        task.rows(precision.run(network), task.prepare(task.example(clips, False, device)))
 
-    with explained_scoring(cfg, model, to_input, split):
+    with MemoryAdvice.from_cfg(cfg, task, precision).scoring(network, split):
         seconds = [_timed(device, score)[0] for _ in range(2)]
-    computing = seconds[1] / clips * views
-    wait, _ = _reading(cfg, loader, _reading_seconds(loader, 0), 1)
-    pace = max(computing, wait) if loader.num_workers else computing + wait
+    pace = _Reading.from_cfg(cfg, loader, 0, 1).pace(seconds[1] / clips * views)
     number, processes = len(loader.dataset), distributed.get_world_size()
     of_views = f" of {views} views" if views > 1 else ""
     shared = f" / {processes} processes" if processes > 1 else ""
@@ -206,8 +205,41 @@ def _scoring(
     )
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """How fast a process gets its clips.
+
+    Attributes:
+        one: seconds in which the process itself reads a clip.
+        seconds: in which its workers have a batch ready.
+        workers, cores: of the process.
+    """
+
+    one: float
+    seconds: float
+    workers: int
+    cores: int
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode, loader: ClipLoader, epoch: int, clips: int) -> _Reading:
+        """Measures it on a few clips of an epoch, for batches of `clips` clips."""
+        cores = max(1, available_cores() // processes_of_machine(cfg))
+        one = _reading_seconds(loader, epoch)
+        at_once = max(1, min(loader.num_workers, cores))
+        return cls(one, one * clips / at_once, loader.num_workers, cores)
+
+    def pace(self, computing: float) -> float:
+        """Seconds of an iteration whose computation takes `computing` seconds."""
+        return max(computing, self.seconds) if self.workers else computing + self.seconds
+
+    def __str__(self) -> str:
+        readers = count(self.workers, "worker") if self.workers else "the process itself"
+        on = f"{readers} on {count(self.cores, 'core')}"
+        return f"{self.one:.4f} s a clip; {on}: {self.seconds:.3f} s a batch"
+
+
 def _reading_seconds(loader: ClipLoader, epoch: int) -> float:
-    """Seconds in which this process reads one item of a loader: the median of a few."""
+    """Seconds in which this process reads an item of a loader: the median of a few items."""
     shuffle_dataset(loader, epoch)
     keys = list(islice(loader.sampler, _CLIPS_READ))
     if not keys:  # more processes than clips
@@ -217,19 +249,8 @@ def _reading_seconds(loader: ClipLoader, epoch: int) -> float:
     return median(taken)
 
 
-def _reading(cfg: CfgNode, loader: ClipLoader, seconds: float, clips: int) -> tuple[float, str]:
-    """Seconds in which the workers of a process have so many clips ready, and that in words."""
-    cores = max(1, available_cores() // processes_of_machine(cfg))
-    at_once = max(1, min(loader.num_workers, cores))
-    wait = seconds * clips / at_once
-    workers = loader.num_workers
-    readers = count(workers, "worker") if workers else "the process itself"
-    on = f"{readers} on {count(cores, 'core')}"
-    return wait, f"{seconds:.4f} s a clip; {on}: {wait:.3f} s a batch"
-
-
 def _timed(device: torch.device, job: Callable[[], object]) -> tuple[float, object]:
-    """Seconds until a job is done, on its device too, and what it returns."""
+    """Seconds until a job is done, on its device too, and what the job returns."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     begin = time.perf_counter()
@@ -244,17 +265,17 @@ def _duration(seconds: float) -> str:
 
 
 class _Memory:
-    """The most memory that a process takes from here on: of its GPU, or, on the CPU, by how much
-    its resident set grows."""
+    """The most memory that a process takes from now on: of its GPU, or, on the CPU, the growth of
+    its resident set."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._before = psutil.Process().memory_info().rss
-        with suppress(OSError):  # of Linux: the peak is counted from here
+        with suppress(OSError):  # Linux counts the peak from here on
             Path("/proc/self/clear_refs").write_text("5")
 
     def most(self) -> str:
-        """In words, of the process that took the most."""
+        """The memory of the process that took the most, in words."""
         if self._device.type == "cuda":
             own = gpu_mem_usage()
             total = torch.cuda.get_device_properties(self._device).total_memory / _GIB

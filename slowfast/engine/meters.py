@@ -1,7 +1,7 @@
-"""Meters: what a loop measures, and the ``json_stats`` line it becomes.
+"""Meters: what a loop measures, and the ``json_stats`` lines it becomes.
 
-Notable: a line within an epoch gives medians over the last LOG_PERIOD iterations, so that one slow
-batch does not swing them; a line at its end gives means over all of it.
+A line within an epoch has medians over the last LOG_PERIOD iterations, so that one slow batch does
+not change them much; a line at the end of an epoch has means over the whole epoch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,14 +17,13 @@ from slowfast.ak.metrics.average_precision import average_precision
 from slowfast.ak.metrics.figures import Figures, TestOptions
 from slowfast.ak.metrics.inputs import known_mean
 from slowfast.ak.metrics.top_k import accuracy
-from slowfast.checkpoints.best import Best
 from slowfast.utils import logging
 from slowfast.utils.memory_use import cpu_mem_usage, gpu_mem_usage
 from slowfast.utils.timing import LoopTimer, Window
 
 logger = logging.get_logger(__name__)
 
-_NAMED = 5
+_MOST_NAMED = 5
 
 
 def get_map(preds: np.ndarray | torch.Tensor, labels: np.ndarray | torch.Tensor) -> float:
@@ -38,22 +37,18 @@ def get_map(preds: np.ndarray | torch.Tensor, labels: np.ndarray | torch.Tensor)
     return 0.0 if isnan(value) else value
 
 
-def _memory() -> dict[str, str]:
-    used, total = cpu_mem_usage()
-    return {"gpu_mem": f"{gpu_mem_usage():.2f}G", "RAM": f"{used:.2f}/{total:.2f}G"}
-
-
 class _EpochMeter(LoopTimer):
-    """What training and evaluation have in common: epochs, and a line each LOG_PERIOD iterations.
+    """What training and evaluation share: epochs, and a line every LOG_PERIOD iterations.
 
     Args:
         iterations: of an epoch.
-        cfg: LOG_PERIOD, SOLVER.MAX_EPOCH, DATA.MULTI_LABEL and OUTPUT_DIR are read.
+        cfg: LOG_PERIOD, SOLVER.MAX_EPOCH and OUTPUT_DIR are read.
 
     Attributes:
-        counts: what else lines shall tell, such as how many clips could not be read; until `reset`.
-        board: `slowfast.visualization.tensorboard.Board`, is given each line too, and what an
-            evaluation rests on; None: there is none.
+        counts: further whole numbers for the lines, such as how many clips could not be read;
+            `reset` empties them.
+        board: a `slowfast.visualization.tensorboard.Board` that gets each line too; None: there is
+            none.
     """
 
     board: Any = None
@@ -63,7 +58,6 @@ class _EpochMeter(LoopTimer):
         self._max_epoch = cfg.SOLVER.MAX_EPOCH
         self._log_period = cfg.LOG_PERIOD
         self._output_dir = cfg.OUTPUT_DIR
-        self._multi_label = cfg.DATA.MULTI_LABEL
         super().__init__(cfg.LOG_PERIOD)
         self.reset()
 
@@ -72,19 +66,17 @@ class _EpochMeter(LoopTimer):
         self.counts: dict[str, int] = {}
         self._start_series()
 
-    def state(self) -> dict[str, list]:
-        """What the epoch has measured so far, as plain values."""
-        return {name: series.state() for name, series in self._series.items()}
-
-    def take_up(self, state: Mapping[str, list]) -> None:
-        """Goes on with an epoch that was saved."""
-        for name, series in self._series.items():
-            series.load_state(state[name])
-
     def _log(self, kind: str, cur_epoch: int, **figures: object) -> dict:
-        """Writes and returns a line of its kind, with the epoch (0-based) and the memory."""
-        epoch = f"{cur_epoch + 1}/{self._max_epoch}"
-        stats = {"_type": kind, "epoch": epoch, **figures, **self.counts, **_memory()}
+        """Writes and returns a line of a kind, with the epoch (from 0) and the memory in use."""
+        used, total = cpu_mem_usage()
+        stats = {
+            "_type": kind,
+            "epoch": f"{cur_epoch + 1}/{self._max_epoch}",
+            **figures,
+            **self.counts,
+            "gpu_mem": f"{gpu_mem_usage():.2f}G",
+            "RAM": f"{used:.2f}/{total:.2f}G",
+        }
         logging.log_json_stats(stats, self._output_dir)
         if self.board:
             self.board.add_line(stats)
@@ -101,23 +93,28 @@ class _EpochMeter(LoopTimer):
 
 
 class TrainMeter(_EpochMeter):
-    """Loss, gradient norm, errors, learning rate and times of training.
+    """Loss, gradient norm, further figures of the loss, learning rate and times of training.
 
     Args:
         epoch_iters: iterations of an epoch.
-        cfg: LOG_PERIOD, SOLVER.MAX_EPOCH, DATA.MULTI_LABEL and OUTPUT_DIR are read.
+        cfg: LOG_PERIOD, SOLVER.MAX_EPOCH and OUTPUT_DIR are read.
     """
 
     def __init__(self, epoch_iters: int, cfg: CfgNode) -> None:
         self._lr = 0.0
-        self._measured = ["loss", "grad_norm"]
-        if not cfg.DATA.MULTI_LABEL:
-            self._measured += ["top1_err", "top5_err"]
         super().__init__(epoch_iters, cfg)
 
-    def _start_series(self) -> None:
-        super()._start_series()
-        self._series |= {name: Window(self._window) for name in self._measured}
+    def update(self, values: Mapping[str, float], lr: float, clips: int) -> None:
+        """Adds an iteration.
+
+        Args:
+            values: ``loss``, ``grad_norm`` and further figures, each a mean over clips.
+            lr: the learning rate.
+            clips: of the iteration.
+        """
+        for name, value in values.items():
+            self._series_of(name).add(value, clips)
+        self._lr = lr
 
     def update_stats(
         self,
@@ -128,57 +125,54 @@ class TrainMeter(_EpochMeter):
         grad_norm: float,
         mb_size: int,
     ) -> None:
-        """Takes an iteration of ``mb_size`` clips; errors in per cent, None with many labels."""
-        values = {
-            "loss": loss,
-            "grad_norm": grad_norm,
-            "top1_err": top1_err,
-            "top5_err": top5_err,
-        }
-        for name in self._measured:
-            self._series[name].add(values[name], mb_size)
-        self._lr = lr
+        """Adds an iteration as loops written for upstream do: ``mb_size`` clips, errors in per
+        cent, None with many labels."""
+        values = {"loss": loss, "grad_norm": grad_norm, "top1_err": top1_err, "top5_err": top5_err}
+        self.update({n: value for n, value in values.items() if value is not None}, lr, mb_size)
 
     def log_iter_stats(self, cur_epoch: int, cur_iter: int) -> None:
-        """Logs a line at the end of every LOG_PERIOD iterations; both counts are 0-based."""
+        """Logs a line at the end of every LOG_PERIOD iterations; both numbers count from 0."""
         left = self._iters_left(cur_epoch, cur_iter + 1)
         self._log_iteration("train_iter_", cur_epoch, cur_iter, left, lr=self._lr)
 
     def log_epoch_stats(self, cur_epoch: int) -> dict:
-        """Logs the line of a finished epoch (0-based), and returns its figures."""
+        """Logs the line of a finished epoch (counted from 0), and returns its figures."""
         eta = self._eta(self._iters_left(cur_epoch, self._iterations))
         return self._log("train_epoch", cur_epoch, eta=eta, lr=self._lr, **self._means())
 
-    def state(self) -> dict:
-        return super().state() | {"lr": self._lr}
+    def state(self) -> dict[str, Any]:
+        """What the epoch has measured so far, as plain values."""
+        return {name: series.state() for name, series in self._series.items()} | {"lr": self._lr}
 
-    def take_up(self, state: Mapping) -> None:
-        super().take_up(state)
+    def take_up(self, state: Mapping[str, Any]) -> None:
+        """Continues an epoch that was saved."""
         self._lr = state["lr"]
+        for name, series in state.items():
+            if name != "lr":
+                self._series_of(name).load_state(series)
 
     def time_left(self, cur_epoch: int, cur_iter: int) -> str:
-        """Until the last epoch is trained, at the pace of the last iterations; 0-based counts."""
+        """Time until the last epoch is trained, at the pace of the last iterations."""
         return self._eta(self._iters_left(cur_epoch, cur_iter + 1))
+
+    def _series_of(self, name: str) -> Window:
+        return self._series.setdefault(name, Window(self._window))
 
     def _iters_left(self, cur_epoch: int, iters_done: int) -> int:
         return (self._max_epoch - cur_epoch) * self._iterations - iters_done
 
 
 class ValMeter(_EpochMeter):
-    """Predictions of an evaluation, and mAP or top-1 and top-5 error of them.
+    """Times and figures of evaluations.
+
+    The loop here gives the figures of its task (:meth:`log_figures`). Loops written for upstream
+    give scores and labels, of which the meter computes mAP or top-k errors
+    (:meth:`update_predictions`, :meth:`log_epoch_stats`).
 
     Args:
         max_iter: iterations of an evaluation.
-        cfg: LOG_PERIOD, SOLVER.MAX_EPOCH, DATA.MULTI_LABEL and OUTPUT_DIR are read.
-        best: the best evaluation before, of a run that is resumed; None: there was none.
-
-    Attributes:
-        best: the best evaluation so far.
+        cfg: LOG_PERIOD, SOLVER.MAX_EPOCH and OUTPUT_DIR are read.
     """
-
-    def __init__(self, max_iter: int, cfg: CfgNode, best: Best | None = None) -> None:
-        self.best = best or Best.from_cfg(cfg)
-        super().__init__(max_iter, cfg)
 
     def reset(self) -> None:
         """Forgets the evaluation."""
@@ -186,31 +180,28 @@ class ValMeter(_EpochMeter):
         self._preds: list[torch.Tensor] = []
         self._labels: list[torch.Tensor] = []
 
-    def update_predictions(self, preds: torch.Tensor, labels: torch.Tensor) -> None:
-        """Takes clips: scores (N, C) and labels (N, C) or, single label, (N,)."""
-        self._preds.append(preds.cpu())
-        self._labels.append(labels.cpu())
-
     def log_iter_stats(self, cur_epoch: int, cur_iter: int) -> None:
-        """Logs a line at the end of every LOG_PERIOD iterations; both counts are 0-based."""
+        """Logs a line at the end of every LOG_PERIOD iterations; both numbers count from 0."""
         left = self._iterations - cur_iter - 1
         self._log_iteration("val_iter", cur_epoch, cur_iter, left)
 
+    def log_figures(self, cur_epoch: int, figures: Mapping[str, Any]) -> dict:
+        """Logs the line of a finished evaluation, and returns it."""
+        return self._log("val_epoch", cur_epoch, **self._means(), **figures)
+
+    def update_predictions(self, preds: torch.Tensor, labels: torch.Tensor) -> None:
+        """Adds clips: scores (N, C) and labels (N, C) or, with one label a clip, (N,)."""
+        self._preds.append(preds.cpu())
+        self._labels.append(labels.cpu())
+
     def log_epoch_stats(self, cur_epoch: int, segments: Sequence[str] | None = None) -> dict:
-        """Logs the line of a finished evaluation, and returns its figures.
+        """Logs the line of the clips that were added, and returns it; mAPs are fractions.
 
         Args:
-            segments: of each class; adds ``map_<segment>``. All mAPs here are fractions.
-
-        The line also names the best evaluation so far (`slowfast.checkpoints.best.Best.stats`).
+            segments: of each class; adds ``map_<segment>``.
         """
-        preds, labels = torch.cat(self._preds), torch.cat(self._labels)
-        found = Figures(preds, labels, segments)
-        figures = found.evaluation_line()
-        self.best = self.best.after_evaluation(cur_epoch + 1, figures)
-        if self.board:
-            self.board.add_evaluation(cur_epoch, found)
-        return self._log("val_epoch", cur_epoch, **self._means(), **figures, **self.best.stats())
+        found = Figures(torch.cat(self._preds), torch.cat(self._labels), segments)
+        return self.log_figures(cur_epoch, found.evaluation_line())
 
 
 class TestMeter(LoopTimer):
@@ -262,7 +253,7 @@ class TestMeter(LoopTimer):
     def update_stats(
         self, preds: torch.Tensor, labels: torch.Tensor, clip_ids: torch.Tensor
     ) -> None:
-        """Takes views, in any order.
+        """Adds views, in any order.
 
         Args:
             preds: (n, C) scores.
@@ -299,15 +290,15 @@ class TestMeter(LoopTimer):
     ) -> dict:
         """Logs the line of the test, and returns its figures, in per cent with two decimals.
 
-        Clips of which no view came are left out; a warning names them, and those with another
-        number of views than they should have.
+        Clips without a view are left out. A warning names them, and clips with another number of
+        views than `num_clips`.
 
         Args:
-            ks: of the top-k accuracies.
+            ks: the numbers k of top-k accuracies.
             segments: of each class; adds ``map_<segment>``, None where it has no positive.
-            extra: what else the line shall hold.
+            extra: further entries of the line.
         """
-        self._warn_of_views()
+        self._warn_about_views()
         seen = self.clip_count > 0
         preds, labels = self.video_preds[seen], self.video_labels[seen]
         self.stats = {"split": "test_final", **(extra or {})}
@@ -320,15 +311,15 @@ class TestMeter(LoopTimer):
         logging.log_json_stats(self.stats)
         return self.stats
 
-    def _warn_of_views(self) -> None:
+    def _warn_about_views(self) -> None:
         odd = (self.clip_count != self.num_clips).nonzero().flatten().tolist()
         if odd:
-            told = [
+            names = [
                 f"{self._clip_name(index)} ({int(self.clip_count[index])})"
-                for index in odd[:_NAMED]
+                for index in odd[:_MOST_NAMED]
             ]
-            more = f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else ""
+            more = f" and {len(odd) - _MOST_NAMED} more" if len(odd) > _MOST_NAMED else ""
             logger.warning(
                 f"{len(odd)} of {len(self.clip_count)} clips did not get {self.num_clips} views: "
-                f"{', '.join(told)}{more}."
+                f"{', '.join(names)}{more}."
             )

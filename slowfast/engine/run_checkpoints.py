@@ -19,8 +19,8 @@ from slowfast.ak.clips.loader import ClipLoader
 from slowfast.checkpoints.best import Best
 from slowfast.checkpoints.saving import CheckpointWriter, training_state
 from slowfast.checkpoints.starting_weights import Start
+from slowfast.engine.learner import Learner
 from slowfast.engine.meters import TrainMeter
-from slowfast.engine.trained import Trained
 from slowfast.models.optimizer import set_lr
 from slowfast.utils import distributed, logging
 from slowfast.utils.plural import count
@@ -37,24 +37,24 @@ class RunCheckpoints:
         initialisation, holdout: as for `CheckpointWriter`.
     """
 
-    def __init__(self, cfg: CfgNode, trained: Trained, initialisation: str, holdout: str) -> None:
-        self.trained = trained
+    def __init__(self, cfg: CfgNode, learner: Learner, initialisation: str, holdout: str) -> None:
+        self.learner = learner
         self._writer = CheckpointWriter.from_cfg(cfg, initialisation, holdout)
         self._every_iterations = cfg.TRAIN.CHECKPOINT_ITERATIONS
         self._every_seconds = 60 * cfg.TRAIN.CHECKPOINT_MINUTES
         self._written_at = monotonic()
 
     def _state(self) -> dict[str, Any]:
-        trained = self.trained
+        learner = self.learner
         return training_state(
-            trained.model, trained.optimizer, trained.scaler, trained.average_state()
+            learner.network, learner.optimizer, learner.scaler, learner.average_state()
         )
 
     def write_epoch(self, epoch: int) -> None:
         """Writes the checkpoint of a finished epoch (from 0)."""
         self._written_at = monotonic()
         if distributed.is_master_proc():
-            self._writer.write_epoch(epoch, self._state(), {"extra": self.trained.extra()})
+            self._writer.write_epoch(epoch, self._state(), {"extra": self.learner.task.state()})
 
     def write_unfinished(self, epoch: int, done: int, loader: ClipLoader, meter: TrainMeter) -> str:
         """Writes the state within an epoch (from 0). All processes call this.
@@ -66,7 +66,7 @@ class RunCheckpoints:
             The path of the file; "" in all processes but the first.
         """
         self._written_at = monotonic()
-        own = [[buffer.cpu() for buffer in network.buffers()] for network in self.trained.networks]
+        own = [[buffer.cpu() for buffer in network.buffers()] for network in self.learner.networks]
         buffers = distributed.all_gather_unaligned(own)
         if not distributed.is_master_proc():
             return ""
@@ -77,14 +77,14 @@ class RunCheckpoints:
             "buffers": buffers if len(buffers) > 1 else [],
         }
         return self._writer.write_unfinished(
-            epoch, done, self._state(), self.trained.extra() | place
+            epoch, done, self._state(), self.learner.task.state() | place
         )
 
     def write_evaluation(self, best: Best) -> None:
         """Records an evaluation, and writes the evaluated weights if they are the best so far."""
         if distributed.is_master_proc():
-            average = self.trained.average_state()
-            self._writer.write_evaluation(best, self.trained.model, average)
+            average = self.learner.average_state()
+            self._writer.write_evaluation(best, self.learner.network, average)
 
     def is_due_after(self, done: int) -> bool:
         """Returns whether TRAIN.CHECKPOINT_ITERATIONS asks for a file after `done` iterations."""
@@ -95,7 +95,7 @@ class RunCheckpoints:
         return 0 < self._every_seconds <= monotonic() - self._written_at
 
 
-def resume_epoch(start: Start, trained: Trained, loader: ClipLoader, meter: TrainMeter) -> int:
+def resume_epoch(start: Start, learner: Learner, loader: ClipLoader, meter: TrainMeter) -> int:
     """Restores the state within an epoch, if the run starts from a file with such a state.
 
     Returns:
@@ -104,10 +104,10 @@ def resume_epoch(start: Start, trained: Trained, loader: ClipLoader, meter: Trai
     if not start.iteration:
         return 0
     meter.take_up(start.extra["meter"])
-    set_lr(trained.optimizer, start.extra["meter"]["lr"])
+    set_lr(learner.optimizer, start.extra["meter"]["lr"])
     loader.bad_clips.continue_from(start.extra["flaws"])
     buffers, processes = start.extra.pop("buffers"), distributed.get_world_size()
-    own = [buffer for network in trained.networks for buffer in network.buffers()]
+    own = [buffer for network in learner.networks for buffer in network.buffers()]
     saved = buffers[distributed.get_rank()] if len(buffers) == processes else []
     saved = list(chain.from_iterable(saved))
     if [buffer.shape for buffer in own] == [buffer.shape for buffer in saved]:

@@ -1,33 +1,32 @@
-"""Testing: every clip from several views, the scores ensembled, and what came out written down.
+"""Testing: scores every clip from several views, ensembles the scores, and writes the results.
 
-Notable: a clip comes as one item with all its views, decoded once. Its views are cut on the device
-and pass the network in batches of TEST.BATCH_SIZE that may span clips.
+A clip comes as one item with all its views, decoded once. Its views are cut on the device and pass
+the network in batches of TEST.BATCH_SIZE that may span clips.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from fvcore.common.config import CfgNode
 from torch import nn
+from torch.utils.data import default_collate
 
-from slowfast.ak.classes.counts import read_class_table
 from slowfast.ak.clips.loader import ClipLoader
-from slowfast.ak.clips.network_input import InputTransform
-from slowfast.ak.clips.views import view_batches
-from slowfast.ak.metrics.figures import Figures, TestOptions
+from slowfast.ak.clips.views import ClipViews, view_batches
+from slowfast.ak.metrics.figures import TestOptions
 from slowfast.ak.run.cores import processes_of_machine
 from slowfast.checkpoints.best import Best
 from slowfast.checkpoints.tested_weights import load_test_checkpoint
 from slowfast.datasets.loader import construct_loader
-from slowfast.engine.device.memory import explained_scoring
-from slowfast.engine.device.runtime import autocast, get_device, seed_everything
+from slowfast.engine.device.memory import MemoryAdvice
+from slowfast.engine.device.runtime import Precision, get_device, seed_everything
 from slowfast.engine.device.speed import prepare_device
-from slowfast.engine.evaluate import gather_clips
-from slowfast.engine.progress import progress_bar
-from slowfast.models import build_model
+from slowfast.engine.passes.evaluate import gather_rows
+from slowfast.engine.passes.progress import progress_bar
 from slowfast.models.cost import log_model_info
-from slowfast.models.memory_format import channels_last
 from slowfast.results.files import (
     Outcome,
     check_all_written,
@@ -36,6 +35,7 @@ from slowfast.results.files import (
     save_scores,
 )
 from slowfast.results.table import log_table
+from slowfast.tasks import Batch, Rows, Task, build_task
 from slowfast.utils import distributed, logging
 from slowfast.utils.distributed import unwrap
 from slowfast.utils.run_record import record_run
@@ -59,24 +59,23 @@ def test(cfg: CfgNode) -> None:
     view_counts = temporal_view_counts(cfg)
     runs = [with_views(cfg, count) for count in view_counts]
     loaders = [construct_loader(run, "test") for run in runs]
-    classes = read_class_table(cfg)
 
     prepare_device(cfg)
-    model = build_model(cfg)
+    device = get_device(cfg)
+    task, precision = build_task(cfg, device, trains=False), Precision.from_cfg(cfg, device)
     if cfg.LOG_MODEL_INFO and not cfg.TRAIN.ENABLE:
-        log_model_info(model, cfg)
-    loaded = load_test_checkpoint(cfg, model)
+        log_model_info(task.network, cfg)
+    loaded = load_test_checkpoint(cfg, task.network)
     record_run(cfg, "test", loaded.path)
     best = Best(**loaded.extra["best"]) if "best" in loaded.extra else None
     if best:
         logger.info(f"These are the weights of the best evaluation: {best}")
-    to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
 
     outcomes = []
     for run, loader in zip(runs, loaders, strict=True):
         views = f"{run.TEST.NUM_ENSEMBLE_VIEWS} x {run.TEST.NUM_SPATIAL_CROPS} views"
-        with explained_scoring(run, model, to_input, "test"):
-            scored = score_clips(run, loader, model, to_input, views)
+        with MemoryAdvice.from_cfg(run, task, precision).scoring(task.network, "test"):
+            rows = TestPass.from_cfg(run, task, precision).run(loader, task.network, views)
         if not distributed.is_master_proc():
             continue
         told = {
@@ -86,17 +85,18 @@ def test(cfg: CfgNode) -> None:
         }
         outcome = Outcome(
             views,
-            *scored,
+            rows.scores,
+            rows.targets,
+            rows.keys[:, 0],
             loader.dataset,
-            classes,
+            task.classes,
             loaded,
             missing=loader.bad_clips.names("missing"),
             incomplete=loader.bad_clips.names("incomplete"),
         )
         save_scores(run, outcome, several=len(runs) > 1)
         outcome.check_scores()
-        segments = classes.segments if classes else None
-        outcome.figures = Figures(*scored[:2], segments, TestOptions.from_cfg(run))
+        outcome.figures = task.figures(rows, TestOptions.from_cfg(run))
         outcome.stats = {"split": "test_final", **told, **outcome.figures.test_line()}
         logging.log_json_stats(outcome.stats)
         save_figures(run, outcome, several=len(runs) > 1)
@@ -125,46 +125,97 @@ def with_views(cfg: CfgNode, count: int) -> CfgNode:
     return run
 
 
-class Scored(NamedTuple):
-    """scores (N, C) and targets (N, C) or (N,) on the CPU, and the clips (N,) that they are of, in
-    the order of the list."""
+@dataclass
+class TestPass:
+    """Scores test clips, each from several views.
 
-    scores: torch.Tensor
-    targets: torch.Tensor
-    numbers: torch.Tensor
-
-
-@torch.no_grad()
-def score_clips(
-    cfg: CfgNode, loader: ClipLoader, model: nn.Module, to_input: InputTransform, label: str
-) -> Scored:
-    """Ensembled scores of all clips that could be read, of all processes.
-
-    What could not be read stands in the loader's ledger, shared.
+    Attributes:
+        batch_size: views of a pass through the network.
+        combine: joins the scores of the views of a clip, over the first dimension.
     """
-    device = get_device(cfg)
-    network = unwrap(model).eval()
-    batch_size = max(1, cfg.TEST.BATCH_SIZE // processes_of_machine(cfg))
-    combine = torch.amax if cfg.DATA.ENSEMBLE_METHOD == "max" else torch.sum
-    targets, indices, scores = [], [], []
-    unfinished: list[torch.Tensor] = []
-    bar = progress_bar(len(loader), f"test, {label}", unit="clip")
 
-    def clips() -> Iterator:
-        for (views,), labels, index, *_ in loader:
-            targets.append(torch.as_tensor(labels)[None])
-            indices.append(torch.tensor([int(index)]))
-            yield views.to(device)
+    __test__ = False  # not a test, in spite of its name
 
-    for batch, ends in view_batches(clips(), batch_size):
-        with autocast(cfg, device):
-            unfinished.append(network(to_input(batch)).float())
-        for end in ends:
-            rows = torch.cat(unfinished)
-            scores.append(combine(rows[:end], dim=0)[None])
-            unfinished = [rows[end:]]
-            bar.update()
-    bar.close()
-    loader.bad_clips.share()
-    loader.bad_clips.stop_if_none_read(len(loader.dataset))
-    return Scored(*gather_clips(scores, targets, indices, loader.bad_clips.clips("missing")))
+    task: Task
+    precision: Precision
+    batch_size: int
+    combine: Callable[..., torch.Tensor]
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode, task: Task, precision: Precision) -> TestPass:
+        """As TEST.BATCH_SIZE and DATA.ENSEMBLE_METHOD say."""
+        return cls(
+            task,
+            precision,
+            batch_size=max(1, cfg.TEST.BATCH_SIZE // processes_of_machine(cfg)),
+            combine=torch.amax if cfg.DATA.ENSEMBLE_METHOD == "max" else torch.sum,
+        )
+
+    @torch.no_grad()
+    def run(self, loader: ClipLoader, network: nn.Module, label: str) -> Rows:
+        """The ensembled scores of all clips that could be read, of all processes.
+
+        Args:
+            loader: of a test; it gives clips with all their views. Afterwards its record of clips
+                that could not be read is shared by the processes.
+            label: the views in words, for the progress bar.
+        """
+        forward = self.precision.run(unwrap(network).eval())
+        finished: list[Rows] = []
+        rows: list[Rows] = []
+        bar = progress_bar(len(loader), f"test, {label}", unit="clip")
+        for batch, ends in self._batches(loader):
+            rows.append(self.task.rows(forward, self.task.prepare(batch)))
+            for _ in range(ends):
+                unfinished = _joined(rows)
+                own = unfinished.keys[:, 0] == unfinished.keys[0, 0]
+                views = int(own.sum())
+                finished.append(self._ensemble(_part(unfinished, 0, views)))
+                rows = [_part(unfinished, views, len(own))]
+                bar.update()
+        bar.close()
+        loader.bad_clips.share()
+        loader.bad_clips.stop_if_none_read(len(loader.dataset))
+        return gather_rows(finished, loader.bad_clips.clips("missing"))
+
+    def _batches(self, loader: ClipLoader) -> Iterator[tuple[Batch, int]]:
+        """Batches of views, which may span clips, and how many clips end in each."""
+        targets, numbers, sizes = [], [], []
+
+        def clips() -> Iterator[ClipViews]:
+            for (views,), labels, index, *_ in loader:
+                targets.append(labels)
+                numbers.append(int(index))
+                sizes.append(len(views))
+                yield views.to(self.precision.device)
+
+        clip, view = 0, 0
+        for pixels, ends in view_batches(clips(), self.batch_size):
+            shown = []
+            for _ in range(len(pixels)):
+                shown.append(clip)
+                view += 1
+                if view == sizes[clip]:
+                    clip, view = clip + 1, 0
+            batch = Batch(
+                [pixels],
+                default_collate([targets[i] for i in shown]),
+                torch.tensor([numbers[i] for i in shown]),
+            )
+            yield batch, len(ends)
+
+    def _ensemble(self, views: Rows) -> Rows:
+        """Joins the rows of the views of one clip, by key."""
+        keys, where = views.keys.unique(dim=0, return_inverse=True)
+        own = [(where == key).nonzero().flatten() for key in range(len(keys))]
+        scores = torch.stack([self.combine(views.scores[each], dim=0) for each in own])
+        first = torch.tensor([int(each[0]) for each in own])
+        return Rows(keys, scores, None if views.targets is None else views.targets[first])
+
+
+def _joined(parts: list[Rows]) -> Rows:
+    return Rows(*(None if f[0] is None else torch.cat(f) for f in zip(*parts, strict=True)))
+
+
+def _part(rows: Rows, start: int, stop: int) -> Rows:
+    return Rows(*(None if field is None else field[start:stop] for field in rows))

@@ -1,9 +1,8 @@
-"""Training: data, model, optimizer; then epochs of steps, statistics, checkpoint, evaluation.
+"""Training: data, task, optimizer; then epochs of steps, statistics, checkpoint, evaluation.
 
-Notable: data come first, because they are what is most often missing. A run that is taken up again
-is the run that was never stopped, wherever it was stopped, and on the CPU bit for bit: what is
-random is a function of its place in the run, and what is not stands in the checkpoint (see
-``run_checkpoints``).
+Data are opened first, because they are what is most often missing. A run that is resumed computes
+what it would have computed without the stop, wherever it was stopped, and on the CPU bit for bit:
+all randomness is a function of the place in the run, and checkpoints hold everything else.
 """
 
 import time
@@ -12,30 +11,30 @@ from datetime import timedelta
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.checks.recipe import describe_run
-from slowfast.ak.classes.counts import read_class_table
-from slowfast.ak.clips.network_input import InputTransform
+from slowfast.ak.clips.loader import ClipLoader
 from slowfast.ak.lists.holdout import fingerprint
+from slowfast.checkpoints.best import Best
 from slowfast.checkpoints.evaluations import evaluations_so_far
 from slowfast.checkpoints.file import check_writable
 from slowfast.checkpoints.names import get_checkpoint_dir
+from slowfast.checkpoints.starting_weights import Start
 from slowfast.config import checks
 from slowfast.data_tools.check_data import warnings_before_training
 from slowfast.datasets.loader import construct_loader
+from slowfast.engine.after_epoch import AfterEpoch
 from slowfast.engine.bottleneck import bottleneck
-from slowfast.engine.device.memory import explained_training
+from slowfast.engine.device.memory import MemoryAdvice
 from slowfast.engine.device.runtime import get_device, seed_everything
-from slowfast.engine.epoch import train_epoch
-from slowfast.engine.epoch_end import EpochEnd
-from slowfast.engine.meters import TrainMeter, ValMeter
+from slowfast.engine.learner import Learner
+from slowfast.engine.meters import TrainMeter
+from slowfast.engine.passes.evaluate import EvaluationPass
+from slowfast.engine.passes.train import TrainPass
 from slowfast.engine.run_checkpoints import RunCheckpoints, resume_epoch
 from slowfast.engine.schedule import is_eval_epoch
-from slowfast.engine.step import TrainStep
 from slowfast.engine.stopping import StopRequests
-from slowfast.engine.trained import Trained
 from slowfast.models.cost import log_model_info
-from slowfast.models.losses import set_loss_epoch
-from slowfast.models.memory_format import channels_last
 from slowfast.results.files import check_results_path
+from slowfast.tasks import choose_task
 from slowfast.utils import distributed, logging, stats_log
 from slowfast.utils.plural import count
 from slowfast.utils.run_config import save_config
@@ -45,75 +44,50 @@ from slowfast.visualization.tensorboard.events import writer_class
 
 logger = logging.get_logger(__name__)
 
-# From so many on it shows what held them up; before, workers start and kernels are chosen.
-_TELLING_STEPS = 20
+# With fewer steps the start of workers and the choice of kernels decide how long a run takes.
+_STEPS_THAT_SHOW_THE_BOTTLENECK = 20
 
 
 def train(cfg: CfgNode) -> None:
-    """Trains the configured model, from where OUTPUT_DIR says that the run is.
+    """Trains the configured task, from where OUTPUT_DIR says that the run is.
 
     Raises:
         UserError: bad data or weights, or a loss that is no longer finite.
-        Stopped: SIGTERM or SIGINT came; the run is saved, and goes on when it is started again.
+        Stopped: SIGTERM or SIGINT came; the state is saved, and the same command resumes the run.
     """
     with StopRequests() as stop:
         _train(cfg, stop)
 
 
 def _train(cfg: CfgNode, stop: StopRequests) -> None:
-    logging.setup_logging(cfg.OUTPUT_DIR)
-    logger.debug(f"Configuration:\n{cfg.dump()}")
-    for warning in checks.warnings(cfg):  # the terminal has them, from before there was a log
-        logger.debug(warning)
-    if distributed.is_master_proc():
-        check_writable(cfg.OUTPUT_DIR)
-    check_results_path(cfg)
-    if cfg.TENSORBOARD.ENABLE:
-        writer_class()  # now rather than once data and weights are read
+    _prepare_folder(cfg)
     seed_everything(cfg.RNG_SEED)
+    train_loader, val_loader = _open_data(cfg)
+    holdout = fingerprint(cfg)  # now, because the file may change while the run goes on
 
-    train_loader = construct_loader(cfg, "train")
-    val_loader = construct_loader(cfg, "val")
-    if distributed.is_master_proc():
-        data_sets = train_loader.dataset, val_loader.dataset
-        for warning in warnings_before_training(*data_sets, cfg.DATA.READ_TIMEOUT):
-            logger.warning(warning)
-    classes = read_class_table(cfg)
-    holdout = fingerprint(cfg)  # of the file as it is now: it may change while the run goes on
-
-    to_input = InputTransform.from_cfg(cfg, channels_last(cfg))
-    trained = Trained.from_cfg(cfg)
+    learner = Learner.from_cfg(cfg)
     if cfg.LOG_MODEL_INFO:
-        log_model_info(trained.model, cfg)
-    start = trained.load(cfg)
-    if distributed.is_master_proc():
-        save_config(cfg)  # not before it is known that the folder is this run's
-    record_run(cfg, "train", start.path)
-    describe_run(cfg, start.description, distributed.get_world_size(), get_device(cfg))
+        log_model_info(learner.network, cfg)
+    start = learner.load(cfg)
+    _record(cfg, start)
 
-    step = TrainStep(cfg, trained, to_input)
-    checkpoints = RunCheckpoints(cfg, trained, start.initialisation, holdout)
-    train_meter = TrainMeter(len(train_loader), cfg)
-    done = resume_epoch(start, trained, train_loader, train_meter)
-    taken_up = evaluations_so_far(cfg)
-    val_meter = ValMeter(len(val_loader), cfg, taken_up)
-    evaluated = taken_up.evaluated if taken_up else start.epoch
-    if start.path:
-        stats_log.remove_lines_after(cfg.OUTPUT_DIR, start.epoch, done, evaluated)
-    else:
-        stats_log.set_aside_old_log(cfg.OUTPUT_DIR)
-    before = start.epoch * len(train_loader) + done
-    board = Board.of_run(cfg, classes, len(train_loader), before)
-    if board:
-        train_meter.board = val_meter.board = board
-        step.shows = board.add_clips
-    end = EpochEnd(
-        cfg, checkpoints, train_loader, val_loader, train_meter, val_meter, to_input, classes, stop
-    )
+    checkpoints = RunCheckpoints(cfg, learner, start.initialisation, holdout)
+    meter = TrainMeter(len(train_loader), cfg)
+    done = resume_epoch(start, learner, train_loader, meter)
+    stored = evaluations_so_far(cfg, learner.task.best)
+    best = stored or Best.from_cfg(cfg, learner.task.best)
+    evaluated = stored.evaluated if stored else start.epoch
+    _begin_log(cfg, start, done, evaluated)
+
+    memory = MemoryAdvice.from_cfg(cfg, learner.task, learner.precision)
+    training = TrainPass.from_cfg(cfg, learner, train_loader, meter, checkpoints, stop)
+    evaluation = EvaluationPass.from_cfg(cfg, learner, val_loader, stop, best)
+    after = AfterEpoch.from_cfg(cfg, training, evaluation, memory)
+    board = _open_board(cfg, training, evaluation, start.epoch * len(train_loader) + done)
 
     if evaluated < start.epoch and not done and is_eval_epoch(cfg, start.epoch - 1):
         logger.info(f"The run was stopped before it had evaluated epoch {start.epoch}.")
-        end.evaluate(start.epoch - 1)
+        after.evaluate(start.epoch - 1)
     if start.epoch >= cfg.SOLVER.MAX_EPOCH:
         logger.info(
             f"Nothing to train: {count(start.epoch, 'epoch')} done, SOLVER.MAX_EPOCH is "
@@ -121,21 +95,20 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
         )
         return
 
+    begin, seconds, idle = time.perf_counter(), 0.0, 0.0
     steps = (cfg.SOLVER.MAX_EPOCH - start.epoch) * len(train_loader) - done
-    begin, stepping, idle = time.perf_counter(), 0.0, 0.0
     for epoch in range(start.epoch, cfg.SOLVER.MAX_EPOCH):
-        if not done:  # else the loss has been taken up with its epoch
-            set_loss_epoch(trained.loss_function, epoch)
-        with explained_training(cfg, trained.model, trained.loss_function, to_input):
-            figures = train_epoch(
-                cfg, epoch, train_loader, step, train_meter, checkpoints, stop, done
-            )
-            stepping += figures["dt"] * len(train_loader)
+        if not done:  # else the state of the task was restored in the middle of the epoch
+            learner.task.begin_epoch(epoch)
+        with memory.training(learner.network):
+            figures = training.run(epoch, done)
+            seconds += figures["dt"] * len(train_loader)
             idle += figures["dt_idle"] * len(train_loader)
-            figures |= end.close(epoch)
-        train_meter.reset()
+            figures |= after.run(epoch)
+        meter.reset()
         done = 0
         logger.info(epoch_line(figures))
+
     taken = timedelta(seconds=round(time.perf_counter() - begin))
     logger.info(
         f"Trained {count(cfg.SOLVER.MAX_EPOCH - start.epoch, 'epoch')} in {taken}; "
@@ -143,13 +116,71 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     )
     if board:
         board.close()
-    if steps >= _TELLING_STEPS:
-        logger.info(bottleneck(cfg, idle / stepping, train_loader.num_workers))
-    logger.info(f"Best evaluation: {val_meter.best}")
+    if steps >= _STEPS_THAT_SHOW_THE_BOTTLENECK:
+        logger.info(bottleneck(cfg, idle / seconds, train_loader.num_workers))
+    if evaluation.best.metric:
+        logger.info(f"Best evaluation: {evaluation.best}")
+
+
+def _prepare_folder(cfg: CfgNode) -> None:
+    """Opens the log, and finds what cannot be written before anything is read."""
+    logging.setup_logging(cfg.OUTPUT_DIR)
+    logger.debug(f"Configuration:\n{cfg.dump()}")
+    for warning in checks.warnings(cfg):  # the terminal has shown them before there was a log
+        logger.debug(warning)
+    if distributed.is_master_proc():
+        check_writable(cfg.OUTPUT_DIR)
+    check_results_path(cfg)
+    if cfg.TENSORBOARD.ENABLE:
+        writer_class()  # a missing package is an error now, not after data and weights are read
+
+
+def _open_data(cfg: CfgNode) -> tuple[ClipLoader, ClipLoader]:
+    """The loaders of training and validation clips; logs what is doubtful about the data."""
+    collate = choose_task(cfg).collate
+    train_loader = construct_loader(cfg, "train", collate=collate)
+    val_loader = construct_loader(cfg, "val", collate=collate)
+    if distributed.is_master_proc():
+        data_sets = train_loader.dataset, val_loader.dataset
+        for warning in warnings_before_training(*data_sets, cfg.DATA.READ_TIMEOUT):
+            logger.warning(warning)
+    return train_loader, val_loader
+
+
+def _record(cfg: CfgNode, start: Start) -> None:
+    """Writes down what this run is, once it is known that the folder belongs to it."""
+    if distributed.is_master_proc():
+        save_config(cfg)
+    record_run(cfg, "train", start.path)
+    describe_run(cfg, start.description, distributed.get_world_size(), get_device(cfg))
+
+
+def _begin_log(cfg: CfgNode, start: Start, done: int, evaluated: int) -> None:
+    """Lets json_stats.log end where the run goes on, or begin with it."""
+    if start.path:
+        stats_log.remove_lines_after(cfg.OUTPUT_DIR, start.epoch, done, evaluated)
+    else:
+        stats_log.set_aside_old_log(cfg.OUTPUT_DIR)
+
+
+def _open_board(
+    cfg: CfgNode, training: TrainPass, evaluation: EvaluationPass, done: int
+) -> Board | None:
+    """The TensorBoard board of the run, connected to whatever it shows; None: none is asked for.
+
+    Args:
+        done: steps of the run that are done.
+    """
+    task = training.learner.task
+    board = Board.of_run(cfg, task.classes, len(training.loader), done)
+    if board:
+        training.meter.board = evaluation.meter.board = evaluation.board = board
+        training.step.show = lambda batch: task.draw_input(board, batch)
+    return board
 
 
 def epoch_line(figures: dict) -> str:
-    """An epoch's figures for a person: loss, and what an evaluation found, in per cent."""
+    """The figures of an epoch for a person: the loss and what an evaluation found, in per cent."""
     names = {"map": "mAP", "top1_err": "top-1 error", "top5_err": "top-5 error"}
     line = f"Epoch {figures['epoch']}: loss {figures['loss']:.4f}, lr {figures['lr']:.3g}"
     for key, value in figures.items():

@@ -22,7 +22,7 @@ from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
 from slowfast.checkpoints.tested_weights import load_test_checkpoint
 from slowfast.datasets.loader import construct_loader
-from slowfast.engine.device.runtime import autocast, get_device, seed_everything
+from slowfast.engine.device.runtime import Precision, get_device, seed_everything
 from slowfast.engine.device.speed import prepare_device
 from slowfast.models import build_model
 from slowfast.models.memory_format import channels_last
@@ -132,7 +132,7 @@ class _Drawing:
 
     def _scores(self, inputs: list[Tensor]) -> np.ndarray:
         """Returns the scores (C,) of one clip."""
-        with torch.no_grad(), autocast(self._cfg, self._device):
+        with torch.no_grad(), Precision.from_cfg(self._cfg, self._device).autocast():
             return self._network(inputs).float().cpu().numpy()[0]
 
     def draw_network(self) -> None:

@@ -12,11 +12,11 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.registries.registry import import_all
 from slowfast.ak.registries.tasks import TASKS
 from slowfast.tasks.batch import Batch
-from slowfast.tasks.task import BestFigure, Loss, Moment, Rows, Task
+from slowfast.tasks.task import Loss, Moment, Rows, Task
 
 import_all(sys.modules[__name__])
 
-__all__ = ["Batch", "BestFigure", "Loss", "Moment", "Rows", "Task", "build_task", "choose_task"]
+__all__ = ["Batch", "Loss", "Moment", "Rows", "Task", "build_task", "choose_task"]
 
 
 def choose_task(cfg: CfgNode) -> type[Task]:
@@ -35,10 +35,13 @@ def choose_task(cfg: CfgNode) -> type[Task]:
     )
 
 
-def build_task(cfg: CfgNode, device: torch.device) -> Task:
+def build_task(cfg: CfgNode, device: torch.device, trains: bool = True) -> Task:
     """The task that the configuration asks for, on a device, with random weights.
+
+    Args:
+        trains: whether it will train; a test needs no loss, and none of what a loss reads.
 
     Raises:
         UserError: there is no such task, or its network or loss cannot be built.
     """
-    return choose_task(cfg).from_cfg(cfg, device)
+    return choose_task(cfg).from_cfg(cfg, device, trains)

@@ -19,16 +19,13 @@ class Batch:
         inputs: from a loader: uint8 pixels (N, 3, T, H, W), one tensor per view of a clip. After
             `Task.prepare`: the input of the network, one float tensor per pathway.
         targets: a tensor, or a list, tuple or dict of tensors, each with N rows; None: no targets.
-        clips: (N,) numbers of the clips in the data set, on the CPU; None: not clips of a data set.
-        keys: (R, K) int64, on the CPU, one key per row of scores, the clip's number first; None:
-            one row per clip.
+        clips: (N,) numbers of the clips in the data set, on the CPU.
         meta: what the items say about clips that could not be read.
     """
 
     inputs: Sequence[Tensor]
-    targets: Any = None
-    clips: Tensor | None = None
-    keys: Tensor | None = None
+    targets: Any
+    clips: Tensor
     meta: Any = None
 
     @classmethod
@@ -37,21 +34,10 @@ class Batch:
         inputs, labels, index, _, meta = default_collate(items)
         return cls(inputs, labels, index, meta=meta)
 
-    @classmethod
-    def of_item(cls, item: Sequence[Any]) -> Batch:
-        """One clip of a test: its inputs stay as the data set gives them."""
-        inputs, labels, index, *_, meta = item
-        return cls(inputs, default_collate([labels]), torch.tensor([int(index)]), meta=meta)
-
     @property
     def size(self) -> int:
         """N."""
         return len(self.inputs[0])
-
-    @property
-    def row_keys(self) -> Tensor:
-        """(R, K) int64: one key per row of scores."""
-        return self.clips[:, None] if self.keys is None else self.keys
 
     def to(self, device: torch.device, non_blocking: bool = True) -> Batch:
         """The same batch with inputs and targets on a device."""
@@ -67,15 +53,15 @@ class Batch:
         self._mapped(found.append)
         return iter(found)
 
-    def rows(self, start: int, stop: int) -> Batch:
-        """Clips start..stop-1 as a batch. A task with `keys` overrides this method."""
+    def part(self, start: int, stop: int) -> Batch:
+        """Clips start..stop-1 as a batch."""
         part = self._mapped(lambda tensor: tensor[start:stop])
-        return replace(part, clips=None if self.clips is None else self.clips[start:stop])
+        return replace(part, clips=self.clips[start:stop])
 
     def split(self, parts: int) -> Iterator[Batch]:
         """The clips in `parts` batches of equal size."""
         size = -(-self.size // parts)
-        return (self.rows(start, start + size) for start in range(0, self.size, size))
+        return (self.part(start, start + size) for start in range(0, self.size, size))
 
     def _mapped(self, change: Callable[[Tensor], Any]) -> Batch:
         return replace(

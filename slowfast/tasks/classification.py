@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from fvcore.common.config import CfgNode
-from torch import Tensor, nn
+from torch import nn
 
 from slowfast.ak.classes.counts import read_class_table
 from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.clips.mixup import BatchMixer
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.losses import check_targets
-from slowfast.ak.metrics.figures import Figures
+from slowfast.ak.metrics.figures import Figures, TestOptions
 from slowfast.ak.metrics.top_k import topk_errors
 from slowfast.ak.registries.tasks import TASKS
 from slowfast.models import build_model
 from slowfast.models.losses import build_loss, set_loss_epoch
 from slowfast.models.memory_format import channels_last
 from slowfast.tasks.batch import Batch
-from slowfast.tasks.task import BestFigure, Loss, Moment, Network, Rows, Task
+from slowfast.tasks.task import Loss, Moment, Network, Rows, Task
 
 
 @TASKS.register("classification")
@@ -32,7 +32,7 @@ class Classification(Task):
 
     Args:
         network: of MODEL.MODEL_NAME.
-        loss: a function of logits (N, C) and targets, a mean over clips.
+        loss: a function of logits (N, C) and targets, a mean over clips; None: no training.
         to_input: turns pixels into the input of the network.
         mix: mixes the clips of a training batch and smooths its targets.
         multi_label: whether a clip may carry several classes.
@@ -44,7 +44,7 @@ class Classification(Task):
     def __init__(
         self,
         network: nn.Module,
-        loss: nn.Module,
+        loss: nn.Module | None,
         to_input: InputTransform,
         mix: BatchMixer,
         *,
@@ -57,18 +57,18 @@ class Classification(Task):
         self.network, self.loss, self.to_input = network, loss, to_input
         self._mix, self._multi_label = mix, multi_label
         self._frames, self._crops, self.classes = frames, crops, classes
-        self.best = BestFigure("map") if multi_label else BestFigure("top1_err", False)
+        self.best = "map" if multi_label else "top1_err"
 
     @staticmethod
     def applies(cfg: CfgNode) -> bool:
         return not cfg.TASK and not cfg.DETECTION.ENABLE
 
     @classmethod
-    def from_cfg(cls, cfg: CfgNode, device: torch.device) -> Classification:
+    def from_cfg(cls, cfg: CfgNode, device: torch.device, trains: bool) -> Classification:
         classes = read_class_table(cfg)
         return cls(
             build_model(cfg),
-            build_loss(cfg).to(device),
+            build_loss(cfg).to(device) if trains else None,
             InputTransform.from_cfg(cfg, channels_last(cfg)),
             BatchMixer.from_cfg(cfg),
             multi_label=cfg.DATA.MULTI_LABEL,
@@ -100,10 +100,9 @@ class Classification(Task):
     def example(self, clips: int, training: bool, device: torch.device) -> Batch:
         side = self._crops[0 if training else 1]
         pixels = torch.zeros(clips, 3, self._frames, side, side, dtype=torch.uint8, device=device)
-        classes = self._mix.num_classes
-        if self._multi_label:
-            return Batch([pixels], torch.zeros(clips, classes, device=device))
-        return Batch([pixels], torch.zeros(clips, dtype=torch.int64, device=device))
+        shape = (clips, self._mix.num_classes) if self._multi_label else (clips,)
+        labels = torch.zeros(shape, device=device)
+        return Batch([pixels], labels if self._multi_label else labels.long(), torch.arange(clips))
 
     def begin_epoch(self, epoch: int) -> None:
         """Tells the loss, which may change its weights or margins from some epoch on (DRW)."""
@@ -119,18 +118,15 @@ class Classification(Task):
         top1, top5 = topk_errors(logits.detach(), classes, (1, 5))
         return Loss(value, {"top1_err": top1, "top5_err": top5})
 
-    def scores(self, network: Network, batch: Batch) -> Tensor:
-        return network(batch.inputs).float()
+    def rows(self, network: Network, batch: Batch) -> Rows:
+        return Rows(batch.clips[:, None], network(batch.inputs).float(), batch.targets)
 
-    def figures(self, rows: Rows) -> Mapping[str, float]:
-        """Mean average precision, all means as fractions; or top-k errors in per cent."""
-        return self._figures(rows).evaluation_line()
-
-    def _figures(self, rows: Rows) -> Figures:
-        return Figures(rows.scores, rows.targets, self.classes.segments if self.classes else None)
+    def figures(self, rows: Rows, options: TestOptions | None = None) -> Figures:
+        segments = self.classes.segments if self.classes else None
+        return Figures(rows.scores, rows.targets, segments, options)
 
     def draw_input(self, board: Any, batch: Batch) -> None:
         board.add_clips(batch.inputs, batch.targets)
 
-    def draw_evaluation(self, board: Any, epoch: int, rows: Rows) -> None:
-        board.add_evaluation(epoch, self._figures(rows))
+    def draw_evaluation(self, board: Any, epoch: int, figures: Figures) -> None:
+        board.add_evaluation(epoch, figures)

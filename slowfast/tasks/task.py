@@ -7,12 +7,14 @@ is learnt: neither labels nor losses nor metrics.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
+from slowfast.ak.classes.table import ClassTable
+from slowfast.ak.metrics.figures import TestOptions
 from slowfast.tasks.batch import Batch
 
 Network = Callable[[Sequence[Tensor]], Any]
@@ -47,10 +49,10 @@ class Loss(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Scored clips, in the order of the data set.
+    """Scored clips.
 
     Attributes:
-        keys: (R, K) int64; the number of the clip first.
+        keys: (R, K) int64 on the CPU, a different one for each row; the number of the clip first.
         scores: (R, ...) float32.
         targets: (R, ...), or None.
     """
@@ -60,16 +62,14 @@ class Rows(NamedTuple):
     targets: Tensor | None
 
 
-class BestFigure(NamedTuple):
-    """The figure by which the best evaluation is chosen.
+class EvaluationFigures(Protocol):
+    """The figures of an evaluation, as the loops need them."""
 
-    Attributes:
-        name: one of the names that `Task.figures` returns.
-        higher_is_better: the direction.
-    """
+    def evaluation_line(self) -> dict[str, float]:
+        """The figures by the names of json_stats, each in its own unit."""
 
-    name: str
-    higher_is_better: bool = True
+    def test_line(self) -> dict[str, Any]:
+        """The figures by the names of json_stats, as texts."""
 
 
 class Task(nn.Module):
@@ -87,11 +87,14 @@ class Task(nn.Module):
     Attributes:
         network: the network that is trained, wrapped in DistributedDataParallel where several
             processes train. Its state dict is the ``model_state`` of checkpoints.
-        best: the figure that chooses the best evaluation; None: no evaluation is better.
+        best: name of the figure that chooses the best evaluation; its facts in the registry of
+            metrics give the direction, by default higher is better. Empty: none is better.
+        classes: names and segments of the columns of the scores; None: not known.
     """
 
     network: nn.Module
-    best: BestFigure | None = None
+    best: str = ""
+    classes: ClassTable | None = None
 
     # ------------------------------------------------------------------ choosing and building
 
@@ -101,8 +104,12 @@ class Task(nn.Module):
         raise NotImplementedError
 
     @classmethod
-    def from_cfg(cls, cfg: CfgNode, device: torch.device) -> Task:
-        """The task with a network of random weights, on a device."""
+    def from_cfg(cls, cfg: CfgNode, device: torch.device, trains: bool) -> Task:
+        """The task with a network of random weights, on a device.
+
+        Args:
+            trains: whether the task will train; else it needs no loss.
+        """
         raise NotImplementedError
 
     # ------------------------------------------------------------------ batches
@@ -140,12 +147,17 @@ class Task(nn.Module):
 
     # ------------------------------------------------------------------ evaluation
 
-    def scores(self, network: Network, batch: Batch) -> Tensor:
-        """(R, ...) float32 scores of a prepared batch, one row per key of the batch."""
+    def rows(self, network: Network, batch: Batch) -> Rows:
+        """Scores a prepared batch: one row per clip, or several, such as one per box."""
         raise NotImplementedError
 
-    def figures(self, rows: Rows) -> Mapping[str, float]:
-        """What an evaluation found, by the names of ``json_stats``."""
+    def figures(self, rows: Rows, options: TestOptions | None = None) -> EvaluationFigures:
+        """The figures of an evaluation.
+
+        Args:
+            rows: of all clips that could be read, on the CPU.
+            options: of a test; None for an evaluation during training.
+        """
         raise NotImplementedError
 
     # ------------------------------------------------------------------ pictures
@@ -153,7 +165,7 @@ class Task(nn.Module):
     def draw_input(self, board: Any, batch: Batch) -> None:
         """Shows the first prepared batch of a run on a TensorBoard board."""
 
-    def draw_evaluation(self, board: Any, epoch: int, rows: Rows) -> None:
+    def draw_evaluation(self, board: Any, epoch: int, figures: Any) -> None:
         """Shows an evaluation, made after an epoch (counted from 0), on a board."""
 
     # ------------------------------------------------------------------ state

@@ -1,12 +1,14 @@
 """A network and a configuration so small that an epoch takes a second."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from slowfast.config.defaults import get_cfg
-from slowfast.engine import epoch_end, training
+from slowfast.engine import training
+from slowfast.engine.passes.evaluate import EvaluationPass
 
 torch.set_num_threads(1)
 
@@ -58,23 +60,29 @@ SMALL = {
 }
 
 
-@pytest.fixture
-def small_cfg(tiny_ak, tmp_path: Path):
-    """Makes a configuration of a small SlowFast on the tiny data set; keyword values override."""
+@pytest.fixture(scope="session")
+def make_small_cfg(tiny_ak):
+    """Makes a configuration of a small SlowFast on the tiny data set, with its runs in a folder."""
 
-    def make(output: str = "run", **overrides):
+    def make(folder: Path, output: str = "run", **overrides):
         cfg = get_cfg()
         settings = {
             **SMALL,
             "DATA.PATH_TO_DATA_DIR": str(tiny_ak.annot),
             "DATA.PATH_PREFIX": str(tiny_ak.image),
-            "OUTPUT_DIR": str(tmp_path / output),
+            "OUTPUT_DIR": str(folder / output),
             **{key.replace("__", "."): value for key, value in overrides.items()},
         }
         cfg.merge_from_list([item for pair in settings.items() for item in pair])
         return cfg
 
     return make
+
+
+@pytest.fixture
+def small_cfg(make_small_cfg, tmp_path: Path):
+    """As `make_small_cfg`, in the folder of a test; keyword values override."""
+    return partial(make_small_cfg, tmp_path)
 
 
 @pytest.fixture
@@ -86,7 +94,7 @@ def train_until_evaluation(monkeypatch):
 
     def start(cfg) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(epoch_end, "evaluate", interrupt)
+            patch.setattr(EvaluationPass, "run", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 training.train(cfg)
 

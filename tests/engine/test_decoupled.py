@@ -8,9 +8,10 @@ import torch.multiprocessing as mp
 
 from slowfast.ak.norms.frozen import HEAD
 from slowfast.config.defaults import assert_and_infer_cfg
-from slowfast.engine import train, trained, training
-from slowfast.engine.pending import PendingSteps
+from slowfast.engine import train, training
+from slowfast.engine.passes.pending import PendingSteps
 from slowfast.models import build_model
+from slowfast.tasks import classification
 from slowfast.utils import distributed
 
 SECOND_STAGE = {
@@ -112,8 +113,8 @@ def _train(rank: int, cfg, init: str, folder: str) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group(0, 1, rank, 2, init, "gloo")
     clips, states = [], []
-    build, add = trained.build_model, PendingSteps.add
-    trained.build_model = lambda cfg: states.append(build(cfg)) or states[-1]
+    build, add = classification.build_model, PendingSteps.add
+    classification.build_model = lambda cfg: states.append(build(cfg)) or states[-1]
 
     def record(self, iteration, index, *args):
         clips.append(index.tolist())

@@ -9,9 +9,10 @@ import torch
 from slowfast.ak.errors import UserError
 from slowfast.checkpoints.names import get_last_checkpoint
 from slowfast.engine import dry_run as module
-from slowfast.engine import trained, training
+from slowfast.engine import training
 from slowfast.engine.dry_run import dry_run
 from slowfast.models import build_model
+from slowfast.tasks import classification
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_a_step_that_does_not_fit_is_told_as_in_training(small_cfg, monkeypatch)
         network.register_forward_pre_hook(refuse)
         return network
 
-    monkeypatch.setattr(trained, "build_model", build)
+    monkeypatch.setattr(classification, "build_model", build)
     with pytest.raises(UserError, match=r"4 clips .* do not fit, 2 do .*ACCUMULATE_STEPS 2 "):
         dry_run(small_cfg())
 
@@ -97,7 +98,7 @@ def test_workers_read_while_the_device_computes(small_cfg, rows, monkeypatch, wo
 
     def timed(device, job):
         result = job()
-        return (2.0 if isinstance(result, tuple) and len(result) == 2 else 0.125), result
+        return (2.0 if isinstance(result, dict) else 0.125), result
 
     monkeypatch.setattr(module, "_timed", timed)
     told = rows(small_cfg(**{"DATA_LOADER.NUM_WORKERS": workers}))

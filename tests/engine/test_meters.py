@@ -104,42 +104,11 @@ def test_evaluation_lines(cfg):
     assert iteration.keys() == {"_type", "epoch", "iter", "eta", *TIMES, *MEMORY}
     assert (iteration["_type"], iteration["iter"]) == ("val_iter", "2/2")
     maps = {"map", "map_head", "map_tail", "map_micro"}
-    best = {"best_epoch", "best_map", "best_chosen_on"}
-    assert epoch.keys() == {"_type", "epoch", *maps, *best, *TIMES, *MEMORY}
+    assert epoch.keys() == {"_type", "epoch", *maps, *TIMES, *MEMORY}
     assert epoch["_type"] == "val_epoch"
     assert stats["map"] == get_map(preds, labels) <= 1
     assert stats["map_head"] == get_map(preds[:, :1], labels[:, :1])
     assert epoch["map"] == round(stats["map"], 5)
-
-
-def test_the_best_evaluation_is_kept_and_handed_on(cfg):
-    labels = torch.eye(4)
-    good, bad = torch.eye(4), 1 - torch.eye(4)
-    meter = ValMeter(1, cfg)
-    for epoch, (preds, improved) in enumerate([(bad, True), (good, True), (good, False)]):
-        meter.update_predictions(preds, labels)
-        stats = meter.log_epoch_stats(epoch)
-        assert (meter.best.epoch == meter.best.evaluated) == improved
-        meter.reset()
-    assert (stats["best_epoch"], stats["best_map"]) == (2, 1.0)
-    assert stats["best_chosen_on"] == "the test set (val.csv)"
-
-    taken_up = ValMeter(1, cfg, best=meter.best)
-    taken_up.update_predictions(bad, labels)
-    assert taken_up.log_epoch_stats(3)["best_epoch"] == 2
-    assert taken_up.best.evaluated == 4
-
-
-def test_the_best_of_single_labels_has_the_lowest_error(cfg):
-    cfg.DATA.MULTI_LABEL = False
-    meter = ValMeter(1, cfg)
-    for epoch, right in enumerate([2, 6, 4]):
-        meter.update_predictions(
-            torch.eye(8).roll(1, 0) + 2 * torch.eye(8)[:, :right].sum(1).diag(), torch.arange(8)
-        )
-        stats = meter.log_epoch_stats(epoch)
-        meter.reset()
-    assert (stats["best_epoch"], stats["best_top1_err"]) == (2, 25.0)
 
 
 def test_evaluation_of_a_single_label(cfg):

@@ -7,9 +7,10 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
-from slowfast.engine import evaluate as evaluation
 from slowfast.engine import test as run_test
-from slowfast.engine import train, trained
+from slowfast.engine import train
+from slowfast.engine.passes import evaluate as evaluation
+from slowfast.tasks import classification
 from slowfast.utils import distributed
 
 
@@ -17,19 +18,19 @@ def _train_and_test(rank: int, cfg, init: str, folder: str) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group(0, 1, rank, 2, init, "gloo")
     models, counted = [], []
-    build, gather = trained.build_model, evaluation.gather_clips
+    build, gather = classification.build_model, evaluation.gather_rows
 
     def build_model(cfg):
         models.append(build(cfg))
         return models[-1]
 
-    def gather_clips(*args):
+    def gather_rows(*args):
         gathered = gather(*args)
-        counted.append(len(gathered[0]))
+        counted.append(len(gathered.keys))
         return gathered
 
-    trained.build_model = build_model
-    evaluation.gather_clips = gather_clips
+    classification.build_model = build_model
+    evaluation.gather_rows = gather_rows
     train(cfg)
     run_test(cfg)
     torch.save((models[0].module.state_dict(), counted), f"{folder}/rank{rank}.pt")

@@ -11,8 +11,9 @@ import torch
 
 from slowfast.checkpoints.names import path_to_digest
 from slowfast.checkpoints.saving import CheckpointWriter
-from slowfast.engine import evaluate as evaluation
-from slowfast.engine import precise_bn, step, training
+from slowfast.engine import training
+from slowfast.engine.meters import ValMeter
+from slowfast.engine.passes import precise_bn, step
 from slowfast.engine.training import train
 from slowfast.utils.launch import Stopped
 from tests.engine.runs import assert_same_run, epochs, last_state, stats
@@ -102,8 +103,8 @@ def test_a_run_stopped_after_any_step_is_the_run_bit_for_bit(small_cfg, stopped,
 @pytest.mark.parametrize(
     ("owner", "name", "call", "periods"),
     [
-        (evaluation, "autocast", 1, (1, 1)),  # in the evaluation of the first epoch, saved
-        (evaluation, "autocast", 1, (2, 1)),  # the same, where no checkpoint was due
+        (ValMeter, "data_toc", 1, (1, 1)),  # in the evaluation of the first epoch, saved
+        (ValMeter, "data_toc", 1, (2, 1)),  # the same, where no checkpoint was due
         (precise_bn, "share_norm_statistics", 1, (1, 1)),  # before the epoch's checkpoint
         (training, "epoch_line", 1, (1, 1)),  # between two epochs
         (training, "construct_loader", 1, (1, 1)),  # before the first step

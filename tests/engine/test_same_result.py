@@ -10,18 +10,16 @@ import torch
 from torch import nn
 
 from slowfast.ak.clips import loader
-from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
 from slowfast.ak.losses import multi_label_losses
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine import test as run_test
 from slowfast.engine import train
-from slowfast.engine.device.runtime import make_scaler
-from slowfast.engine.step import TrainStep
-from slowfast.engine.trained import Trained
-from slowfast.models import build_model
-from slowfast.models.losses import build_loss
+from slowfast.engine.device.runtime import Precision
+from slowfast.engine.learner import Learner
+from slowfast.engine.passes.step import TrainStep
 from slowfast.models.optimizer import construct_optimizer
+from slowfast.tasks import Batch, Moment, build_task
 from slowfast.utils.launch import launch_job
 from slowfast.utils.parser import DEFAULT_INIT_METHOD
 from tests.engine.test_losses_in_training import SETTINGS
@@ -117,9 +115,10 @@ def test_parts_of_a_batch_have_its_gradients_where_norms_are_frozen(small_cfg, n
     settings = {"MODEL.LOSS_FUNC": name, "MODEL.FROZEN_BN": True, "MODEL.DROPOUT_RATE": 0.0}
     cfg = small_cfg(**settings, **SETTINGS.get(name, {}))
     torch.manual_seed(0)
-    model = build_model(cfg)
-    before = {key: value.clone() for key, value in model.state_dict().items()}
-    moved = [moved_weights(cfg, copy.deepcopy(model), clips, labels, n) for n in (1, 2, 4)]
+    task = build_task(cfg, clips.device)
+    before = {key: value.clone() for key, value in task.network.state_dict().items()}
+    batch = Batch([clips], labels, torch.arange(8))
+    moved = [moved_weights(cfg, copy.deepcopy(task), batch, n) for n in (1, 2, 4)]
     whole = moved[0]
     assert any(not torch.equal(whole[key], before[key]) for key in whole)
     for parts in moved[1:]:
@@ -130,11 +129,11 @@ def test_parts_of_a_batch_have_its_gradients_where_norms_are_frozen(small_cfg, n
             )
 
 
-def moved_weights(cfg, model, clips, labels, parts):
+def moved_weights(cfg, task, batch, parts):
     """The weights after a step that takes the batch in so many parts."""
     cfg.SOLVER.ACCUMULATE_STEPS = parts
-    optimizer, scaler = construct_optimizer(model, cfg), make_scaler(cfg, clips.device)
-    trained = Trained(model, optimizer, scaler, build_loss(cfg))
-    step = TrainStep(cfg, trained, InputTransform.from_cfg(cfg))
-    step(clips, labels, 0.1, (0,))
-    return model.state_dict()
+    precision = Precision(batch.clips.device)
+    optimizer = construct_optimizer(task.network, cfg)
+    step = TrainStep.from_cfg(cfg, Learner(task, optimizer, precision, precision.make_scaler()))
+    step(batch, 0.1, Moment(0, 0, 0, 0))
+    return task.network.state_dict()

@@ -9,15 +9,13 @@ import torch.multiprocessing as mp
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.losses import base
 from slowfast.engine.average import AveragedWeights
 from slowfast.engine.device.prefetch import DeviceBatches
-from slowfast.engine.device.runtime import get_device
-from slowfast.engine.pending import PendingSteps
-from slowfast.engine.step import TrainStep
-from slowfast.engine.trained import Trained
-from slowfast.models.memory_format import channels_last
+from slowfast.engine.learner import Learner
+from slowfast.engine.passes.pending import PendingSteps
+from slowfast.engine.passes.step import TrainStep
+from slowfast.tasks import Batch, Moment
 from slowfast.utils.distributed import unwrap
 from tests.models.network_cases import I3D, SLOWFAST, TINY, X3D, network_cfg
 
@@ -45,24 +43,24 @@ def some_batches(multi_label=True, clips=4):
             labels = torch.randint(2, (clips, 5), generator=generator).float()
         else:
             labels = torch.randint(5, (clips,), generator=generator)
-        yield [pixels], labels, torch.arange(clips)
+        yield Batch([pixels], labels, torch.arange(clips))
 
 
 def make_step(cfg, change=lambda model: model) -> TrainStep:
     torch.manual_seed(0)
-    trained = Trained.from_cfg(cfg)
-    change(unwrap(trained.model))
-    return TrainStep(cfg, trained, InputTransform.from_cfg(cfg, channels_last(cfg)))
+    learner = Learner.from_cfg(cfg)
+    change(unwrap(learner.network))
+    return TrainStep.from_cfg(cfg, learner)
 
 
 def run(step, batches, count=3) -> tuple[torch.Tensor, dict]:
     """What `count` steps measure, and the network's state after them."""
-    device = get_device(step._cfg)
     measured = []
-    batches = DeviceBatches(batches, device, step._cfg.SPEED.PREFETCH)
-    for number, (clips, labels, _) in zip(range(count), batches, strict=False):
-        measured.append(torch.stack([m.detach() for m in step(clips, labels, 0.01, (0, number))]))
-    return torch.stack(measured), unwrap(step.model).state_dict()
+    batches = DeviceBatches(batches, step.learner.precision.device)
+    for number, batch in zip(range(count), batches, strict=False):
+        values = step(batch, 0.01, Moment(0, 0, number, 0)).values()
+        measured.append(torch.stack([value.detach() for value in values]))
+    return torch.stack(measured), unwrap(step.learner.network).state_dict()
 
 
 def without_kinks(model: nn.Module) -> None:
@@ -167,15 +165,16 @@ STEPS = pytest.mark.parametrize(
 def two_steps(cfg) -> Callable[[], None]:
     """Two steps with all that the loop does between reading losses; the second one may do less."""
     step = make_step(cfg)
-    average = AveragedWeights(step.model, 0.9)
+    average = AveragedWeights(step.learner.network, 0.9)
     pending = PendingSteps(str, "epoch 1", step.skips_bad_gradients)
     batches = some_batches(cfg.DATA.MULTI_LABEL)
-    device = get_device(cfg)
+    device = step.learner.precision.device
     batches = [next(iter(DeviceBatches([next(batches)], device))) for _ in range(2)]
 
     def take() -> None:
-        for number, (clips, labels, index) in enumerate(batches):
-            pending.add(number, index, 0.01, *step(clips, labels, 0.01, (0, number)))
+        for number, batch in enumerate(batches):
+            measured = step(batch, 0.01, Moment(0, 0, number, 0))
+            pending.add(number, batch.clips, 0.01, measured)
             average.update()
 
     return take
@@ -228,9 +227,7 @@ def _train_as_one_of_two(rank: int, init: str, folder: str, settings: dict) -> N
 
 def own_share(rank):
     """Two of each four clips."""
-    for (clips,), labels, index in some_batches():
-        own = slice(2 * rank, 2 * rank + 2)
-        yield [clips[own]], labels[own], index[own]
+    return (batch.part(2 * rank, 2 * rank + 2) for batch in some_batches())
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from slowfast.config.defaults import assert_and_infer_cfg
 from slowfast.config.derived import draws_pictures
 from slowfast.engine import test as run_test
 from slowfast.engine import train
-from slowfast.engine.step import TrainStep
+from slowfast.engine.passes.step import TrainStep
 from slowfast.engine.visualize import visualize
 from slowfast.utils.launch import Stopped
 from slowfast.visualization.tensorboard.confusion import confusion, draw_confusion
@@ -134,7 +134,7 @@ def test_clips_are_shown_as_the_network_is_given_them(cfg, read, monkeypatch):
     monkeypatch.setattr(
         TrainStep,
         "_gradients",
-        lambda self, inputs, targets: given.append(inputs) or step(self, inputs, targets),
+        lambda self, batch: given.append(batch.inputs) or step(self, batch),
     )
     train(cfg)
     slow, fast = given[0]

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
 from slowfast.ak.metrics.average_precision import chance_average_precision
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine import test as run_test
 from slowfast.engine import testing, train
-from slowfast.engine.testing import score_clips, temporal_view_counts
-from slowfast.models import build_model
+from slowfast.engine.device.runtime import Precision
+from slowfast.engine.testing import TestPass, temporal_view_counts
 from slowfast.results.reading import read_results
+from slowfast.tasks import build_task
 
 
 def test_which_view_counts(small_cfg):
@@ -27,23 +27,32 @@ def test_which_view_counts(small_cfg):
     assert temporal_view_counts(small_cfg(**{"TEST.NUM_TEMPORAL_CLIPS": [1, 4]})) == [1, 4]
 
 
-@pytest.mark.parametrize("method", ["max", "sum"])
-@pytest.mark.parametrize("batch_size", [4, 6, 5])
-def test_scores_are_those_of_the_views_one_by_one(small_cfg, method, batch_size):
+@pytest.fixture(scope="module")
+def views_one_by_one(make_small_cfg, tmp_path_factory):
+    """A task, its loader, and by clip the scores of each view, computed one view at a time."""
+    cfg = make_small_cfg(tmp_path_factory.mktemp("views"))
+    task = build_task(cfg, torch.device("cpu"), trains=False)
+    network, loader = task.network.eval(), construct_loader(cfg, "test")
+    scores, labels = {}, {}
+    with torch.no_grad():
+        for (views,), label, index, *_ in loader:
+            each = [network(task.to_input(views.batch(v, v + 1))) for v in range(len(views))]
+            scores[int(index)], labels[int(index)] = torch.cat(each), torch.as_tensor(label)
+    return task, loader, scores, labels
+
+
+@pytest.mark.parametrize(("method", "batch_size"), [("max", 4), ("sum", 5), ("sum", 6)])
+def test_scores_are_those_of_the_views_one_by_one(views_one_by_one, small_cfg, method, batch_size):
+    task, loader, scores, labels = views_one_by_one
     cfg = small_cfg(**{"DATA.ENSEMBLE_METHOD": method, "TEST.BATCH_SIZE": batch_size})
-    model = build_model(cfg).eval()
-    to_input = InputTransform.from_cfg(cfg)
-    loader = construct_loader(cfg, "test")
-    scores, targets, numbers = score_clips(cfg, loader, model, to_input, "test")
-    assert len(scores) == len(targets) == len(loader.dataset)
-    assert numbers.tolist() == [0, 1, 2, 3]
-    for (views,), labels, index, *_ in loader:
-        assert len(views) == 6
-        with torch.no_grad():
-            each = torch.cat([model(to_input(views.batch(v, v + 1))) for v in range(6)])
+    test_pass = TestPass.from_cfg(cfg, task, Precision(torch.device("cpu")))
+    rows = test_pass.run(loader, task.network, "test")
+    assert rows.keys.flatten().tolist() == [0, 1, 2, 3]
+    for clip, each in scores.items():
+        assert len(each) == 6
         expected = each.amax(0) if method == "max" else each.sum(0)
-        torch.testing.assert_close(scores[int(index)], expected, rtol=1e-4, atol=1e-5)
-        assert torch.equal(targets[int(index)], torch.as_tensor(labels))
+        torch.testing.assert_close(rows.scores[clip], expected, rtol=1e-4, atol=1e-5)
+        assert torch.equal(rows.targets[clip], labels[clip])
 
 
 def test_results_are_written_as_promised(small_cfg):
@@ -170,14 +179,14 @@ def test_a_clip_name_that_is_no_utf8_costs_no_result(small_cfg, tiny_ak, tmp_pat
 
 
 def test_scores_that_are_nan_are_saved_and_their_clips_named(small_cfg, monkeypatch):
-    scored = testing.score_clips
+    run = TestPass.run
 
     def with_nan(*args):
-        found = scored(*args)
-        found.scores[2, 1] = torch.nan
-        return found
+        rows = run(*args)
+        rows.scores[2, 1] = torch.nan
+        return rows
 
-    monkeypatch.setattr(testing, "score_clips", with_nan)
+    monkeypatch.setattr(TestPass, "run", with_nan)
     cfg = small_cfg()
     with pytest.raises(UserError, match=r"1 of 4 clips have scores that are nan: v2\. They are "):
         run_test(cfg)

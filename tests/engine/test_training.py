@@ -10,9 +10,10 @@ import torch
 from slowfast.ak.clips.dataset import ClipDataset
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import assert_and_infer_cfg
-from slowfast.engine import step, trained, training
+from slowfast.engine import training
 from slowfast.engine.training import train
 from slowfast.models import build_model
+from slowfast.tasks import classification
 from slowfast.utils import timing
 from tests.engine.runs import assert_same_run, last_state, stats
 
@@ -59,7 +60,7 @@ def spoil_loss(monkeypatch):
                 value = logits.square().mean()
                 return change(value) if next(calls) == at else value
 
-        monkeypatch.setattr(trained, "build_loss", lambda cfg: Loss())
+        monkeypatch.setattr(classification, "build_loss", lambda cfg: Loss())
 
     return spoil
 
@@ -165,7 +166,7 @@ def test_a_clip_of_both_lists_is_told_before_training(small_cfg, tiny_ak, tmp_pa
     shutil.copytree(tiny_ak.annot, annot)
     with (annot / "val.csv").open("a") as file:
         file.writelines(f't4 9 {k} t4/t4_{k + 1:06d}.jpg "3"\n' for k in range(5))
-    monkeypatch.setattr(trained, "build_model", end)
+    monkeypatch.setattr(classification, "build_model", end)
     for folder, told in ((tiny_ak.annot, False), (annot, True)):
         cfg = small_cfg(output=f"told-{told}", DATA__PATH_TO_DATA_DIR=str(folder))
         with pytest.raises(UserError, match="that will do"):
@@ -194,7 +195,7 @@ def seen_by_the_loss(monkeypatch):
             targets.append(labels)
             return super().forward(logits, labels)
 
-    monkeypatch.setattr(trained, "build_loss", lambda cfg: Loss())
+    monkeypatch.setattr(classification, "build_loss", lambda cfg: Loss())
     return targets
 
 
@@ -217,9 +218,9 @@ def test_targets_are_mixed_and_smoothed_as_asked_for(
 
 def test_each_batch_of_each_epoch_and_process_is_mixed_in_its_own_way(small_cfg, monkeypatch):
     keys = []
-    mix = step.BatchMixer.__call__
+    mix = classification.BatchMixer.__call__
     monkeypatch.setattr(
-        step.BatchMixer, "__call__", lambda *args: keys.append(args[-1]) or mix(*args)
+        classification.BatchMixer, "__call__", lambda *args: keys.append(args[-1]) or mix(*args)
     )
     monkeypatch.setattr(training.distributed, "get_rank", lambda: 5)
     cfg = small_cfg(**{"MIXUP.ENABLE": True, "RNG_SEED": 7, "TRAIN.EVAL_PERIOD": 9})
@@ -302,8 +303,8 @@ def test_the_last_words_say_what_held_it_up(small_cfg, monkeypatch, reading, com
             return super().forward(logits, labels)
 
     monkeypatch.setattr(ClipDataset, "__getitem__", read)
-    monkeypatch.setattr(trained, "build_loss", lambda cfg: Loss())
-    monkeypatch.setattr(training, "_TELLING_STEPS", 2)
+    monkeypatch.setattr(classification, "build_loss", lambda cfg: Loss())
+    monkeypatch.setattr(training, "_STEPS_THAT_SHOW_THE_BOTTLENECK", 2)
     cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1})
     train(cfg)
     (epoch,) = stats(cfg, "train_epoch")
@@ -340,7 +341,7 @@ def test_a_state_of_the_loss_that_does_not_fit_is_told(small_cfg):
     torch.save(checkpoint, path)
     for digest in path.parent.glob("*.sha256"):
         digest.unlink()
-    with pytest.raises(UserError, match=r"what it holds of the loss .* does not fit"):
+    with pytest.raises(UserError, match=r"the saved state \(loss\) does not fit"):
         train(small_cfg(**{"SOLVER.MAX_EPOCH": 2}))
 
 

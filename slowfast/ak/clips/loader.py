@@ -15,7 +15,7 @@ import logging
 import math
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -158,7 +158,7 @@ class ClipLoader(DataLoader):
                 batches = super().__iter__()
             self.bad_clips.begin()
             for batch in batches:
-                self.bad_clips.add(batch[-1])
+                self.bad_clips.add(batch.meta if hasattr(batch, "meta") else batch[-1])
                 yield batch
         except UserError as error:
             # The text of a worker's error has its traceback, and the message at the end. The frames
@@ -209,6 +209,7 @@ def make_loader(
     in_order: bool,
     keep_workers: bool,
     spawn_workers: bool,
+    collate: Callable[[list[Any]], Any] | None = None,
 ) -> ClipLoader:
     """The loader of split train, val or test for this process.
 
@@ -225,6 +226,7 @@ def make_loader(
         sampler: how often a training clip is drawn (`slowfast.ak.clips.rebalancing`).
         in_order: whether batches come in the order of the keys, or as soon as each is ready.
         keep_workers: whether workers live across epochs.
+        collate: joins items to a batch with a `meta`; None: joins them as torch does.
 
     Raises:
         UserError: a training list fills no batch.
@@ -257,6 +259,7 @@ def make_loader(
         dataset,
         batch_size=None if split == "test" else share,
         sampler=order,
+        collate_fn=collate,
         num_workers=num_workers,
         in_order=in_order,
         persistent_workers=keep_workers and num_workers > 0,

@@ -1,57 +1,57 @@
 """Batches on the device, copied there while it computes.
 
-Notable: no batch is fetched before its turn. A loop hands a GPU its steps ahead of time, so the
-next batch is asked for while the device still computes the last; on a stream of its own its copy
-need not wait for that.
+No batch is fetched before its turn. A loop queues its steps on a GPU ahead of time, so it asks for
+the next batch while the GPU still computes the last one; on a stream of its own the copy need not
+wait for that.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from typing import Any
+from functools import cache
 
 import torch
-from torch import Tensor
 
-from slowfast.ak.losses import check_targets
+from slowfast.tasks import Batch
+
+
+@cache
+def copy_stream(device: torch.device) -> torch.cuda.Stream:
+    """The stream of a GPU on which all batches are copied.
+
+    There is one per device: the allocator keeps freed memory per stream, so that a new stream for
+    each pass over the data would keep the memory of some batches each time.
+    """
+    return torch.cuda.Stream(device)
 
 
 class DeviceBatches:
-    """A loader's batches, with clips and labels on a device.
+    """The batches of a loader on a device; it can be iterated several times, like the loader.
 
     Args:
-        loader: of ``(clips,), labels, index, ...``: uint8 (N, 3, T, H, W); (N, C) or (N,); (N,).
-            Their copies hold nothing up where they are in pinned memory.
-        device: where they go.
-        prefetch: copy on a stream of its own, where the device is a GPU.
+        loader: gives batches. Copies from page-locked memory do not block.
+        device: where the batches go.
+        prefetch: whether to copy on a stream of its own, where the device is a GPU.
     """
 
-    def __init__(self, loader: Iterable[Any], device: torch.device, prefetch: bool = True) -> None:
-        self._loader, self._device = loader, device
-        on_stream = prefetch and device.type == "cuda"
-        self._stream = torch.cuda.Stream(device) if on_stream else None
+    def __init__(
+        self, loader: Iterable[Batch], device: torch.device, prefetch: bool = True
+    ) -> None:
+        self._loader, self.device = loader, device
+        self._stream = copy_stream(device) if prefetch and device.type == "cuda" else None
 
-    def __len__(self) -> int:
-        return len(self._loader)
+    def __iter__(self) -> Iterator[Batch]:
+        """Yields the batches in the order of the loader."""
+        for batch in self._loader:
+            yield self._copied(batch)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yields clips, labels and, still on the CPU, the clips' indices.
-
-        Raises:
-            UserError: labels (N, C) that are no targets.
-        """
-        for (clips,), labels, index, *_ in self._loader:
-            if labels.ndim == 2:
-                check_targets(labels)  # here, where looking at them waits for no device
-            yield *self._copied(clips, labels), index
-
-    def _copied(self, *batch: Tensor) -> list[Tensor]:
+    def _copied(self, batch: Batch) -> Batch:
         with torch.cuda.stream(self._stream) if self._stream else nullcontext():
-            copies = [part.to(self._device, non_blocking=True) for part in batch]
+            copy = batch.to(self.device, non_blocking=True)
         if self._stream is not None:
-            current = torch.cuda.current_stream(self._device)
+            current = torch.cuda.current_stream(self.device)
             current.wait_stream(self._stream)
-            for copy in copies:
-                # Their memory belongs to the other stream, which may not reuse it before this one
-                # is done with them.
-                copy.record_stream(current)
-        return copies
+            for tensor in copy.tensors():
+                # The memory belongs to the copying stream, which may not reuse it before the
+                # computing stream is done with it.
+                tensor.record_stream(current)
+        return copy

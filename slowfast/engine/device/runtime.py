@@ -1,7 +1,12 @@
-"""What both loops need of the machine: device, precision, seeds, and norms that are shared."""
+"""What the loops need from the machine: device, precision, seeds, shared norm statistics."""
+
+from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,24 +26,49 @@ def get_device(cfg: CfgNode) -> torch.device:
     return torch.device("cpu")
 
 
-def autocast(cfg: CfgNode, device: torch.device) -> AbstractContextManager:
-    """Mixed precision as TRAIN.MIXED_PRECISION and TRAIN.MIXED_PRECISION_TYPE ask for."""
-    dtype = _PRECISIONS[cfg.TRAIN.MIXED_PRECISION_TYPE]
-    return torch.autocast(device.type, dtype=dtype, enabled=cfg.TRAIN.MIXED_PRECISION)
+@dataclass(frozen=True)
+class Precision:
+    """The precision in which networks compute on a device.
 
+    Attributes:
+        dtype: of mixed precision; None: float32.
+    """
 
-def make_scaler(cfg: CfgNode, device: torch.device) -> torch.amp.GradScaler:
-    """A gradient scaler, which does something in fp16 alone: bf16 has the range of float32."""
-    needed = cfg.TRAIN.MIXED_PRECISION and cfg.TRAIN.MIXED_PRECISION_TYPE == "fp16"
-    return torch.amp.GradScaler(device.type, enabled=needed)
+    device: torch.device
+    dtype: torch.dtype | None = None
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode, device: torch.device) -> Precision:
+        """As TRAIN.MIXED_PRECISION and TRAIN.MIXED_PRECISION_TYPE say."""
+        train = cfg.TRAIN
+        mixed = _PRECISIONS[train.MIXED_PRECISION_TYPE] if train.MIXED_PRECISION else None
+        return cls(device, mixed)
+
+    def autocast(self) -> AbstractContextManager:
+        """The context in which a network computes in this precision."""
+        enabled = self.dtype is not None
+        return torch.autocast(self.device.type, dtype=self.dtype, enabled=enabled)
+
+    def run(self, network: nn.Module) -> Callable[[Any], Any]:
+        """A function that calls a network in this precision."""
+
+        def forward(inputs: Any) -> Any:
+            with self.autocast():
+                return network(inputs)
+
+        return forward
+
+    def make_scaler(self) -> torch.amp.GradScaler:
+        """A gradient scaler. It only does something in fp16: bf16 has the range of float32."""
+        return torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
 
 
 def seed_everything(seed: int, epoch: int = 0, iteration: int = 0) -> None:
     """Seeds every global generator for one step of one process.
 
-    A step's randomness is a function of (seed, epoch, iteration, rank) alone. So a run that is
-    resumed at any step draws what the uninterrupted run drew, whatever happened in between, and no
-    generator's state has to be saved.
+    The randomness of a step is a function of (seed, epoch, iteration, rank) alone. So a run that is
+    resumed at any step draws what the uninterrupted run drew, and checkpoints need not hold the
+    states of generators.
     """
     entropy = np.random.SeedSequence([seed, epoch, iteration, distributed.get_rank()])
     torch_seed, numpy_seed, python_seed = (int(s) for s in entropy.generate_state(3))
@@ -49,11 +79,11 @@ def seed_everything(seed: int, epoch: int = 0, iteration: int = 0) -> None:
 
 @torch.no_grad()
 def share_norm_statistics(model: nn.Module) -> None:
-    """Joins the running statistics that norm layers have on each process, in place; frozen ones,
-    which are the same everywhere, stay bit for bit.
+    """Joins the running statistics of norm layers over the processes, in place.
 
-    Each process sees other clips; afterwards all evaluate, and save, the same network. The joint
-    variance is the mean of the variances plus the variance of the means.
+    Each process sees other clips; afterwards all processes evaluate and save the same network. The
+    joint variance is the mean of the variances plus the variance of the means. Frozen statistics,
+    which are the same everywhere, stay bit for bit.
     """
     layers = [
         m

@@ -10,14 +10,18 @@ import torch.distributed as dist
 from torch import multiprocessing, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from slowfast.ak.clips.mixup import BatchMixer
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
-from slowfast.config.defaults import get_cfg
-from slowfast.engine.device.memory import explained_scoring, explained_training, is_out_of_memory
+from slowfast.engine.device.memory import MemoryAdvice, shortage
+from slowfast.engine.device.runtime import Precision
+from slowfast.tasks.classification import Classification
+
+CPU = torch.device("cpu")
 
 
 class Small(nn.Module):
-    """A network with room for so many clips; it takes note of the batches that it is given."""
+    """A network with room for `room` clips; `seen` holds the sizes of its batches."""
 
     def __init__(self, room: int) -> None:
         super().__init__()
@@ -33,29 +37,43 @@ class Small(nn.Module):
         return self.linear(activations)
 
 
-@pytest.fixture
-def run_out(small_cfg):
-    """The error of a step, or of a pass of val or test, that has room for `room` clips only."""
+def advice(network: nn.Module, **settings) -> MemoryAdvice:
+    """Advice for 16 clips of 4 x 8 x 8 in a batch of one process."""
+    task = Classification(
+        network,
+        nn.BCEWithLogitsLoss(),
+        InputTransform((0.45,) * 3, (0.225,) * 3),
+        BatchMixer(5),
+        multi_label=True,
+        frames=4,
+        crops=(8, 8),
+    )
+    defaults = {
+        "precision": Precision(CPU),
+        "batches": {"TRAIN": 16, "TEST": 16},
+        "processes": 1,
+        "parts": 1,
+        "frames": 4,
+        "crops": {"TRAIN": 8, "TEST": 8},
+        "recomputes": False,
+        "workers": 2,
+    }
+    return MemoryAdvice(task, **defaults | settings)
 
-    def run(network: nn.Module, split: str = "train", **overrides) -> str:
-        cfg = small_cfg(**{"TRAIN.BATCH_SIZE": 16, "TEST.BATCH_SIZE": 16, **overrides})
-        to_input = InputTransform.from_cfg(cfg)
-        around = (
-            explained_training(cfg, network, nn.BCEWithLogitsLoss(), to_input)
-            if split == "train"
-            else explained_scoring(cfg, network, to_input, split)
-        )
-        with pytest.raises(UserError) as caught, around:
-            network([torch.zeros(16, 3, 4, 32, 32)])
-        return str(caught.value)
 
-    return run
+def run_out(network: nn.Module, split: str = "train", **settings) -> str:
+    """The error of a pass with 16 clips."""
+    memory = advice(network, **settings)
+    context = memory.training(network) if split == "train" else memory.scoring(network, split)
+    with pytest.raises(UserError) as caught, context:
+        network([torch.zeros(16, 3, 4, 8, 8)])
+    return str(caught.value)
 
 
-def test_says_how_many_clips_fit_and_what_to_switch_on(run_out):
+def test_says_how_many_clips_fit_and_what_to_switch_on():
     network = Small(5)
     text = run_out(network)
-    assert "16 clips of 4 x 32 x 32 in a pass do not fit, 4 do" in text
+    assert "16 clips of 4 x 8 x 8 in a pass do not fit, 4 do (tried)" in text
     for remedy in (
         "SOLVER.ACCUMULATE_STEPS 4 ",
         "MODEL.ACT_CHECKPOINT True",
@@ -64,33 +82,34 @@ def test_says_how_many_clips_fit_and_what_to_switch_on(run_out):
     ):
         assert remedy in text
     assert network.seen == [16, 16, 8, 4]
+    assert network.norm.num_batches_tracked == 1, "the trials change no statistics"
+    assert all(weight.grad is None for weight in network.parameters())
 
 
-def test_what_is_on_is_not_advised(run_out):
-    text = run_out(Small(8), **{"MODEL.ACT_CHECKPOINT": True, "TRAIN.MIXED_PRECISION": True})
+def test_what_is_on_is_not_advised():
+    text = run_out(Small(8), recomputes=True, precision=Precision(CPU, torch.bfloat16))
     assert "SOLVER.ACCUMULATE_STEPS 2" in text
     assert "ACT_CHECKPOINT" not in text
     assert "MIXED_PRECISION" not in text
 
 
-def test_parts_divide_the_share_of_a_process(run_out):
-    """Of 12 clips on each of 2 processes, in 2 parts now, 3 fit: 4 parts of 3."""
-    overrides = {"TRAIN.BATCH_SIZE": 24, "CPU_PROCESSES": 2, "SOLVER.ACCUMULATE_STEPS": 2}
-    text = run_out(Small(4), **overrides)
+def test_parts_divide_the_share_of_a_process():
+    """Each of 2 processes has 12 clips, in 2 parts now; 3 fit, so 4 parts of 3 clips do."""
+    text = run_out(Small(4), batches={"TRAIN": 24}, processes=2, parts=2)
     assert "6 clips of" in text
     assert "3 do (tried)" in text
     assert "SOLVER.ACCUMULATE_STEPS 4 " in text
     assert "TRAIN.BATCH_SIZE 12 " in text
 
 
-def test_where_not_one_clip_fits_the_clips_have_to_shrink(run_out):
+def test_where_not_one_clip_fits_the_clips_have_to_shrink():
     text = run_out(Small(0))
     assert "not even 1 does" in text
     assert "DATA.TRAIN_CROP_SIZE" in text
     assert "ACCUMULATE_STEPS" not in text
 
 
-def test_a_batch_that_fits_at_the_second_try_is_told_so(run_out):
+def test_a_batch_that_fits_at_the_second_try_is_told_so():
     class Once(Small):
         def forward(self, x):
             self.room = 100 if self.seen else 0
@@ -99,27 +118,19 @@ def test_a_batch_that_fits_at_the_second_try_is_told_so(run_out):
     assert "fitted when tried again" in run_out(Once(0))
 
 
-def test_norm_statistics_and_gradients_stay_out_of_it(run_out):
-    network = Small(4)
-    run_out(network)
-    assert network.norm.num_batches_tracked == 1  # of the step itself
-    assert all(weight.grad is None for weight in network.parameters())
-
-
-@pytest.mark.parametrize("split", ["val", "test"])
-def test_scoring_names_its_own_key(run_out, split):
+@pytest.mark.parametrize(("split", "key"), [("val", "TRAIN"), ("test", "TEST")])
+def test_scoring_names_its_own_key(split, key):
     network = Small(5)
     text = run_out(network, split)
-    assert f"{'TEST' if split == 'test' else 'TRAIN'}.BATCH_SIZE 4" in text
+    assert f"{key}.BATCH_SIZE 4" in text
     assert "ACCUMULATE" not in text
     assert network.seen == [16, 16, 8, 4]
 
 
-def test_what_the_failed_step_held_is_let_go_before_trying(run_out):
+def test_what_the_failed_step_held_is_freed_before_the_trials():
     class Holding(Small):
         def forward(self, x):
-            alive = [ref for ref in self.held if ref() is not None]
-            assert not alive
+            assert not [ref for ref in self.held if ref() is not None]
             large = torch.zeros(100)
             self.held.append(weakref.ref(large))
             return super().forward(x) + 0 * large.sum()
@@ -129,23 +140,68 @@ def test_what_the_failed_step_held_is_let_go_before_trying(run_out):
     assert "4 do" in run_out(network)
 
 
-def test_other_errors_pass(small_cfg):
-    cfg = small_cfg()
+def test_other_errors_pass():
+    network = Small(1)
     with (
         pytest.raises(RuntimeError, match="shapes"),
-        explained_scoring(cfg, Small(1), InputTransform.from_cfg(cfg), "val"),
+        advice(network).scoring(network, "val"),
     ):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+
+WORKER = "Caught {} in DataLoader worker process 0.\nOriginal Traceback ..."
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory."), "device"),
+        (RuntimeError("CUDA error: out of memory"), "device"),
+        (RuntimeError("CUDA driver error: out of memory"), "device"),
+        (RuntimeError("cuBLAS error: CUBLAS_STATUS_ALLOC_FAILED"), "device"),
+        (RuntimeError("CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"), "device"),
+        (RuntimeError("Triton Error [CUDA]: out of memory"), "device"),
+        (RuntimeError("Last error:\nCuda failure 2 'out of memory'"), "device"),
+        (RuntimeError("CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED"), "host"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "host"),
+        (MemoryError("Unable to allocate 8.00 GiB for an array"), "host"),
+        (MemoryError(WORKER.format("MemoryError")), "loader"),
+        (RuntimeError(WORKER.format("RuntimeError") + "DefaultCPUAllocator: "), "loader"),
+        (RuntimeError("Caught it in pin memory thread\nCUDA error: out of memory"), "loader"),
+        (RuntimeError("shapes cannot be multiplied"), ""),
+        (ValueError("out of memory"), ""),
+    ],
+)
+def test_the_texts_of_allocators_are_known(error, expected):
+    assert shortage(error) == expected
 
 
 def test_the_allocator_of_the_cpu_is_known():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)
-    assert is_out_of_memory(caught.value)
+    assert shortage(caught.value) == "host"
+
+
+@pytest.mark.parametrize(
+    ("device", "error", "words"),
+    [
+        ("cuda", MemoryError("Unable to allocate 8.00 GiB"), "machine (MemoryError: Unable to"),
+        ("cpu", MemoryError(WORKER.format("MemoryError")), "machine while clips were read ("),
+    ],
+)
+def test_a_shortage_of_main_memory_is_not_told_as_the_gpus(device, error, words):
+    """No trial is made: its result would say nothing about the main memory."""
+    network = Small(100)
+    memory = advice(network, precision=Precision(torch.device(device)))
+    with pytest.raises(UserError) as caught, memory.training(network):
+        raise error
+    for expected in (words, "DATA_LOADER.NUM_WORKERS is 2", "The memory of a GPU is not the cause"):
+        assert expected in str(caught.value)
+    assert network.seen == []
 
 
 class _Refusal(torch.autograd.Function):
-    """Runs out of memory in the backward pass, when gradients are on their way already."""
+    """Runs out of memory in the backward pass, when gradients are being exchanged already."""
 
     @staticmethod
     def forward(ctx, x):
@@ -166,22 +222,15 @@ class _RefusesBackward(Small):
 def _one_of_two(rank, address, told):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
-    cfg = get_cfg()
-    cfg.NUM_GPUS, cfg.DATA.NUM_FRAMES, cfg.DATA.TRAIN_CROP_SIZE = 0, 2, 8
-    cfg.TRAIN.BATCH_SIZE, cfg.MODEL.NUM_CLASSES, cfg.DATA.MULTI_LABEL = 8, 5, True
-    cfg.MODEL.ARCH = "slow"
     network = _RefusesBackward(100)
     network.scale = nn.Parameter(torch.ones(()))
     model = DistributedDataParallel(network)
-    loss_function, to_input = nn.BCEWithLogitsLoss(), InputTransform.from_cfg(cfg)
     try:
-        with explained_training(cfg, model, loss_function, to_input):
-            inputs = [torch.ones(8 if rank == 0 else 4, 3, 2, 8, 8)]
-            logits = model(inputs)
-            loss_function(logits, torch.zeros_like(logits)).backward()
+        with advice(network, batches={"TRAIN": 8}).training(model):
+            model([torch.ones(8 if rank == 0 else 4, 3, 4, 8, 8)]).sum().backward()
     except UserError as error:
         Path(told).write_text(str(error))
-    os._exit(0)  # the other one waits in vain
+    os._exit(0)  # the other process waits in vain
 
 
 @pytest.mark.slow
@@ -194,4 +243,4 @@ def test_a_process_alone_tries_without_the_others(tmp_path):
     workers.processes[0].join(60)
     for process in workers.processes:
         process.kill()
-    assert "8 clips of 2 x 8 x 8 in a pass do not fit, 4 do" in told.read_text()
+    assert "8 clips of 4 x 8 x 8 in a pass do not fit, 4 do" in told.read_text()

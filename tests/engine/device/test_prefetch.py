@@ -1,113 +1,74 @@
-"""Batches of a loader, on the device when their step begins."""
-
-from types import SimpleNamespace
+"""The batches of a loader, on the device when their step begins."""
 
 import pytest
 import torch
 
-from slowfast.ak.errors import UserError
 from slowfast.engine.device import prefetch
 from slowfast.engine.device.prefetch import DeviceBatches
-
-CPU = torch.device("cpu")
-
-
-def batches(labels):
-    for number, each in enumerate(labels):
-        clips = torch.full((2, 3, 1, 2, 2), number, dtype=torch.uint8)
-        yield [clips], each, torch.tensor([number, number + 1]), torch.zeros(2), {"bad": []}
+from slowfast.tasks import Batch
 
 
-def test_clips_labels_and_indices_come_in_order():
-    labels = [torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([[0.0, 0.0], [1.0, 1.0]])]
-    made = list(DeviceBatches(batches(labels), CPU))
-    assert [int(clips.unique()) for clips, _, _ in made] == [0, 1]
-    assert [index.tolist() for _, _, index in made] == [[0, 1], [1, 2]]
-    for (_, given, _), expected in zip(made, labels, strict=True):
-        assert torch.equal(given, expected)
-
-
-def test_a_batch_is_asked_for_when_its_step_begins_and_not_before():
-    """What a loader tells of its batches, and where a run is taken up, holds for those seen."""
-    asked = []
+def test_a_batch_is_fetched_when_its_step_begins_and_not_before():
+    """The record of unreadable clips, and the place to resume at, hold for the batches seen."""
+    fetched = []
 
     def loader():
-        for number, batch in enumerate(batches(torch.tensor([[3, 7]] * 3))):
-            asked.append(number)
+        for number in range(3):
+            fetched.append(number)
+            yield Batch([torch.full((2, 3), number)], torch.tensor([3, 7]), torch.arange(2))
+
+    for number, batch in enumerate(DeviceBatches(loader(), torch.device("cpu"))):
+        assert fetched[-1] == number == int(batch.inputs[0].unique())
+        assert batch.targets.tolist() == [3, 7]
+
+
+def large_batches(count=5):
+    """Batches in page-locked memory, whose copies take long. Each value is the batch's number."""
+    for number in range(1, count + 1):
+        pixels = torch.full((2, 3, 32, 256, 256), number, dtype=torch.uint8)
+        labels = torch.full((2,), number)
+        yield Batch([pixels], labels, torch.arange(2)).pin_memory()
+
+
+def sums(device: torch.device) -> list[tuple[int, int]]:
+    """What a step sees of each batch, while the copying stream is slow."""
+    stream, found = prefetch.copy_stream(device), []
+    batches = list(large_batches())
+
+    def loader():
+        for batch in batches:
+            with torch.cuda.stream(stream):
+                torch.cuda._sleep(50_000_000)  # the copy of the batch comes after this wait
             yield batch
 
-    for number, (_, labels, _) in enumerate(DeviceBatches(loader(), CPU)):
-        assert asked[-1] == number
-        assert labels.tolist() == [3, 7], "classes are no targets to be checked"
-
-
-def test_targets_that_are_none_are_refused():
-    with pytest.raises(UserError, match=r"found 2\.0"):
-        list(DeviceBatches(batches([torch.tensor([[0.0, 2.0], [1.0, 0.0]])]), CPU))
-
-
-class Copied:
-    """Stands for a tensor; writes down what becomes of it."""
-
-    ndim = 1
-
-    def __init__(self, log):
-        self.log = log
-
-    def to(self, device, non_blocking):
-        assert non_blocking
-        self.log.append("copied")
-        return self
-
-    def record_stream(self, stream):
-        self.log.append(f"kept for {stream.name}")
-
-
-class Streams:
-    """Stands for torch.cuda: two streams, and a log of what was asked of them."""
-
-    def __init__(self):
-        self.log = []
-        self.main = SimpleNamespace(
-            name="main", wait_stream=lambda other: self.log.append(f"main waits for {other.name}")
-        )
-
-    def Stream(self, device):
-        return SimpleNamespace(name="side")
-
-    def current_stream(self, device):
-        return self.main
-
-    def stream(self, stream):
-        self.log.append(stream and stream.name)
-        return torch.no_grad()  # some context
-
-
-@pytest.mark.parametrize(
-    ("is_on", "expected"),
-    [
-        (
-            True,
-            ["side", "copied", "copied", "main waits for side", "kept for main", "kept for main"],
-        ),
-        (False, ["copied", "copied"]),
-    ],
-)
-def test_on_a_gpu_a_stream_of_its_own_copies_and_the_computing_one_waits(
-    monkeypatch, is_on, expected
-):
-    streams = Streams()
-    monkeypatch.setattr(prefetch.torch, "cuda", streams)
-    loader = [([Copied(streams.log)], Copied(streams.log), torch.zeros(1))]
-    device = SimpleNamespace(type="cuda")
-    assert len(list(DeviceBatches(loader, device, is_on))) == 1
-    assert streams.log == expected
+    for batch in DeviceBatches(loader(), device):
+        found.append((batch.inputs[0].sum(), batch.targets.sum()))
+    return [(int(pixels), int(labels)) for pixels, labels in found]
 
 
 @pytest.mark.cuda
-def test_copies_are_whole_when_they_are_used():
-    size = (2, 3, 32, 256, 256)
-    clips = [torch.full(size, number, dtype=torch.uint8).pin_memory() for number in range(5)]
-    loader = [([clip], torch.zeros(2, dtype=torch.long), torch.zeros(2)) for clip in clips]
-    sums = [c.sum() for c, _, _ in DeviceBatches(loader, torch.device("cuda"))]
-    assert [int(s) for s in sums] == [number * clips[0].numel() for number in range(5)]
+def test_copies_are_complete_when_they_are_used(monkeypatch):
+    """Without the wait for the copying stream the same steps see incomplete copies."""
+    device = torch.device("cuda", torch.cuda.current_device())
+    size = 2 * 3 * 32 * 256 * 256
+    expected = [(number * size, 2 * number) for number in range(1, 6)]
+    assert sums(device) == expected
+    torch.cuda.synchronize()
+    torch.cuda.empty_cache()  # memory that is used again could hold an old, correct copy
+    torch.full((2 * size,), 0, dtype=torch.uint8, device=device)
+    torch.cuda.synchronize()
+    monkeypatch.setattr(torch.cuda.Stream, "wait_stream", lambda self, other: None)
+    assert sums(device) != expected
+
+
+@pytest.mark.cuda
+def test_passes_over_the_data_keep_no_more_memory_each_time():
+    """The allocator keeps memory per stream: with a new stream per pass the memory grew."""
+    device = torch.device("cuda", torch.cuda.current_device())
+    reserved = []
+    for _ in range(5):
+        for batch in DeviceBatches(large_batches(), device):
+            batch.inputs[0].sum()
+        torch.cuda.synchronize()
+        reserved.append(torch.cuda.memory_reserved(device))
+    assert reserved[1:] == [reserved[1]] * 4

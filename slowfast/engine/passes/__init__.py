@@ -1,0 +1,1 @@
+"""Passes over a loader: training, evaluation, and the measurement of norm statistics."""

@@ -1,0 +1,118 @@
+"""Evaluation during training: one deterministic view of every validation clip, each clip once.
+
+A clip that cannot be read comes as a black one, so that batches keep their shape. It is scored with
+the others, and its scores are thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+from fvcore.common.config import CfgNode
+from torch import Tensor
+
+from slowfast.ak.clips.loader import ClipLoader
+from slowfast.checkpoints.best import Best
+from slowfast.datasets.loader import shuffle_dataset
+from slowfast.engine.device.prefetch import DeviceBatches
+from slowfast.engine.device.queue import DeviceQueue
+from slowfast.engine.learner import Learner
+from slowfast.engine.meters import ValMeter
+from slowfast.engine.passes.progress import progress_bar
+from slowfast.engine.stopping import StopRequests
+from slowfast.tasks import Rows
+from slowfast.utils import distributed
+
+
+@dataclass
+class EvaluationPass:
+    """Evaluates the network after epochs of a run.
+
+    Attributes:
+        batches: of the loader, on the device.
+        best: the best evaluation so far.
+        board: a TensorBoard board; None: nothing is drawn.
+    """
+
+    learner: Learner
+    loader: ClipLoader
+    batches: DeviceBatches
+    meter: ValMeter
+    stop: StopRequests
+    best: Best
+    board: object | None = None
+
+    @classmethod
+    def from_cfg(
+        cls, cfg: CfgNode, learner: Learner, loader: ClipLoader, stop: StopRequests, best: Best
+    ) -> EvaluationPass:
+        batches = DeviceBatches(loader, learner.precision.device, cfg.SPEED.PREFETCH)
+        return cls(learner, loader, batches, ValMeter(len(loader), cfg), stop, best)
+
+    @torch.no_grad()
+    def run(self, epoch: int) -> dict:
+        """Scores the validation clips; logs and returns the figures of the task.
+
+        Args:
+            epoch: counted from 0.
+
+        Raises:
+            Stopped: the run was asked to stop. Nothing of the evaluation is kept.
+        """
+        task, meter, device = self.learner.task, self.meter, self.learner.precision.device
+        forward = self.learner.precision.run(self.learner.evaluated.eval())
+        shuffle_dataset(self.loader, epoch)
+        scored: list[Rows] = []
+        queue = DeviceQueue(device)
+        bar = progress_bar(len(self.loader), "evaluation")
+        meter.iter_tic()
+        for iteration, batch in enumerate(self.batches):
+            meter.data_toc(queue.is_idle())
+            if self.stop.asked:
+                break
+            scored.append(task.rows(forward, task.prepare(batch)))
+            queue.add()
+            meter.iter_toc()
+            meter.log_iter_stats(epoch, iteration)
+            bar.update()
+            meter.iter_tic()
+        bar.close()
+        self.stop.stop_if_asked(device)
+        clips = self.loader.bad_clips
+        clips.share()
+        clips.stop_if_none_read(len(self.loader.dataset))
+        rows = gather_rows(scored, clips.clips("missing"))
+        figures = task.figures(rows)
+        line = figures.evaluation_line()
+        self.best = self.best.after_evaluation(epoch + 1, line)
+        if self.board:
+            task.draw_evaluation(self.board, epoch, figures)
+        meter.counts = clips.counts("missing", "incomplete")
+        stats = meter.log_figures(epoch, {**line, **self.best.stats()})
+        meter.reset()
+        return stats
+
+
+def gather_rows(parts: list[Rows], missing: Collection[int] = ()) -> Rows:
+    """Joins the rows of all processes on the CPU, ordered by key, each key once.
+
+    Args:
+        parts: rows of this process, in any number of parts.
+        missing: numbers of clips to leave out.
+    """
+    own = [_joined([rows[field] for rows in parts]) for field in range(3)] if parts else None
+    shards = [shard for shard in distributed.all_gather_unaligned(own) if shard is not None]
+    keys, scores, targets = (_joined(field) for field in zip(*shards, strict=True))
+    keys, where = keys.unique(dim=0, return_inverse=True)
+    # Of several rows with one key the first is taken.
+    backwards = torch.arange(len(where)).flip(0)
+    first = torch.empty(len(keys), dtype=torch.int64).scatter_(0, where.flip(0), backwards)
+    read = ~torch.isin(keys[:, 0], torch.tensor(sorted(missing), dtype=keys.dtype))
+    kept = first[read]
+    return Rows(keys[read], scores[kept], None if targets is None else targets[kept])
+
+
+def _joined(parts: list[Tensor | None]) -> Tensor | None:
+    return None if parts[0] is None else torch.cat(parts).cpu()
