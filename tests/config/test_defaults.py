@@ -98,7 +98,7 @@ def test_learning_rates_stay_without_the_key(load_runnable):
 def test_explain():
     assert "SOLVER.STEPS: []\n    Epochs from which" in explain("solver.steps")
     assert explain("TEST").count("\n    ") >= 9
-    assert "TRAIN.ENABLE" not in explain("TEST")
+    assert "\nTRAIN." not in explain("TEST")
     with pytest.raises(UserError, match=r"did you mean SOLVER.STEPS\?"):
         explain("SOLVER.STEP")
     assert explain().count("\n") > 600

@@ -103,7 +103,7 @@ def test_keys_are_explained(capsys):
     with pytest.raises(SystemExit) as exit_:
         parse_args(["--keys", "TRAIN.BATCH_SIZE"])
     assert exit_.value.code == 0
-    assert "TRAIN.BATCH_SIZE: 64\n    Clips in a step" in capsys.readouterr().out
+    assert "TRAIN.BATCH_SIZE: 64\n    Clips per step" in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -1,16 +1,12 @@
-"""Keys of augmentation beyond scale, crop and flip, of mixed clips, and of multigrid training.
-
-Notable: multigrid training, masks and repeated augmentation are not built in this tree yet: their
-switches are refused, and what they would read is idle.
-"""
+"""Keys of augmentation beyond scale, crop and flip, and of mixed clips."""
 
 from slowfast.ak.keys import Key
 
 KEYS = {
     "AUG.ENABLE": Key(
         False,
-        "Change cropped training clips, all frames of one alike: by AA_TYPE or COLOR_JITTER, then "
-        "by erasing.",
+        "Change cropped training clips, in the same way in all frames: by AA_TYPE or COLOR_JITTER, "
+        "then by erasing.",
     ),
     "AUG.AA_TYPE": Key(
         "rand-m9-mstd0.5-inc1",
@@ -20,8 +16,8 @@ KEYS = {
     ),
     "AUG.COLOR_JITTER": Key(
         0.4,
-        "Brightness, contrast and saturation change by a factor of 1 +- this. Where AA_TYPE is "
-        "empty alone; 0: not at all.",
+        "Brightness, contrast and saturation change by a factor of 1 +- this. Only if AA_TYPE is "
+        "empty; 0: no change.",
         low=0,
     ),
     "AUG.INTERPOLATION": Key(
@@ -43,7 +39,7 @@ KEYS = {
         False, "Mix each training clip and its labels with the next of its process's batch."
     ),
     "MIXUP.ALPHA": Key(
-        0.8, "Clips are added up in shares drawn from Beta(ALPHA, ALPHA); 0: never.", low=0
+        0.8, "Clips are mixed with weights drawn from Beta(ALPHA, ALPHA); 0: never.", low=0
     ),
     "MIXUP.CUTMIX_ALPHA": Key(
         1.0,
@@ -57,8 +53,8 @@ KEYS = {
     ),
     "MIXUP.LABEL_SMOOTH_VALUE": Key(
         0.1,
-        "Share of a target spread over all classes, of batches that are not mixed too (see "
-        "LOSS.LABEL_SMOOTHING).",
+        "Share of a target that is spread over all classes, also in batches that are not mixed "
+        "(see LOSS.LABEL_SMOOTHING).",
         low=0,
         high=1,
     ),

@@ -11,13 +11,13 @@ KEYS = {
     ),
     "DATA.PATH_PREFIX": Key(
         "",
-        "Folder of the extracted frames, or of Kinetics' videos; the paths of the lists start "
-        "below it.",
+        "Folder of the extracted frames, or of Kinetics' videos, to which paths in the lists are "
+        "relative.",
     ),
     # ---------------------------------------------------------------- which frames
     "DATA.NUM_FRAMES": Key(
         8,
-        "Frames that the network sees of a clip; with two pathways, those of the fast one.",
+        "Number of frames of a clip that the network sees; with two pathways, of the fast one.",
         low=1,
     ),
     "DATA.SAMPLING_RATE": Key(
@@ -43,8 +43,8 @@ KEYS = {
     ),
     "DATA.REVERSE_INPUT_CHANNEL": Key(
         False,
-        "True: the network sees RGB; False: BGR, in which upstream reads JPEG frames. Weights "
-        "want the order they were trained with. On Kinetics it is RGB whatever this says.",
+        "True: the network sees RGB; False: BGR, in which upstream reads JPEG frames. Use "
+        "the order with which the weights were trained. Kinetics is always RGB.",
     ),
     "DATA.TRAIN_JITTER_SCALES": Key(
         [256, 320],
@@ -72,8 +72,8 @@ KEYS = {
     # ---------------------------------------------------------------- labels and scores
     "DATA.MULTI_LABEL": Key(
         False,
-        "A clip may carry several classes: labels are multi-hot and the figure is mAP; else one "
-        "class a clip, top-1 and top-5.",
+        "True: a clip may have several classes, labels are multi-hot, and the metric is mAP. "
+        "False: each clip has one class, and the metrics are top-1 and top-5.",
     ),
     "DATA.ENSEMBLE_METHOD": Key(
         "sum",
@@ -83,12 +83,12 @@ KEYS = {
     # ---------------------------------------------------------------- decoding
     "DATA.DECODING_BACKEND": Key(
         "torchvision",
-        "Video decoder. torchcodec is that, where it is installed; PyAV serves for all others, "
-        "which upstream would use. Frames are the same with each.",
+        "Video decoder. torchcodec, if it is installed; PyAV is used for all other values. The "
+        "frames are the same with each.",
         choices=("torchvision", "pyav", "decord", "torchcodec"),
     ),
     "DATA.PATH_LABEL_SEPARATOR": Key(
-        " ", "What parts path and label in Kinetics lists, of one line a video."
+        " ", "Separator of path and label in the lines of Kinetics lists."
     ),
     "DATA.TARGET_FPS": Key(
         30,

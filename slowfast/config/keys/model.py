@@ -5,27 +5,24 @@ from slowfast.ak.keys import Key
 KEYS = {
     "MODEL.ARCH": Key(
         "slowfast",
-        "Architecture within MODEL.MODEL_NAME; it decides stem, kernels along time and number of "
+        "Architecture of MODEL.MODEL_NAME, which sets stem, temporal kernels and number of "
         "pathways: 2d, c2d, i3d, slow (with ResNet), slowfast (with SlowFast), x3d (with X3D).",
     ),
     "MODEL.MODEL_NAME": Key(
         "SlowFast",
-        "Registered class that builds the network: ResNet, SlowFast, X3D.",
+        "Name of the network.",
     ),
     "MODEL.SINGLE_PATHWAY_ARCH": Key(
         ["2d", "c2d", "i3d", "slow", "x3d", "mvit", "maskmvit"],
-        "Architectures that take one input tensor, as do those in neither list.",
+        "Architectures with one input tensor. Architectures in neither list have one too.",
     ),
     "MODEL.MULTI_PATHWAY_ARCH": Key(
-        ["slowfast"], "Architectures that take two: the slow pathway's and the fast one's."
+        ["slowfast"], "Architectures with two input tensors: slow pathway, then fast pathway."
     ),
     "MODEL.NUM_CLASSES": Key(400, "Classes that the head scores; Animal Kingdom has 140.", low=1),
     "MODEL.LOSS_FUNC": Key(
         "cross_entropy",
-        "Loss, by its name in slowfast.models.losses. For clips of many labels bce_loss, "
-        "focal_loss, LDAM, EQL, class_balanced_bce, class_balanced_focal, asymmetric_loss, "
-        "distribution_balanced, logit_adjusted_bce, each with its settings in LOSS; for clips of "
-        "one cross_entropy.",
+        "Name of the loss; LOSS.<NAME> has its settings.",
     ),
     "MODEL.HEAD_ACT": Key(
         "softmax",
@@ -47,18 +44,18 @@ KEYS = {
     ),
     "MODEL.DETACH_FINAL_FC": Key(
         False,
-        "Freeze all weights below the head's projection: trains the classifier alone. With "
-        "FROZEN_BN norm statistics stay too.",
+        "Freeze all weights below the projection of the head, to train only the classifier. With "
+        "FROZEN_BN norm statistics do not change either.",
     ),
     "MODEL.FROZEN_BN": Key(
-        False, "Keep statistics, weight and bias of all norm layers as they are in training."
+        False, "Do not change statistics, weight and bias of norm layers in training."
     ),
     "MODEL.FP16_ALLREDUCE": Key(False, "Exchange gradients between processes in half precision."),
     "MODEL.ACT_CHECKPOINT": Key(
         False,
-        "Of each residual and non-local block keep the input alone for the backward pass, and "
-        "compute the rest again there: the same results in much less memory, for another forward "
-        "pass of time.",
+        "Keep only the input of each residual and non-local block for the backward pass, and "
+        "compute the rest again there: the same results with much less memory, for the time of "
+        "another forward pass.",
     ),
     # ---------------------------------------------------------------- ResNet stages
     "RESNET.DEPTH": Key(
@@ -139,7 +136,7 @@ KEYS = {
         2, "Channels that the fast pathway sends to the slow one, over its own.", low=1
     ),
     "SLOWFAST.FUSION_KERNEL_SZ": Key(
-        5, "Length in time of the convolutions that send them; odd.", low=1
+        5, "Temporal length of the convolutions that fuse the pathways; odd.", low=1
     ),
     # ---------------------------------------------------------------- X3D
     "X3D.WIDTH_FACTOR": Key(1.0, "Factor on the channels of every stage, above 0.", above=0),
@@ -171,7 +168,9 @@ KEYS = {
     "BN.USE_PRECISE_STATS": Key(
         False, "Compute norm statistics anew from training clips before each evaluation."
     ),
-    "BN.NUM_BATCHES_PRECISE": Key(200, "Batches to do so with.", low=1),
+    "BN.NUM_BATCHES_PRECISE": Key(
+        200, "Number of training batches for BN.USE_PRECISE_STATS.", low=1
+    ),
     "BN.GLOBAL_SYNC": Key(
         False, "Share statistics among all processes of a run, whatever BN.NUM_SYNC_DEVICES says."
     ),

@@ -7,8 +7,8 @@ _CHECKPOINT_TYPES = ("pytorch", "caffe2")
 KEYS = {
     "OUTPUT_DIR": Key(
         ".",
-        "Folder that receives logs, checkpoints and results. Two runs must not share one: with "
-        "TRAIN.AUTO_RESUME the second would take up where the first stopped.",
+        "Folder for logs, checkpoints and results. Two runs must not use the same folder: with "
+        "TRAIN.AUTO_RESUME the second run would resume the first.",
     ),
     "RNG_SEED": Key(
         1,
@@ -18,15 +18,15 @@ KEYS = {
     ),
     "NUM_GPUS": Key(
         1,
-        "GPUs of each machine, one process for each; 0 is the CPU. Where there are fewer, the run "
-        "warns and takes what there is.",
+        "Number of GPUs of each machine, with one process for each; 0: the CPU. If there are "
+        "fewer, the run warns and uses all of them.",
         low=0,
     ),
     "NUM_SHARDS": Key(1, "Number of machines that share the run.", low=1),
     "SHARD_ID": Key(0, "Which of these machines this one is, counted from 0.", low=0),
     "DIST_BACKEND": Key(
         "nccl",
-        "What processes talk through: nccl on GPUs; gloo, which the CPU always uses.",
+        "Communication between processes: nccl for GPUs, or gloo, which the CPU always uses.",
         choices=("nccl", "gloo"),
     ),
     "LOG_PERIOD": Key(10, "Iterations between two lines of iteration statistics.", low=1),
@@ -41,13 +41,12 @@ KEYS = {
     "TRAIN.ENABLE": Key(True, "Whether to train."),
     "TRAIN.DATASET": Key(
         "kinetics",
-        "Data set to train on. Built here are ak (Animal Kingdom and what is laid out like it) "
-        "and charades; kinetics, though the default, is not.",
+        "Data set for training; ak is Animal Kingdom, and any data in the same layout.",
     ),
     "TRAIN.BATCH_SIZE": Key(
         64,
-        "Clips in a step on one machine, shared out evenly among its GPUs. The learning rate "
-        "does not follow it.",
+        "Clips per step on one machine, divided evenly among its GPUs. The learning rate does not "
+        "change with it.",
         low=1,
     ),
     "TRAIN.EVAL_PERIOD": Key(
@@ -61,7 +60,7 @@ KEYS = {
     ),
     "TRAIN.AUTO_RESUME": Key(
         True,
-        "Take up the newest checkpoint found in OUTPUT_DIR. It goes before "
+        "Resume the newest checkpoint in OUTPUT_DIR. It has priority over "
         "TRAIN.CHECKPOINT_FILE_PATH.",
     ),
     "TRAIN.CHECKPOINT_FILE_PATH": Key(
@@ -81,8 +80,8 @@ KEYS = {
     ),
     "TRAIN.CHECKPOINT_EPOCH_RESET": Key(
         False,
-        "Take only weights from that file and count epochs from the first. Needed for "
-        "fine-tuning: otherwise a file that carries an epoch hands on epoch and optimizer too.",
+        "Load only the weights of that file, and count epochs from the first. Needed for "
+        "fine-tuning: otherwise epoch and optimizer of the file are loaded too.",
     ),
     "TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN": Key(
         [],
@@ -95,12 +94,12 @@ KEYS = {
         "type). Faster on GPUs with tensor cores; evaluation keeps the head in float32.",
     ),
     # ---------------------------------------------------------------- testing
-    "TEST.ENABLE": Key(True, "Whether to test, after training where there is some."),
+    "TEST.ENABLE": Key(True, "Whether to test, after training if TRAIN.ENABLE is True."),
     "TEST.DATASET": Key("kinetics", "Data set to test on; see TRAIN.DATASET."),
     "TEST.BATCH_SIZE": Key(
         8,
-        "Views in a forward pass of the test on one machine, shared out evenly among its GPUs. "
-        "Changes memory and speed, never a result.",
+        "Views per forward pass of the test on one machine, divided evenly among its GPUs. It "
+        "changes memory and speed, but not the results.",
         low=1,
     ),
     "TEST.CHECKPOINT_FILE_PATH": Key(
