@@ -72,9 +72,7 @@ def imports_of(name: str) -> set[str]:
         elif isinstance(node, ast.Import):
             found.update(each.name for each in node.names)
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_all":
-            left_out = {f"{name}.{each.value}" for kw in node.keywords for each in kw.value.elts}
-            inner = {each for each in sources() if each.rpartition(".")[0] == name}
-            found.update(inner - left_out)
+            found.update(each for each in sources() if each.rpartition(".")[0] == name)
     return {each for each in found if each in sources() and each != name}
 
 

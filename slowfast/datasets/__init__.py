@@ -8,6 +8,6 @@ from slowfast.datasets.build import DATASET_REGISTRY, build_dataset
 from slowfast.datasets.charades import Charades
 from slowfast.datasets.kinetics import Kinetics
 
-import_all(sys.modules[__name__], leave_out=("utils",))
+import_all(sys.modules[__name__])
 
 __all__ = ["DATASET_REGISTRY", "Ak", "Charades", "Kinetics", "build_dataset"]

@@ -1,4 +1,4 @@
-"""Front door: functions that code written for upstream imports from `slowfast.datasets.utils`.
+"""Functions that code written for upstream imports from `slowfast.datasets.utils`.
 
 Nothing in this tree calls them: its data sets return uint8 clips, which become floats on the
 device (`slowfast.ak.clips.network_input`). They are for scripts, and for data sets that are moved

@@ -1,4 +1,4 @@
-"""Whatever a list holds: it is read as the csv module reads it, or refused with a message."""
+"""Any list is read as the csv module reads it, or refused with a message."""
 
 from __future__ import annotations
 
@@ -51,13 +51,15 @@ def read(tmp_path, monkeypatch):
         index_file.write(tmp_path / "index", source, vars(clips._index))
         arrays = index_file.load(tmp_path / "index", source)
         stored = ClipList(clips.path, ClipIndex(**arrays))
-        assert told(stored) == told(clips) == told(pickle.loads(pickle.dumps(clips)))
+        assert (
+            content_of(stored) == content_of(clips) == content_of(pickle.loads(pickle.dumps(clips)))
+        )
         return clips
 
     return write_and_read
 
 
-def told(clips: ClipList) -> list:
+def content_of(clips: ClipList) -> list:
     """All that a list says, clip by clip."""
     return [
         (
@@ -128,12 +130,12 @@ def test_frame_lists_are_read_as_the_csv_module_reads_them(read, data, block):
     for row in by_csv(text, " "):
         of_clip = expected.setdefault(row["original_vido_id"], [])
         of_clip.append((row["path"], ids(row["labels"])))
-    assert [clip[0] for clip in told(clips)] == list(expected)
-    for (_, all_labels, found, _), lines in zip(told(clips), expected.values(), strict=True):
+    assert [clip[0] for clip in content_of(clips)] == list(expected)
+    for (_, all_labels, found, _), lines in zip(content_of(clips), expected.values(), strict=True):
         assert [frame[:2] for frame in found] == lines
         assert all_labels == sorted(set().union(*(own for _, own in lines)))
     lines = text.removeprefix("\ufeff").split("\n")
-    for _, _, found, _ in told(clips):
+    for _, _, found, _ in content_of(clips):
         for path, _, line in found:
             assert path.replace('"', '""') in lines[line - 1]
 
@@ -144,7 +146,7 @@ def test_light_lists_are_read_as_the_csv_module_reads_them(read, data):
     names = data.draw(st.lists(words, min_size=1, max_size=8, unique=True))
     rows = [(name, data.draw(labels)) for name in names]
     text = data.draw(written(LIGHT_HEADER, rows, ";"))
-    found = [(name, own) for name, own, _, _ in told(read(text.encode()))]
+    found = [(name, own) for name, own, _, _ in content_of(read(text.encode()))]
     assert found == [(row["video_id"], ids(row["labels"])) for row in by_csv(text, ";")]
 
 
@@ -155,7 +157,7 @@ def test_light_lists_are_read_as_the_csv_module_reads_them(read, data):
 )
 def test_pairs_are_read_as_they_are_written(read, rows, separator):
     text = "".join(f"{path}{separator}{label}\n" for path, label in rows.items())
-    found = [(name, own) for name, own, _, _ in told(read(text.encode(), separator))]
+    found = [(name, own) for name, own, _, _ in content_of(read(text.encode(), separator))]
     assert found == [(path, [label]) for path, label in rows.items()]
 
 
@@ -189,7 +191,7 @@ def test_a_line_is_refused_just_where_the_csv_module_refuses_it(read, lines, goo
     there = [line for line in lines if line.strip()]
     bad = [n for n, line in enumerate(lines, 2) if line.strip() and not line_by_csv(line)]
     if there and not bad:
-        assert sum(len(found) for _, _, found, _ in told(read(text.encode()))) == len(there)
+        assert sum(len(found) for _, _, found, _ in content_of(read(text.encode()))) == len(there)
         return
     with pytest.raises(UserError) as error:
         read(text.encode())
@@ -207,18 +209,18 @@ def test_a_line_is_refused_just_where_the_csv_module_refuses_it(read, lines, goo
     pack=st.sampled_from(["no", "whole", "cut"]),
     separator=st.sampled_from([None, " ", ";", ""]),
 )
-def test_anything_at_all_gives_a_list_or_a_message(read, start, content, pack, separator):
+def test_any_file_is_read_or_refused_with_a_message(read, start, content, pack, separator):
     content = start + content
     if pack != "no":
         content = gzip.compress(content)
         content = content[: len(content) * 2 // 3] if pack == "cut" else content
     with contextlib.suppress(UserError):
-        told(read(content, separator))
+        content_of(read(content, separator))
 
 
 @often
 @given(content=st.binary(max_size=400), at=st.integers(0, 3000))
-def test_anything_at_all_in_an_index_is_passed_over(tmp_path, content, at):
+def test_a_damaged_index_file_is_not_used(tmp_path, content, at):
     path, index = tmp_path / "a.csv", tmp_path / "index"
     path.write_text(f'{HEADER}\na 0 0 a/1.jpg "1"\n')
     source = Source.of(str(path), "a.csv", None)

@@ -1,4 +1,4 @@
-"""Data sets are found by name, as users' code does it."""
+"""Data sets are found by name, as in the code of users."""
 
 import pytest
 from torch.utils.data import Dataset

@@ -1,4 +1,4 @@
-"""Charades keeps upstream's ways: frames from images, validation on random windows and crops."""
+"""Charades as upstream: frames from images, validation on random windows and crops."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What data sets written for upstream call does what it does there."""
+"""Functions for data sets written for upstream do what upstream's do."""
 
 import json
 from pathlib import Path

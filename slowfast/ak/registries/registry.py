@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Generic, TypeVar
@@ -157,12 +157,7 @@ class Registry(Generic[F]):
         return len(self._entries)
 
 
-def import_all(package: ModuleType, leave_out: Collection[str] = ()) -> None:
-    """Imports every module of a package, so that each registers what it defines.
-
-    Args:
-        leave_out: the names of modules that are not imported.
-    """
-    for module in pkgutil.iter_modules(package.__path__):
-        if module.name not in leave_out:
-            importlib.import_module(f"{package.__name__}.{module.name}")
+def import_all(package: ModuleType) -> None:
+    """Imports every module of a package, so that each registers what it defines."""
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)

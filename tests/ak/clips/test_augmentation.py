@@ -1,4 +1,4 @@
-"""Augmented clips: one change for all frames, decided by the item's generator, within limits."""
+"""Augmentation changes all frames alike, follows the generator of the item, and has limits."""
 
 import numpy as np
 import pytest
@@ -122,7 +122,7 @@ def test_one_rectangle_is_erased_in_all_frames_within_its_limits(mode):
     assert 2.5 < max(ratios) < 4
 
 
-def test_what_is_put_there():
+def test_colours_of_erased_rectangles():
     assert set(map(tuple, erased("const")[:, 0].reshape(3, -1).T)) == {(17,) * 3, (110, 115, 120)}
     assert len(set(map(tuple, erased("color")[:, 0].reshape(3, -1).T))) == 2
     pixels = np.concatenate([erased("pixel", seed=s)[:, 0].ravel() for s in range(30)])
@@ -181,7 +181,7 @@ def test_validation_and_test_are_left_alone(cfg, split):
     assert not isinstance(Ak(cfg, split).transform, Augmented)
 
 
-def test_settings(cfg):
+def test_settings_of_augmentation(cfg):
     crop = RandomCrop((36, 44), 32)
     cfg.DATA.MEAN, cfg.DATA.STD = [0.2, 0.4, 0.6], [0.1, 0.2, 0.3]
     cfg.DATA.REVERSE_INPUT_CHANNEL = True

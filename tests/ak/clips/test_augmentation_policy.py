@@ -22,22 +22,15 @@ def test_notation_is_timms(text, policy):
     ("text", "words"),
     [
         ("augmix-m5-w4", "only rand of timm's policies is built"),
-        ("original", "only rand of timm's policies is built"),
         ("rand-m9-mstd0.5", "it lacks inc1"),
-        ("rand-m9-inc0", "it lacks inc1"),
         ("rand-m9-w0-inc1", "its part 'w0' is not m, n, mstd, p or inc and a number"),
-        ("rand-m-inc1", "its part 'm' is not"),
-        ("rand-m9--inc1", "its part '' is not"),
-        ("rand-m1e3-inc1", "its part 'm1e3' is not"),
-        ("rand-M9-inc1", "its part 'M9' is not"),
         ("rand-m9-m8-inc1", "m is given twice"),
         ("rand-m11-inc1", "m is at most 10"),
-        ("rand-n0-inc1", "n is a whole number from 1 on"),
         ("rand-n1.5-inc1", "n is a whole number from 1 on"),
         ("rand-p1.5-inc1", "p is at most 1"),
     ],
 )
-def test_anything_else_is_refused_in_words(text, words):
+def test_other_texts_are_refused(text, words):
     with pytest.raises(UserError) as error:
         parse_policy(text)
     assert str(error.value).startswith(words)

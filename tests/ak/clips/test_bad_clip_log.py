@@ -1,4 +1,4 @@
-"""What workers found out about clips is told once a run, counted by pass, and bounded."""
+"""Problems of clips are logged once in a run, counted in each pass, and limited."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def bad(*clips: int) -> dict:
     return to_meta(ClipProblem("bad", clip, f"/data/{clip}.jpg: broken.") for clip in clips)
 
 
-def test_each_clip_is_named_once_and_counted_in_every_pass(caplog):
+def test_a_bad_clip_is_logged_once_and_counted_in_every_pass(caplog):
     log = BadClipLog("clip{}".format)
     for _ in range(2):
         log.begin()
@@ -32,7 +32,7 @@ def test_each_clip_is_named_once_and_counted_in_every_pass(caplog):
     assert list(log.names("missing")) == ["clip4", "clip7"]
 
 
-def test_too_many_stop_the_run_and_the_first_are_named():
+def test_too_many_bad_clips_stop_the_run():
     log = BadClipLog(str)
     for clip in range(8):
         log.add(bad(clip))
@@ -50,7 +50,7 @@ def test_too_many_stop_the_run_and_the_first_are_named():
     assert "/data/5.jpg" not in str(error.value)
 
 
-def test_that_nothing_could_be_read_is_an_error():
+def test_a_pass_without_any_readable_clip_is_an_error():
     log = BadClipLog(str)
     for clip in range(3):
         log.add(to_meta([ClipProblem("missing", clip, "gone.")]))

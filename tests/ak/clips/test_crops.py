@@ -84,7 +84,7 @@ def test_pixels_are_upstreams():
             assert abs(clip[tuple(map(int, place.split(",")))] - value) < 0.02
 
 
-def test_a_crop_is_what_scaling_then_cutting_gives():
+def test_a_crop_equals_scaling_and_then_cutting():
     frame = picture(48, 64)
     expected = scale(frame, (36, 48))[3:35, 9:41, :3]
     assert (written(Crop((36, 48), y0=3, x0=9, side=32), frame) == expected).all()

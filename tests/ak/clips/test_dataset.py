@@ -1,4 +1,4 @@
-"""Items of the `ak` data set: shapes, labels, and that (seed, epoch, index) decides all."""
+"""Items of the data set `ak`: shapes and labels; (seed, epoch, index) decides an item."""
 
 import shutil
 

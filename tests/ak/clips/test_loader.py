@@ -1,4 +1,4 @@
-"""What every loader does: workers by the cores there are, interrupts and errors in their place."""
+"""Loaders: the number of workers, their signals, errors and memory."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def cfg(tiny_ak):
     return cfg
 
 
-def test_a_worker_is_silent_where_the_run_was_stopped_and_nowhere_else(capsys):
+def test_a_worker_hides_only_errors_of_a_stopped_run(capsys):
     workers._show_unless_stopped(BrokenPipeError, BrokenPipeError("gone"), None)
     assert capsys.readouterr().err == ""
     workers._show_unless_stopped(KeyError, KeyError("a fault"), None)

@@ -1,4 +1,4 @@
-"""A call that hangs is abandoned, and later calls are made in order whatever became of it."""
+"""A call that hangs is given up; later calls are made and get their own results."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""Frames of a list that does not tell them are those that lie in the clip's folder."""
+"""If a list has no frames, a clip's frames are the files in its folder."""
 
 import pickle
 import shutil
@@ -14,7 +14,7 @@ from slowfast.ak.lists.clip_list import ClipList
 from slowfast.config.defaults import get_cfg
 
 
-def test_frames_go_by_their_numbers_and_nothing_else_is_one(tmp_path):
+def test_frames_are_sorted_by_number_and_other_files_are_skipped(tmp_path):
     frames = ["x_2.jpg", "x_03.JPG", "x_10.jpeg", "x_000011.jpg", "12.jpg", "x 13.jpg"]
     others = ["x.jpg", ".x_1.jpg", "._x_000011.jpg", "x_1.png", "x_1.jpg.part", "x_1 (1).jpg"]
     for name in [*reversed(frames), *others, "Thumbs.db", "x_1.mp4"]:
@@ -67,7 +67,7 @@ def test_a_folder_is_listed_once_for_a_clip(light, monkeypatch):
     assert len(listed) == 2
 
 
-def test_a_folder_without_frames_or_none_is_a_bad_clip(light, tmp_path):
+def test_a_missing_folder_or_one_without_frames_is_a_bad_clip(light, tmp_path):
     _, reader = light
     for path in (tmp_path / "image/t1").iterdir():
         path.rename(path.with_suffix(".txt"))

@@ -1,4 +1,4 @@
-"""Images and videos give the same frames, the right ones, and say what is wrong with a file."""
+"""Images and videos give the same frames, the right ones, and errors name the file."""
 
 import dataclasses
 import io
@@ -121,7 +121,7 @@ def test_decodes_from_the_key_frame_before_and_no_further(
     assert decoded == [0, 1, 2, 50, 51, 52, 53, 54, 55]
 
 
-def test_stamps_that_do_not_hold_are_found_out(tmp_path, list_of, video_tools, monkeypatch):
+def test_wrong_time_stamps_are_detected(tmp_path, list_of, video_tools, monkeypatch):
     """Decoding by time must not give another frame than counting does: then it counts."""
     video_tools.write_video(tmp_path / "a.mp4", video_tools.moving_square(30, 64, 48, seed=1))
     expected = decode_all(tmp_path / "a.mp4")
@@ -161,7 +161,7 @@ def test_missing_files_are_named_with_the_line_and_the_remedy(tiny_ak, tmp_path)
         open_reader(clips, "video", "", str(tmp_path / "video")).check()
 
 
-def test_a_few_clips_without_files_are_warned_of(tiny_ak, tmp_path, caplog):
+def test_a_few_clips_without_files_cause_a_warning(tiny_ak, tmp_path, caplog):
     shutil.copytree(tiny_ak.image, tmp_path / "image")
     for clip in ("t2", "t6"):
         shutil.rmtree(tmp_path / "image" / clip)

@@ -139,7 +139,7 @@ def test_an_edit_list_hides_the_frames_before_the_cut(tmp_path, pairs, decoding,
 
 
 @needs_ffmpeg
-def test_a_cut_video_is_sought_in_too(tmp_path, pairs, monkeypatch):
+def test_a_cut_video_is_decoded_by_time_stamps(tmp_path, pairs, monkeypatch):
     encode(tmp_path / "whole.mp4", noisy(60, 64, 48), g="8", bf="2", sc_threshold="0")
     ffmpeg("-ss", 0.3, "-i", tmp_path / "whole.mp4", "-c", "copy", tmp_path / "a.mp4")
     monkeypatch.delattr(video_pyav, "by_count")
@@ -285,7 +285,7 @@ def test_remote_videos_are_fetched_by_their_scheme(tmp_path, pairs, monkeypatch)
     assert (reader.read(1, [4]) == decode_all(tmp_path / "a.mkv")[4]).all()
 
 
-def test_what_cannot_be_had_is_a_bad_clip(tmp_path, pairs, decoding):
+def test_an_unreadable_video_is_a_bad_clip(tmp_path, pairs, decoding):
     (tmp_path / "html.mp4").write_text("<html>not found</html>")
     (tmp_path / "empty.mp4").touch()
     reader = VideoFrames(pairs("html.mp4", "empty.mp4", "none.mp4"), tmp_path, decoding)

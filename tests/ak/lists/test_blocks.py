@@ -1,4 +1,4 @@
-"""Packed lists are read as unpacked ones are; what cannot be a list is refused in time."""
+"""Packed lists are read like others; a file that cannot be a list is refused early."""
 
 import gzip
 
@@ -13,7 +13,7 @@ TEXT = b"original_vido_id video_id frame_id path labels\n" + b"".join(
 )
 
 
-def told(clips: ClipList) -> list:
+def everything_in(clips: ClipList) -> list:
     return [(clips.name(i), clips.labels(i), clips.frame_path(i, 8)) for i in range(len(clips))]
 
 
@@ -22,7 +22,7 @@ def test_a_packed_list_is_read_whatever_it_is_called(tmp_path, name):
     (tmp_path / "plain.csv").write_bytes(TEXT)
     (tmp_path / name).write_bytes(gzip.compress(TEXT))
     clips = ClipList.read(tmp_path / name, 30)
-    assert told(clips) == told(ClipList.read(tmp_path / "plain.csv"))
+    assert everything_in(clips) == everything_in(ClipList.read(tmp_path / "plain.csv"))
     assert clips.line(29, 8) == TEXT.count(b"\n")
 
 

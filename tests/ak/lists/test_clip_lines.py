@@ -1,4 +1,4 @@
-"""Lists of one line a clip: light lists and lists of pairs."""
+"""Lists with one line a clip: light lists and lists of pairs."""
 
 from pathlib import Path
 

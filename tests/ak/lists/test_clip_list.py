@@ -1,4 +1,4 @@
-"""The frame list: read as it stands, whatever its form, or refused with file and line."""
+"""A frame list of any form is read right, or refused with file and line."""
 
 import csv
 import pickle

@@ -109,7 +109,7 @@ def test_training_leaves_out_what_validation_takes(cfg, tmp_path):
         ("".join(f"t{i}\n" for i in range(8)), "holds out all clips"),
     ],
 )
-def test_a_hold_out_that_does_not_fit_is_refused(cfg, tmp_path, text, says):
+def test_a_hold_out_of_another_list_is_refused(cfg, tmp_path, text, says):
     name_clips(cfg, tmp_path / "h.txt", text)
     with pytest.raises(UserError, match=f"AK.HOLDOUT: .*{says}"):
         read_clips(cfg, "train")
@@ -147,7 +147,7 @@ def test_names_may_begin_with_a_hash_and_hold_any_sign(cfg, tiny_ak, tmp_path):
     assert not {"#t1", "t\N{LINE SEPARATOR}2"} & set(names(read_clips(cfg, "train")))
 
 
-def test_a_name_that_would_be_a_remark_is_refused(tmp_path):
+def test_a_name_that_would_be_a_comment_is_refused(tmp_path):
     with pytest.raises(UserError, match="the clip '# t1' cannot be in a hold-out"):
         write_holdout(tmp_path / "h.txt", ["# t1"], [])
     assert not (tmp_path / "h.txt").exists()
