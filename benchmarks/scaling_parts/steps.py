@@ -14,7 +14,7 @@ import torch
 from benchmarks.data_parts.measuring import seconds_in_turn
 from benchmarks.scaling_parts.table import Table, small_config
 from slowfast.engine.learner import Learner
-from slowfast.engine.passes.step import TrainStep
+from slowfast.engine.step import TrainStep
 from slowfast.tasks import Moment, build_task
 
 BASE = (4, 8, 112)

@@ -27,7 +27,7 @@ from slowfast.datasets.loader import construct_loader
 from slowfast.engine.device.prefetch import DeviceBatches
 from slowfast.engine.device.runtime import get_device, seed_everything
 from slowfast.engine.learner import Learner
-from slowfast.engine.passes.step import TrainStep
+from slowfast.engine.step import TrainStep
 from slowfast.tasks import Moment
 
 LR = 0.01

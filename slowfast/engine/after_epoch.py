@@ -13,10 +13,21 @@ from fvcore.common.config import CfgNode
 from slowfast.checkpoints.saving import is_checkpoint_epoch
 from slowfast.engine.device.memory import MemoryAdvice
 from slowfast.engine.device.runtime import seed_everything, share_norm_statistics
-from slowfast.engine.passes.evaluate import EvaluationPass
-from slowfast.engine.passes.precise_bn import NormStatisticsPass
-from slowfast.engine.passes.train import TrainPass
-from slowfast.engine.schedule import is_eval_epoch
+from slowfast.engine.evaluation_pass import EvaluationPass
+from slowfast.engine.precise_bn import NormStatisticsPass
+from slowfast.engine.train_pass import TrainPass
+
+
+def is_eval_epoch(cfg: CfgNode, cur_epoch: int, multigrid_schedule: None = None) -> bool:
+    """Whether an evaluation is due after this epoch: after every TRAIN.EVAL_PERIOD epochs, and
+    after the last.
+
+    Args:
+        cur_epoch: counted from 0.
+        multigrid_schedule: not used; callers written for upstream pass it.
+    """
+    finished = cur_epoch + 1
+    return finished == cfg.SOLVER.MAX_EPOCH or finished % cfg.TRAIN.EVAL_PERIOD == 0
 
 
 @dataclass

@@ -31,12 +31,12 @@ from slowfast.ak.clips.loader import ClipLoader
 from slowfast.ak.norms.group import norm_group
 from slowfast.ak.run.cores import available_cores, processes_of_machine
 from slowfast.datasets.loader import construct_loader, shuffle_dataset
+from slowfast.engine.after_epoch import is_eval_epoch
 from slowfast.engine.device.memory import MemoryAdvice
 from slowfast.engine.device.runtime import Precision, get_device, seed_everything
 from slowfast.engine.device.speed import prepare_device
 from slowfast.engine.learner import Learner
-from slowfast.engine.passes.step import TrainStep
-from slowfast.engine.schedule import is_eval_epoch
+from slowfast.engine.step import TrainStep
 from slowfast.engine.testing import temporal_view_counts, with_views
 from slowfast.models.cost import describe_size, multiply_adds
 from slowfast.models.optimizer import get_epoch_lr

@@ -24,8 +24,7 @@ from slowfast.datasets.loader import construct_loader
 from slowfast.engine.device.memory import MemoryAdvice
 from slowfast.engine.device.runtime import Precision, get_device, seed_everything
 from slowfast.engine.device.speed import prepare_device
-from slowfast.engine.passes.evaluate import gather_rows
-from slowfast.engine.passes.progress import progress_bar
+from slowfast.engine.evaluation_pass import gather_rows
 from slowfast.models.cost import log_model_info
 from slowfast.results.files import (
     Outcome,
@@ -38,6 +37,7 @@ from slowfast.results.table import log_table
 from slowfast.tasks import Batch, Rows, Task, build_task
 from slowfast.utils import distributed, logging
 from slowfast.utils.distributed import unwrap
+from slowfast.utils.progress import progress_bar
 from slowfast.utils.run_record import record_run
 from slowfast.visualization.report import write_report
 

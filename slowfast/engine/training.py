@@ -21,17 +21,16 @@ from slowfast.checkpoints.starting_weights import Start
 from slowfast.config import checks
 from slowfast.data_tools.check_data import warnings_before_training
 from slowfast.datasets.loader import construct_loader
-from slowfast.engine.after_epoch import AfterEpoch
-from slowfast.engine.bottleneck import bottleneck
+from slowfast.engine.after_epoch import AfterEpoch, is_eval_epoch
+from slowfast.engine.device.bottleneck import bottleneck
 from slowfast.engine.device.memory import MemoryAdvice
 from slowfast.engine.device.runtime import get_device, seed_everything
+from slowfast.engine.evaluation_pass import EvaluationPass
 from slowfast.engine.learner import Learner
 from slowfast.engine.meters import TrainMeter
-from slowfast.engine.passes.evaluate import EvaluationPass
-from slowfast.engine.passes.train import TrainPass
 from slowfast.engine.run_checkpoints import RunCheckpoints, resume_epoch
-from slowfast.engine.schedule import is_eval_epoch
 from slowfast.engine.stopping import StopRequests
+from slowfast.engine.train_pass import TrainPass
 from slowfast.models.cost import log_model_info
 from slowfast.results.files import check_results_path
 from slowfast.tasks import choose_task

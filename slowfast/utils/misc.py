@@ -1,6 +1,6 @@
 """Front door: launching, memory, model costs and the evaluation period, at upstream's path."""
 
-from slowfast.engine.schedule import is_eval_epoch
+from slowfast.engine.after_epoch import is_eval_epoch
 from slowfast.models.cost import log_model_info
 from slowfast.utils.launch import launch_job
 from slowfast.utils.memory_use import cpu_mem_usage, gpu_mem_usage

@@ -8,7 +8,7 @@ import torch
 
 from slowfast.config.defaults import get_cfg
 from slowfast.engine import training
-from slowfast.engine.passes.evaluate import EvaluationPass
+from slowfast.engine.evaluation_pass import EvaluationPass
 
 torch.set_num_threads(1)
 

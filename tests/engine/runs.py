@@ -26,7 +26,7 @@ def epochs(cfg) -> list[dict]:
 
 def last_state(cfg) -> dict:
     """The last checkpoint."""
-    paths = sorted(Path(cfg.OUTPUT_DIR, "checkpoints").glob("checkpoint_*.pyth"))
+    paths = sorted(Path(cfg.OUTPUT_DIR, "checkpoints").glob("*checkpoint_epoch_*.pyth"))
     return torch.load(paths[-1], weights_only=True)
 
 

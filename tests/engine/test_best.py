@@ -11,8 +11,8 @@ from slowfast.ak.lists.holdout import fingerprint
 from slowfast.checkpoints.best import Best
 from slowfast.checkpoints.names import get_last_checkpoint
 from slowfast.engine import test as run_test
-from slowfast.engine.passes.evaluate import EvaluationPass
-from slowfast.engine.passes.train import TrainPass
+from slowfast.engine.evaluation_pass import EvaluationPass
+from slowfast.engine.train_pass import TrainPass
 from slowfast.engine.training import train
 from tests.engine.runs import stats
 

@@ -9,7 +9,7 @@ import torch.multiprocessing as mp
 from slowfast.ak.norms.frozen import HEAD
 from slowfast.config.defaults import assert_and_infer_cfg
 from slowfast.engine import train, training
-from slowfast.engine.passes.pending import PendingSteps
+from slowfast.engine.device.pending import PendingSteps
 from slowfast.models import build_model
 from slowfast.tasks import classification
 from slowfast.utils import distributed

@@ -7,9 +7,9 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
+from slowfast.engine import evaluation_pass as evaluation
 from slowfast.engine import test as run_test
 from slowfast.engine import train
-from slowfast.engine.passes import evaluate as evaluation
 from slowfast.tasks import classification
 from slowfast.utils import distributed
 

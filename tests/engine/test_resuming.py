@@ -11,9 +11,8 @@ import torch
 
 from slowfast.checkpoints.names import path_to_digest
 from slowfast.checkpoints.saving import CheckpointWriter
-from slowfast.engine import training
+from slowfast.engine import precise_bn, step, training
 from slowfast.engine.meters import ValMeter
-from slowfast.engine.passes import precise_bn, step
 from slowfast.engine.training import train
 from slowfast.utils.launch import Stopped
 from tests.engine.runs import assert_same_run, epochs, last_state, stats

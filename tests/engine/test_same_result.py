@@ -17,7 +17,7 @@ from slowfast.engine import test as run_test
 from slowfast.engine import train
 from slowfast.engine.device.runtime import Precision
 from slowfast.engine.learner import Learner
-from slowfast.engine.passes.step import TrainStep
+from slowfast.engine.step import TrainStep
 from slowfast.models.optimizer import construct_optimizer
 from slowfast.tasks import Batch, Moment, build_task
 from slowfast.utils.launch import launch_job

@@ -11,10 +11,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from slowfast.ak.losses import base
 from slowfast.engine.average import AveragedWeights
+from slowfast.engine.device.pending import PendingSteps
 from slowfast.engine.device.prefetch import DeviceBatches
 from slowfast.engine.learner import Learner
-from slowfast.engine.passes.pending import PendingSteps
-from slowfast.engine.passes.step import TrainStep
+from slowfast.engine.step import TrainStep
 from slowfast.tasks import Batch, Moment
 from slowfast.utils.distributed import unwrap
 from tests.models.network_cases import I3D, SLOWFAST, TINY, X3D, network_cfg

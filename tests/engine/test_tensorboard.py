@@ -20,7 +20,7 @@ from slowfast.config.defaults import assert_and_infer_cfg
 from slowfast.config.derived import draws_pictures
 from slowfast.engine import test as run_test
 from slowfast.engine import train
-from slowfast.engine.passes.step import TrainStep
+from slowfast.engine.step import TrainStep
 from slowfast.engine.visualize import visualize
 from slowfast.utils.launch import Stopped
 from slowfast.visualization.tensorboard.confusion import confusion, draw_confusion

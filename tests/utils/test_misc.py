@@ -6,7 +6,7 @@ import pytest
 from torch import nn
 
 from slowfast.config.defaults import get_cfg
-from slowfast.engine.schedule import is_eval_epoch
+from slowfast.engine.after_epoch import is_eval_epoch
 from slowfast.models.cost import log_model_info
 
 

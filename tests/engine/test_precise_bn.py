@@ -10,8 +10,8 @@ import torch.multiprocessing as mp
 from torch import nn
 
 from slowfast.ak.norms.sync import SyncBatchNorm3d
-from slowfast.engine.passes import precise_bn
-from slowfast.engine.passes.precise_bn import NormStatisticsPass
+from slowfast.engine import precise_bn
+from slowfast.engine.precise_bn import NormStatisticsPass
 from slowfast.engine.stopping import StopRequests
 from slowfast.tasks import Batch, Rows, Task
 from slowfast.utils.launch import Stopped

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
-from slowfast.engine.passes.evaluate import gather_rows
+from slowfast.engine.evaluation_pass import gather_rows
 from slowfast.tasks import Rows
 from slowfast.utils import distributed
 

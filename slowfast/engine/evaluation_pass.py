@@ -20,10 +20,10 @@ from slowfast.engine.device.prefetch import DeviceBatches
 from slowfast.engine.device.queue import DeviceQueue
 from slowfast.engine.learner import Learner
 from slowfast.engine.meters import ValMeter
-from slowfast.engine.passes.progress import progress_bar
 from slowfast.engine.stopping import StopRequests
 from slowfast.tasks import Rows
 from slowfast.utils import distributed
+from slowfast.utils.progress import progress_bar
 
 
 @dataclass

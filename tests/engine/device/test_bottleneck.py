@@ -3,7 +3,7 @@
 import pytest
 
 from slowfast.config.defaults import get_cfg
-from slowfast.engine.bottleneck import bottleneck
+from slowfast.engine.device.bottleneck import bottleneck
 
 
 @pytest.fixture

@@ -20,11 +20,11 @@ from slowfast.ak.clips.loader import ClipLoader
 from slowfast.datasets.loader import shuffle_dataset
 from slowfast.engine.device.prefetch import DeviceBatches
 from slowfast.engine.device.runtime import get_device, share_norm_statistics
-from slowfast.engine.passes.progress import progress_bar
 from slowfast.engine.stopping import StopRequests
 from slowfast.tasks import Batch, Rows, Task
 from slowfast.utils import distributed
 from slowfast.utils.launch import Stopped
+from slowfast.utils.progress import progress_bar
 
 # The progress bar says what fvcore logs.
 logging.getLogger("fvcore.nn.precise_bn").setLevel(logging.WARNING)

@@ -15,20 +15,20 @@ from tqdm import tqdm
 from slowfast.ak.clips.bad_clips import allowed_bad_clips
 from slowfast.ak.clips.loader import ClipLoader
 from slowfast.datasets.loader import shuffle_dataset
+from slowfast.engine.device.pending import PendingSteps, ReadStep
 from slowfast.engine.device.prefetch import DeviceBatches
 from slowfast.engine.device.queue import DeviceQueue
 from slowfast.engine.device.runtime import seed_everything
 from slowfast.engine.learner import Learner
 from slowfast.engine.meters import TrainMeter
-from slowfast.engine.passes.pending import PendingSteps, ReadStep
-from slowfast.engine.passes.progress import progress_bar
-from slowfast.engine.passes.step import TrainStep
 from slowfast.engine.run_checkpoints import RunCheckpoints
+from slowfast.engine.step import TrainStep
 from slowfast.engine.stopping import StopRequests, agree
 from slowfast.models.optimizer import get_epoch_lr
 from slowfast.tasks import Moment
 from slowfast.utils import distributed, logging
 from slowfast.utils.launch import Stopped
+from slowfast.utils.progress import progress_bar
 
 logger = logging.get_logger(__name__)
 

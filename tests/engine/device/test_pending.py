@@ -7,7 +7,7 @@ import torch
 import torch.multiprocessing as mp
 
 from slowfast.ak.errors import UserError
-from slowfast.engine.passes.pending import DivergedError, PendingSteps
+from slowfast.engine.device.pending import DivergedError, PendingSteps
 
 
 def measured(loss, grad_norm=1.0) -> dict[str, torch.Tensor]:

@@ -1,1 +1,0 @@
-"""Passes over a loader: training, evaluation, and the measurement of norm statistics."""

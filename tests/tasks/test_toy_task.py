@@ -1,0 +1,164 @@
+"""A task in a file of its own trains through the whole loop, without a branch in the engine.
+
+The toy task learns from two views of a clip and no labels: the two embeddings of a clip shall be
+closer to each other than to the embeddings of earlier clips, which it keeps in a queue.
+"""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+from torch import nn
+from torch.nn import functional as F
+
+from slowfast.ak.registries.tasks import TASKS
+from slowfast.engine.step import TrainStep
+from slowfast.engine.training import train
+from slowfast.tasks import Batch, Loss, Rows, Task
+from slowfast.utils import distributed
+from slowfast.utils.launch import Stopped
+from tests.engine.conftest import make_small_cfg, small_cfg  # noqa: F401  fixtures
+from tests.engine.runs import assert_same, last_state, stats
+
+
+class Agreement:
+    """The figures of an evaluation: how close the views of a clip are."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.value = float(rows.scores.mean())
+
+    def evaluation_line(self) -> dict[str, float]:
+        return {"agreement": self.value}
+
+
+class Queue(nn.Module):
+    """The embeddings of the last eight clips."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("embeddings", torch.ones(8, 4))
+
+    def add(self, embeddings: torch.Tensor) -> None:
+        (everywhere,) = distributed.all_gather([embeddings])
+        self.embeddings.copy_(torch.cat([everywhere, self.embeddings])[:8])
+
+
+class TwoViews(Task):
+    """Tells two views of a clip from other clips."""
+
+    best = "agreement"
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network, self.queue = network, Queue()
+
+    @staticmethod
+    def applies(cfg) -> bool:
+        return cfg.TASK == "toy"
+
+    @classmethod
+    def from_cfg(cls, cfg, device, trains):
+        network = nn.Sequential(nn.Conv3d(3, 4, 3, 2), nn.BatchNorm3d(4), nn.ReLU())
+        if distributed.get_world_size() > 1:
+            network = nn.parallel.DistributedDataParallel(network)
+        return cls(network)
+
+    @staticmethod
+    def collate(items):
+        """The second view of a clip is the first one played backwards."""
+        batch = Batch.collate(items)
+        (pixels,) = batch.inputs
+        return Batch([pixels, pixels.flip(2)], None, batch.clips, batch.meta)
+
+    def prepare(self, batch, moment=None):
+        views = [view.float() / 255 for view in batch.inputs]
+        if moment is not None:  # a random part of the picture
+            generator = torch.Generator().manual_seed(hash(moment) % 2**31)
+            top = int(torch.randint(8, (), generator=generator))
+            views = [view[..., top : top + 24, :] for view in views]
+        return Batch(views, None, batch.clips)
+
+    def example(self, clips, training, device):
+        views = torch.zeros(2, clips, 3, 4, 32, 32, dtype=torch.uint8, device=device)
+        return Batch(list(views), None, torch.arange(clips))
+
+    def _embeddings(self, network, batch):
+        features = network(torch.cat(list(batch.inputs))).mean(dim=(2, 3, 4))
+        return F.normalize(features.float(), dim=1).chunk(2)
+
+    def compute_loss(self, network, batch):
+        one, other = self._embeddings(network, batch)
+        same = (one * other).sum(dim=1, keepdim=True)
+        similarities = torch.cat([same, one @ self.queue.embeddings.T], dim=1)
+        value = F.cross_entropy(similarities, torch.zeros(len(one), dtype=torch.int64))
+        self._last = one.detach()
+        return Loss(value, {"similarity": same.detach().mean()})
+
+    def after_step(self, batch):
+        self.queue.add(self._last)
+
+    def rows(self, network, batch):
+        one, other = self._embeddings(network, batch)
+        return Rows(batch.clips[:, None], (one * other).sum(dim=1, keepdim=True), None)
+
+    def figures(self, rows, options=None):
+        return Agreement(rows)
+
+
+@pytest.fixture
+def toy_cfg(small_cfg):  # noqa: F811
+    """A configuration of the toy task, which is registered for one test."""
+    TASKS.register("toy")(TwoViews)
+    yield lambda output="run", **settings: small_cfg(
+        output, **{"TASK": "toy", "TRAIN.BATCH_SIZE": 2, **settings}
+    )
+    del TASKS["toy"]
+
+
+def test_the_toy_task_stops_and_resumes_bit_for_bit(toy_cfg, monkeypatch):
+    whole, parts = toy_cfg("whole"), toy_cfg("parts")
+    train(whole)
+    step, calls = TrainStep.__call__, []
+
+    def stopped_at_the_third(self, *args):
+        calls.append(None)
+        if len(calls) == 3:
+            raise Stopped
+        return step(self, *args)
+
+    parts.TRAIN.CHECKPOINT_ITERATIONS = 1
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainStep, "__call__", stopped_at_the_third)
+        with pytest.raises(Stopped):
+            train(parts)
+    train(parts)
+    one, other = last_state(whole), last_state(parts)
+    for key in ("epoch", "model_state", "optimizer_state", "extra"):
+        assert_same(one[key], other[key], key)
+    queue = one["extra"]["queue"]["embeddings"]
+    assert (queue != 1).all(), "the queue holds embeddings of clips"
+    assert not [name for name in one["model_state"] if "queue" in name]
+
+    evaluations = stats(whole, "val_epoch")
+    best = max(evaluations, key=lambda line: line["agreement"])
+    assert evaluations[-1]["best_agreement"] == best["agreement"]
+    assert f"{evaluations[-1]['best_epoch']}/2" == best["epoch"]
+    assert "similarity" in stats(whole, "train_epoch")[0]
+    assert "agreement" in Path(whole.OUTPUT_DIR, "stdout.log").read_text()
+
+
+def _train(rank: int, cfg, init: str, folder: str) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group(0, 1, rank, 2, init, "gloo")
+    TASKS.register("toy")(TwoViews)
+    train(cfg)
+    distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_train_the_toy_task(toy_cfg, tmp_path):
+    cfg = toy_cfg(**{"NUM_SHARDS": 2, "SOLVER.MAX_EPOCH": 1})
+    mp.spawn(_train, args=(cfg, f"file://{tmp_path}/meet", str(tmp_path)), nprocs=2)
+    assert (last_state(cfg)["extra"]["queue"]["embeddings"] != 1).all()
+    assert "agreement" in stats(cfg, "val_epoch")[0]
