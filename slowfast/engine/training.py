@@ -13,6 +13,7 @@ from fvcore.common.config import CfgNode
 from slowfast.ak.checks.recipe import describe_run
 from slowfast.ak.clips.loader import ClipLoader
 from slowfast.ak.lists.holdout import fingerprint
+from slowfast.ak.registries.metrics import METRICS, column_of, metric_of
 from slowfast.checkpoints.best import Best
 from slowfast.checkpoints.evaluations import evaluations_so_far
 from slowfast.checkpoints.file import check_writable
@@ -38,6 +39,7 @@ from slowfast.utils import distributed, logging, stats_log
 from slowfast.utils.plural import count
 from slowfast.utils.run_config import save_config
 from slowfast.utils.run_record import record_run
+from slowfast.utils.stats_line import first_number
 from slowfast.visualization.tensorboard import Board
 from slowfast.visualization.tensorboard.events import writer_class
 
@@ -179,13 +181,18 @@ def _open_board(
 
 
 def epoch_line(figures: dict) -> str:
-    """The figures of an epoch for a person: the loss and what an evaluation found, in per cent."""
-    names = {"map": "mAP", "top1_err": "top-1 error", "top5_err": "top-5 error"}
+    """Returns the figures of an epoch in words: the loss, and those of an evaluation."""
     line = f"Epoch {figures['epoch']}: loss {figures['loss']:.4f}, lr {figures['lr']:.3g}"
     for key, value in figures.items():
-        if key in names:
-            line += f", {names[key]} {value * (100 if key == 'map' else 1):.2f} %"
-        elif key.startswith("map_") and value == value:
-            line += f", {key.removeprefix('map_')} {100 * value:.2f}"
-    is_best = str(figures.get("best_epoch")) == figures["epoch"].split("/")[0]
+        name = metric_of(key)
+        if name is None or value != value:
+            continue
+        facts = METRICS.facts(name)
+        title = facts.title or key
+        # "mAP 12.00 %, head 20.00, tail 8.00, micro 15.00"
+        if key != name or title == facts.column:
+            line += f", {column_of(key)} {facts.text(value)}"
+        else:
+            line += f", {title} {facts.text(value)}{facts.sign}"
+    is_best = figures.get("best_epoch") == first_number(figures["epoch"])
     return line + (", the best so far" if is_best else "")

@@ -3,7 +3,7 @@
 import pytest
 
 from slowfast.utils.logging import setup_logging
-from tests.engine.conftest import small_cfg  # noqa: F401  a fixture
+from tests.engine.conftest import make_small_cfg, small_cfg  # noqa: F401  fixtures
 
 
 @pytest.fixture(autouse=True)
