@@ -79,11 +79,17 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+@pytest.fixture(scope="module", params=SETTINGS.values(), ids=SETTINGS)
+def whole_run(request, make_small_cfg, tmp_path_factory):
+    """Settings, and the configuration of a run with them that was never stopped."""
+    cfg = make_small_cfg(tmp_path_factory.mktemp("whole"), **{**FOUR_STEPS, **request.param})
+    train(cfg)
+    return request.param, cfg
+
+
 @pytest.mark.parametrize("call", [1, 3, 4, 6])
-def test_a_run_stopped_after_any_step_is_the_run_bit_for_bit(small_cfg, stopped, settings, call):
-    whole = small_cfg("whole", **{**FOUR_STEPS, **settings})
-    train(whole)
+def test_a_run_stopped_after_any_step_is_the_run_bit_for_bit(small_cfg, stopped, whole_run, call):
+    settings, whole = whole_run
     steps = len(stats(whole, "train_iter_")) // 2
 
     parts = small_cfg("parts", **{**FOUR_STEPS, **settings})
