@@ -24,7 +24,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["slowfast", "slowfast.*"]),
     package_data={
-        "slowfast.ak": ["requirements.txt"],
+        "slowfast.ak": ["*.yaml", "requirements.txt"],
         "slowfast.ak.classes": ["*.csv"],
         "slowfast.config.keys": ["*.yaml"],
         "slowfast.visualization.report": ["*.html", "*.css", "*.js"],

@@ -1,8 +1,8 @@
 """What a configuration key is, and the keys that a signature declares.
 
 `Key` describes one key of the configuration: its default, its meaning, its type and its limits.
-`keys_from_signature` makes the keys of a class or function from its parameters, so that a loss or
-a network declares its settings in one place.
+`read_keys` reads a table of keys. `keys_from_signature` makes the keys of a class or function from
+its parameters, so that a loss or a network declares its settings in one place.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_type_hints
+
+import yaml
 
 from slowfast.ak.nearest import suggestion
 
@@ -96,6 +99,16 @@ class Key(Limits):
         if self.tree_only:
             parts.append("In this tree only.")
         return " ".join(part for part in parts if part)
+
+
+def read_keys(path: Path) -> dict[str, Key]:
+    """The keys of a YAML table: for each dotted name the fields of its `Key`."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    table = yaml.load(path.read_text(encoding="utf-8"), loader)
+    return {
+        name: Key(**fields | {"choices": tuple(fields.get("choices", ()))})
+        for name, fields in table.items()
+    }
 
 
 def numbers_in(value: Any) -> list[float]:

@@ -1,6 +1,6 @@
 """Every key of the configuration.
 
-The modules of this folder declare the keys that this tree uses, one module a topic.
+The YAML files of this folder are tables of the keys that this tree uses, one file a topic.
 ``unserved.yaml`` lists upstream's keys that have no effect here. Names and defaults are those of
 both upstream branches, so that any published YAML file loads. ``slowfast.ak.config`` and the
 registries (losses, networks, data sets, metrics, tasks) add the keys of this project.
@@ -13,19 +13,22 @@ from pathlib import Path
 import yaml
 
 from slowfast.ak.config import KEYS as AK_KEYS
-from slowfast.ak.keys import Key
+from slowfast.ak.keys import Key, read_keys
 from slowfast.ak.registries.datasets import DATASETS
 from slowfast.ak.registries.losses import LOSSES
 from slowfast.ak.registries.metrics import METRICS
 from slowfast.ak.registries.networks import NETWORKS
 from slowfast.ak.registries.tasks import TASKS
-from slowfast.config.keys import augmentation, data, model, run, solver, visualization
 
 REGISTRIES = (LOSSES, NETWORKS, DATASETS, METRICS, TASKS)
 
 
+_FOLDER = Path(__file__).parent
+_TOPICS = ("run", "data", "model", "solver", "augmentation", "visualization")
+
+
 def _unserved_keys() -> dict[str, Key]:
-    text = Path(__file__).with_name("unserved.yaml").read_text(encoding="utf-8")
+    text = (_FOLDER / "unserved.yaml").read_text(encoding="utf-8")
     return {
         name: Key(default, unserved=group["why"], is_switch="switches" in group)
         for group in yaml.safe_load(text)
@@ -34,12 +37,9 @@ def _unserved_keys() -> dict[str, Key]:
 
 
 UPSTREAM_KEYS: dict[str, Key] = {
-    **run.KEYS,
-    **data.KEYS,
-    **model.KEYS,
-    **solver.KEYS,
-    **augmentation.KEYS,
-    **visualization.KEYS,
+    **{
+        name: key for topic in _TOPICS for name, key in read_keys(_FOLDER / f"{topic}.yaml").items()
+    },
     **_unserved_keys(),
 }
 
