@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree that th
 import torch
 from torch import Tensor, nn
 
-from slowfast.models.depthwise import DepthwiseConv3d
+from slowfast.models.layers.depthwise import DepthwiseConv3d
 
 # Channels, side of the input, kernel, stride, and how many layers of X3D-L are like that.
 Layer = tuple[int, int, tuple[int, int, int], int, int]

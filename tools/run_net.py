@@ -32,8 +32,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def run_all(args: Namespace) -> int:
     """Runs all configurations, prints how they ended, and returns the exit status."""
-    from slowfast.utils import launch
-    from slowfast.utils.torchrun import print_once
+    from slowfast.utils.processes import launch
+    from slowfast.utils.processes.torchrun import print_once
 
     cfg = None
     try:
@@ -59,7 +59,7 @@ def run_all(args: Namespace) -> int:
 def configure(args: Namespace, path: str) -> CfgNode:
     """The checked configuration of one run, for the processes that it will have."""
     import slowfast.engine  # noqa: F401 -- registers networks, data sets and checks
-    from slowfast.utils.launch import fit_to_machine
+    from slowfast.utils.processes.launch import fit_to_machine
 
     cfg = load_config(args, path)
     fit_to_machine(cfg)
@@ -75,7 +75,7 @@ def run(cfg: CfgNode, init_method: str, dry: bool = False) -> None:
     from slowfast.engine import test, train
     from slowfast.engine.dry_run import dry_run
     from slowfast.engine.visualize import visualize
-    from slowfast.utils.launch import launch_job
+    from slowfast.utils.processes.launch import launch_job
 
     if dry:
         launch_job(cfg, init_method, dry_run)

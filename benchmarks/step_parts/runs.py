@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.step_parts.settings import Overrides, as_options
 from slowfast.ak.errors import UserError
-from slowfast.utils.stats_line import FILE, read_line
+from slowfast.utils.files.stats_line import FILE, read_line
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "configs" / "AK" / "DEMO.yaml"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from slowfast.ak.errors import UserError
-from slowfast.utils.safe_pickle import Refused, StoredArray, load_arrays
+from slowfast.utils.files.safe_pickle import Refused, StoredArray, load_arrays
 
 # Patterns of blob names without their ending, and the modules. {p} is the pathway: 1 for names that
 # begin with "t_" (fast), else 0.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from slowfast.checkpoints.names import path_to_digest
-from slowfast.utils import atomic
+from slowfast.utils.files import atomic
 
 _CHUNK = 1 << 22
 _TEMPORARY = "digest.tmp"

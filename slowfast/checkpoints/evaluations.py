@@ -14,7 +14,8 @@ from slowfast.ak.errors import UserError
 from slowfast.checkpoints.best import Best
 from slowfast.checkpoints.folder import resumes
 from slowfast.checkpoints.names import get_path_to_evaluations
-from slowfast.utils import atomic, distributed
+from slowfast.utils import distributed
+from slowfast.utils.files import atomic
 
 
 def write_evaluations(best: Best, output_dir: str | Path) -> None:

@@ -18,8 +18,8 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.paths import pathmgr
 from slowfast.checkpoints import caffe2, digests
 from slowfast.checkpoints.names import get_checkpoint_dir, path_to_digest
-from slowfast.utils.atomic import replacing
-from slowfast.utils.safe_pickle import STAND_INS, StoredArray
+from slowfast.utils.files.atomic import replacing
+from slowfast.utils.files.safe_pickle import STAND_INS, StoredArray
 
 _SAFE_NUMPY = [
     (stand_in, name.replace("numpy.core", core))

@@ -23,7 +23,7 @@ from slowfast.engine.device.runtime import get_device, share_norm_statistics
 from slowfast.engine.stopping import StopRequests
 from slowfast.tasks import Batch, Rows, Task
 from slowfast.utils import distributed
-from slowfast.utils.launch import Stopped
+from slowfast.utils.processes.launch import Stopped
 from slowfast.utils.progress import progress_bar
 
 # The progress bar says what fvcore logs.

@@ -16,7 +16,7 @@ from types import FrameType
 import torch
 
 from slowfast.utils import distributed
-from slowfast.utils.launch import Stopped
+from slowfast.utils.processes.launch import Stopped
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

@@ -38,7 +38,7 @@ from slowfast.tasks import Batch, Rows, Task, build_task
 from slowfast.utils import distributed, logging
 from slowfast.utils.distributed import unwrap
 from slowfast.utils.progress import progress_bar
-from slowfast.utils.run_record import record_run
+from slowfast.utils.run_folder.run_record import record_run
 from slowfast.visualization.report import write_report
 
 logger = logging.get_logger(__name__)

@@ -27,7 +27,7 @@ from slowfast.engine.stopping import StopRequests, agree
 from slowfast.models.optimizer import get_epoch_lr
 from slowfast.tasks import Moment
 from slowfast.utils import distributed, logging
-from slowfast.utils.launch import Stopped
+from slowfast.utils.processes.launch import Stopped
 from slowfast.utils.progress import progress_bar
 
 logger = logging.get_logger(__name__)

@@ -35,11 +35,12 @@ from slowfast.engine.train_pass import TrainPass
 from slowfast.models.cost import log_model_info
 from slowfast.results.files import check_results_path
 from slowfast.tasks import choose_task
-from slowfast.utils import distributed, logging, stats_log
+from slowfast.utils import distributed, logging
+from slowfast.utils.files.stats_line import first_number
 from slowfast.utils.plural import count
-from slowfast.utils.run_config import save_config
-from slowfast.utils.run_record import record_run
-from slowfast.utils.stats_line import first_number
+from slowfast.utils.run_folder import stats_log
+from slowfast.utils.run_folder.run_config import save_config
+from slowfast.utils.run_folder.run_record import record_run
 from slowfast.visualization.tensorboard import Board
 from slowfast.visualization.tensorboard.events import writer_class
 

@@ -12,7 +12,7 @@ from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from slowfast.models.depthwise import DepthwiseConv3d, replace_depthwise
+from slowfast.models.layers.depthwise import DepthwiseConv3d, replace_depthwise
 from slowfast.utils import logging
 
 logger = logging.get_logger(__name__)

@@ -18,14 +18,14 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.keys import Finding
 from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.models.batchnorm_helper import get_norm
-from slowfast.models.blocks import TRANSFORMS, BlockSpec, Kernel, Norm, max_pool, stage
 from slowfast.models.build import MODEL_REGISTRY
-from slowfast.models.head import HeadSpec, PoolHead
-from slowfast.models.init import init_weights
+from slowfast.models.layers.blocks import TRANSFORMS, BlockSpec, Kernel, Norm, max_pool, stage
+from slowfast.models.layers.head import HeadSpec, PoolHead
+from slowfast.models.layers.init import init_weights
+from slowfast.models.layers.nonlocal_block import NonLocal
+from slowfast.models.layers.stem import resnet_stem
 from slowfast.models.network import Network, Pathways
-from slowfast.models.nonlocal_block import NonLocal
 from slowfast.models.settings import look_up, per_pathway
-from slowfast.models.stem import resnet_stem
 
 # Temporal kernels of the stem and of stages 2 to 5. The blocks of a stage use its kernels in turn.
 C2D = ((1,), (1,), (1,), (1,), (1,))

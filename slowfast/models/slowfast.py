@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from slowfast.ak.errors import UserError
 from slowfast.ak.keys import Finding
 from slowfast.models.batchnorm_helper import get_norm
-from slowfast.models.blocks import Norm, conv3d
 from slowfast.models.build import MODEL_REGISTRY
+from slowfast.models.layers.blocks import Norm, conv3d
 from slowfast.models.network import Network
 from slowfast.models.resnet import (
     FAST,

@@ -11,13 +11,13 @@ from fvcore.common.config import CfgNode
 
 from slowfast.ak.keys import Finding
 from slowfast.models.batchnorm_helper import get_norm
-from slowfast.models.blocks import TRANSFORMS, BlockSpec, round_width, stage
 from slowfast.models.build import MODEL_REGISTRY
-from slowfast.models.head import HeadSpec, X3DHead
+from slowfast.models.layers.blocks import TRANSFORMS, BlockSpec, round_width, stage
+from slowfast.models.layers.head import HeadSpec, X3DHead
+from slowfast.models.layers.stem import x3d_stem
 from slowfast.models.network import Network, Pathways
 from slowfast.models.resnet import with_initial_weights
 from slowfast.models.settings import look_up, per_pathway
-from slowfast.models.stem import x3d_stem
 
 # Blocks of stages 2 to 5 before the depth is expanded.
 NUM_BLOCKS = (1, 2, 5, 3)

@@ -17,7 +17,7 @@ import torch
 
 from slowfast.ak.errors import UserError
 from slowfast.results.per_class import ClassResult, read_class_results
-from slowfast.utils.safe_pickle import Refused, StoredArray, load_arrays
+from slowfast.utils.files.safe_pickle import Refused, StoredArray, load_arrays
 
 
 @dataclass(frozen=True)

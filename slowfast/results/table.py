@@ -15,7 +15,7 @@ from slowfast.checkpoints.best import Best
 from slowfast.results.files import Outcome
 from slowfast.results.per_class import ClassResult
 from slowfast.utils import logging
-from slowfast.utils.stats_line import FILE
+from slowfast.utils.files.stats_line import FILE
 
 logger = logging.get_logger(__name__)
 

@@ -14,8 +14,9 @@ import simplejson
 from tqdm import tqdm
 
 from slowfast.ak.errors import UserError
-from slowfast.utils import distributed, stats_line
-from slowfast.utils.atomic import cannot_be_written
+from slowfast.utils import distributed
+from slowfast.utils.files import stats_line
+from slowfast.utils.files.atomic import cannot_be_written
 
 _COLOURS = {logging.WARNING: "\033[33m", logging.ERROR: "\033[31m", logging.CRITICAL: "\033[31m"}
 _output_dir: Path | None = None

@@ -9,7 +9,7 @@ from torch import nn
 from benchmarks import depthwise, step
 from benchmarks.step_parts.steps import load_cfg
 from slowfast.models.build import build_model
-from slowfast.models.depthwise import DepthwiseConv3d
+from slowfast.models.layers.depthwise import DepthwiseConv3d
 
 
 @pytest.mark.slow

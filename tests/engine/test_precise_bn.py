@@ -14,7 +14,7 @@ from slowfast.engine import precise_bn
 from slowfast.engine.precise_bn import NormStatisticsPass
 from slowfast.engine.stopping import StopRequests
 from slowfast.tasks import Batch, Rows, Task
-from slowfast.utils.launch import Stopped
+from slowfast.utils.processes.launch import Stopped
 
 
 class Identity(Task):

@@ -14,7 +14,7 @@ from slowfast.checkpoints.saving import CheckpointWriter
 from slowfast.engine import precise_bn, step, training
 from slowfast.engine.meters import ValMeter
 from slowfast.engine.training import train
-from slowfast.utils.launch import Stopped
+from slowfast.utils.processes.launch import Stopped
 from tests.engine.runs import assert_same_run, epochs, last_state, stats
 
 FOUR_STEPS = {"TRAIN.BATCH_SIZE": 2, "SOLVER.MAX_EPOCH": 2}

@@ -20,8 +20,8 @@ from slowfast.engine.learner import Learner
 from slowfast.engine.step import TrainStep
 from slowfast.models.optimizer import construct_optimizer
 from slowfast.tasks import Batch, Moment, build_task
-from slowfast.utils.launch import launch_job
 from slowfast.utils.parser import DEFAULT_INIT_METHOD
+from slowfast.utils.processes.launch import launch_job
 from tests.engine.test_losses_in_training import SETTINGS
 
 # Norms over many values, branches that start at zero and units without a kink: rounding stays

@@ -22,7 +22,7 @@ from slowfast.engine import test as run_test
 from slowfast.engine import train
 from slowfast.engine.step import TrainStep
 from slowfast.engine.visualize import visualize
-from slowfast.utils.launch import Stopped
+from slowfast.utils.processes.launch import Stopped
 from slowfast.visualization.tensorboard.confusion import confusion, draw_confusion
 from slowfast.visualization.tensorboard.pictures import kernels, pixels_of, scaled_to_one, strip
 from tests.engine.runs import stats

@@ -11,7 +11,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from slowfast.checkpoints.saving import save_checkpoint
 from slowfast.engine.average import AveragedWeights
 from slowfast.models import MODEL_REGISTRY, build_model
-from slowfast.models.depthwise import DepthwiseConv3d
+from slowfast.models.layers.depthwise import DepthwiseConv3d
 from slowfast.models.memory_format import channels_last
 from slowfast.models.optimizer import construct_optimizer
 from slowfast.utils.distributed import unwrap

@@ -20,7 +20,7 @@ from torch import nn
 
 from slowfast.ak.keys import Limits
 from slowfast.models.build import MODEL_REGISTRY
-from slowfast.models.head import HeadSpec, PoolHead
+from slowfast.models.layers.head import HeadSpec, PoolHead
 from slowfast.models.network import Network, Pathways
 
 

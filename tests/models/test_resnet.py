@@ -3,8 +3,8 @@ import torch
 
 from reference_parts.networks import normal
 from slowfast.models import build_model
-from slowfast.models.blocks import ResidualBlock
-from slowfast.models.nonlocal_block import NonLocal
+from slowfast.models.layers.blocks import ResidualBlock
+from slowfast.models.layers.nonlocal_block import NonLocal
 from tests.models.network_cases import C2D, I3D, SLOW, SLOWFAST, TINY, X3D, network_cfg
 
 CLIP = normal(0, (2, 3, 4, 64, 64))

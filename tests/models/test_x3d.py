@@ -3,7 +3,7 @@ from torch import nn
 
 from reference_parts.networks import normal
 from slowfast.models import build_model
-from slowfast.models.blocks import ResidualBlock
+from slowfast.models.layers.blocks import ResidualBlock
 from slowfast.models.x3d import stage_widths
 from tests.models.network_cases import TINY, X3D, network_cfg
 

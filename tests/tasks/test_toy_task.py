@@ -17,7 +17,7 @@ from slowfast.engine.step import TrainStep
 from slowfast.engine.training import train
 from slowfast.tasks import Batch, Loss, Rows, Task
 from slowfast.utils import distributed
-from slowfast.utils.launch import Stopped
+from slowfast.utils.processes.launch import Stopped
 from tests.engine.conftest import make_small_cfg, small_cfg  # noqa: F401  fixtures
 from tests.engine.runs import assert_same, last_state, stats
 

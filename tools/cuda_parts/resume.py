@@ -11,7 +11,7 @@ from benchmarks.step_parts.runs import DEMO, command, figures, run_net
 from benchmarks.step_parts.settings import Overrides
 from cuda_parts.part import Failed, Findings, Part, Work, largest_difference
 from cuda_parts.training import SHORT
-from slowfast.utils.launch import EXIT_STOPPED
+from slowfast.utils.processes.launch import EXIT_STOPPED
 
 # Relative, of a step's loss. Some CUDA kernels add in an order that changes from run to run.
 _TOLERANCE = 1e-2

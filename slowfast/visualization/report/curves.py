@@ -13,7 +13,7 @@ from typing import Any
 import slowfast.ak.metrics  # noqa: F401  registers the metrics
 from slowfast.ak.errors import UserError
 from slowfast.ak.registries.metrics import METRICS, metric_of
-from slowfast.utils.stats_line import first_number, read_line
+from slowfast.utils.files.stats_line import first_number, read_line
 
 
 def read_log(path: str | Path) -> dict:

@@ -18,7 +18,7 @@ from slowfast.ak.metrics.figures import Figures
 from slowfast.config.defaults import get_cfg
 from slowfast.config.dotted import dotted_keys, get
 from slowfast.results.per_class import ClassResult
-from slowfast.utils.stats_line import FILE
+from slowfast.utils.files.stats_line import FILE
 from slowfast.visualization.report.curves import figures, read_log, test_figures
 from slowfast.visualization.report.findings import (
     confused_pairs,

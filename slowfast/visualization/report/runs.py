@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from slowfast.ak.errors import UserError
-from slowfast.utils.run_config import CONFIG_FILE
-from slowfast.utils.stats_line import FILE
+from slowfast.utils.files.stats_line import FILE
+from slowfast.utils.run_folder.run_config import CONFIG_FILE
 from slowfast.visualization.report.curves import read_log
 from slowfast.visualization.report.record import FORMAT, settings
 

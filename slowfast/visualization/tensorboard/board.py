@@ -19,7 +19,7 @@ from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.clips.network_input import sees_rgb
 from slowfast.ak.metrics.figures import Figures
 from slowfast.utils import distributed
-from slowfast.utils.stats_line import first_number
+from slowfast.utils.files.stats_line import first_number
 from slowfast.visualization.tensorboard.confusion import (
     confusion,
     draw_confusion,

@@ -4,7 +4,7 @@ import pytest
 
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import get_cfg
-from slowfast.utils.run_config import save_config
+from slowfast.utils.run_folder.run_config import save_config
 
 
 def test_the_file_gives_the_configuration_again(tmp_path):

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from slowfast.ak.errors import UserError
-from slowfast.utils import stats_log
-from slowfast.utils.stats_log import remove_lines_after
+from slowfast.utils.run_folder import stats_log
+from slowfast.utils.run_folder.stats_log import remove_lines_after
 
 
 def line(kind, epoch, iteration=None):

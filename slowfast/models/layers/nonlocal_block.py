@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from slowfast.ak.errors import UserError
-from slowfast.models.blocks import Kernel, Norm, max_pool
+from slowfast.models.layers.blocks import Kernel, Norm, max_pool
 
 INSTANTIATIONS = ("softmax", "dot_product")
 

@@ -3,8 +3,8 @@
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from slowfast.models.blocks import ResidualBlock
-from slowfast.models.nonlocal_block import NonLocal
+from slowfast.models.layers.blocks import ResidualBlock
+from slowfast.models.layers.nonlocal_block import NonLocal
 
 
 def init_weights(

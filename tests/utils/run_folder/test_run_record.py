@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from slowfast.utils import run_record
-from slowfast.utils.run_record import get_path_to_record, record_run
+from slowfast.utils.run_folder import run_record
+from slowfast.utils.run_folder.run_record import get_path_to_record, record_run
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from slowfast.models.depthwise import DepthwiseConv3d, replace_depthwise
+from slowfast.models.layers.depthwise import DepthwiseConv3d, replace_depthwise
 
 # Kernel, spatial stride, and size (C, T, H, W): the kinds of X3D, and special cases at borders:
 # odd sizes, fewer frames than taps, other kernels.

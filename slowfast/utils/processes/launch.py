@@ -17,9 +17,10 @@ from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.run.cores import available_cores, processes_of_machine
-from slowfast.utils import distributed, logging, torchrun
+from slowfast.utils import distributed, logging
 from slowfast.utils.parser import DEFAULT_INIT_METHOD
-from slowfast.utils.workers import EXIT_STOPPED, Stopped, WorkerError, run_together
+from slowfast.utils.processes import torchrun
+from slowfast.utils.processes.workers import EXIT_STOPPED, Stopped, WorkerError, run_together
 
 __all__ = [
     "EXIT_STOPPED",

@@ -22,7 +22,7 @@ from slowfast.utils import distributed, logging
 
 logger = logging.get_logger(__name__)
 
-_TREE = Path(__file__).resolve().parents[2]
+_TREE = Path(__file__).resolve().parents[3]
 # Names as in pip. Libraries that are not installed are left out.
 _LIBRARIES = (
     *("torch", "torchvision", "numpy", "fvcore", "iopath", "opencv-python-headless", "simplejpeg"),

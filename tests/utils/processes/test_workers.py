@@ -15,11 +15,12 @@ import torch
 import torch.distributed as dist
 
 from slowfast.ak.errors import UserError
-from slowfast.utils import distributed, workers
-from slowfast.utils.workers import Stopped, WorkerError, run_together
+from slowfast.utils import distributed
+from slowfast.utils.processes import workers
+from slowfast.utils.processes.workers import Stopped, WorkerError, run_together
 from tests.utils.waiting import wait_until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def join(number, folder, timeout=None):
@@ -108,7 +109,7 @@ def test_a_stopped_run_raises_stopped():
 WORK = """
 import os, signal, sys, time
 from pathlib import Path
-from slowfast.utils.workers import EXIT_STOPPED, Stopped, run_together
+from slowfast.utils.processes.workers import EXIT_STOPPED, Stopped, run_together
 
 FOLDER = Path(sys.argv[1])
 

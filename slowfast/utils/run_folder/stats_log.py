@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from slowfast.ak.errors import UserError
-from slowfast.utils import atomic, distributed
-from slowfast.utils.stats_line import FILE, first_number, read_line
+from slowfast.utils import distributed
+from slowfast.utils.files import atomic
+from slowfast.utils.files.stats_line import FILE, first_number, read_line
 
 _TRAINING_TYPES = ("train_iter_", "train_epoch", "val_iter", "val_epoch")
 

@@ -10,8 +10,9 @@ import torch.distributed as dist
 
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import get_cfg
-from slowfast.utils import distributed, launch, misc
+from slowfast.utils import distributed, misc
 from slowfast.utils.parser import DEFAULT_INIT_METHOD
+from slowfast.utils.processes import launch
 
 TWO = 2
 

@@ -16,7 +16,7 @@ from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
 from slowfast.ak.errors import UserError
-from slowfast.models.blocks import Kernel, Norm, conv3d
+from slowfast.models.layers.blocks import Kernel, Norm, conv3d
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": partial(torch.softmax, dim=-1),

@@ -4,7 +4,7 @@ import torch
 from reference_parts.networks import normal
 from slowfast.ak.errors import UserError
 from slowfast.models import build_model
-from slowfast.models.head import HeadSpec, PoolHead
+from slowfast.models.layers.head import HeadSpec, PoolHead
 from tests.models.network_cases import SLOWFAST, TINY, X3D, network_cfg
 
 

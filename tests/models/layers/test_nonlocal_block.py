@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from slowfast.ak.errors import UserError
-from slowfast.models.nonlocal_block import NonLocal
+from slowfast.models.layers.nonlocal_block import NonLocal
 
 
 def by_definition(block: NonLocal, x: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from slowfast.models.blocks import (
+from slowfast.models.layers.blocks import (
     TRANSFORMS,
     BlockSpec,
     ResidualBlock,

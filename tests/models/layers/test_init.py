@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from slowfast.models import build_model
-from slowfast.models.blocks import ResidualBlock
-from slowfast.models.nonlocal_block import NonLocal
+from slowfast.models.layers.blocks import ResidualBlock
+from slowfast.models.layers.nonlocal_block import NonLocal
 from tests.models.network_cases import I3D, SLOWFAST, TINY, X3D, network_cfg
 
 NONLOCAL = I3D | {"NONLOCAL.LOCATION": [[[]], [[1]], [[]], [[]]]}

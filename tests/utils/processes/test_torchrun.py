@@ -14,10 +14,10 @@ import torch
 from slowfast.ak.errors import UserError
 from slowfast.config import provenance
 from slowfast.config.defaults import get_cfg
-from slowfast.utils.torchrun import Torchrun
+from slowfast.utils.processes.torchrun import Torchrun
 from tests.utils.waiting import wait_until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 ENVIRONMENT = {
     "TORCHELASTIC_RUN_ID": "none",
@@ -34,7 +34,8 @@ import os, sys, time
 from pathlib import Path
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import get_cfg
-from slowfast.utils import distributed, launch, torchrun
+from slowfast.utils import distributed
+from slowfast.utils.processes import launch, torchrun
 
 FOLDER, HOW = Path(sys.argv[1]), sys.argv[2]
 

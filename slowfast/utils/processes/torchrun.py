@@ -23,7 +23,7 @@ from slowfast.ak.errors import UserError
 from slowfast.config import provenance
 from slowfast.utils import logging
 from slowfast.utils.distributed import LostProcess
-from slowfast.utils.workers import end_with_parent
+from slowfast.utils.processes.workers import end_with_parent
 
 logger = logging.get_logger(__name__)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
-from slowfast.utils import atomic
+from slowfast.utils.files import atomic
 
 CONFIG_FILE = "config.yaml"
 

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from slowfast.models.blocks import Norm, conv3d
+from slowfast.models.layers.blocks import Norm, conv3d
 
 
 def resnet_stem(

@@ -1,0 +1,1 @@
+"""Layers that the networks share: residual blocks, stems, heads, their initial weights."""

@@ -1,0 +1,1 @@
+"""What a run writes about itself into OUTPUT_DIR: configuration, record of starts, statistics."""
