@@ -10,7 +10,7 @@ from slowfast.datasets import DATASET_REGISTRY, build_dataset
 from slowfast.datasets.charades import Charades
 
 
-def test_names_are_capitalised(tiny_ak):
+def test_a_name_is_found_in_upper_and_lower_case(tiny_ak):
     cfg = get_cfg()
     cfg.merge_from_list(tiny_ak.opts())
     assert type(build_dataset("ak", cfg, "train")) is Ak
@@ -21,11 +21,11 @@ def test_own_data_sets_can_be_registered(monkeypatch):
     monkeypatch.setattr(DATASET_REGISTRY, "_entries", dict(DATASET_REGISTRY._entries))
 
     @DATASET_REGISTRY.register()
-    class Zoo(Dataset):
+    class MyZoo(Dataset):
         def __init__(self, cfg, split):
             self.split = split
 
-    assert build_dataset("zoo", None, "test").split == "test"
+    assert build_dataset("myzoo", None, "test").split == "test"
 
 
 def test_an_unknown_name_lists_the_known_ones():

@@ -46,7 +46,7 @@ class DatasetFacts(Facts):
 _NOT_BUILT = "this data set is not built here yet"
 _PYTORCHVIDEO = "pytorchvideo's loaders are not built here"
 
-# `ak` names the entry Ak, as upstream has it.
+# In the configuration `ak` names the entry Ak, as upstream's data sets are named.
 DATASETS: Registry[DatasetFacts] = Registry(
     "data set",
     "TRAIN.DATASET",
@@ -60,7 +60,7 @@ DATASETS: Registry[DatasetFacts] = Registry(
         "ptvkinetics": f"{_PYTORCHVIDEO}; kinetics reads the same data",
         "ptvssv2": _PYTORCHVIDEO,
     },
-    entry_name=str.capitalize,
+    ignores_case=True,
 )
 
 

@@ -27,7 +27,7 @@ class Facts:
     Args:
         keys: the configuration keys that the entry adds, by dotted name.
         problems: finds settings with which the entry cannot run. It takes the configuration and
-            yields (key, words); it is asked only where the configuration names the entry.
+            yields (key, words), and is called only if the configuration names the entry.
         warnings: finds settings that can run but are seldom meant; as `problems`.
     """
 
@@ -47,7 +47,8 @@ class Registry(Generic[F]):
         key: the configuration key that names an entry, such as ``MODEL.LOSS_FUNC``.
         facts: the dataclass of facts about an entry.
         not_built: names of upstream that this tree does not have yet, and why.
-        entry_name: turns a name of the configuration into the name of an entry.
+        ignores_case: whether a name in the configuration may differ from the name of the entry in
+            upper and lower case.
     """
 
     def __init__(
@@ -56,10 +57,10 @@ class Registry(Generic[F]):
         key: str,
         facts: type[F],
         not_built: Mapping[str, str] | None = None,
-        entry_name: Callable[[str], str] = str,
+        ignores_case: bool = False,
     ) -> None:
         self.kind, self.key = kind, key
-        self.not_built, self.entry_name = dict(not_built or {}), entry_name
+        self.not_built, self._ignores_case = dict(not_built or {}), ignores_case
         self._facts_type = facts
         self._entries: dict[str, Any] = {}
         self._facts: dict[str, F] = {}
@@ -91,7 +92,7 @@ class Registry(Generic[F]):
 
     def facts(self, name: str) -> F:
         """The facts about an entry; the defaults for a name that nobody has registered."""
-        return self._facts.get(self.entry_name(name)) or self._facts_type()
+        return self._facts.get(self._entry_name(name)) or self._facts_type()
 
     def get(self, name: str, *default: Any) -> Any:
         """The entry of a name, or the default if one is given and there is no such entry.
@@ -104,11 +105,11 @@ class Registry(Generic[F]):
             return default[0]
         if words:
             raise UserError(f"{self.key} = {name}: {words}")
-        return self._entries[self.entry_name(name)]
+        return self._entries[self._entry_name(name)]
 
     def problem_with(self, name: str) -> str:
         """Why a name of the configuration is not an entry; empty if it is one."""
-        if self.entry_name(name) in self._entries:
+        if self._entry_name(name) in self._entries:
             return ""
         if name.lower() in (not_built := {k.lower(): v for k, v in self.not_built.items()}):
             return not_built[name.lower()]
@@ -119,7 +120,13 @@ class Registry(Generic[F]):
 
     def shown_names(self) -> list[str]:
         """The names as a configuration writes them, sorted."""
-        return sorted(name if self.entry_name is str else name.lower() for name in self._entries)
+        return sorted(name.lower() if self._ignores_case else name for name in self._entries)
+
+    def _entry_name(self, name: str) -> str:
+        """The name of the entry that a name in the configuration means."""
+        if name in self._entries or not self._ignores_case:
+            return name
+        return next((each for each in self._entries if each.lower() == name.lower()), name)
 
     def keys(self) -> list[str]:
         """The names, in the order in which they were registered."""

@@ -32,7 +32,7 @@ def registry(monkeypatch):
     monkeypatch.setattr(
         build,
         "DATASET_REGISTRY",
-        Registry("data set", "TRAIN.DATASET", DatasetFacts, entry_name=str.capitalize),
+        Registry("data set", "TRAIN.DATASET", DatasetFacts, ignores_case=True),
     )
     monkeypatch.setattr(Ak, "with_time", Ak.with_time)
     return build.DATASET_REGISTRY

@@ -27,9 +27,7 @@ from slowfast.datasets import build
 
 def register(with_time=True):
     """Registers the data set as in a checkout, in place of this project's own."""
-    build.DATASET_REGISTRY = Registry(
-        "data set", "TRAIN.DATASET", DatasetFacts, entry_name=str.capitalize
-    )
+    build.DATASET_REGISTRY = Registry("data set", "TRAIN.DATASET", DatasetFacts, ignores_case=True)
     register_ak(with_time)
 
 
