@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     if "--keys" in (sys.argv[1:] if argv is None else argv):
         import slowfast.engine  # noqa: F401 -- registers networks, data sets and metrics
     args = parse_args(argv)
-    from slowfast.utils import torchrun  # imports torch, which --help does not need
+    from slowfast.utils.processes import torchrun  # imports torch; --help does not need it
 
     return torchrun.as_worker(run_all)(args)
 

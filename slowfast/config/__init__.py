@@ -5,7 +5,7 @@ schema      the conversion of a value to the type of its key
 yaml_files  reading YAML files
 merge       setting keys from files and commands
 provenance  which file or command set a key
-checks      the mechanism of checks; rules/ has the checks, one file a topic
+checks      the mechanism of checks; checks_*.py have the checks, one file for each topic
 defaults    ``get_cfg`` and ``assert_and_infer_cfg``
 explain     the text of ``--keys``
 """

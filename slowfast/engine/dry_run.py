@@ -106,7 +106,7 @@ def _train_rows(cfg: CfgNode, learner: Learner) -> Table:
     )
     start = learner.load(cfg)
     epoch, world_size = start.epoch, distributed.get_world_size()
-    describe_run(cfg, start.words, world_size, learner.precision.device)
+    describe_run(cfg, start.description, world_size, learner.precision.device)
     seconds, losses, share = _two_steps(cfg, learner, train_loader, epoch)
 
     steps, crop = len(train_loader), cfg.DATA.TRAIN_CROP_SIZE
