@@ -188,11 +188,20 @@ class CheckpointWriter:
         logger.debug(f"State within an epoch written: {path}")
         return path
 
-    def write_evaluation(self, best: Best, model: nn.Module, average_state: State | None) -> None:
+    def write_evaluation(
+        self,
+        best: Best,
+        model: nn.Module,
+        average_state: State | None,
+        task_state: Mapping[str, Any] | None = None,
+    ) -> None:
         """Records an evaluation, and writes the evaluated weights if they are the best so far.
 
         The weights are the running average if there is one. They are for testing and carry no
         optimizer. They replace the earlier best weights.
+
+        Args:
+            task_state: what the task keeps beside its network, which a test restores.
 
         Raises:
             UserError: a file cannot be written. The earlier files stay intact.
@@ -204,6 +213,8 @@ class CheckpointWriter:
             content = weights_to_save(average_state if averaged else unwrap(model).state_dict())
             content |= {**self.provenance, "epoch": best.epoch - 1}
             content |= {"best": best.as_dict(), "averaged": averaged}
+            if task_state:
+                content["extra"] = _checked(task_state)
             write_checkpoint(content, Path(get_path_to_best(self.output_dir)))
         # The record comes last: a run that is stopped before it repeats the evaluation.
         write_evaluations(best, self.output_dir)

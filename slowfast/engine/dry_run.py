@@ -37,7 +37,7 @@ from slowfast.engine.device.runtime import Precision, get_device, seed_everythin
 from slowfast.engine.device.speed import prepare_device
 from slowfast.engine.learner import Learner
 from slowfast.engine.step import TrainStep
-from slowfast.engine.testing import temporal_view_counts, with_views
+from slowfast.engine.testing import ViewsOfTest, temporal_view_counts
 from slowfast.models.cost import describe_size, multiply_adds
 from slowfast.models.optimizer import get_epoch_lr
 from slowfast.tasks import Moment, Task, build_task
@@ -174,7 +174,7 @@ def _passes(cfg: CfgNode) -> int:
 
 def _test_rows(cfg: CfgNode, task: Task) -> Table:
     counts = temporal_view_counts(cfg)
-    loader = construct_loader(with_views(cfg, max(counts)), "test")
+    loader = ViewsOfTest.from_cfg(cfg, max(counts)).loader
     views = sum(counts) * cfg.TEST.NUM_SPATIAL_CROPS
     seconds, words = _scoring(cfg, task, loader, "test", views)
     return [("test", f"{words}: {_duration(seconds)}")]

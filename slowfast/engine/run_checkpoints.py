@@ -83,8 +83,10 @@ class RunCheckpoints:
     def write_evaluation(self, best: Best) -> None:
         """Records an evaluation, and writes the evaluated weights if they are the best so far."""
         if distributed.is_master_proc():
-            average = self.learner.average_state()
-            self._writer.write_evaluation(best, self.learner.network, average)
+            learner = self.learner
+            self._writer.write_evaluation(
+                best, learner.network, learner.average_state(), learner.task.state()
+            )
 
     def is_due_after(self, done: int) -> bool:
         """Returns whether TRAIN.CHECKPOINT_ITERATIONS asks for a file after `done` iterations."""

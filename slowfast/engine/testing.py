@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import torch
 from fvcore.common.config import CfgNode
 from torch import nn
-from torch.utils.data import default_collate
 
 from slowfast.ak.clips.loader import ClipLoader
 from slowfast.ak.clips.views import ClipViews, view_batches
+from slowfast.ak.errors import UserError
 from slowfast.ak.metrics.figures import TestOptions
 from slowfast.ak.run.cores import processes_of_machine
 from slowfast.checkpoints.best import Best
+from slowfast.checkpoints.loading import LoadedWeights
 from slowfast.checkpoints.tested_weights import load_test_checkpoint
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine.device.memory import MemoryAdvice
@@ -28,10 +29,9 @@ from slowfast.engine.evaluation_pass import gather_rows
 from slowfast.models.cost import log_model_info
 from slowfast.results.files import (
     Outcome,
+    ResultFiles,
     check_all_written,
     check_results_path,
-    save_figures,
-    save_scores,
 )
 from slowfast.results.table import log_table
 from slowfast.tasks import Batch, Rows, Task, build_task
@@ -56,56 +56,76 @@ def test(cfg: CfgNode) -> None:
     logging.setup_logging(cfg.OUTPUT_DIR)
     check_results_path(cfg)
     seed_everything(cfg.RNG_SEED)
-    view_counts = temporal_view_counts(cfg)
-    runs = [with_views(cfg, count) for count in view_counts]
-    loaders = [construct_loader(run, "test") for run in runs]
+    views = [ViewsOfTest.from_cfg(cfg, count) for count in temporal_view_counts(cfg)]
 
     prepare_device(cfg)
     device = get_device(cfg)
     task, precision = build_task(cfg, device, trains=False), Precision.from_cfg(cfg, device)
     if cfg.LOG_MODEL_INFO and not cfg.TRAIN.ENABLE:
         log_model_info(task.network, cfg)
-    loaded = load_test_checkpoint(cfg, task.network)
+    loaded = _load(cfg, task)
     record_run(cfg, "test", loaded.path)
     best = Best(**loaded.extra["best"]) if "best" in loaded.extra else None
     if best:
         logger.info(f"These are the weights of the best evaluation: {best}")
 
+    memory = MemoryAdvice.from_cfg(cfg, task, precision)
+    test_pass, files = TestPass.from_cfg(cfg, task, precision), ResultFiles.from_cfg(cfg)
     outcomes = []
-    for run, loader in zip(runs, loaders, strict=True):
-        views = f"{run.TEST.NUM_ENSEMBLE_VIEWS} x {run.TEST.NUM_SPATIAL_CROPS} views"
-        with MemoryAdvice.from_cfg(run, task, precision).scoring(task.network, "test"):
-            rows = TestPass.from_cfg(run, task, precision).run(loader, task.network, views)
+    for each in views:
+        with memory.scoring(task.network, "test"):
+            rows = test_pass.run(each.loader, task.network, each.words)
         if not distributed.is_master_proc():
             continue
-        told = {
-            "initialisation": loaded.initialisation,
-            **(best.stats() if best else {}),
-            **loader.bad_clips.counts("missing", "incomplete"),
-        }
+        bad_clips = each.loader.bad_clips
         outcome = Outcome(
-            views,
+            each.words,
+            each.suffix if len(views) > 1 else "",
             rows.scores,
             rows.targets,
             rows.keys[:, 0],
-            loader.dataset,
+            each.loader.dataset,
             task.classes,
             loaded,
-            missing=loader.bad_clips.names("missing"),
-            incomplete=loader.bad_clips.names("incomplete"),
+            missing=bad_clips.names("missing"),
+            incomplete=bad_clips.names("incomplete"),
         )
-        save_scores(run, outcome, several=len(runs) > 1)
+        files.write_scores(outcome)
         outcome.check_scores()
-        outcome.figures = task.figures(rows, TestOptions.from_cfg(run))
-        outcome.stats = {"split": "test_final", **told, **outcome.figures.test_line()}
+        outcome.figures = task.figures(rows, each.options)
+        outcome.stats = {
+            "split": "test_final",
+            "initialisation": loaded.initialisation,
+            **(best.stats() if best else {}),
+            **bad_clips.counts("missing", "incomplete"),
+            **outcome.figures.test_line(),
+        }
         logging.log_json_stats(outcome.stats)
-        save_figures(run, outcome, several=len(runs) > 1)
+        files.write_figures(outcome)
         outcomes.append(outcome)
     if distributed.is_master_proc():
         if page := write_report(cfg, outcomes):
             outcomes[-1].files["report"] = page
         log_table(cfg, outcomes)
         check_all_written(outcomes)
+
+
+def _load(cfg: CfgNode, task: Task) -> LoadedWeights:
+    """Loads the tested weights, and the task's own state where the file has one.
+
+    Raises:
+        UserError: as `load_test_checkpoint`; or the state does not fit the task.
+    """
+    loaded = load_test_checkpoint(cfg, task.network)
+    try:
+        task.load_state(loaded.extra.get("extra", {}))
+    except RuntimeError as error:
+        raise UserError(
+            f"{loaded.path}: the saved state of the task does not fit the configured task "
+            f"({str(error).strip()}). Test with the settings of the training run, or name another "
+            "file in TEST.CHECKPOINT_FILE_PATH."
+        ) from None
+    return loaded
 
 
 def temporal_view_counts(cfg: CfgNode) -> list[int]:
@@ -117,12 +137,30 @@ def temporal_view_counts(cfg: CfgNode) -> list[int]:
     return [cfg.TEST.NUM_ENSEMBLE_VIEWS]
 
 
-def with_views(cfg: CfgNode, count: int) -> CfgNode:
-    """A copy of the configuration that tests ``count`` temporal views."""
-    run = cfg.clone()
-    run.defrost()
-    run.TEST.NUM_ENSEMBLE_VIEWS = count
-    return run
+@dataclass(frozen=True)
+class ViewsOfTest:
+    """A number of temporal views to test, and what depends on it.
+
+    Attributes:
+        words: the number of views in words, "2 x 3 views".
+        suffix: part of file names, "_2x3".
+        loader: gives clips with all these views.
+        options: of the figures.
+    """
+
+    words: str
+    suffix: str
+    loader: ClipLoader
+    options: TestOptions
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode, count: int) -> ViewsOfTest:
+        """Opens the data set for `count` temporal views, instead of TEST.NUM_ENSEMBLE_VIEWS."""
+        own, crops = cfg.clone(), cfg.TEST.NUM_SPATIAL_CROPS
+        own.defrost()
+        own.TEST.NUM_ENSEMBLE_VIEWS = count
+        loader, options = construct_loader(own, "test"), TestOptions.from_cfg(own)
+        return cls(f"{count} x {crops} views", f"_{count}x{crops}", loader, options)
 
 
 @dataclass
@@ -180,29 +218,25 @@ class TestPass:
 
     def _batches(self, loader: ClipLoader) -> Iterator[tuple[Batch, int]]:
         """Batches of views, which may span clips, and how many clips end in each."""
-        targets, numbers, sizes = [], [], []
+        # The labels and meta of an item belong to each of its views.
+        items: list[tuple] = []
+        sizes: list[int] = []
 
         def clips() -> Iterator[ClipViews]:
-            for (views,), labels, index, *_ in loader:
-                targets.append(labels)
-                numbers.append(int(index))
+            for (views,), *others in loader:
+                items.append(others)
                 sizes.append(len(views))
                 yield views.to(self.precision.device)
 
         clip, view = 0, 0
         for pixels, ends in view_batches(clips(), self.batch_size):
-            shown = []
-            for _ in range(len(pixels)):
-                shown.append(clip)
+            batch = []
+            for each in pixels:
+                batch.append(([each], *items[clip]))
                 view += 1
                 if view == sizes[clip]:
                     clip, view = clip + 1, 0
-            batch = Batch(
-                [pixels],
-                default_collate([targets[i] for i in shown]),
-                torch.tensor([numbers[i] for i in shown]),
-            )
-            yield batch, len(ends)
+            yield self.task.collate(batch), len(ends)
 
     def _ensemble(self, views: Rows) -> Rows:
         """Joins the rows of the views of one clip, by key."""

@@ -1,8 +1,9 @@
 """The files of a test.
 
 Below OUTPUT_DIR, at TEST.SAVE_RESULTS_PATH: upstream's pickle of [predictions, labels], a CSV with
-one row per clip, and a JSON with the figures and how they were obtained. With many labels,
-OUTPUT_DIR also gets a table with one row per class. Each number of views has its own files.
+one row per clip, and a JSON with the figures and how they were obtained. If the task's figures are
+figures of classes and clips have many labels, OUTPUT_DIR also gets a table with one row per class.
+Each number of views has its own files.
 
 A clip that could not be read has no row in any file. The JSON names it and the reason in
 ``missing_clips``, and clips that were scored from a part of their frames in ``incomplete_clips``;
@@ -11,6 +12,8 @@ A clip that could not be read has no row in any file. The JSON names it and the 
 Scores are saved before figures are computed from them, so that no later failure loses them. A file
 that cannot be written causes a warning at once, and an error after the table at the end.
 """
+
+from __future__ import annotations
 
 import csv
 import json
@@ -29,6 +32,7 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.metrics.figures import Figures
 from slowfast.checkpoints.loading import LoadedWeights
 from slowfast.results.per_class import ClassResult, class_results, write_class_results
+from slowfast.tasks import EvaluationFigures
 from slowfast.utils import distributed, logging
 
 logger = logging.get_logger(__name__)
@@ -38,13 +42,14 @@ _MOST_NAMES = 5
 
 @dataclass
 class Outcome:
-    """The result of one test.
+    """The result of one test: R rows, one per clip, or several, such as one per box.
 
     Attributes:
         views: the number of views in words.
-        scores: (N, C).
-        targets: (N, C) or (N,).
-        numbers: (N,) numbers of the clips in the data set, in the order of the list.
+        suffix: part of file names, such as "_2x3"; "" if one number of views is tested.
+        scores: (R, ...), for classification (N, C).
+        targets: (R, ...), for classification (N, C) or (N,); None: the task has none.
+        numbers: (R,) numbers of the clips in the data set, in the order of the list.
         clips: the data set.
         classes: names and segments of the classes; None: not known.
         weights: the tested weights.
@@ -56,29 +61,30 @@ class Outcome:
     """
 
     views: str
+    suffix: str
     scores: torch.Tensor
-    targets: torch.Tensor
+    targets: torch.Tensor | None
     numbers: torch.Tensor
     clips: object
     classes: ClassTable | None
     weights: LoadedWeights
     missing: dict[str, str] = field(default_factory=dict)
     incomplete: dict[str, str] = field(default_factory=dict)
-    figures: Figures | None = None
+    figures: EvaluationFigures | None = None
     stats: dict = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
     unwritten: list[str] = field(default_factory=list)
 
     @cached_property
     def per_class(self) -> list[ClassResult]:
-        """One row per class; none with one label a clip."""
-        if self.targets.ndim == 1:
+        """One row per class; none unless the figures are figures of classes with many labels."""
+        if not (isinstance(self.figures, Figures) and self.figures.many_labels):
             return []
         return class_results(self.figures.by_class("map"), self.figures.positives, self.classes)
 
     @cached_property
     def names(self) -> list[str]:
-        """(N,) names of the clips."""
+        """(R,) names of the clips."""
         return [self.clips.clip_name(number) for number in self.numbers.tolist()]
 
     def check_scores(self) -> None:
@@ -87,17 +93,24 @@ class Outcome:
         Raises:
             UserError: names the clips with such scores.
         """
-        bad = self.scores.isnan().any(dim=1).nonzero().flatten().tolist()
-        if not bad:
+        bad = self.scores.flatten(1).isnan().any(dim=1)
+        if not bad.any():
             return
-        names = ", ".join(self.names[row] for row in bad[:_MOST_NAMES])
+        rows = bad.nonzero().flatten().tolist()
+        found = list(dict.fromkeys(self.names[row] for row in rows))
+        names = ", ".join(found[:_MOST_NAMES])
         saved = f" They are saved in {self.files['scores']}." if "scores" in self.files else ""
         raise UserError(
-            f"{len(bad)} of {len(self.scores)} clips have scores that are nan: {names}"
-            f"{', ...' if len(bad) > _MOST_NAMES else ''}.{saved} The weights of "
+            f"{len(found)} of {self.num_clips} clips have scores that are nan: {names}"
+            f"{', ...' if len(found) > _MOST_NAMES else ''}.{saved} The weights of "
             f"{self.weights.path or 'this run'} may have diverged: test an earlier checkpoint "
             "(TEST.CHECKPOINT_FILE_PATH), or with TRAIN.MIXED_PRECISION False."
         )
+
+    @property
+    def num_clips(self) -> int:
+        """The number of clips with a row."""
+        return len(self.numbers.unique())
 
     def write(self, kind: str, path: Path, write: Callable[[Path], None]) -> None:
         """Writes one file. A failure causes a warning and a message in ``unwritten``."""
@@ -116,9 +129,9 @@ def check_results_path(cfg: CfgNode) -> None:
     Raises:
         UserError: results cannot be written there.
     """
-    if not (cfg.TEST.ENABLE and cfg.TEST.SAVE_RESULTS_PATH and distributed.is_master_proc()):
+    path = ResultFiles.from_cfg(cfg).results
+    if not (cfg.TEST.ENABLE and path and distributed.is_master_proc()):
         return
-    path = _results_path(cfg)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -133,35 +146,59 @@ def check_results_path(cfg: CfgNode) -> None:
         )
 
 
-def _results_path(cfg: CfgNode) -> Path:
-    return Path(cfg.OUTPUT_DIR) / cfg.TEST.SAVE_RESULTS_PATH
+@dataclass(frozen=True)
+class ResultFiles:
+    """Writes the files of the tests of a run.
 
-
-def save_scores(cfg: CfgNode, outcome: Outcome, several: bool) -> None:
-    """Writes the pickle and the CSV of clips if TEST.SAVE_RESULTS_PATH asks for them.
-
-    Args:
-        several: whether several numbers of views are tested; each then has its own files.
+    Attributes:
+        folder: OUTPUT_DIR.
+        results: the path of the pickle; None: TEST.SAVE_RESULTS_PATH is empty, and only the table
+            of classes is written.
+        ensemble: DATA.ENSEMBLE_METHOD.
     """
-    if not cfg.TEST.SAVE_RESULTS_PATH:
-        return
-    path = _with_views(cfg, _results_path(cfg), several)
-    outcome.write("scores", path, lambda path: _write_pickle(path, outcome))
-    outcome.write("clips", path.with_suffix(".csv"), lambda path: _write_csv(path, outcome))
 
+    folder: Path
+    results: Path | None
+    ensemble: str
 
-def save_figures(cfg: CfgNode, outcome: Outcome, several: bool) -> None:
-    """Writes the table of classes, and the JSON if TEST.SAVE_RESULTS_PATH asks for it.
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> ResultFiles:
+        folder, path = Path(cfg.OUTPUT_DIR), cfg.TEST.SAVE_RESULTS_PATH
+        return cls(folder, folder / path if path else None, cfg.DATA.ENSEMBLE_METHOD)
 
-    Args:
-        several: as in `save_scores`.
-    """
-    if outcome.per_class:
-        path = _with_views(cfg, Path(cfg.OUTPUT_DIR, "per_class_ap.csv"), several)
-        outcome.write("classes", path, lambda path: write_class_results(path, outcome.per_class))
-    if cfg.TEST.SAVE_RESULTS_PATH:
-        path = _with_views(cfg, _results_path(cfg), several).with_suffix(".json")
-        outcome.write("summary", path, lambda path: _write_summary(path, cfg, outcome))
+    def write_scores(self, outcome: Outcome) -> None:
+        """Writes the pickle and the CSV of clips."""
+        if self.results is None:
+            return
+        path = _with_suffix(self.results, outcome)
+        outcome.write("scores", path, lambda path: _write_pickle(path, outcome))
+        outcome.write("clips", path.with_suffix(".csv"), lambda path: _write_csv(path, outcome))
+
+    def write_figures(self, outcome: Outcome) -> None:
+        """Writes the table of classes, if the figures have one, and the JSON."""
+        if rows := outcome.per_class:
+            path = _with_suffix(self.folder / "per_class_ap.csv", outcome)
+            outcome.write("classes", path, lambda path: write_class_results(path, rows))
+        if self.results is not None:
+            path = _with_suffix(self.results, outcome).with_suffix(".json")
+            outcome.write("summary", path, lambda path: self._write_summary(path, outcome))
+
+    def _write_summary(self, path: Path, outcome: Outcome) -> None:
+        table = outcome.files.get("classes")
+        summary = {
+            **outcome.stats,
+            "views": outcome.views,
+            "ensemble": self.ensemble,
+            "clips": outcome.num_clips,
+            "missing_clips": outcome.missing,
+            "incomplete_clips": outcome.incomplete,
+            "checkpoint": outcome.weights.path,
+            "initialisation": outcome.weights.initialisation,
+            "segments": outcome.classes.source if outcome.classes else None,
+            # Relative, so that it is found again when the folder of the run has been moved.
+            "per_class": os.path.relpath(table, path.parent) if table else None,
+        }
+        path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
 
 
 def check_all_written(outcomes: Sequence[Outcome]) -> None:
@@ -177,9 +214,8 @@ def check_all_written(outcomes: Sequence[Outcome]) -> None:
         )
 
 
-def _with_views(cfg: CfgNode, path: Path, several: bool) -> Path:
-    views = f"_{cfg.TEST.NUM_ENSEMBLE_VIEWS}x{cfg.TEST.NUM_SPATIAL_CROPS}" if several else ""
-    return path.with_name(f"{path.stem}{views}{path.suffix}")
+def _with_suffix(path: Path, outcome: Outcome) -> Path:
+    return path.with_name(f"{path.stem}{outcome.suffix}{path.suffix}")
 
 
 def _write_pickle(path: Path, outcome: Outcome) -> None:
@@ -188,37 +224,22 @@ def _write_pickle(path: Path, outcome: Outcome) -> None:
 
 
 def _write_csv(path: Path, outcome: Outcome) -> None:
-    """Writes one row per clip: its name, the class ids of its labels, and all scores."""
-    num_classes = outcome.scores.shape[1]
-    names = outcome.classes.names if outcome.classes else [str(c) for c in range(num_classes)]
+    """Writes one line per row: the name of the clip, the class ids of its labels, all scores.
+
+    Labels stay empty if the task has no targets.
+    """
+    scores = outcome.scores.flatten(1)
+    columns = outcome.classes.names if outcome.classes else map(str, range(scores.shape[1]))
+    targets = [None] * len(scores) if outcome.targets is None else outcome.targets
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
-        writer.writerow(["clip", "labels", *names])
-        rows = zip(outcome.names, outcome.scores.tolist(), outcome.targets, strict=True)
-        for name, scores, target in rows:
-            labels = target.nonzero().flatten().tolist() if target.ndim else [int(target)]
-            writer.writerow(
-                [
-                    name,
-                    " ".join(map(str, labels)),
-                    *(f"{score:.6g}" for score in scores),
-                ]
-            )
+        writer.writerow(["clip", "labels", *columns])
+        for name, target, row in zip(outcome.names, targets, scores.tolist(), strict=True):
+            labels = " ".join(map(str, _class_ids(target)))
+            writer.writerow([name, labels, *(f"{score:.6g}" for score in row)])
 
 
-def _write_summary(path: Path, cfg: CfgNode, outcome: Outcome) -> None:
-    table = outcome.files.get("classes")
-    summary = {
-        **outcome.stats,
-        "views": outcome.views,
-        "ensemble": cfg.DATA.ENSEMBLE_METHOD,
-        "clips": len(outcome.scores),
-        "missing_clips": outcome.missing,
-        "incomplete_clips": outcome.incomplete,
-        "checkpoint": outcome.weights.path,
-        "initialisation": outcome.weights.initialisation,
-        "segments": outcome.classes.source if outcome.classes else None,
-        # Relative, so that it is found again when the folder of the run has been moved.
-        "per_class": os.path.relpath(table, path.parent) if table else None,
-    }
-    path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+def _class_ids(target: torch.Tensor | None) -> list[int]:
+    if target is None:
+        return []
+    return target.nonzero().flatten().tolist() if target.ndim else [int(target)]

@@ -1,7 +1,8 @@
 """The table at the end of a test: figures, intervals, chance level, and the files written.
 
-It fits in 80 columns with three segments. It also says how segments are defined, which classes have
-no test clip, and on which clips the weights were chosen.
+For figures of classes it fits in 80 columns with three segments, and says how segments are defined,
+which classes have no test clip, and on which clips the weights were chosen. A task with other
+figures gets one row per figure.
 """
 
 from pathlib import Path
@@ -10,6 +11,7 @@ from textwrap import wrap
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.classes.table import SEGMENTS
+from slowfast.ak.metrics.figures import Figures
 from slowfast.ak.registries.metrics import METRICS, column_of, metric_of
 from slowfast.checkpoints.best import Best
 from slowfast.results.files import Outcome
@@ -29,15 +31,25 @@ def log_table(cfg: CfgNode, outcomes: list[Outcome]) -> None:
     lines = ["", f"Results of {cfg.MODEL.MODEL_NAME}, weights {first.weights.initialisation}"]
     if best := first.weights.extra.get("best"):
         lines += _wrapped(f"Weights of the best evaluation: {Best(**best)}.")
-    lines += _columns(cfg, outcomes)
-    lines += _rows_of_further_metrics(outcomes)
+    if isinstance(first.figures, Figures):
+        lines += _columns(outcomes)
+        lines += _rows_of_further_metrics(outcomes)
+    else:
+        lines += _rows_of_figures(outcomes)
     lines += _unread_clips(first)
     lines += ["", "Written:"]
     lines += [f"  {name:<12}{path}" for name, path in _paths(cfg, outcomes)]
     logger.info("\n".join(lines))
 
 
-def _columns(cfg: CfgNode, outcomes: list[Outcome]) -> list[str]:
+def _rows_of_figures(outcomes: list[Outcome]) -> list[str]:
+    """The table of a task with figures of its own: a row each."""
+    texts = [outcome.figures.test_line() for outcome in outcomes]
+    heads = [outcome.views.removesuffix(" views") for outcome in outcomes]
+    return _table(heads, [(key, [each[key] for each in texts]) for key in texts[0]])
+
+
+def _columns(outcomes: list[Outcome]) -> list[str]:
     """The first table: metrics with a column, in rows the numbers of views."""
     first = outcomes[0]
     keys = [key for key in first.figures.values if METRICS.facts(metric_of(key)).column]
@@ -49,17 +61,17 @@ def _columns(cfg: CfgNode, outcomes: list[Outcome]) -> list[str]:
     if chance := first.figures.chance:
         texts = [METRICS.facts(metric_of(key)).text(chance[key]) for key in keys]
         rows.append(("random scores", texts))
-    title = "mAP in %" if cfg.DATA.MULTI_LABEL else ""
-    lines = _table([column_of(key) for key in keys], rows, title)
-    return lines + (_remarks(cfg, first) if cfg.DATA.MULTI_LABEL else [])
+    many_labels = first.figures.many_labels
+    lines = _table([column_of(key) for key in keys], rows, "mAP in %" if many_labels else "")
+    return lines + (_remarks(first) if many_labels else [])
 
 
-def _remarks(cfg: CfgNode, outcome: Outcome) -> list[str]:
+def _remarks(outcome: Outcome) -> list[str]:
     lines = []
     if outcome.figures.intervals:
         lines.append(
-            f"Intervals: over {cfg.TEST.BOOTSTRAP} resamples of the {len(outcome.scores)} test "
-            "clips."
+            f"Intervals: over {outcome.figures.resamples} resamples of the {len(outcome.scores)} "
+            "test clips."
         )
     lines.append(
         "Micro pools all classes; head classes dominate it, and it cannot be compared with an mAP."

@@ -12,11 +12,20 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.registries.registry import import_all
 from slowfast.ak.registries.tasks import TASKS
 from slowfast.tasks.batch import Batch
-from slowfast.tasks.task import Loss, Moment, Rows, Task
+from slowfast.tasks.task import EvaluationFigures, Loss, Moment, Rows, Task
 
 import_all(sys.modules[__name__])
 
-__all__ = ["Batch", "Loss", "Moment", "Rows", "Task", "build_task", "choose_task"]
+__all__ = [
+    "Batch",
+    "EvaluationFigures",
+    "Loss",
+    "Moment",
+    "Rows",
+    "Task",
+    "build_task",
+    "choose_task",
+]
 
 
 def choose_task(cfg: CfgNode) -> type[Task]:

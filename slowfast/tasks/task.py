@@ -63,7 +63,11 @@ class Rows(NamedTuple):
 
 
 class EvaluationFigures(Protocol):
-    """The figures of an evaluation, as the loops need them."""
+    """The figures of an evaluation or a test, as the loops and the result files need them.
+
+    `slowfast.ak.metrics.figures.Figures`, the figures of classes, also become a table of classes, a
+    report page and a table of means at the end of a test.
+    """
 
     def evaluation_line(self) -> dict[str, float]:
         """The figures by the names of json_stats, each in its own unit."""

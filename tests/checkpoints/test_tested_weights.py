@@ -15,7 +15,7 @@ from tests.checkpoints.checkpoint_cases import average, make, other_run_file, sa
 
 def write_best(cfg, model, average_state=None):
     """Writes the weights of an evaluation as the best so far."""
-    best = Best.from_cfg(cfg).after_evaluation(1, {"top1_err": 5.0})
+    best = Best.from_cfg(cfg, "top1_err").after_evaluation(1, {"top1_err": 5.0})
     CheckpointWriter.from_cfg(cfg, "from scratch", "").write_evaluation(best, model, average_state)
 
 

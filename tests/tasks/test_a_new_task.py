@@ -4,6 +4,8 @@ The toy task learns from two views of a clip and no labels: the two embeddings o
 closer to each other than to the embeddings of earlier clips, which it keeps in a queue.
 """
 
+import pickle
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,23 +15,27 @@ from torch import nn
 from torch.nn import functional as F
 
 from slowfast.ak.registries.tasks import TASKS
+from slowfast.engine import test as run_test
 from slowfast.engine.step import TrainStep
 from slowfast.engine.training import train
 from slowfast.tasks import Batch, Loss, Rows, Task
 from slowfast.utils import distributed
 from slowfast.utils.processes.launch import Stopped
-from tests.engine.conftest import make_small_cfg, small_cfg  # noqa: F401  fixtures
+from tests.engine.conftest import make_small_cfg  # noqa: F401  fixture
 from tests.engine.runs import assert_same, last_state, stats
 
 
 class Agreement:
-    """The figures of an evaluation: how close the views of a clip are."""
+    """The figures of an evaluation: how close the views of a clip are, and the sum of the queue."""
 
-    def __init__(self, rows: Rows) -> None:
-        self.value = float(rows.scores.mean())
+    def __init__(self, rows: Rows, queue: float) -> None:
+        self.value, self.queue = float(rows.scores.mean()), queue
 
     def evaluation_line(self) -> dict[str, float]:
         return {"agreement": self.value}
+
+    def test_line(self) -> dict[str, str]:
+        return {"agreement": f"{self.value:.4f}", "queue": f"{self.queue:.4f}"}
 
 
 class Queue(nn.Module):
@@ -103,22 +109,31 @@ class TwoViews(Task):
         return Rows(batch.clips[:, None], (one * other).sum(dim=1, keepdim=True), None)
 
     def figures(self, rows, options=None):
-        return Agreement(rows)
+        return Agreement(rows, float(self.queue.embeddings.sum()))
 
 
-@pytest.fixture
-def toy_cfg(small_cfg):  # noqa: F811
-    """A configuration of the toy task, which is registered for one test."""
+@pytest.fixture(scope="module")
+def toy_cfg(make_small_cfg, tmp_path_factory):  # noqa: F811
+    """Makes a configuration of the toy task, which is registered for this module."""
     TASKS.register("toy")(TwoViews)
-    yield lambda output="run", **settings: small_cfg(
-        output, **{"TASK": "toy", "TRAIN.BATCH_SIZE": 2, **settings}
+    yield partial(
+        make_small_cfg,
+        tmp_path_factory.mktemp("toy"),
+        **{"TASK": "toy", "TRAIN.BATCH_SIZE": 2},
     )
     del TASKS["toy"]
 
 
-def test_the_toy_task_stops_and_resumes_bit_for_bit(toy_cfg, monkeypatch):
-    whole, parts = toy_cfg("whole"), toy_cfg("parts")
-    train(whole)
+@pytest.fixture(scope="module")
+def whole(toy_cfg):
+    """The configuration of a run that was trained without a stop."""
+    cfg = toy_cfg("whole")
+    train(cfg)
+    return cfg
+
+
+def test_the_toy_task_stops_and_resumes_bit_for_bit(whole, toy_cfg, monkeypatch):
+    parts = toy_cfg("parts")
     step, calls = TrainStep.__call__, []
 
     def stopped_at_the_third(self, *args):
@@ -146,6 +161,32 @@ def test_the_toy_task_stops_and_resumes_bit_for_bit(toy_cfg, monkeypatch):
     assert f"{evaluations[-1]['best_epoch']}/2" == best["epoch"]
     assert "similarity" in stats(whole, "train_epoch")[0]
     assert "agreement" in Path(whole.OUTPUT_DIR, "stdout.log").read_text()
+
+
+@pytest.mark.parametrize("weights", ["last", "best"])
+def test_the_toy_task_is_tested_with_its_saved_state(whole, weights):
+    cfg = whole.clone()
+    cfg.merge_from_list(["TRAIN.ENABLE", False, "TEST.WEIGHTS", weights])
+    run_test(cfg)
+    folder = Path(cfg.OUTPUT_DIR)
+    line = stats(cfg, None)[-1]
+    scores, targets = pickle.loads((folder / "results.pkl").read_bytes())
+    assert scores.shape == (4, 1)
+    assert targets is None
+    assert line["split"] == "test_final"
+    # The largest score of six views of a clip; the mean over clips.
+    assert line["agreement"] == f"{scores.mean():.4f}"
+    file = torch.load(line_of_table(folder, "checkpoint"), weights_only=True)
+    assert line["queue"] == f"{file['extra']['queue']['embeddings'].sum():.4f}"
+    assert line_of_table(folder, "agreement") == line["agreement"]
+    assert not (folder / "per_class_ap.csv").exists()
+    assert not (folder / "report").exists()
+
+
+def line_of_table(folder: Path, name: str) -> str:
+    """The last word of the last line of the log that begins with a name."""
+    lines = (folder / "stdout.log").read_text().splitlines()
+    return [line.split()[-1] for line in lines if line.strip().startswith(f"{name} ")][-1]
 
 
 def _train(rank: int, cfg, init: str, folder: str) -> None:

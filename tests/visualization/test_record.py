@@ -118,8 +118,10 @@ def test_without_a_class_table_ids_are_the_names(tmp_path):
 
 
 def test_a_report_is_made_only_if_configured(tmp_path):
-    for settings in (["TEST.REPORT", False], ["DATA.MULTI_LABEL", False]):
-        assert write_report(configuration(tmp_path / "run", *settings), [outcome()]) is None
+    off = configuration(tmp_path / "run", "TEST.REPORT", False)
+    assert write_report(off, [outcome()]) is None
+    of_another_task = outcome(figures=object())
+    assert write_report(configuration(tmp_path / "run"), [of_another_task]) is None
     assert not (tmp_path / "run").exists()
 
 

@@ -86,7 +86,7 @@ class Figures:
         reported = {"always", "evaluations" if options is None else "tests"}
         if self._options.on_request:
             reported.add("on request")
-        labels = "many" if self.targets.ndim == 2 else "one"
+        labels = "many" if self.many_labels else "one"
         self.names = [
             name
             for name, _ in METRICS
@@ -108,10 +108,20 @@ class Figures:
             self._results[name] = METRICS.get(name)(scores, targets)
         return self._results[name]
 
+    @property
+    def many_labels(self) -> bool:
+        """Whether a clip can have several labels: targets are (N, C)."""
+        return self.targets.ndim == 2
+
+    @property
+    def resamples(self) -> int:
+        """The number of resamples of the intervals; 0: there are no intervals."""
+        return self._options.resamples
+
     @cached_property
     def labels(self) -> np.ndarray:
         """(N, C) labels: the targets of many labels, or single labels as one-hot booleans."""
-        if self.targets.ndim == 2:
+        if self.many_labels:
             return self.targets
         return np.eye(self.scores.shape[1], dtype=bool)[self.targets]
 

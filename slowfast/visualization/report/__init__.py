@@ -13,6 +13,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from slowfast.ak.metrics.figures import Figures
 from slowfast.visualization.report.page import write_page
 from slowfast.visualization.report.record import Tested, make_record
 
@@ -30,9 +31,11 @@ def write_report(cfg, tests: Sequence[Tested]) -> Path | None:
         tests: of one run, at least one; the page shows the figures of all, and details of the last.
 
     Returns:
-        The page; None where TEST.REPORT is off, clips have a single label, or writing failed.
+        The page; None if TEST.REPORT is False, if the figures are not figures of classes with
+        many labels, or if writing failed.
     """
-    if not (cfg.TEST.REPORT and cfg.DATA.MULTI_LABEL):
+    figures = tests[-1].figures
+    if not (cfg.TEST.REPORT and isinstance(figures, Figures) and figures.many_labels):
         return None
     folder = Path(cfg.OUTPUT_DIR, FOLDER)
     try:
