@@ -76,11 +76,12 @@ def dry_run(cfg: CfgNode) -> None:
     else:
         prepare_device(cfg)
         task = build_task(cfg, device, trains=False)
+    scoring = _Scoring.from_cfg(cfg, task)
     rows = _network_rows(cfg, unwrap(task.network))
     if cfg.TRAIN.ENABLE:
-        rows += _train_rows(cfg, learner)
+        rows += _train_rows(cfg, learner, scoring)
     if cfg.TEST.ENABLE:
-        rows += _test_rows(cfg, task)
+        rows += _test_rows(cfg, scoring)
     rows.append(("memory", memory.most()))
     if distributed.is_master_proc():
         width = max(len(name) for name, _ in rows)
@@ -99,7 +100,7 @@ def _network_rows(cfg: CfgNode, network: nn.Module) -> Table:
     ]
 
 
-def _train_rows(cfg: CfgNode, learner: Learner) -> Table:
+def _train_rows(cfg: CfgNode, learner: Learner, scoring: _Scoring) -> Table:
     """Takes two steps, scores a batch, and says what that means for the run."""
     train_loader, val_loader = (
         construct_loader(cfg, split, collate=learner.task.collate) for split in ("train", "val")
@@ -111,11 +112,11 @@ def _train_rows(cfg: CfgNode, learner: Learner) -> Table:
 
     steps, crop = len(train_loader), cfg.DATA.TRAIN_CROP_SIZE
     adds = multiply_adds(unwrap(learner.network), cfg, crop) * share * world_size * _passes(cfg)
-    reading = _Reading.from_cfg(cfg, train_loader, epoch, share)
+    reading = _Reading.measured(train_loader, epoch, share, scoring.cores)
     pace = reading.pace(seconds[1])
     epochs = max(0, cfg.SOLVER.MAX_EPOCH - epoch)
     evaluations = sum(is_eval_epoch(cfg, e) for e in range(epoch, cfg.SOLVER.MAX_EPOCH))
-    evaluation, scoring = _scoring(cfg, learner.task, val_loader, "val")
+    evaluation, evaluation_words = scoring.seconds(val_loader, "val")
     norms = "frozen" if cfg.MODEL.FROZEN_BN else f"{norm_group(cfg, world_size)} clips"
     slower = "reading" if reading.seconds > seconds[1] else "the step"
     training = epochs * steps * pace
@@ -135,7 +136,7 @@ def _train_rows(cfg: CfgNode, learner: Learner) -> Table:
         ("reading", f"{reading}: {slower} sets the pace"),
         ("steps an epoch", f"{steps}, of {len(train_loader.dataset)} clips"),
         ("training", f"{epochs} epochs x {steps} steps x {pace:.3f} s: {_duration(training)}"),
-        ("evaluation", f"{scoring}: {_duration(evaluation)}, {evaluations} times"),
+        ("evaluation", f"{evaluation_words}: {_duration(evaluation)}, {evaluations} times"),
         ("together", _duration(training + evaluations * evaluation)),
     ]
 
@@ -157,6 +158,7 @@ def _two_steps(
     memory = MemoryAdvice.from_cfg(cfg, learner.task, learner.precision)
     with memory.training(learner.network):
         for number, batch in enumerate(batches if len(batches) == 2 else batches * 2):
+            learner.task.check(batch)
             batch = batch.to(device)
             moment = Moment(cfg.RNG_SEED, epoch, number, distributed.get_rank())
             taken, measured = _timed(device, lambda: step(batch, lr, moment))  # noqa: B023
@@ -172,37 +174,61 @@ def _passes(cfg: CfgNode) -> int:
     return 4 if cfg.MODEL.ACT_CHECKPOINT else 3
 
 
-def _test_rows(cfg: CfgNode, task: Task) -> Table:
+def _test_rows(cfg: CfgNode, scoring: _Scoring) -> Table:
     counts = temporal_view_counts(cfg)
     loader = ViewsOfTest.from_cfg(cfg, max(counts)).loader
     views = sum(counts) * cfg.TEST.NUM_SPATIAL_CROPS
-    seconds, words = _scoring(cfg, task, loader, "test", views)
+    seconds, words = scoring.seconds(loader, "test", views)
     return [("test", f"{words}: {_duration(seconds)}")]
 
 
-def _scoring(
-    cfg: CfgNode, task: Task, loader: ClipLoader, split: str, views: int = 1
-) -> tuple[float, str]:
-    """Seconds that an evaluation or a test takes, and how they were estimated, in words."""
-    device = get_device(cfg)
-    precision, network = Precision.from_cfg(cfg, device), unwrap(task.network).eval()
-    batch_size = (cfg.TEST if split == "test" else cfg.TRAIN).BATCH_SIZE
-    clips = max(1, batch_size // processes_of_machine(cfg))
+@dataclass(frozen=True)
+class _Scoring:
+    """Estimates the time of evaluations and tests.
 
-    @torch.no_grad()
-    def score() -> None:
-        task.rows(precision.run(network), task.prepare(task.example(clips, False, device)))
+    Attributes:
+        clips: the clips of a pass of this process, by split.
+        cores: of this process.
+    """
 
-    with MemoryAdvice.from_cfg(cfg, task, precision).scoring(network, split):
-        seconds = [_timed(device, score)[0] for _ in range(2)]
-    pace = _Reading.from_cfg(cfg, loader, 0, 1).pace(seconds[1] / clips * views)
-    number, processes = len(loader.dataset), distributed.get_world_size()
-    of_views = f" of {views} views" if views > 1 else ""
-    shared = f" / {processes} processes" if processes > 1 else ""
-    return (
-        math.ceil(number / processes) * pace,
-        f"{number} clips{of_views}{shared} x {pace:.3f} s",
-    )
+    task: Task
+    precision: Precision
+    memory: MemoryAdvice
+    clips: dict[str, int]
+    cores: int
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode, task: Task) -> _Scoring:
+        precision, processes = Precision.from_cfg(cfg, get_device(cfg)), processes_of_machine(cfg)
+        sizes = {"val": cfg.TRAIN.BATCH_SIZE, "test": cfg.TEST.BATCH_SIZE}
+        return cls(
+            task,
+            precision,
+            MemoryAdvice.from_cfg(cfg, task, precision),
+            {split: max(1, size // processes) for split, size in sizes.items()},
+            cores=max(1, available_cores() // processes),
+        )
+
+    def seconds(self, loader: ClipLoader, split: str, views: int = 1) -> tuple[float, str]:
+        """The seconds that an evaluation or a test takes, and their estimate in words."""
+        task, clips, device = self.task, self.clips[split], self.precision.device
+        network = unwrap(task.network).eval()
+
+        @torch.no_grad()
+        def score() -> None:
+            batch = task.prepare(task.example(clips, False, device))
+            task.rows(self.precision.run(network), batch)
+
+        with self.memory.scoring(network, split):
+            taken = [_timed(device, score)[0] for _ in range(2)]
+        pace = _Reading.measured(loader, 0, 1, self.cores).pace(taken[1] / clips * views)
+        number, processes = len(loader.dataset), distributed.get_world_size()
+        of_views = f" of {views} views" if views > 1 else ""
+        shared = f" / {processes} processes" if processes > 1 else ""
+        return (
+            math.ceil(number / processes) * pace,
+            f"{number} clips{of_views}{shared} x {pace:.3f} s",
+        )
 
 
 @dataclass(frozen=True)
@@ -221,9 +247,8 @@ class _Reading:
     cores: int
 
     @classmethod
-    def from_cfg(cls, cfg: CfgNode, loader: ClipLoader, epoch: int, clips: int) -> _Reading:
-        """Measures it on a few clips of an epoch, for batches of `clips` clips."""
-        cores = max(1, available_cores() // processes_of_machine(cfg))
+    def measured(cls, loader: ClipLoader, epoch: int, clips: int, cores: int) -> _Reading:
+        """Measures reading on a few clips of an epoch, for batches of `clips` clips."""
         one = _reading_seconds(loader, epoch)
         at_once = max(1, min(loader.num_workers, cores))
         return cls(one, one * clips / at_once, loader.num_workers, cores)

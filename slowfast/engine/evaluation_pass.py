@@ -48,7 +48,8 @@ class EvaluationPass:
     def from_cfg(
         cls, cfg: CfgNode, learner: Learner, loader: ClipLoader, stop: StopRequests, best: Best
     ) -> EvaluationPass:
-        batches = DeviceBatches(loader, learner.precision.device, cfg.SPEED.PREFETCH)
+        device, check = learner.precision.device, learner.task.check
+        batches = DeviceBatches(loader, device, cfg.SPEED.PREFETCH, check)
         return cls(learner, loader, batches, ValMeter(len(loader), cfg), stop, best)
 
     @torch.no_grad()

@@ -78,7 +78,7 @@ class TrainPass:
             learner,
             TrainStep.from_cfg(cfg, learner),
             loader,
-            DeviceBatches(loader, device, cfg.SPEED.PREFETCH),
+            DeviceBatches(loader, device, cfg.SPEED.PREFETCH, learner.task.check),
             meter,
             checkpoints,
             stop,

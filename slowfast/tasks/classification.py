@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -77,18 +76,14 @@ class Classification(Task):
             classes=classes,
         )
 
-    @staticmethod
-    def collate(items: Sequence[Any]) -> Batch:
-        """Joins items of the data set.
+    def check(self, batch: Batch) -> None:
+        """Checks that multi-hot labels are from 0 to 1.
 
         Raises:
-            UserError: multi-hot labels have values outside 0 to 1. They are looked at here, where
-                that waits for no device.
+            UserError: names the first other value.
         """
-        batch = Batch.collate(items)
         if batch.targets.ndim == 2:
             check_targets(batch.targets)
-        return batch
 
     def prepare(self, batch: Batch, moment: Moment | None = None) -> Batch:
         (pixels,) = batch.inputs

@@ -5,7 +5,7 @@ the next batch while the GPU still computes the last one; on a stream of its own
 wait for that.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from functools import cache
 
@@ -31,17 +31,25 @@ class DeviceBatches:
         loader: gives batches. Copies from page-locked memory do not block.
         device: where the batches go.
         prefetch: whether to copy on a stream of its own, where the device is a GPU.
+        check: called with each batch before the copy, on the CPU, where looking at values waits
+            for no device; None: nothing is called.
     """
 
     def __init__(
-        self, loader: Iterable[Batch], device: torch.device, prefetch: bool = True
+        self,
+        loader: Iterable[Batch],
+        device: torch.device,
+        prefetch: bool = True,
+        check: Callable[[Batch], None] | None = None,
     ) -> None:
-        self._loader, self.device = loader, device
+        self._loader, self.device, self._check = loader, device, check
         self._stream = copy_stream(device) if prefetch and device.type == "cuda" else None
 
     def __iter__(self) -> Iterator[Batch]:
         """Yields the batches in the order of the loader."""
         for batch in self._loader:
+            if self._check:
+                self._check(batch)
             yield self._copied(batch)
 
     def _copied(self, batch: Batch) -> Batch:

@@ -2,7 +2,7 @@
 
 Counted: each file of `slowfast` in which a function runs, in any thread, while the list is read and
 indexed and while the loader makes a batch: order of clips, window, reading and decoding frames,
-scaling, cropping, labels, meta, collating, log of bad clips, time limit.
+scaling, cropping, labels, meta, collating by the task, log of bad clips, time limit.
 Not counted: building objects from the configuration, which happens before (data set, reader,
 loader), the check for missing files in it, and the index file of a list above 1 MB. The loader has
 no worker processes, which would do the same work in another process.
@@ -19,6 +19,7 @@ from slowfast.ak.lists import clip_list
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.config.defaults import get_cfg
 from slowfast.datasets.loader import construct_loader
+from slowfast.tasks import choose_task
 
 ROOT = Path(slowfast.__file__).parent
 
@@ -31,6 +32,7 @@ COMMON = {
     "ak/clips/sampling.py",
     "ak/clips/bad_clips.py",
 }
+ONLY_IN_TRAINING = {"tasks/batch.py"}  # joins items to a batch; a test joins views later
 FRAMES = {
     "image": {"ak/frames/images.py"},
     "video": {"ak/frames/video.py", "ak/frames/pyav.py"},
@@ -63,10 +65,11 @@ def files_of(action) -> set[str]:
 def test_files_from_list_line_to_batch(tiny_ak, frames, split):
     cfg = get_cfg()
     cfg.merge_from_list([*tiny_ak.opts(), "AK.FRAMES", frames])
-    loader = construct_loader(cfg, split)
+    collate = choose_task(cfg).collate if split == "train" else None
+    loader = construct_loader(cfg, split, collate=collate)
     clip_list._cached_list.cache_clear()
     path = tiny_ak.annot / ("train.csv" if split == "train" else "val.csv")
     found = files_of(lambda: ClipList.read(path, 5)) | files_of(lambda: next(iter(loader)))
-    expected = COMMON | FRAMES[frames] | (ONLY_IN_A_TEST if split == "test" else set())
-    assert found == expected
+    own = ONLY_IN_TRAINING if split == "train" else ONLY_IN_A_TEST
+    assert found == COMMON | FRAMES[frames] | own
     assert len(found) <= (10 if split == "train" else 11)
