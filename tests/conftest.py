@@ -1,5 +1,5 @@
-"""Data that the tests of several rooms share: `tiny_ak`, a set of twelve clips in the layout of
-`data/ak`, small enough to be made in about a second.
+"""Fixtures of several folders of tests. `tiny_ak` is a set of twelve clips in the layout of
+`data/ak`, which takes about a second to make.
 
     <root>/annot/train.csv   8 clips of 5 classes; clip t7 has no label
     <root>/annot/val.csv     4 clips
@@ -21,6 +21,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from fvcore.common.config import CfgNode
+
+from slowfast.config.defaults import get_cfg
 
 HEADER = "original_vido_id video_id frame_id path labels"
 # clip, frames, width, height, labels
@@ -44,7 +47,7 @@ VAL = [
 
 @dataclass(frozen=True)
 class TinyAk:
-    """Where the set lies, and what is in it."""
+    """The folder of the set, its subfolders and its settings."""
 
     root: Path
     num_classes: int = 5
@@ -78,7 +81,7 @@ class TinyAk:
 
 
 def write_video(path: Path, frames: list[np.ndarray], rate: int = 25, **options: str) -> None:
-    """Encode RGB frames as H.264 with B-frames, a key frame every 6 frames."""
+    """Encodes RGB frames as H.264 with B-frames and a key frame every 6 frames."""
     height, width = frames[0].shape[:2]
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate)
@@ -90,7 +93,7 @@ def write_video(path: Path, frames: list[np.ndarray], rate: int = 25, **options:
 
 
 def moving_square(count: int, width: int, height: int, seed: int) -> list[np.ndarray]:
-    """RGB frames of a bright square that crosses a smooth background; every frame differs."""
+    """Returns RGB frames of a bright square on a smooth background; no two frames are equal."""
     rng = np.random.default_rng(seed)
     tint = rng.integers(60, 200, size=3)
     y, x = np.mgrid[0:height, 0:width]
@@ -136,17 +139,25 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread():
-    """Tests share few cores; networks this small gain nothing from more threads."""
+    """Limits PyTorch to one thread: small networks gain nothing from more threads."""
     torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
 def tiny_ak(tmp_path_factory) -> TinyAk:
-    """The set described above. Do not write into it; copy it where a test spoils something."""
+    """The set described above. A test that changes files needs a copy of it."""
     return _write_set(tmp_path_factory.mktemp("ak"))
+
+
+@pytest.fixture
+def cfg(tiny_ak) -> CfgNode:
+    """The default configuration with the settings of `tiny_ak`."""
+    cfg = get_cfg()
+    cfg.merge_from_list(tiny_ak.opts())
+    return cfg
 
 
 @pytest.fixture(scope="session")
 def video_tools():
-    """`write_video` and `moving_square` of this module, for tests that make films of their own."""
+    """The functions `write_video` and `moving_square` of this module."""
     return SimpleNamespace(write_video=write_video, moving_square=moving_square)

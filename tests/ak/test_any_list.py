@@ -27,7 +27,7 @@ often = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 labels = st.lists(st.integers(0, 300), max_size=4).map(lambda ids: ",".join(map(str, ids)))
-# Text that a csv module writes on one line; blanks alone would make a blank line.
+# Texts that the csv module writes on one line, and not only blanks, which make a blank line.
 words = st.text(
     st.one_of(
         st.sampled_from("ab01 ./_-\"';,#é\u2028\x85\t"), st.characters(exclude_categories=["Cs"])
@@ -40,7 +40,7 @@ endings = st.sampled_from([".jpg", ".jpg", ".jpeg", ".jpg2", ""])
 
 @pytest.fixture
 def read(tmp_path, monkeypatch):
-    """Writes a list, reads it, and reads it once more by its index."""
+    """Writes a list and reads it, from its lines and from its index file."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     path = tmp_path / "train.csv"
 
@@ -60,7 +60,7 @@ def read(tmp_path, monkeypatch):
 
 
 def content_of(clips: ClipList) -> list:
-    """All that a list says, clip by clip."""
+    """Returns the name, labels, frames and line of each clip."""
     return [
         (
             clips.name(i),
@@ -77,7 +77,7 @@ def content_of(clips: ClipList) -> list:
 
 @st.composite
 def frames(draw) -> list[tuple[str, str, str, str, str]]:
-    """Rows of some clips: runs of numbered frames, and what else there may be, in any order."""
+    """Draws rows of some clips: runs of numbered frames and other paths, in any order."""
     rows = []
     for number in range(draw(st.integers(1, 4))):
         clip, label, ending = draw(words), draw(labels), draw(endings)
@@ -92,7 +92,7 @@ def frames(draw) -> list[tuple[str, str, str, str, str]]:
 
 @st.composite
 def written(draw, header: str, rows: list[tuple[str, ...]], delimiter: str) -> str:
-    """Rows as a csv writer may write them, with blank lines, a byte-order mark, any line end."""
+    """Draws a text of rows from a csv writer, with blank lines, a byte-order mark, any line end."""
     end = draw(st.sampled_from(["\n", "\r\n"]))
     text = io.StringIO()
     quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
@@ -107,7 +107,7 @@ def written(draw, header: str, rows: list[tuple[str, ...]], delimiter: str) -> s
 
 
 def by_csv(text: str, delimiter: str) -> list[dict[str, str]]:
-    """The rows of a list by Python's own reader."""
+    """Returns the rows of a list as Python's csv module reads them."""
     lines = io.StringIO(text.removeprefix("\ufeff"), newline="")
     header, *rows = csv.reader(lines, delimiter=delimiter)
     return [dict(zip(header, row, strict=True)) for row in rows if any(map(str.strip, row))]
@@ -184,8 +184,8 @@ def line_by_csv(line: str) -> bool:
 @example(lines=['a 0 0 a/1.jpg ""2""'], good=1)
 @example(lines=['a 0 0 "a b" "1"'], good=1)
 @example(lines=['a 0 0 a"b "1"'], good=1)
-def test_a_line_is_refused_just_where_the_csv_module_refuses_it(read, lines, good):
-    """Also beside plain lines, which go another way."""
+def test_a_line_is_refused_if_the_csv_module_refuses_it(read, lines, good):
+    """Also between plain lines, which are read with numpy."""
     lines = [f'c 0 {k} c/{k}.jpg "1"' for k in range(good)] + lines
     text = "\n".join([HEADER, *lines]) + "\n"
     there = [line for line in lines if line.strip()]
@@ -195,7 +195,7 @@ def test_a_line_is_refused_just_where_the_csv_module_refuses_it(read, lines, goo
         return
     with pytest.raises(UserError) as error:
         read(text.encode())
-    if bad:  # one of them is named; a block's numbers are looked at before its labels
+    if bad:  # the error names one of them; numbers of a block are checked before labels
         assert any(f"train.csv:{line}: " in str(error.value) for line in bad)
 
 

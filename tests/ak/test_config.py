@@ -1,3 +1,5 @@
+"""The keys of this project: their defaults, limits and descriptions."""
+
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.config import KEYS, add_ak_config

@@ -1,4 +1,4 @@
-"""Local paths are left alone; those with a scheme go to the handler that is registered."""
+"""Local paths are not changed. Paths with a scheme go to the registered handler."""
 
 import pytest
 from iopath.common.file_io import PathHandler
@@ -10,12 +10,11 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.frames.images import JpegFrames
 from slowfast.ak.frames.video import VideoFrames
 from slowfast.ak.lists.clip_list import ClipList
-from slowfast.config.defaults import get_cfg
 from slowfast.utils.env import pathmgr
 
 
 class Elsewhere(PathHandler):
-    """Files of a local folder, as if they were on another machine."""
+    """A handler that gives files of a local folder as if they were on another machine."""
 
     def __init__(self, folder):
         self.folder, self.fetched = folder, []
@@ -37,18 +36,18 @@ class Elsewhere(PathHandler):
 
     def _get_local_path(self, path, force=False, **kwargs):
         if not self._at(path).is_file():
-            raise KeyError(path)  # as some clients do: of no kind that is known here
+            raise KeyError(path)  # some clients raise their own kinds of errors
         self.fetched.append(path)
         return str(self._at(path))
 
 
 class Fetching(Elsewhere):
-    """Like iopath's own for http: it fetches, and can tell nothing."""
+    """A handler that can only fetch files, as iopath's handler for http."""
 
     _isfile, _isdir, _ls = PathHandler._isfile, PathHandler._isdir, PathHandler._ls
 
 
-@pytest.fixture(params=[Elsewhere, Fetching], ids=["telling", "fetching"])
+@pytest.fixture(params=[Elsewhere, Fetching], ids=["listing", "fetching"])
 def elsewhere(tmp_path, request):
     handler = request.param(tmp_path)
     pathmgr.register_handler(handler, allow_override=True)
@@ -67,7 +66,7 @@ def test_a_path_with_a_scheme_is_fetched_by_its_handler(elsewhere, tmp_path):
         paths.local_path("elsewhere://b.jpg")
 
 
-def test_folders_elsewhere(elsewhere, tmp_path):
+def test_remote_folders(elsewhere, tmp_path):
     (tmp_path / "image").mkdir()
     (tmp_path / "image/a.jpg").write_text("x")
     assert paths.is_folder("elsewhere://image")
@@ -75,7 +74,7 @@ def test_folders_elsewhere(elsewhere, tmp_path):
         assert not paths.is_folder("elsewhere://video")
         assert paths.names_in("elsewhere://image") == ["a.jpg"]
     else:
-        assert paths.is_folder("elsewhere://video")  # nobody knows
+        assert paths.is_folder("elsewhere://video")  # the handler cannot say
         with pytest.raises(OSError, match="its handler does not support ls"):
             paths.names_in("elsewhere://image")
     assert paths.is_folder(str(tmp_path / "image"))
@@ -91,18 +90,16 @@ def test_a_handler_that_can_do_nothing_has_no_files(elsewhere, monkeypatch):
         paths.local_path("elsewhere://a.jpg")
 
 
-def test_what_lies_beside_a_folder():
+def test_paths_beside_a_folder():
     assert paths.beside("data/ak/image", "video") == "data/ak/video"
     assert paths.beside("data/ak/image/", "video") == "data/ak/video"
     assert paths.beside("s3://bucket/image", "video") == "s3://bucket/video"
     assert paths.beside("image", "video") == paths.beside("", "video") == "video"
 
 
-def test_lists_and_images_elsewhere(elsewhere, tiny_ak, tmp_path):
-    for folder in ("annot", "image"):
+def test_remote_lists_images_and_videos(elsewhere, tiny_ak, cfg, tmp_path):
+    for folder in ("annot", "image", "video"):
         (tmp_path / folder).symlink_to(getattr(tiny_ak, folder))
-    cfg = get_cfg()
-    cfg.merge_from_list(tiny_ak.opts())
     here = [Ak(cfg, split) for split in ("train", "test")]
     assert elsewhere.fetched == []
     cfg.DATA.PATH_TO_DATA_DIR, cfg.DATA.PATH_PREFIX = "elsewhere://annot", "elsewhere://image"
@@ -115,13 +112,16 @@ def test_lists_and_images_elsewhere(elsewhere, tiny_ak, tmp_path):
         assert (one.label_matrix() == other.label_matrix()).all()
         assert (one.reader.read(1, [0, 5]) == other.reader.read(1, [0, 5])).all()
     assert "elsewhere://image/t1/t1_000006.jpg" in elsewhere.fetched
+    one, other = (VideoFrames(here[0].clips, at) for at in (tiny_ak.video, "elsewhere://video"))
+    assert other.missing(1) is None
+    assert (one.read(1, [0, 5]) == other.read(1, [0, 5])).all()
     with pytest.raises(UserError, match=r"elsewhere://annot/train.csv:\d+: label 4 is outside"):
         ClipList.read("elsewhere://annot/train.csv", 4)
     with pytest.raises(UserError, match=r"elsewhere://annot/none.csv: there is no such frame list"):
         ClipList.read("elsewhere://annot/none.csv")
 
 
-def test_a_whole_path_in_a_list_may_lead_elsewhere(elsewhere, tiny_ak, tmp_path):
+def test_a_list_may_have_absolute_and_remote_paths(elsewhere, tiny_ak, tmp_path):
     (tmp_path / "image").symlink_to(tiny_ak.image)
     header = "original_vido_id video_id frame_id path labels"
     for folder in ("elsewhere://image", str(tiny_ak.image)):
@@ -132,13 +132,13 @@ def test_a_whole_path_in_a_list_may_lead_elsewhere(elsewhere, tiny_ak, tmp_path)
         assert reader.read(0, [0, 8]).shape == (2, 48, 64, 3)
 
 
-def test_a_list_that_cannot_be_fetched_is_said(elsewhere, monkeypatch):
-    monkeypatch.setattr(paths, "is_file", lambda path: True)  # it was there a moment ago
+def test_a_list_that_cannot_be_fetched_is_reported(elsewhere, monkeypatch):
+    monkeypatch.setattr(paths, "is_file", lambda path: True)  # as if it was deleted since
     with pytest.raises(UserError, match=r"elsewhere://train.csv: this list cannot be fetched"):
         ClipList.read("elsewhere://train.csv")
 
 
-def test_a_server_that_does_not_answer_is_said(elsewhere, tiny_ak, monkeypatch):
+def test_a_server_that_does_not_answer_is_reported(elsewhere, tiny_ak, monkeypatch):
     def silent(path, **kwargs):
         raise ConnectionError("no route to it")
 
@@ -151,7 +151,7 @@ def test_a_server_that_does_not_answer_is_said(elsewhere, tiny_ak, monkeypatch):
             reader.check()
 
 
-def test_a_local_path_stays_as_it_is(tmp_path, elsewhere):
+def test_a_local_path_is_not_changed(tmp_path, elsewhere):
     (tmp_path / "a.jpg").write_text("x")
     path = paths.join(str(tmp_path), "a.jpg")
     assert paths.local_path(path) == path
@@ -160,7 +160,7 @@ def test_a_local_path_stays_as_it_is(tmp_path, elsewhere):
     assert elsewhere.fetched == []
 
 
-def test_what_is_whole_is_not_put_below_a_folder():
+def test_absolute_paths_are_not_joined_to_a_folder():
     assert paths.join("/data", "/other/a.jpg") == "/other/a.jpg"
     assert paths.join("/data", "s3://bucket/a.jpg") == "s3://bucket/a.jpg"
     assert paths.join("s3://bucket/image", "a/a_1.jpg") == "s3://bucket/image/a/a_1.jpg"

@@ -18,14 +18,10 @@ def sheet(tmp_path):
 
 
 def contents(clips: ClipList) -> list[tuple]:
-    return [
-        (
-            clips.name(clip),
-            clips.labels(clip),
-            [clips.frame_path(clip, frame) for frame in range(clips.num_frames(clip))],
-        )
-        for clip in range(len(clips))
-    ]
+    def frames(clip):
+        return [clips.frame_path(clip, frame) for frame in range(clips.num_frames(clip))]
+
+    return [(clips.name(clip), clips.labels(clip), frames(clip)) for clip in range(len(clips))]
 
 
 @pytest.mark.parametrize("kind", ["video", "image"])

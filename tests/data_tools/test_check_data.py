@@ -7,7 +7,6 @@ import pytest
 
 import slowfast.datasets  # noqa: F401  registers all data sets
 from slowfast.ak.errors import UserError
-from slowfast.config.defaults import get_cfg
 from slowfast.data_tools import check_data as module
 from slowfast.data_tools.check_data import DataPlaces, check_data, warnings_before_training
 from tests.data_tools.sheet_cases import rows_of_tiny_ak, write_workbook
@@ -25,9 +24,7 @@ def counts(report) -> dict[str, int]:
     return json.loads(report.as_json())["counts"]
 
 
-def test_a_set_without_faults_by_its_folders_and_by_a_configuration(tiny_ak):
-    cfg = get_cfg()
-    cfg.merge_from_list(tiny_ak.opts())
+def test_a_set_without_faults_by_its_folders_and_by_a_configuration(tiny_ak, cfg):
     by_cfg = DataPlaces.from_cfg(cfg, frames="both")
     by_folders = DataPlaces.beside(tiny_ak.annot, frames="both", num_classes=5)
     assert by_cfg == by_folders
@@ -38,12 +35,10 @@ def test_a_set_without_faults_by_its_folders_and_by_a_configuration(tiny_ak):
     assert "No fault." in report.as_text()
 
 
-def test_lists_of_pairs_as_in_kinetics(tiny_ak, tmp_path):
+def test_lists_of_pairs_as_in_kinetics(tiny_ak, cfg, tmp_path):
     lists = {"train": "t1.mp4 1\nt2.mp4 2\n", "val": "v1.mp4 7\n", "test": "t1.mp4 1\nno.mp4 0\n"}
     for split, text in lists.items():
         (tmp_path / f"{split}.csv").write_text(text)
-    cfg = get_cfg()
-    cfg.merge_from_list(tiny_ak.opts())
     cfg.merge_from_list(["TRAIN.DATASET", "kinetics", "DATA.PATH_TO_DATA_DIR", str(tmp_path)])
     cfg.merge_from_list(["DATA.PATH_PREFIX", str(tiny_ak.video)])
     report = check_data(DataPlaces.from_cfg(cfg))

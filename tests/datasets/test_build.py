@@ -1,18 +1,15 @@
-"""Data sets are found by name, as in the code of users."""
+"""Data sets are found by name, also data sets of users."""
 
 import pytest
 from torch.utils.data import Dataset
 
 from slowfast.ak.clips.animal_kingdom import Ak
 from slowfast.ak.errors import UserError
-from slowfast.config.defaults import get_cfg
 from slowfast.datasets import DATASET_REGISTRY, build_dataset
 from slowfast.datasets.charades import Charades
 
 
-def test_a_name_is_found_in_upper_and_lower_case(tiny_ak):
-    cfg = get_cfg()
-    cfg.merge_from_list(tiny_ak.opts())
+def test_a_name_is_found_in_upper_and_lower_case(cfg):
     assert type(build_dataset("ak", cfg, "train")) is Ak
     assert type(build_dataset("charades", cfg, "val")) is Charades
 

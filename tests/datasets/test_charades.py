@@ -1,17 +1,14 @@
-"""Charades as upstream: frames from images, validation on random windows and crops."""
+"""Charades, as in upstream: frames from images, validation on random windows and crops."""
 
 import pytest
 import torch
 
 from slowfast.ak.frames.images import JpegFrames
-from slowfast.config.defaults import get_cfg
 from slowfast.datasets.charades import Charades
 
 
 @pytest.fixture
-def cfg(tiny_ak):
-    cfg = get_cfg()
-    cfg.merge_from_list(tiny_ak.opts())
+def cfg(cfg):
     cfg.AK.FRAMES = "video"
     return cfg
 

@@ -6,37 +6,22 @@ import torch
 
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
-from slowfast.config.defaults import get_cfg
 from slowfast.datasets.build import build_dataset
 from slowfast.datasets.kinetics import Kinetics
 from slowfast.datasets.loader import construct_loader
 
 
 @pytest.fixture
-def kinetics(tiny_ak, tmp_path):
-    """The tiny set as Kinetics has it; gives the settings. Videos have 25 frames a second."""
+def cfg(cfg, tiny_ak, tmp_path):
+    """Settings of `tiny_ak` with lists as for Kinetics. Its videos have 25 frames a second."""
     for split, clips in {"train": "t0 t1 t2 t3", "val": "v0 v1", "test": "v0 v1 v3"}.items():
         lines = [f"{name}.mp4 {i % 3}" for i, name in enumerate(clips.split())]
         (tmp_path / f"{split}.csv").write_text("\n".join(lines))
 
-    return {
-        "DATA.PATH_TO_DATA_DIR": str(tmp_path),
-        "DATA.PATH_PREFIX": str(tiny_ak.video),
-        "DATA.MULTI_LABEL": False,
-        "DATA.TARGET_FPS": 25,
-        "TRAIN.DATASET": "kinetics",
-        "TEST.DATASET": "kinetics",
-        "MODEL.NUM_CLASSES": 3,
-        "MODEL.HEAD_ACT": "softmax",
-        "MODEL.LOSS_FUNC": "cross_entropy",
-    }
-
-
-@pytest.fixture
-def cfg(tiny_ak, kinetics):
-    cfg = get_cfg()
-    cfg.merge_from_list(tiny_ak.opts())
-    cfg.merge_from_list([item for pair in kinetics.items() for item in pair])
+    opts = ["DATA.PATH_TO_DATA_DIR", str(tmp_path), "DATA.PATH_PREFIX", str(tiny_ak.video)]
+    opts += ["DATA.MULTI_LABEL", False, "DATA.TARGET_FPS", 25, "MODEL.NUM_CLASSES", 3]
+    opts += ["MODEL.HEAD_ACT", "softmax", "MODEL.LOSS_FUNC", "cross_entropy"]
+    cfg.merge_from_list([*opts, "TRAIN.DATASET", "kinetics", "TEST.DATASET", "kinetics"])
     return cfg
 
 
@@ -46,18 +31,18 @@ def test_each_split_has_its_list(cfg):
         assert isinstance(dataset, Kinetics)
         assert len(dataset) == count
     assert dataset.clip_name(2) == "v3.mp4"
-    (views,), label, index, time, _ = dataset[(0, 2)]  # of one frame
+    (views,), label, index, time, _ = dataset[(0, 2)]  # a clip with one frame
     assert (len(views), int(label), index, time.tolist()) == (6, 2, 2, [[0.0] * 4] * 2)
 
 
-def test_validation_is_random_as_upstreams(cfg):
+def test_validation_is_random_as_in_upstream(cfg):
     dataset = Kinetics(cfg, "val")
     times = {int(dataset[(epoch, 0)][3][0]) for epoch in range(20)}
     assert len(times) > 5
 
 
 def test_frames_are_counted_at_the_target_rate(cfg):
-    """20 frames of 25 a second are 8 of 10 a second, among which every second one is taken."""
+    """20 frames at 25 a second are 8 frames at 10 a second."""
     cfg.DATA.TARGET_FPS = 10
     dataset = Kinetics(cfg, "test")
     assert dataset.reader.num_frames(0) == 8
@@ -74,7 +59,7 @@ def test_separator_and_absolute_paths(cfg, tiny_ak, tmp_path):
     assert [int(dataset[(0, i)][1]) for i in (0, 1)] == [1, 2]
 
 
-def test_a_video_that_is_not_there_is_named_with_its_line(cfg, tmp_path):
+def test_the_error_for_a_missing_video_has_its_line(cfg, tmp_path):
     (tmp_path / "val.csv").write_text("v0.mp4 1\nnone.mp4 2\n")
     cfg.DATA.MAX_BAD_FRACTION = 0
     with pytest.raises(
@@ -83,14 +68,14 @@ def test_a_video_that_is_not_there_is_named_with_its_line(cfg, tmp_path):
         Kinetics(cfg, "val")
 
 
-def test_networks_see_rgb_whatever_the_key_says(cfg):
+def test_networks_get_rgb_for_each_value_of_the_key(cfg):
     assert not cfg.DATA.REVERSE_INPUT_CHANNEL
     assert InputTransform.from_cfg(cfg).rgb
     cfg.TRAIN.DATASET = cfg.TEST.DATASET = "ak"
     assert not InputTransform.from_cfg(cfg).rgb
 
 
-def test_uniform_sampling_reaches_every_reader(cfg):
+def test_uniform_sampling(cfg):
     cfg.DATA.SAMPLING = "uniform"
     assert Kinetics(cfg, "test")[(0, 0)][3].tolist() == [[1, 6, 11, 16], [3, 8, 13, 18]]
     time = Kinetics(cfg, "train")[(0, 0)][3]
@@ -98,7 +83,7 @@ def test_uniform_sampling_reaches_every_reader(cfg):
     assert torch.equal(time // 5, torch.arange(4.0))
 
 
-def test_workers_decode_as_this_process_does(cfg):
+def test_workers_give_the_same_frames(cfg):
     plain = {int(item[2]): item[0][0].frames for item in construct_loader(cfg, "test")}
     cfg.DATA_LOADER.NUM_WORKERS = 2
     worked = {int(item[2]): item[0][0].frames for item in construct_loader(cfg, "test")}

@@ -1,4 +1,4 @@
-"""A run reads each list once, and its workers are sent none."""
+"""A run reads each list once, and its workers receive no copy."""
 
 import pickle
 import shutil
@@ -9,17 +9,14 @@ import torch
 
 from slowfast.ak.classes.counts import read_class_table
 from slowfast.ak.lists import clip_list
-from slowfast.config.defaults import get_cfg
 from slowfast.datasets.loader import construct_loader
 
 
 @pytest.fixture
-def cfg(tiny_ak, tmp_path, monkeypatch):
-    """The tiny set with lists of its own, of which even so small ones get an index."""
+def cfg(cfg, tiny_ak, tmp_path, monkeypatch):
+    """Settings of `tiny_ak` with a copy of its lists. Small lists get an index file too."""
     monkeypatch.setattr(clip_list, "SMALLEST_LIST", 0)
     shutil.copytree(tiny_ak.annot, tmp_path / "annot")
-    cfg = get_cfg()
-    cfg.merge_from_list(tiny_ak.opts())
     cfg.DATA.PATH_TO_DATA_DIR = str(tmp_path / "annot")
     return cfg
 
@@ -37,11 +34,11 @@ def test_training_precise_bn_validation_and_test_read_each_list_once(cfg, monkey
 
 
 @pytest.mark.slow
-def test_workers_that_are_sent_a_part_of_a_list_make_the_same_batches(cfg, tmp_path):
+def test_a_spawned_worker_with_a_part_of_a_list_makes_the_same_batches(cfg, tmp_path):
     (tmp_path / "holdout.txt").write_text("t1\nt5\n")
     cfg.AK.HOLDOUT = str(tmp_path / "holdout.txt")
     expected = list(construct_loader(cfg, "train"))
-    cfg.DATA_LOADER.NUM_WORKERS = 2
+    cfg.DATA_LOADER.NUM_WORKERS = 1
     loader = construct_loader(cfg, "train")
     assert isinstance(loader.dataset.clips._index, clip_list.StoredIndex)
     assert len(pickle.dumps(loader.dataset.clips)) < 1000
@@ -49,6 +46,5 @@ def test_workers_that_are_sent_a_part_of_a_list_make_the_same_batches(cfg, tmp_p
     found = list(loader)
     assert len(found) == len(expected) == 3
     for (clips, *rest, _), (others, *same, _) in zip(found, expected, strict=True):
-        assert all(
-            torch.equal(a, b) for a, b in zip([*clips, *rest], [*others, *same], strict=True)
-        )
+        pairs = zip([*clips, *rest], [*others, *same], strict=True)
+        assert all(torch.equal(a, b) for a, b in pairs)

@@ -1,4 +1,4 @@
-"""Functions for data sets written for upstream do what upstream's do."""
+"""Functions for data sets written for upstream give upstream's results."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from slowfast.datasets import utils
 REFERENCE = Path(__file__).parents[1] / "reference"
 
 
-def test_pixels_are_upstreams():
+def test_pixels_equal_upstreams():
     reference = json.loads((REFERENCE / "pixel_pipeline.json").read_text())["by_spatial_idx"]
     t, y, x = np.ogrid[0:4, 0:360, 0:640]
     channels = [127 + 120 * np.sin(x / 17 + t), 127 + 120 * np.cos(y / 23 - t), x * 255 / 640 + t]
@@ -28,13 +28,11 @@ def test_pixels_are_upstreams():
             assert clip[tuple(map(int, place.split(",")))] == pytest.approx(value, abs=1e-4)
 
 
-def test_normalisation_takes_what_upstreams_takes():
+def test_normalisation_of_floats_and_bytes():
     half = torch.full((2, 3), 0.5, dtype=torch.float64)
     assert utils.tensor_normalize(half, 0.25, 0.5).tolist() == [[0.5] * 3] * 2
-    assert (
-        utils.tensor_normalize(half, [0, 0.5, 1], [1, 1, 0.5], func=lambda x: 2 * x).tolist()
-        == [[1, 0.5, 0]] * 2
-    )
+    doubled = utils.tensor_normalize(half, [0, 0.5, 1], [1, 1, 0.5], func=lambda x: 2 * x)
+    assert doubled.tolist() == [[1, 0.5, 0]] * 2
     assert utils.tensor_normalize(torch.tensor([[255]], dtype=torch.uint8), 0, 1).item() == 1
 
 

@@ -153,7 +153,7 @@ def test_a_remote_file_that_cannot_be_fetched_is_unreadable(tiny_ak, monkeypatch
 
 
 def test_the_check_before_training_fetches_no_remote_file(tiny_ak, monkeypatch):
-    monkeypatch.setattr(paths, "_ask", lambda *of: pytest.fail("asked for"))
+    monkeypatch.setattr(paths, "_ask", lambda *arguments: pytest.fail("asked for"))
     train, val = (ClipList.read(tiny_ak.annot / f"{name}.csv") for name in ("train", "val"))
     for kind in (JpegFrames, VideoFrames):
         assert sample_warnings(kind(train, "s3://bucket"), kind(val, "s3://bucket")) == []

@@ -42,7 +42,7 @@ def write_xlsx(path, rows, columns=COLUMNS):
     book.save(path)
 
 
-def test_a_sheet_beside_the_lists_goes_by_index(cfg, tmp_path):
+def test_a_sheet_beside_the_lists_is_read_by_index(cfg, tmp_path):
     for name in ("df_action_count.xlsx", "df_action.xlsx"):
         write_xlsx(tmp_path / name, ROWS)
         table = ClassTable.from_cfg(cfg, None)
@@ -51,7 +51,7 @@ def test_a_sheet_beside_the_lists_goes_by_index(cfg, tmp_path):
         assert table.source == f"by {tmp_path / name}"
 
 
-def test_a_csv_may_be_named(cfg, tmp_path):
+def test_a_key_may_name_a_csv(cfg, tmp_path):
     path = tmp_path / "classes.csv"
     path.write_text("\ufeffid,name,segment\n1,b,tail\n0,a,head\n2,c,tail\n\n")
     cfg.AK.CLASSES = str(path)
@@ -68,15 +68,11 @@ def test_without_a_sheet_training_counts_decide(cfg):
     assert "500" in table.source
     assert "100" in table.source
     assert ClassTable.from_cfg(cfg, None) is None
-    assert segments_by_count([0, 7, 8, 9], head_min=9, tail_max=7) == [
-        "tail",
-        "tail",
-        "middle",
-        "head",
-    ]
+    segments = segments_by_count([0, 7, 8, 9], head_min=9, tail_max=7)
+    assert segments == ["tail", "tail", "middle", "head"]
 
 
-def test_a_sheet_without_segments_gives_names_alone(cfg, tmp_path):
+def test_a_sheet_without_segments_gives_names_only(cfg, tmp_path):
     path = tmp_path / "classes.csv"
     path.write_text("index,action\n0,a\n1,b\n2,c\n")
     cfg.AK.CLASSES = str(path)
@@ -84,21 +80,6 @@ def test_a_sheet_without_segments_gives_names_alone(cfg, tmp_path):
     table = ClassTable.from_cfg(cfg, [1000, 1, 200])
     assert table.names == ["a", "b", "c"]
     assert table.segments == ["head", "tail", "middle"]
-
-
-def test_animal_kingdom_goes_by_name(tmp_path):
-    """Its sheet has some names on wrong ids, and other capitals and spaces."""
-    with ANIMAL_KINGDOM.open() as file:
-        table = list(csv.DictReader(file))
-    wrong = [
-        [k, row["category"], f" {row['name'].upper()} ", (int(row["id"]) + 7) % 140, "tail", 1]
-        for k, row in enumerate(table)
-    ]
-    write_xlsx(tmp_path / "df_action.xlsx", wrong)
-    names, segments, source = read_sheet(tmp_path / "df_action.xlsx", 140)
-    assert [(names[i], segments[i]) for i, *_ in KNOWN] == [known[1:3] for known in KNOWN]
-    assert [segments.count(s) for s in ("head", "middle", "tail")] == [17, 29, 94]
-    assert "by class name" in source
 
 
 @pytest.mark.parametrize(
@@ -119,7 +100,7 @@ def test_a_sheet_that_does_not_fit_is_refused(tmp_path, rows, columns, says):
         read_sheet(path, 3)
 
 
-def test_files_that_are_none(cfg, tmp_path):
+def test_missing_and_other_files_are_refused(cfg, tmp_path):
     cfg.AK.CLASSES = str(tmp_path / "none.xlsx")
     with pytest.raises(UserError, match=r"AK.CLASSES: there is no file .*none.xlsx"):
         ClassTable.from_cfg(cfg, None)
@@ -128,7 +109,7 @@ def test_files_that_are_none(cfg, tmp_path):
         ClassTable.from_cfg(cfg, None)
 
 
-def test_how_many_classes_a_sheet_has(tmp_path):
+def test_classes_of_a_sheet_are_counted(tmp_path):
     write_xlsx(tmp_path / "a.xlsx", [*ROWS, [None] * 6])
     assert count_classes(tmp_path / "a.xlsx") == 3
 
@@ -136,9 +117,9 @@ def test_how_many_classes_a_sheet_has(tmp_path):
 COUNTS = Path(__file__).parents[2] / "reference" / "ak_class_counts.csv"
 
 
-def test_names_segments_and_counts_meet_on_the_right_ids(tmp_path):
-    """Clips of each id, counted in the data set's lists, beside names that its own sheet
-    misplaces; so are the numbers of classes that a report tells."""
+def test_names_segments_and_counts_have_the_right_ids(tmp_path):
+    """The sheet has names on wrong ids, in capitals and with spaces. The counts come from the lists
+    of the data set."""
     with COUNTS.open() as file:
         counted = list(csv.DictReader(file))
     with ANIMAL_KINGDOM.open() as file:
@@ -147,10 +128,14 @@ def test_names_segments_and_counts_meet_on_the_right_ids(tmp_path):
     tested = np.array([int(row["test_clips"]) > 0 for row in counted])
     assert (train.sum(), tested.sum()) == (51973, 127)
 
-    sheet = [[0, "", row["name"], 139 - int(row["id"]), row["segment"], 1] for row in known]
+    sheet = [
+        [0, "", f" {row['name'].upper()} ", 139 - int(row["id"]), row["segment"], 1]
+        for row in known
+    ]
     write_xlsx(tmp_path / "df_action.xlsx", sheet)
     table = ClassTable.make(tmp_path / "df_action.xlsx", 140, train, 500, 100)
     assert table.names == [row["name"] for row in counted]
+    assert "by class name" in table.source
     for index, *expected in KNOWN:
         assert [table.names[index], table.segments[index], table.train_counts[index]] == expected
 

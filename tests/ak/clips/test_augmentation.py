@@ -1,4 +1,4 @@
-"""Augmentation changes all frames alike, follows the generator of the item, and has limits."""
+"""Augmentation changes all frames in the same way, uses the item's generator, and has limits."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,6 @@ from slowfast.ak.clips.augmentation import (
 )
 from slowfast.ak.clips.augmentation_policy import RandAugmentPolicy
 from slowfast.ak.clips.sampling import RandomCrop
-from slowfast.config.defaults import get_cfg
 
 UNSCALED = ("auto_contrast", "equalize", "invert")
 
@@ -91,7 +90,7 @@ def test_magnitudes_stay_within_their_range(monkeypatch):
 def test_colour_jitter_stays_within_its_strength_and_takes_every_order():
     grey = np.full((3, 2, 8, 8), 100, np.uint8)
     values = [ColourJitter(0.4)(grey.copy(), rng(i))[0, 0, 0, 0] for i in range(300)]
-    # Of one grey tone contrast and saturation change nothing.
+    # Contrast and saturation do not change a clip with one grey tone.
     assert 60 <= min(values) < 64
     assert 136 < max(values) <= 140
     clip = ColourJitter(0.4)(still(), rng())
@@ -144,13 +143,12 @@ def test_probability_and_number_of_rectangles():
 
 
 @pytest.fixture
-def cfg(tiny_ak):
-    cfg = get_cfg()
-    cfg.merge_from_list([*tiny_ak.opts(), "AUG.ENABLE", True, "AUG.AA_TYPE", "rand-m9-p1-inc1"])
+def cfg(cfg):
+    cfg.AUG.ENABLE, cfg.AUG.AA_TYPE = True, "rand-m9-p1-inc1"
     return cfg
 
 
-def test_items_are_decided_by_their_key(cfg):
+def test_the_key_decides_an_item(cfg):
     dataset = Ak(cfg, "train")
     clips = [dataset[(epoch, 0)][0][0] for epoch in range(4)]
     for epoch, clip in enumerate(clips):
@@ -160,8 +158,8 @@ def test_items_are_decided_by_their_key(cfg):
         assert torch.equal(clip, Ak(cfg, "train")[(epoch, 0)][0][0])
 
 
-def test_crops_are_those_of_a_run_without(cfg):
-    """The same window and crop, changed afterwards; without a change the very pixels."""
+def test_augmentation_does_not_change_the_crops(cfg):
+    """Window and crop are the same as without augmentation. Without a change the pixels are too."""
     plain_cfg = cfg.clone()
     plain_cfg.AUG.ENABLE = False
     plain = Ak(plain_cfg, "train")
@@ -177,7 +175,7 @@ def test_crops_are_those_of_a_run_without(cfg):
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
-def test_validation_and_test_are_left_alone(cfg, split):
+def test_validation_and_test_are_not_augmented(cfg, split):
     assert not isinstance(Ak(cfg, split).transform, Augmented)
 
 
@@ -188,7 +186,7 @@ def test_settings_of_augmentation(cfg):
     rand, erase = Augmented.from_cfg(cfg, crop).changes
     assert rand == RandAugment(RandAugmentPolicy(9, 2, 0, 1), (51, 102, 153), "bicubic")
     assert erase.mean == (51, 102, 153)
-    cfg.DATA.REVERSE_INPUT_CHANNEL = False  # MEAN and STD then go from blue to red
+    cfg.DATA.REVERSE_INPUT_CHANNEL = False  # then MEAN and STD have the order blue, green, red
     cfg.AUG.AA_TYPE = ""
     jitter, erase = Augmented.from_cfg(cfg, crop).changes
     assert jitter == ColourJitter(0.4)

@@ -1,4 +1,4 @@
-"""Each operation against Pillow, or against plain arithmetic, on a clip taken as one picture."""
+"""Operations give the results of Pillow or of their formula, with the clip as one picture."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from slowfast.ak.clips import augmentation_operations as ops
 
 
 def clip(seed=0, frames=4, height=24, width=20) -> np.ndarray:
-    """Smooth uint8 (3, T, H, W), its channels of different ranges."""
+    """Returns a smooth uint8 clip (3, T, H, W) whose channels have different ranges."""
     rng = np.random.default_rng(seed)
     coarse = rng.random((3, frames, height // 4 + 1, width // 4 + 1))
     fine = F.interpolate(torch.from_numpy(coarse), (height, width), mode="bicubic").numpy()
@@ -20,7 +20,7 @@ def clip(seed=0, frames=4, height=24, width=20) -> np.ndarray:
 
 
 def as_picture(frames: np.ndarray) -> Image.Image:
-    """All frames of a clip, one above the other."""
+    """Returns all frames of a clip in one picture, one above the other."""
     return Image.fromarray(np.moveaxis(frames, 0, -1).reshape(-1, frames.shape[-1], 3))
 
 
@@ -45,7 +45,7 @@ TONES = [
 
 
 @pytest.mark.parametrize(("operation", "argument", "reference"), TONES)
-def test_tones_are_pillows(operation, argument, reference):
+def test_tones_equal_pillows(operation, argument, reference):
     source = clip()
     expected = as_clip(reference(as_picture(source), argument), source.shape)
     result = operation(source.copy(), *([] if argument is None else [argument]))
@@ -55,7 +55,7 @@ def test_tones_are_pillows(operation, argument, reference):
 
 
 @pytest.mark.parametrize("factor", [0.2, 1.9])
-def test_sharpness_is_pillows_off_the_edges(factor):
+def test_sharpness_equals_pillows_inside_the_picture(factor):
     source = clip()
     result = ops.sharpness(source.copy(), factor)
     for t in range(source.shape[1]):
@@ -65,21 +65,21 @@ def test_sharpness_is_pillows_off_the_edges(factor):
         assert difference(result[:, t : t + 1][inside], expected[inside]) <= 1
 
 
-def test_solarize_add_is_its_formula():
+def test_solarize_add():
     source = clip()
     expected = np.where(source < 128, np.minimum(source.astype(int) + 50, 255), source)
     assert difference(ops.solarize_add(source.copy(), 50), expected) == 0
 
 
 @pytest.mark.parametrize("operation", [ops.auto_contrast, ops.equalize])
-def test_what_has_one_tone_stays(operation):
+def test_a_clip_with_one_tone_is_not_changed(operation):
     flat = np.full((3, 2, 8, 8), 77, np.uint8)
     assert (operation(flat.copy()) == flat).all()
 
 
 @pytest.mark.parametrize("operation", [ops.auto_contrast, ops.equalize])
-def test_tables_are_one_for_all_frames(operation):
-    """A tone becomes the same in a dark and in a bright frame: no flicker."""
+def test_all_frames_have_the_same_table(operation):
+    """A tone has the same result in a dark and in a bright frame, so the clip does not flicker."""
     source = clip()
     source[:, 0] //= 2
     result = operation(source.copy())
@@ -98,14 +98,14 @@ WARPS = [
 
 
 @pytest.mark.parametrize(("matrix", "shift"), WARPS)
-def test_warps_are_torchs_grid_sample(matrix, shift):
+def test_warps_equal_grid_sample(matrix, shift):
     source = clip(frames=2)
     height, width = source.shape[-2:]
     y, x = np.mgrid[0:height, 0:width].astype(float)
     centre = (width - 1) / 2, (height - 1) / 2
     x_in = matrix[0, 0] * (x - centre[0]) + matrix[0, 1] * (y - centre[1]) + centre[0] + shift[0]
     y_in = matrix[1, 0] * (x - centre[0]) + matrix[1, 1] * (y - centre[1]) + centre[1] + shift[1]
-    # Pixels whose neighbours all lie in the picture: at the edge both mix in what is outside.
+    # Only pixels with all neighbours inside: at the edge, both mix in colours from outside.
     inside = (x_in > 0) & (x_in < width - 1) & (y_in > 0) & (y_in < height - 1)
     outside = (x_in < -1) | (x_in > width) | (y_in < -1) | (y_in > height)
     grid = np.stack([2 * x_in / (width - 1) - 1, 2 * y_in / (height - 1) - 1], -1)
@@ -116,7 +116,7 @@ def test_warps_are_torchs_grid_sample(matrix, shift):
     )[0].reshape(source.shape)
     result = ops.warp(source, matrix, shift, fill=(7, 8, 9), interpolation="bilinear")
     assert result.flags.c_contiguous
-    # cv2 takes places in steps of 1/32 pixel.
+    # cv2 rounds positions to 1/32 pixel.
     assert np.abs(result - expected.numpy())[..., inside].max() <= 4
     assert np.abs(result - expected.numpy())[..., inside].mean() < 0.6
     assert (result[..., outside] == np.array([7, 8, 9])[:, None, None]).all()

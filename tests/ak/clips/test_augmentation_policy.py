@@ -1,3 +1,5 @@
+"""AUG.AA_TYPE is read in timm's notation."""
+
 import pytest
 
 from slowfast.ak.clips.augmentation_policy import RandAugmentPolicy, parse_policy
@@ -13,7 +15,7 @@ from slowfast.ak.errors import UserError
         ("rand-inc1", RandAugmentPolicy(10, 2, 0, 0.5)),
     ],
 )
-def test_notation_is_timms(text, policy):
+def test_policies_are_read(text, policy):
     assert parse_policy(text) == policy
     assert isinstance(parse_policy(text).count, int)
 

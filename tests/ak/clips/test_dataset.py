@@ -8,17 +8,8 @@ import torch
 
 from slowfast.ak.clips.animal_kingdom import Ak
 from slowfast.ak.clips.bad_clips import from_meta
-from slowfast.ak.clips.views import ClipViews
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
-from slowfast.config.defaults import get_cfg
-
-
-@pytest.fixture
-def cfg(tiny_ak):
-    cfg = get_cfg()
-    cfg.merge_from_list(tiny_ak.opts())
-    return cfg
 
 
 def same(one, other) -> bool:
@@ -31,7 +22,7 @@ def same(one, other) -> bool:
 @pytest.mark.parametrize("frames", ["image", "video"])
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_items_of_every_clip(cfg, frames, split):
-    """Portrait, short and one-frame clips among them."""
+    """The set has portrait clips, short clips and clips with one frame."""
     cfg.AK.FRAMES = frames
     dataset = Ak(cfg, split)
     assert len(dataset) == dataset.num_videos == (8 if split == "train" else 4)
@@ -49,20 +40,6 @@ def test_items_of_every_clip(cfg, frames, split):
         assert labels.nonzero().flatten().tolist() == dataset.clips.labels(i)
 
 
-def test_both_readers_give_the_same_item(cfg):
-    for split in ("train", "val", "test"):
-        items = []
-        for frames in ("image", "video"):
-            cfg.AK.FRAMES = frames
-            items.append([Ak(cfg, split)[(0, i)] for i in range(4)])
-        for image, video in zip(*items, strict=True):
-            one, other = image[0][0], video[0][0]
-            if isinstance(one, ClipViews):
-                one, other = one.batch(0, len(one)), other.batch(0, len(other))
-            assert (one.float() - other.float()).abs().mean() < 3
-            assert torch.equal(image[3], video[3])
-
-
 def test_epoch_and_index_decide_an_item(cfg):
     dataset = Ak(cfg, "train")
     for i in range(len(dataset)):
@@ -76,7 +53,7 @@ def test_epoch_and_index_decide_an_item(cfg):
     assert not same(dataset[(3, 0)], Ak(cfg, "train")[(3, 0)])
 
 
-def test_a_clip_that_comes_again_is_cropped_anew(cfg):
+def test_a_clip_that_is_drawn_again_has_another_crop(cfg):
     dataset = Ak(cfg, "train")
     first, again = dataset[(3, 0)], dataset[(3, 0, 1)]
     assert not same(first, again)
@@ -85,7 +62,7 @@ def test_a_clip_that_comes_again_is_cropped_anew(cfg):
     assert first[2] == again[2] == 0
 
 
-def test_label_matrix_is_of_whole_clips(cfg):
+def test_the_label_matrix_has_the_labels_of_whole_clips(cfg):
     dataset = Ak(cfg, "train")
     matrix = dataset.label_matrix()
     assert matrix.shape == (8, 5)
@@ -103,19 +80,19 @@ def test_a_plain_index_draws_its_epoch_from_torch(cfg):
     assert same(first, dataset[0])
 
 
-def test_validation_is_the_centre_and_always_the_same(cfg):
+def test_validation_takes_the_centre_in_every_epoch(cfg):
     dataset = Ak(cfg, "val")
     assert same(dataset[(0, 0)], dataset[(7, 0)])
     (clip,), _, _, time, _ = dataset[(0, 0)]
     assert time.tolist() == [6, 8, 10, 12]  # 20 frames, a window of 7
-    # The centre of the middle view of a test that has one view in time.
+    # The item is the centre of the only view of a test.
     cfg.TEST.NUM_ENSEMBLE_VIEWS = cfg.TEST.NUM_SPATIAL_CROPS = 1
     (views,), *_, test_time, _ = Ak(cfg, "test")[(0, 0)]
     assert test_time.tolist() == [time.tolist()]
     assert torch.equal(views.batch(0, 1)[0, :, :, 2:34, 2:34], clip)
 
 
-def test_training_labels_are_those_of_the_frames_spanned(cfg, tmp_path, tiny_ak):
+def test_training_labels_are_the_labels_of_the_window(cfg, tmp_path, tiny_ak):
     """Classes 0 and 1 in the first and the last third of t6, class 2 in a single frame."""
     labels = ["0"] * 10 + [""] * 5 + ["2"] + [""] * 4 + ["1"] * 10
     lines = [f't6 0 {k} t6/t6_{k + 1:06d}.jpg "{label}"' for k, label in enumerate(labels)]
@@ -152,19 +129,6 @@ def test_a_test_item_has_all_views_and_each_frame_once(cfg):
         assert index == i
 
 
-def test_each_frame_is_read_once(cfg, monkeypatch):
-    dataset = Ak(cfg, "test")
-    asked = []
-    frames = dataset.reader.frames
-    monkeypatch.setattr(
-        dataset.reader,
-        "frames",
-        lambda clip, indices: asked.append(indices) or frames(clip, indices),
-    )
-    dataset[(0, 0)]
-    assert asked == [[0, 2, 4, 6, 13, 15, 17, 19]]
-
-
 def test_single_labels(cfg, tmp_path):
     cfg.DATA.MULTI_LABEL = False
     with pytest.raises(UserError, match=r"train.csv:22: clip t1 has 2 labels; .*MULTI_LABEL"):
@@ -178,8 +142,8 @@ def test_single_labels(cfg, tmp_path):
     assert label == 3
 
 
-def test_a_single_label_holds_where_frames_carry_none(cfg, tmp_path):
-    """Ten of the thirty frames are labelled; most windows of seven lie among the others."""
+def test_a_single_label_is_used_for_frames_without_a_label(cfg, tmp_path):
+    """Ten of thirty frames have a label. Most windows have only frames without a label."""
     cfg.DATA.MULTI_LABEL = False
     lines = [f't6 0 {k} t6/t6_{k + 1:06d}.jpg "{3 if k < 10 else ""}"' for k in range(30)]
     header = "original_vido_id video_id frame_id path labels"
@@ -189,7 +153,7 @@ def test_a_single_label_holds_where_frames_carry_none(cfg, tmp_path):
     assert {int(dataset[(epoch, 0)][1]) for epoch in range(20)} == {3}
 
 
-def test_bad_data_is_found_before_any_item_is_asked_for(cfg, tmp_path, tiny_ak):
+def test_bad_data_is_found_before_the_first_item(cfg, tmp_path, tiny_ak):
     good = cfg.DATA.PATH_TO_DATA_DIR
     cfg.DATA.PATH_TO_DATA_DIR = str(tmp_path)
     with pytest.raises(UserError, match="there is no such frame list"):
@@ -211,7 +175,7 @@ def test_bad_data_is_found_before_any_item_is_asked_for(cfg, tmp_path, tiny_ak):
         Ak(cfg, "train")
 
 
-def test_splits_share_what_was_read(cfg):
+def test_splits_share_lists_and_readers(cfg):
     assert Ak(cfg, "val").clips is Ak(cfg, "test").clips
     assert Ak(cfg, "train").reader is Ak(cfg, "train").reader
     assert isinstance(Ak(cfg, "train").clips, ClipList)

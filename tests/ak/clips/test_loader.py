@@ -15,15 +15,7 @@ from torch.utils.data import DataLoader
 
 from slowfast.ak.clips import loader as loaders
 from slowfast.ak.clips import workers
-from slowfast.config.defaults import get_cfg
 from slowfast.datasets.loader import construct_loader
-
-
-@pytest.fixture
-def cfg(tiny_ak):
-    cfg = get_cfg()
-    cfg.merge_from_list(tiny_ak.opts())
-    return cfg
 
 
 def test_a_worker_hides_only_errors_of_a_stopped_run(capsys):
@@ -35,24 +27,21 @@ def test_a_worker_hides_only_errors_of_a_stopped_run(capsys):
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs POSIX signals")
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "another thread"])
-def test_ctrl_c_while_workers_start_reaches_the_run_and_not_the_workers(
-    tiny_ak, monkeypatch, beside
-):
+def test_ctrl_c_while_workers_start_stops_the_run_and_not_the_workers(cfg, monkeypatch, beside):
     done = threading.Event()
-    if beside:  # which does not block the signal, and so is sent it
+    if beside:  # this thread does not block the signal, so it receives the signal
         threading.Thread(target=done.wait, daemon=True).start()
-    cfg = get_cfg()
-    cfg.merge_from_list([*tiny_ak.opts(), "DATA_LOADER.NUM_WORKERS", 2])
+    cfg.DATA_LOADER.NUM_WORKERS = 2
     loader = construct_loader(cfg, "train")
     start = DataLoader.__iter__
-    # A shell that starts the tests in the background hands on an ignored interrupt.
+    # If a shell starts the tests in the background, they inherit an ignored interrupt.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupted(self):
         batches = start(self)
         os.kill(os.getpid(), signal.SIGINT)
-        sleep(0.2)  # for another thread to wake up and take it
-        self.started = True  # which a KeyboardInterrupt in the midst of it would have prevented
+        sleep(0.2)  # the other thread needs time to wake up
+        self.started = True  # not reached after an earlier KeyboardInterrupt
         return batches
 
     monkeypatch.setattr(DataLoader, "__iter__", interrupted)
@@ -73,9 +62,8 @@ SEND_SIGTERM = "import os, sys; [os.kill(int(pid), 15) for pid in sys.argv[1:]]"
 
 
 @pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="needs POSIX signals")
-def test_a_sigterm_ends_a_worker_only_if_its_process_sends_it(tiny_ak):
-    cfg = get_cfg()
-    cfg.merge_from_list([*tiny_ak.opts(), "DATA_LOADER.NUM_WORKERS", 2])
+def test_a_sigterm_ends_a_worker_only_if_its_process_sends_it(cfg):
+    cfg.DATA_LOADER.NUM_WORKERS = 2
     loader = construct_loader(cfg, "train")
     assert len(list(loader)) == len(loader)
     started = loader._iterator._workers
@@ -84,11 +72,8 @@ def test_a_sigterm_ends_a_worker_only_if_its_process_sends_it(tiny_ak):
     sleep(0.5)
     assert all(worker.is_alive() for worker in started)
     assert len(list(loader)) == len(loader)
-    loader._iterator._shutdown_workers()  # tells them by itself, and has no more to do with them
+    loader._iterator._shutdown_workers()  # this also stops the watching of the workers
     assert [worker.exitcode for worker in started] == [0, 0]
-
-
-STARTS = pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 
 
 @pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="needs POSIX signals")
@@ -107,7 +92,7 @@ def test_workers_are_spawned_instead_of_a_fork_server(cfg, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="needs POSIX signals")
-@STARTS
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_no_worker_outlives_its_process(tmp_path, method):
     file = tmp_path / "pid"
     parent = subprocess.run(
@@ -125,7 +110,7 @@ DIE = "os.kill(os.getpid(), signal.SIGKILL)"
 
 
 def start(method, file):
-    """A worker that has begun, and written its number into a file."""
+    """Starts a worker, waits until it has written its number into a file, and returns it."""
     context = torch.multiprocessing.get_context(method)
     worker = context.Process(target=work, args=(os.getpid(), str(file)))
     with workers.signals_held_back(context):
@@ -147,12 +132,12 @@ def work(parent, file):
     ("gpus", "split", "count", "says"),
     [
         (0, "train", 1, "Workers that read train clips: 1 a process, by 16 cores."),
-        (1, "train", 4, "clips: 4 a process"),  # as many as there are batches
+        (1, "train", 4, "clips: 4 a process"),  # the number of batches
         (1, "test", 4, "clips: 4 a process"),
         (4, "train", 3, "clips: 3 a process, by 16 cores shared by 4 processes."),
     ],
 )
-def test_workers_by_the_cores_there_are(cfg, monkeypatch, caplog, gpus, split, count, says):
+def test_the_cores_decide_the_number_of_workers(cfg, monkeypatch, caplog, gpus, split, count, says):
     monkeypatch.setattr(loaders, "available_cores", lambda: 16)
     cfg.DATA_LOADER.NUM_WORKERS, cfg.NUM_GPUS = -1, gpus
     cfg.TRAIN.BATCH_SIZE = 2 * max(1, gpus) if gpus < 2 else gpus
@@ -162,7 +147,7 @@ def test_workers_by_the_cores_there_are(cfg, monkeypatch, caplog, gpus, split, c
 
 
 def test_few_workers_decode_on_a_gpu(cfg, monkeypatch):
-    """Each worker has a CUDA context there, and the GPU has few decoders."""
+    """Each of these workers has a CUDA context, and the GPU has few decoders."""
     monkeypatch.setattr(loaders, "available_cores", lambda: 16)
     cfg.DATA_LOADER.NUM_WORKERS, cfg.NUM_GPUS, cfg.TRAIN.BATCH_SIZE = -1, 1, 1
     assert construct_loader(cfg, "train").num_workers == 8

@@ -10,14 +10,14 @@ from slowfast.config.defaults import get_cfg
 
 
 def batch(count: int, classes: int = 4):
-    """Clips of one value, which is the clip's number, in two pathways; clip i is of class i."""
+    """Returns two pathways and labels. All pixels of clip i are i, and its class is i."""
     values = torch.arange(float(count)).view(-1, 1, 1, 1, 1)
     pathways = [values.expand(-1, 3, 2, 8, 10).clone(), values.expand(-1, 3, 6, 16, 20).clone()]
     return pathways, F.one_hot(torch.arange(count) % classes, classes).float()
 
 
 @pytest.mark.parametrize("count", [2, 3, 8])
-def test_mixup_adds_clips_and_targets_up_in_the_same_shares(count):
+def test_mixup_adds_clips_and_targets_in_the_same_shares(count):
     mix = BatchMixer(count, alpha=0.8)
     shares = set()
     for iteration in range(20):
@@ -46,7 +46,7 @@ def test_cutmix_pastes_one_box_and_shares_targets_by_its_true_area(count):
         assert torch.allclose(targets.diagonal(), own, atol=1e-5)
         partner = torch.arange(count).roll(-1)
         assert torch.allclose(targets[range(count), partner], 1 - own, atol=1e-5)
-        # One rectangle, in all frames and channels of all clips, filled by the partner alone.
+        # One rectangle, the same in all frames and channels, has the pixels of the partner.
         mask = pasted[0, 0, 0]
         assert (pasted == mask).all()
         rows, columns = (mask.any(dim).nonzero() for dim in (1, 0))
@@ -76,7 +76,7 @@ def test_pathways_are_changed_in_place():
 
 
 def kinds(count=3000, **settings):
-    """How batches were changed: (shares of batches untouched, mixed, cut)."""
+    """Returns the shares of batches that are unchanged, mixed, and cut."""
     mix = BatchMixer(2, **settings)
     seen = np.zeros(3)
     for iteration in range(count):
@@ -88,10 +88,9 @@ def kinds(count=3000, **settings):
     return seen / count
 
 
-def test_probabilities_are_honoured():
-    assert np.allclose(
-        kinds(alpha=1, cutmix_alpha=1, prob=0.6, switch_prob=0.25)[1], 0.45, atol=0.04
-    )
+def test_probabilities_of_mixup_and_cutmix():
+    shares = kinds(alpha=1, cutmix_alpha=1, prob=0.6, switch_prob=0.25)
+    assert shares[1] == pytest.approx(0.45, abs=0.04)
     assert kinds(200, alpha=1, cutmix_alpha=1, prob=0.0)[0] == 1
     assert kinds(200, alpha=1)[1] == 1
     assert kinds(200, cutmix_alpha=1)[1] == 0
@@ -106,7 +105,7 @@ def test_shares_are_drawn_from_the_beta_distribution():
     assert np.var(shares) == pytest.approx(1 / (4 * (2 * 0.4 + 1)), rel=0.05)
 
 
-def test_draws_depend_on_the_key_alone():
+def test_only_the_key_decides_the_draws():
     mix = BatchMixer(4, alpha=1.0, cutmix_alpha=1.0)
 
     def mixed(*key):
@@ -119,7 +118,7 @@ def test_draws_depend_on_the_key_alone():
         assert not torch.equal(mixed(0, 1, 2, 0), mixed(*other))
 
 
-def test_where_nothing_is_mixed_labels_are_given_back():
+def test_without_mixing_the_labels_are_returned():
     for labels in (torch.tensor([1, 3]), torch.eye(4)[:2]):
         pathways, _ = batch(2)
         targets = BatchMixer(4)(pathways, labels, (0, 0, 0, 0))
@@ -139,7 +138,7 @@ def test_one_class_a_clip_becomes_a_distribution_that_cross_entropy_takes():
     assert torch.isfinite(F.cross_entropy(torch.randn(3, 4), targets))
 
 
-def test_smoothing_alone_is_torchs_for_one_label():
+def test_smoothing_without_mixing_equals_torchs_for_one_label():
     logits, labels = torch.randn(5, 7), torch.tensor([0, 6, 3, 3, 1])
     targets = BatchMixer(7, smoothing=0.2)([torch.zeros(5, 1, 1, 1, 1)], labels, (0, 0, 0, 0))
     expected = F.cross_entropy(logits, labels, label_smoothing=0.2)

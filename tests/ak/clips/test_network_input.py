@@ -1,4 +1,4 @@
-"""uint8 clips become normalised floats, a tensor a pathway."""
+"""uint8 clips become normalised floats, one tensor for each pathway."""
 
 import pytest
 import torch
@@ -28,14 +28,14 @@ def test_channels_are_normalised_in_the_order_the_network_sees(clips):
     assert torch.equal(clips, before)
 
 
-def test_slow_pathway_comes_first(clips):
+def test_the_slow_pathway_is_first(clips):
     slow, fast = InputTransform(MEAN, STD, alpha=4)(clips)
     assert torch.allclose(fast, normalised(clips), atol=1e-6)
     assert torch.equal(slow, fast[:, :, [0, 7]])
 
 
 @pytest.mark.parametrize("rgb", [True, False])
-def test_channels_lie_last_where_asked_for(clips, rgb):
+def test_channels_last(clips, rgb):
     plain = InputTransform(MEAN, STD, rgb, alpha=4)(clips)
     laid_out = InputTransform(MEAN, STD, rgb, alpha=4, channels_last=True)(clips)
     for one, other in zip(plain, laid_out, strict=True):
@@ -44,7 +44,7 @@ def test_channels_lie_last_where_asked_for(clips, rgb):
         assert other.is_contiguous(memory_format=torch.channels_last_3d)
 
 
-def test_stays_float32_under_autocast(clips):
+def test_the_input_is_float32_under_autocast(clips):
     plain = InputTransform(MEAN, STD, alpha=4)(clips)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         cast = InputTransform(MEAN, STD, alpha=4)(clips)
@@ -54,7 +54,7 @@ def test_stays_float32_under_autocast(clips):
 
 
 @pytest.mark.cuda
-def test_follows_the_clips_to_their_device(clips):
+def test_the_input_is_on_the_device_of_the_clips(clips):
     transform = InputTransform(MEAN, STD, alpha=4)
     for one, other in zip(transform(clips), transform(clips.cuda()), strict=True):
         assert other.is_cuda

@@ -1,9 +1,8 @@
-"""A call that hangs is given up; later calls are made and get their own results."""
+"""A call that hangs is given up. Later calls get their own results."""
 
 import os
 import pickle
 import threading
-import time
 
 import pytest
 import torch
@@ -12,7 +11,7 @@ from slowfast.ak.clips.bad_clips import TimeIsUp, TimeLimit
 
 
 @pytest.mark.parametrize("seconds", [0, 60])
-def test_results_and_errors_come_through(seconds):
+def test_results_and_errors_are_returned(seconds):
     limit = TimeLimit(seconds)
     assert [limit.call(divmod, number, 7) for number in range(30)] == [
         divmod(number, 7) for number in range(30)
@@ -22,7 +21,7 @@ def test_results_and_errors_come_through(seconds):
     assert limit.call(divmod, 1, 1) == (1, 0)
 
 
-def test_a_call_that_hangs_is_left_behind_and_its_result_taken_for_no_other():
+def test_a_call_that_hangs_is_given_up_and_its_result_is_not_used():
     limit = TimeLimit(0.2)
     released, returned = threading.Event(), threading.Event()
 
@@ -40,7 +39,7 @@ def test_a_call_that_hangs_is_left_behind_and_its_result_taken_for_no_other():
     assert limit.call(str, 2) == "2"
 
 
-def test_an_interrupted_call_leaves_no_result_for_the_next():
+def test_the_result_of_an_interrupted_call_is_not_used():
     limit, going_on = TimeLimit(60), threading.Event()
     limit.call(str, 0)
     get = limit._results.get
@@ -56,15 +55,7 @@ def test_an_interrupted_call_leaves_no_result_for_the_next():
     assert limit.call(str, 1) == "1"
 
 
-def wait_until(holds) -> bool:
-    for _ in range(1000):
-        if holds():
-            return True
-        time.sleep(0.01)
-    return False
-
-
-def test_threads_end_with_what_they_served():
+def test_threads_end_with_their_time_limit():
     before = set(threading.enumerate())
     limits = [TimeLimit(60) for _ in range(5)]
     for limit in limits:
@@ -74,10 +65,12 @@ def test_threads_end_with_what_they_served():
     assert len(started) == 5
     limits.clear()
     del limit
-    assert wait_until(lambda: not any(thread.is_alive() for thread in started))
+    for thread in started:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
-def test_a_fork_and_a_copy_have_threads_of_their_own():
+def test_a_fork_and_a_copy_have_their_own_threads():
     limit = TimeLimit(60)
     ident = limit.call(threading.get_ident)
     child = os.fork()
@@ -89,7 +82,7 @@ def test_a_fork_and_a_copy_have_threads_of_their_own():
     assert other.call(threading.get_ident) != ident == limit.call(threading.get_ident)
 
 
-def test_torch_has_one_thread_there_too():
+def test_torch_uses_one_thread_in_the_call():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

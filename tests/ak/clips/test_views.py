@@ -1,6 +1,4 @@
-"""A test clip's views are the views that cutting each one out by itself would give."""
-
-import weakref
+"""The views of a test clip equal views that are cut out one by one."""
 
 import numpy as np
 import pytest
@@ -35,7 +33,7 @@ def test_views_in_order(height, width, count):
             assert (whole[v, :, t].permute(1, 2, 0).numpy() == expected).all()
 
 
-def test_any_batches_make_up_the_whole():
+def test_batches_equal_parts_of_all_views():
     _, views = views_of(48, 64, 3)
     whole = views.batch(0, 9)
     for start in range(9):
@@ -53,28 +51,8 @@ def test_frames_are_held_once():
     assert torch.equal(views.to("cpu").batch(0, 9), views.batch(0, 9))
 
 
-def test_frames_are_let_go_of_once_they_are_scaled():
-    """So that a clip of 3,000 large frames takes the memory of its scaled ones and little more."""
-    alive = weakref.WeakSet()
-
-    class Frame(np.ndarray):
-        """An array that can be counted."""
-
-        __hash__ = object.__hash__
-
-    def frames():
-        for _ in range(20):
-            frame = np.zeros((96, 128, 4), np.uint8).view(Frame)
-            alive.add(frame)
-            assert len(alive) <= 2
-            yield frame
-
-    views = UniformCrops(32, 3)(frames(), np.arange(20)[None], np.random.default_rng(0))
-    assert len(views.frames) == 20
-
-
 class Views:
-    """Stands in for a clip: view v of clip c is the number 100 c + v."""
+    """A clip whose view v is the number 100 clip + v."""
 
     def __init__(self, clip: int, count: int) -> None:
         self.clip, self.count = clip, count
@@ -96,7 +74,7 @@ def test_batches_of_views_span_clips_and_lose_none(size):
     assert [n for _, ends in batches for n in ends] == [3, 1, 6, 2]
     done = 0
     scored = 0
-    for batch, ends in batches:  # a clip is ended by the batch that holds its last view
+    for batch, ends in batches:  # a clip ends in the batch with its last view
         scored += len(batch)
         done += sum(ends)
         assert done <= scored

@@ -1,4 +1,4 @@
-"""Frame indices, against upstream's."""
+"""Frame indices equal upstream's."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ CASES = json.loads((REFERENCE / "charades_test_sampling.json").read_text())
 @pytest.mark.parametrize(
     "case", [c for c in CASES if "error" not in c], ids=lambda c: c["video_length"]
 )
-def test_windows_of_a_test_are_upstreams(case):
+def test_windows_of_a_test_equal_upstreams(case):
     sampler = EvenWindows(case["num_frames"], case["sampling_rate"], case["num_ensemble_views"])
     windows = sampler.draw(np.random.default_rng(0), case["video_length"])
     assert windows.tolist() == case["frames_per_temporal_view"]
@@ -37,7 +37,7 @@ def test_a_single_window_is_the_centre_one():
 
 
 @pytest.mark.parametrize("length", [1, 3, 6, 7, 8, 11])
-def test_random_windows_start_at_every_place_and_no_other(length):
+def test_random_windows_start_at_every_possible_frame(length):
     span = window_span(4, 2)
     assert span == 7
     starts = range(min(0, length - span), max(0, length - span) + 1)
@@ -53,7 +53,7 @@ def test_random_starts_are_uniform():
     assert np.abs(np.bincount(starts) / 4000 - 0.25).max() < 0.03
 
 
-def test_slow_pathway_indices_are_upstreams():
+def test_slow_pathway_indices_equal_upstreams():
     cases = json.loads((REFERENCE / "spatial_and_pathway.json").read_text())["slow_pathway_indices"]
     for name, indices in cases.items():
         num_frames, alpha = map(int, name.split("_"))
@@ -69,17 +69,19 @@ def test_uniform_views_take_one_frame_of_each_part_and_shift_the_phase():
 
 
 @pytest.mark.parametrize("length", [1, 3, 8, 13, 32, 176])
-def test_uniform_training_takes_any_frame_of_each_part_and_no_other(length):
+def test_uniform_training_takes_one_frame_of_each_part(length):
     rng = np.random.default_rng(0)
     drawn = np.stack([RandomParts(8).draw(rng, length)[0] for _ in range(3000)])
     assert drawn.dtype == np.int64
     for part in range(8):
         first, after = part * length / 8, (part + 1) * length / 8
-        possible = range(int(first), int(np.ceil(after)))  # those that the part reaches into
+        possible = range(
+            int(first), int(np.ceil(after))
+        )  # frames that are in the part, also in part
         assert set(drawn[:, part].tolist()) == set(possible)
 
 
-def test_uniform_training_draws_all_frames_alike():
+def test_uniform_training_draws_all_frames_equally_often():
     rng = np.random.default_rng(0)
     counts = np.bincount(np.ravel([RandomParts(4).draw(rng, 10) for _ in range(5000)]))
     assert np.abs(counts / 20000 - 0.1).max() < 0.01

@@ -1,4 +1,4 @@
-"""If a list has no frames, a clip's frames are the files in its folder."""
+"""If a list has no frames, the files in the folder of a clip are its frames."""
 
 import pickle
 import shutil
@@ -11,7 +11,6 @@ from slowfast.ak.errors import BadClip, UserError
 from slowfast.ak.frames import images as jpeg_frames
 from slowfast.ak.frames.images import JpegFrames, frame_files
 from slowfast.ak.lists.clip_list import ClipList
-from slowfast.config.defaults import get_cfg
 
 
 def test_frames_are_sorted_by_number_and_other_files_are_skipped(tmp_path):
@@ -24,7 +23,7 @@ def test_frames_are_sorted_by_number_and_other_files_are_skipped(tmp_path):
 
 @pytest.fixture
 def light(tiny_ak, tmp_path):
-    """A light list of the tiny set's training clips, and the clips' frames in a folder."""
+    """The full training list of `tiny_ak`, and a reader for a light list of the same clips."""
     full = ClipList.read(tiny_ak.annot / "train.csv")
     lines = [f'{full.name(i)};"{",".join(map(str, full.labels(i)))}"' for i in range(len(full))]
     (tmp_path / "train.csv").write_text("\n".join(["video_id;labels", *lines]))
@@ -34,18 +33,16 @@ def light(tiny_ak, tmp_path):
 
 def test_a_light_list_gives_the_frames_of_the_full_one(light, tiny_ak):
     full, reader = light
-    told = JpegFrames(full, tiny_ak.image)
+    expected = JpegFrames(full, tiny_ak.image)
     reader.check()
     for found in (reader, pickle.loads(pickle.dumps(reader))):
         for clip in range(len(full)):
             last = full.num_frames(clip) - 1
             assert found.num_frames(clip) == last + 1
-            assert (found.read(clip, [last, 0]) == told.read(clip, [last, 0])).all()
+            assert (found.read(clip, [last, 0]) == expected.read(clip, [last, 0])).all()
 
 
-def test_a_data_set_of_a_light_list_is_that_of_the_full_one(light, tiny_ak, tmp_path):
-    cfg = get_cfg()
-    cfg.merge_from_list(tiny_ak.opts())
+def test_a_light_list_gives_the_items_of_the_full_one(light, cfg, tmp_path):
     full = Ak(cfg, "train")
     cfg.DATA.PATH_TO_DATA_DIR = str(tmp_path)
     data = Ak(cfg, "train")
@@ -60,7 +57,9 @@ def test_a_folder_is_listed_once_for_a_clip(light, monkeypatch):
     _, reader = light
     listed = []
     frames = jpeg_frames.frame_files
-    monkeypatch.setattr(jpeg_frames, "frame_files", lambda of: listed.append(of) or frames(of))
+    monkeypatch.setattr(
+        jpeg_frames, "frame_files", lambda path: listed.append(path) or frames(path)
+    )
     reader.num_frames(1)
     reader.read(1, np.arange(10))
     reader.num_frames(2)

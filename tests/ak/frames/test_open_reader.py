@@ -1,11 +1,10 @@
-"""Images and videos give the same frames, the right ones, and errors name the file."""
+"""Images and videos give the same, correct frames. Errors name the file."""
 
 import dataclasses
 import io
 import os
 import shutil
 import tracemalloc
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -32,7 +31,7 @@ OLD_444 = Path(__file__).parents[4] / "shared/video/mouse_openfield.mp4"
 
 @pytest.fixture
 def list_of(tmp_path):
-    """A list with one clip `a` of so many frames."""
+    """Writes and reads a list with one clip and a number of frames."""
 
     def write(count: int, name: str = "a") -> ClipList:
         path = tmp_path / f"list{count}.csv"
@@ -41,23 +40,6 @@ def list_of(tmp_path):
         return ClipList.read(path)
 
     return write
-
-
-def encode(path, frames, codec="libx264", stamps=None, **options):
-    """Write RGB frames; `stamps` are their times in milliseconds."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25)
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        stream.options = options
-        if stamps is not None:
-            stream.codec_context.time_base = Fraction(1, 1000)
-        for k, frame in enumerate(frames):
-            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
-            if stamps is not None:
-                picture.pts, picture.time_base = stamps[k], Fraction(1, 1000)
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode())
 
 
 def decode_all(path) -> list[np.ndarray]:
@@ -80,14 +62,15 @@ def test_images_and_videos_give_the_same_frames(tiny_ak):
             assert one.dtype == other.dtype == np.uint8
             assert one.shape == other.shape
             assert difference(one, other) < 3
-            if last > 10:  # it is this frame and none of its neighbours
+            if last > 10:  # the frame differs from its neighbours
                 near = images.read(clip, [last // 2 - 1, last // 2 + 1])
                 assert all(difference(frame, other[2]) > 3 for frame in near)
 
 
 @pytest.mark.skipif(not OLD_444.is_file(), reason="needs DeepLabCut's open-field film")
-def test_frames_after_a_seek_are_those_of_decoding_from_the_start(list_of):
-    """FFmpeg decodes 4:4:4 of an old x264 by its name, which stands in the first picture alone."""
+def test_frames_after_a_seek_equal_frames_decoded_from_the_start(list_of):
+    """FFmpeg needs the name of the encoder, which is only in the first picture, to decode 4:4:4
+    of an old x264."""
     places = {0: None, 700: None, 1500: None}
     with av.open(str(OLD_444)) as container:
         container.streams.video[0].codec_context.thread_count = 1
@@ -99,7 +82,7 @@ def test_frames_after_a_seek_are_those_of_decoding_from_the_start(list_of):
         assert (reader.read(0, [k])[0] == expected).all()
 
 
-def test_decodes_from_the_key_frame_before_and_no_further(
+def test_decoding_starts_at_the_key_frame_and_ends_at_the_frame(
     tmp_path, list_of, video_tools, monkeypatch
 ):
     video_tools.write_video(
@@ -122,7 +105,7 @@ def test_decodes_from_the_key_frame_before_and_no_further(
 
 
 def test_wrong_time_stamps_are_detected(tmp_path, list_of, video_tools, monkeypatch):
-    """Decoding by time must not give another frame than counting does: then it counts."""
+    """If time stamps do not fit the frames, the reader counts frames."""
     video_tools.write_video(tmp_path / "a.mp4", video_tools.moving_square(30, 64, 48, seed=1))
     expected = decode_all(tmp_path / "a.mp4")
     with open_video(str(tmp_path / "a.mp4")) as opened:
@@ -138,7 +121,7 @@ def test_wrong_time_stamps_are_detected(tmp_path, list_of, video_tools, monkeypa
         assert all((one == expected[k]).all() for k, one in zip([1, 8, 20], got, strict=True))
 
 
-def test_missing_files_are_named_with_the_line_and_the_remedy(tiny_ak, tmp_path):
+def test_errors_for_missing_files_have_the_line_and_the_remedy(tiny_ak, tmp_path):
     for folder in ("image", "video"):
         shutil.copytree(tiny_ak.root / folder, tmp_path / folder)
     clips = ClipList.read(tiny_ak.annot / "train.csv")
@@ -177,7 +160,7 @@ def test_a_few_clips_without_files_cause_a_warning(tiny_ak, tmp_path, caplog):
     assert "; a test allows 7. They are t2, t6." in caplog.text
 
 
-def test_auto_takes_images_where_there_are_any(tiny_ak, tmp_path):
+def test_auto_takes_images_if_there_are_images(tiny_ak, tmp_path):
     clips = ClipList.read(tiny_ak.annot / "train.csv")
     image, video = str(tiny_ak.image), str(tiny_ak.video)
     assert isinstance(open_reader(clips, "auto", image, video), JpegFrames)
@@ -186,18 +169,6 @@ def test_auto_takes_images_where_there_are_any(tiny_ak, tmp_path):
     for nothing in ("empty", "none"):
         reader = open_reader(clips, "auto", str(tmp_path / nothing), video)
         assert isinstance(reader, VideoFrames)
-
-
-def test_clips_in_folders_and_with_other_endings(tmp_path, list_of, video_tools):
-    (tmp_path / "day").mkdir()
-    video_tools.write_video(tmp_path / "day/one.mkv", video_tools.moving_square(5, 64, 48, seed=1))
-    reader = VideoFrames(list_of(5, name="day/one"), tmp_path)
-    reader.check()
-    assert reader.read(0, [4]).shape == (1, 48, 64, 3)
-    (tmp_path / "day/one.mkv").rename(tmp_path / "two.MKV")
-    reader = VideoFrames(list_of(5, name="two"), tmp_path)
-    reader.check()
-    assert reader.read(0, [4]).shape == (1, 48, 64, 3)
 
 
 @pytest.mark.parametrize(
@@ -218,39 +189,13 @@ def test_an_unreadable_image_is_named(tiny_ak, tmp_path, content):
 
 def test_an_unreadable_video_is_named(tmp_path, list_of):
     path = tmp_path / "a.mp4"
-    reader = None
-    for content in (b"", b"<html>not found</html>"):
-        path.write_bytes(content)
-        reader = VideoFrames(list_of(5), tmp_path)
-        with pytest.raises(UserError, match=r"a\.mp4: cannot decode the video of clip a: "):
-            reader.read(0, [1])
-    path.unlink()
     with pytest.raises(UserError, match=r"a\.mp4: cannot decode the video of clip a: ") as error:
-        reader.read(0, [1])
+        VideoFrames(list_of(5), tmp_path).read(0, [1])
     assert str(error.value).count(str(path)) == 1
     assert "Errno" not in str(error.value)
     write_sound_alone(path)
     with pytest.raises(UserError, match="no video stream"):
         VideoFrames(list_of(5), tmp_path).read(0, [1])
-
-
-def test_a_truncated_video_gives_what_decodes_or_says_so(tmp_path, list_of, video_tools):
-    path = tmp_path / "a.mkv"
-    video_tools.write_video(path, video_tools.moving_square(30, 64, 48, seed=1))
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) * 2 // 3])
-    assert VideoFrames(list_of(30), tmp_path).read(0, [0, 29]).shape == (2, 48, 64, 3)
-
-
-def test_jpegs_are_what_opencv_makes_of_them(tiny_ak):
-    clips = ClipList.read(tiny_ak.annot / "train.csv")
-    reader = JpegFrames(clips, tiny_ak.image)
-    for clip in range(len(clips)):
-        for frame, pixels in enumerate(reader.frames(clip, range(clips.num_frames(clip)))):
-            assert pixels.dtype == np.uint8
-            assert pixels.shape[2] == 4
-            expected = cv2.imread(reader.path(clip, frame), cv2.IMREAD_COLOR_RGB)
-            assert (pixels[..., :3] == expected).all()
 
 
 def picture() -> np.ndarray:
@@ -259,7 +204,7 @@ def picture() -> np.ndarray:
 
 
 def saved(form: str, mode: str = "RGB", turned: bool = False, **options) -> bytes:
-    """The picture as a file of Pillow's; `turned` by a note in it (EXIF)."""
+    """Returns the picture as a file that Pillow writes. `turned` adds a rotation in EXIF."""
     exif = Image.Exif()
     if turned:
         exif[0x0112] = 6
@@ -285,7 +230,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES)
-def test_both_decoders_give_the_picture_as_it_lies_in_the_file(content):
+def test_pictures_of_all_formats_equal_opencvs_without_rotation(content):
     expected = cv2.imdecode(
         np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     )
@@ -304,7 +249,7 @@ def test_a_file_that_is_cut_off_anywhere_is_refused(content):
         assert str(error.value)
 
 
-def test_a_header_that_promises_too_much_is_refused():
+def test_a_header_with_too_many_pixels_is_refused():
     content = bytearray(FILES["jpeg"])
     size = content.index(b"\xff\xc0") + 5
     content[size : size + 4] = b"\xff\xdc\xff\xdc"
@@ -312,21 +257,21 @@ def test_a_header_that_promises_too_much_is_refused():
         decode_image(bytes(content))
 
 
-def test_memory_is_used_again_where_it_suffices():
+def test_memory_is_used_again_if_it_is_large_enough():
     small, large = (cv2.imencode(".jpg", np.zeros((n, n, 3)))[1].tobytes() for n in (16, 32))
     first = decode_image(large)
     second = decode_image(small, first)
     assert np.shares_memory(first, second)
     assert second.shape == (16, 16, 4)
     assert decode_image(large, second).shape == (32, 32, 4)
-    # Not where rows are written past the cache.
+    # At this address, libjpeg-turbo does not write past the cache.
     assert first.ctypes.data % 32 == 16
 
 
 def test_memory_does_not_grow_with_a_clip(tmp_path, list_of):
-    """One frame at its full size, and the scaled ones that the views show, are held at a time."""
+    """Memory holds one frame in its full size and the scaled frames of the views."""
     (tmp_path / "a").mkdir()
-    content = cv2.imencode(".jpg", np.zeros((1080, 1920, 3), np.uint8))[1].tobytes()
+    content = cv2.imencode(".jpg", np.zeros((540, 960, 3), np.uint8))[1].tobytes()
     for k in range(300):
         (tmp_path / f"a/{k + 1:06d}.jpg").write_bytes(content)
     windows = EvenWindows(8, rate=2, count=10).draw(None, 300)
@@ -338,19 +283,11 @@ def test_memory_does_not_grow_with_a_clip(tmp_path, list_of):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(distinct) == 80
-    assert peak < views.frames.numel() + 3 * 1080 * 1920 * 4
-
-
-def test_grey_images_are_read_as_colour(tmp_path, list_of):
-    (tmp_path / "a").mkdir()
-    cv2.imwrite(str(tmp_path / "a/000001.jpg"), np.full((8, 8), 77, np.uint8))
-    frame = JpegFrames(list_of(1), tmp_path).read(0, [0])
-    assert frame.shape == (1, 8, 8, 3)
-    assert np.abs(frame.astype(int) - 77).max() <= 2
+    assert peak < views.frames.numel() + 3 * 540 * 960 * 4
 
 
 def test_a_file_that_comes_in_pieces_is_read_whole(tmp_path, list_of, monkeypatch):
-    """As network file systems give it."""
+    """Network file systems may return less than was asked for."""
     (tmp_path / "a").mkdir()
     cv2.imwrite(str(tmp_path / "a/000001.jpg"), np.full((64, 64, 3), 77, np.uint8))
     reader, read = JpegFrames(list_of(1), tmp_path), os.read
@@ -359,7 +296,7 @@ def test_a_file_that_comes_in_pieces_is_read_whole(tmp_path, list_of, monkeypatc
     np.testing.assert_array_equal(reader.read(0, [0]), expected)
 
 
-def test_a_link_to_itself_hides_no_other_video(tmp_path, list_of):
+def test_a_link_to_itself_does_not_hide_other_videos(tmp_path, list_of):
     (tmp_path / "a.mp4").touch()
     (tmp_path / "loop.mp4").symlink_to("loop.mp4")
     assert VideoFrames(list_of(1), tmp_path).missing(0) is None

@@ -1,7 +1,8 @@
-"""Frame k of a video is frame k of its images, with PyAV and with torchcodec, whatever the file."""
+"""Frame k of a video is frame k of its extracted images, with PyAV and with torchcodec."""
 
 import ctypes
 import gc
+import os
 import pickle
 import shutil
 import subprocess
@@ -39,7 +40,7 @@ def decoding(request) -> Decoding:
 
 @pytest.fixture
 def pairs(tmp_path):
-    """A list of one line a video, which does not say how many frames there are."""
+    """Writes and reads a list with one line a video and no numbers of frames."""
 
     def write(*names: str) -> ClipList:
         path = tmp_path / "pairs.csv"
@@ -50,14 +51,14 @@ def pairs(tmp_path):
 
 
 def noisy(count: int, width: int, height: int) -> list[np.ndarray]:
-    """Frames that no other resembles, in every colour."""
+    """Returns frames with many colours, all of which differ from each other."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 255, (count, -(-height // 8), -(-width // 8), 3), dtype=np.uint8)
     return [np.kron(f, np.ones((8, 8, 1), np.uint8))[:height, :width].copy() for f in coarse]
 
 
 def encode(path, frames, codec="libx264", pixels="yuv420p", first=0, stamps=None, **options):
-    """Write RGB frames at `stamps` in milliseconds, or from frame number `first` on at 25 fps."""
+    """Writes RGB frames at `stamps` in milliseconds, or from frame number `first` on at 25 fps."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
         stream.height, stream.width = frames[0].shape[:2]
@@ -99,12 +100,11 @@ def assert_every_frame(reader: VideoFrames, expected: np.ndarray) -> None:
         ("a.mov", "mpeg4", {"g": "5", "bf": "2"}),
         ("a.mp4", "libx265", {"g": "8", "bf": "2", "x265-params": "open-gop=1:log-level=0"}),
         ("a.avi", "libx264", {"g": "6", "bf": "2"}),  # no stamps
-        ("a.avi", "mpeg4", {"g": "5", "bf": "0"}),
         ("a.avi", "mpeg4", {"g": "5", "bf": "2"}),
         ("a.webm", "libvpx-vp9", {"g": "6", "deadline": "realtime", "cpu-used": "8"}),
     ],
 )
-def test_every_frame_is_the_one_at_its_place(tmp_path, pairs, decoding, file, codec, options):
+def test_frames_equal_the_decoded_video(tmp_path, pairs, decoding, file, codec, options):
     encode(tmp_path / file, noisy(31, 64, 48), codec, **options)
     reader = VideoFrames(pairs(file), tmp_path, decoding)
     assert_every_frame(reader, decode_all(tmp_path / file))
@@ -118,7 +118,7 @@ def test_variable_frame_rate(tmp_path, pairs, decoding):
     )
 
 
-def test_stamps_that_begin_anywhere(tmp_path, pairs, decoding):
+def test_first_time_stamps_other_than_0(tmp_path, pairs, decoding):
     for first in (-7, 1000):
         encode(tmp_path / "a.mkv", noisy(20, 64, 48), first=first, g="6", bf="2")
         expected = decode_all(tmp_path / "a.mkv")
@@ -129,7 +129,7 @@ def test_stamps_that_begin_anywhere(tmp_path, pairs, decoding):
 @needs_ffmpeg
 @pytest.mark.parametrize("start", [0.1, 0.3, 0.52])
 def test_an_edit_list_hides_the_frames_before_the_cut(tmp_path, pairs, decoding, start):
-    """A cut without encoding anew keeps the key frame before it, which is decoded and not shown."""
+    """A cut without re-encoding keeps the key frame before it. It is decoded and not shown."""
     encode(tmp_path / "whole.mp4", noisy(40, 64, 48), g="8", bf="2", sc_threshold="0")
     ffmpeg("-ss", start, "-i", tmp_path / "whole.mp4", "-t", 0.8, "-c", "copy", tmp_path / "a.mp4")
     expected = decode_all(tmp_path / "a.mp4")
@@ -152,36 +152,32 @@ def test_a_cut_video_is_decoded_by_time_stamps(tmp_path, pairs, monkeypatch):
         ("yuv420p", "libx264", (640, 360)),
         ("yuv444p", "libx264", (641, 359)),
         ("yuv420p", "mpeg4", (641, 359)),
-        ("yuv420p", "mpeg4", (640, 359)),
-        ("yuv420p", "mpeg4", (641, 360)),
         ("yuv422p", "libx264", (98, 66)),
         ("yuvj420p", "libx264", (98, 66)),
-        ("nv12", "libx264", (98, 66)),
         ("gray", "libx264", (98, 66)),
         ("yuvj422p", "mjpeg", (99, 67)),
         ("rgb24", "libx264rgb", (98, 66)),
         ("bgr0", "ffv1", (99, 67)),
         ("yuv420p10le", "libx264", (98, 66)),
         ("yuv444p10le", "ffv1", (99, 67)),
-        ("yuv422p12le", "ffv1", (99, 67)),
     ],
 )
 @needs_ffmpeg
-def test_pixels_are_those_that_ffmpeg_extracts(tmp_path, pairs, decoding, pixels, codec, size):
+def test_pixels_equal_those_that_ffmpeg_extracts(tmp_path, pairs, decoding, pixels, codec, size):
     frames = noisy(4, *size)
     encode(tmp_path / "a.mkv", frames, codec, pixels, **({"crf": "10"} if "x264" in codec else {}))
     raw = ffmpeg("-i", tmp_path / "a.mkv", "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
     expected = np.frombuffer(raw, np.uint8).reshape(4, size[1], size[0], 3)
     got = VideoFrames(pairs("a.mkv"), tmp_path, decoding).read(0, range(4))
     assert (got == expected).all()
-    if size[1] % 2 == 0 and "10" not in pixels:  # elsewhere to_ndarray goes another way
+    if size[1] % 2 == 0 and "10" not in pixels:  # otherwise to_ndarray converts in another way
         assert (got == decode_all(tmp_path / "a.mkv")).all()
 
 
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("matrix", ["bt709", "bt601"])
 @needs_ffmpeg
-def test_colours_come_out_as_they_went_in(tmp_path, pairs, decoding, matrix, full):
+def test_colours_are_kept(tmp_path, pairs, decoding, matrix, full):
     colours = [(250, 10, 10), (10, 250, 10), (10, 10, 250), (240, 240, 240), (12, 12, 12)]
     source = np.stack([np.full((48, 64, 3), colour, np.uint8) for colour in colours])
     source.tofile(tmp_path / "raw")
@@ -202,7 +198,8 @@ def test_a_display_matrix_turns_the_frames(tmp_path, pairs, video_tools, decodin
     upright = VideoFrames(pairs("a.mp4"), tmp_path).read(0, [3])[0]
     whole = path.read_bytes()
     one = 0x10000
-    # (a b u, c d v, x y w) in fixed point: turned clockwise, by a half, and back; moved into view.
+    # (a b u, c d v, x y w) in fixed point: a quarter turn clockwise, a half turn, a quarter turn
+    # anticlockwise, each with a shift into view.
     for turns, entries in (
         (-1, [0, one, 0, -one, 0, 0, 48 * one, 0, 1 << 30]),
         (2, [-one, 0, 0, 0, -one, 0, 64 * one, 48 * one, 1 << 30]),
@@ -216,7 +213,7 @@ def test_a_display_matrix_turns_the_frames(tmp_path, pairs, video_tools, decodin
         assert (got == np.rot90(upright, turns)).all()
 
 
-def test_a_video_of_another_length_than_listed(tmp_path, video_tools, decoding):
+def test_a_video_with_another_length_than_listed(tmp_path, video_tools, decoding):
     encode(tmp_path / "a.mp4", noisy(9, 64, 48), g="4")
     expected = decode_all(tmp_path / "a.mp4")
     for count in (5, 12):
@@ -228,12 +225,12 @@ def test_a_video_of_another_length_than_listed(tmp_path, video_tools, decoding):
         for _ in range(2):
             got = reader.read(0, range(count))
             assert (got == expected[np.minimum(range(count), 8)]).all()
-            told = reader.problems.pop(0, "")
-            assert ("has 9 frames that decode, the list says 12" in told) == (count > 9)
+            problem = reader.problems.pop(0, "")
+            assert ("has 9 frames that decode, the list says 12" in problem) == (count > 9)
 
 
 def test_frames_are_counted_at_another_rate(tmp_path, pairs, decoding):
-    """A video of 25 frames a second: 50 shows each twice, 12.5 every other one."""
+    """In a video of 25 frames a second, rate 50 gives each frame twice, 12.5 every other frame."""
     encode(tmp_path / "a.mp4", noisy(20, 64, 48), g="6", bf="2")
     expected = decode_all(tmp_path / "a.mp4")
     for fps, indices in (
@@ -251,7 +248,7 @@ def test_names_with_and_without_extension_and_folders(tmp_path, pairs):
     (tmp_path / "sub").mkdir()
     (tmp_path / "dir.mp4").mkdir()
     names = ["sub/one.mp4", "two.m4v", str(tmp_path / "three.mov"), "four", "sub/five"]
-    files = ["sub/one.mp4", "two.m4v", "three.mov", "four.mkv", "sub/five.webm"]
+    files = ["sub/one.mp4", "two.m4v", "three.mov", "four.MKV", "sub/five.webm"]
     for file in files:
         (tmp_path / file).touch()
     reader = VideoFrames(pairs(*names, "dir", "six", "seven.mp4"), tmp_path)
@@ -259,30 +256,6 @@ def test_names_with_and_without_extension_and_folders(tmp_path, pairs):
     assert [reader.missing(i) for i in range(5)] == [None] * 5
     missing = [str(tmp_path / file) for file in ("dir.mp4", "six.mp4", "seven.mp4")]
     assert [reader.missing(i) for i in (5, 6, 7)] == [(0, path) for path in missing]
-
-
-def test_remote_videos_are_fetched_by_their_scheme(tmp_path, pairs, monkeypatch):
-    from iopath.common.file_io import PathHandler
-
-    class Store(PathHandler):
-        def _get_supported_prefixes(self):
-            return ["store://"]
-
-        def _get_local_path(self, path, force=False, **kwargs):
-            return str(tmp_path / path.removeprefix("store://"))
-
-        def _isfile(self, path, **kwargs):
-            return (tmp_path / path.removeprefix("store://")).is_file()
-
-    from slowfast.utils.env import pathmgr
-
-    pathmgr.register_handler(Store(), allow_override=True)
-    encode(tmp_path / "a.mkv", noisy(5, 64, 48))
-    reader = VideoFrames(pairs("a", "store://a.mkv", "b"), "store://")
-    assert [reader.path(i) for i in range(2)] == ["store://a.mkv"] * 2
-    assert [reader.missing(i) for i in range(3)] == [None, None, (0, "store://b.mp4")]
-    assert reader.num_frames(0) == 5
-    assert (reader.read(1, [4]) == decode_all(tmp_path / "a.mkv")[4]).all()
 
 
 def test_an_unreadable_video_is_a_bad_clip(tmp_path, pairs, decoding):
@@ -308,7 +281,7 @@ def test_without_a_gpu_the_error_says_so(tmp_path, pairs):
         VideoFrames(pairs("a"), tmp_path, Decoding(with_torchcodec=True, device="cuda"))
 
 
-def test_a_reader_travels_to_workers_that_are_not_forked(tmp_path, pairs, decoding):
+def test_a_reader_can_be_pickled(tmp_path, pairs, decoding):
     encode(tmp_path / "a.mp4", noisy(9, 64, 48), g="4")
     reader = VideoFrames(pairs("a.mp4"), tmp_path, decoding)
     expected = reader.read(0, [7])
@@ -316,7 +289,7 @@ def test_a_reader_travels_to_workers_that_are_not_forked(tmp_path, pairs, decodi
 
 
 @needs_torchcodec
-def test_torchcodec_decodes_and_pyav_takes_over_where_it_cannot(tmp_path, pairs, monkeypatch):
+def test_pyav_decodes_if_torchcodec_cannot(tmp_path, pairs, monkeypatch):
     encode(tmp_path / "a.mp4", noisy(9, 64, 48), g="4")
     expected = decode_all(tmp_path / "a.mp4")
     with monkeypatch.context() as patch:
@@ -331,7 +304,7 @@ def test_torchcodec_decodes_and_pyav_takes_over_where_it_cannot(tmp_path, pairs,
 
 
 class _MemoryInUse(ctypes.Structure):
-    """What <malloc.h> tells: `in_use` bytes of the heap."""
+    """The result of mallinfo2 in <malloc.h>. `in_use` is the number of used bytes of the heap."""
 
     _fields_ = [
         *((f"_{place}", ctypes.c_size_t) for place in range(7)),
@@ -344,9 +317,9 @@ class _MemoryInUse(ctypes.Structure):
     sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="needs glibc"
 )
 @pytest.mark.parametrize("spoilt", [False, True])
-def test_reading_a_part_of_a_video_leaves_no_memory_behind(tmp_path, pairs, spoilt):
-    """100 reads that each leave a packet of 150 bytes behind would leave 15,000 bytes. Memory that
-    the first 200 reads take for good does not count."""
+def test_reading_a_part_of_a_video_leaves_no_memory_or_open_file(tmp_path, pairs, spoilt):
+    """If 100 reads each left a packet of 150 bytes, they would leave 15,000 bytes. The first 200
+    reads are not counted, because they may keep memory. Files are closed too."""
     encode(tmp_path / "a.mp4", noisy(20, 64, 48), g="5")
     if spoilt:
         with av.open(str(tmp_path / "a.mp4")) as container:
@@ -366,5 +339,6 @@ def test_reading_a_part_of_a_video_leaves_no_memory_behind(tmp_path, pairs, spoi
         gc.collect()
         return mallinfo2().in_use
 
-    before = read(200)
+    before, files = read(200), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     assert read(100) - before < 5_000
+    assert len(os.listdir("/proc/self/fd")) <= files  # noqa: PTH208

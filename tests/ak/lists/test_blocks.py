@@ -1,4 +1,4 @@
-"""Packed lists are read like others; a file that cannot be a list is refused early."""
+"""Packed lists are read like other lists; a file that is not a list is refused early."""
 
 import gzip
 
@@ -17,16 +17,15 @@ def everything_in(clips: ClipList) -> list:
     return [(clips.name(i), clips.labels(i), clips.frame_path(i, 8)) for i in range(len(clips))]
 
 
-@pytest.mark.parametrize("name", ["train.csv.gz", "train.csv"])
-def test_a_packed_list_is_read_whatever_it_is_called(tmp_path, name):
+def test_a_packed_list_is_read_without_the_ending_gz_too(tmp_path):
     (tmp_path / "plain.csv").write_bytes(TEXT)
-    (tmp_path / name).write_bytes(gzip.compress(TEXT))
-    clips = ClipList.read(tmp_path / name, 30)
+    (tmp_path / "train.csv").write_bytes(gzip.compress(TEXT))
+    clips = ClipList.read(tmp_path / "train.csv", 30)
     assert everything_in(clips) == everything_in(ClipList.read(tmp_path / "plain.csv"))
     assert clips.line(29, 8) == TEXT.count(b"\n")
 
 
-def test_the_packed_list_serves_where_the_plain_one_is_not(tmp_path):
+def test_a_packed_list_is_read_if_there_is_no_plain_list(tmp_path):
     assert find_list(tmp_path / "train.csv") is None
     (tmp_path / "train.csv.gz").write_bytes(gzip.compress(TEXT))
     clips = ClipList.read(tmp_path / "train.csv")
@@ -36,14 +35,14 @@ def test_the_packed_list_serves_where_the_plain_one_is_not(tmp_path):
     assert len(ClipList.read(tmp_path / "train.csv")) == 9
 
 
-def test_packed_lists_of_one_line_a_clip(tmp_path):
+def test_light_lists_and_lists_of_pairs_may_be_packed(tmp_path):
     (tmp_path / "light.csv.gz").write_bytes(gzip.compress(b"video_id;labels\na;1\n"))
     assert ClipList.read(tmp_path / "light.csv").labels(0) == [1]
     (tmp_path / "pairs.csv.gz").write_bytes(gzip.compress(b"a.mp4 1\n"))
     assert ClipList.read_pairs(tmp_path / "pairs.csv").labels(0) == [1]
 
 
-def test_a_packed_list_that_is_cut_off_or_damaged_is_refused(tmp_path):
+def test_a_cut_or_damaged_packed_list_is_refused(tmp_path):
     path = tmp_path / "train.csv.gz"
     packed = gzip.compress(TEXT)
     damaged = bytearray(packed)
@@ -54,7 +53,7 @@ def test_a_packed_list_that_is_cut_off_or_damaged_is_refused(tmp_path):
             ClipList.read(path)
 
 
-def test_a_line_without_end_is_refused(tmp_path, monkeypatch):
+def test_a_line_that_is_too_long_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(list_blocks, "BLOCK_BYTES", 1000)
     monkeypatch.setattr(list_blocks, "LONGEST_LINE", 5000)
     path = tmp_path / "train.csv"

@@ -22,26 +22,12 @@ def write(tmp_path):
     return to
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        LIGHT,
-        LIGHT.replace("\n", "\r\n"),
-        "\ufeff" + LIGHT,
-        LIGHT + "\n \n",
-        LIGHT.rstrip("\n"),
-        LIGHT.replace('"', ""),
-        LIGHT.replace("video_id", '"video_id"'),
-        LIGHT.replace("A;", '"A";'),
-        LIGHT.replace("2,40", "40,2,2"),
-        LIGHT.replace("\nB", "\n\nB"),
-    ],
-)
+@pytest.mark.parametrize("text", [LIGHT, LIGHT.replace("video_id", '"video_id"')])
 def test_a_light_list(write, text):
     clips = ClipList.read(write(text), 41)
     assert [clips.name(i) for i in range(len(clips))] == ["A", "B", "C"]
     assert [clips.labels(i) for i in range(3)] == [[2, 40], [], [7]]
-    assert clips.labels(0, 3, 9) == [2, 40]  # of the clip, whatever the frames
+    assert clips.labels(0, 3, 9) == [2, 40]  # the labels of the whole clip
     assert not clips.has_frames
     assert [clips.num_frames(i) for i in range(3)] == [None] * 3
     assert clips.class_counts(41).nonzero()[0].tolist() == [2, 7, 40]
@@ -52,21 +38,12 @@ def test_a_light_list(write, text):
     assert (part.name(1), part.labels(1), part.num_frames(1)) == ("C", [7], None)
 
 
-def test_names_of_any_kind(write):
-    clips = ClipList.read(write('video_id;labels\nmy clip;1\n"a;b";2\nété/ü.mp4;3\n/abs/x;4\n'))
-    names = [clips.name(i) for i in range(len(clips))]
-    assert names == ["my clip", "a;b", "été/ü.mp4", "/abs/x"]
-
-
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
         ("D", "a clip, a semicolon and its labels"),
-        ("D;1;2", "a clip, a semicolon and its labels"),
-        (";1", "a clip, a semicolon and its labels"),
         ('D;"1', "a clip, a semicolon and its labels"),
         ("D;x", "whole numbers from 0"),
-        ("D;1,", "whole numbers from 0"),
         ("D;41", "label 41 is outside 0..40"),
         ("A;1", "clip A has a line already, line 2"),
     ],
@@ -78,17 +55,9 @@ def test_bad_lines_of_a_light_list_are_refused_with_their_number(write, bad, say
     assert says in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("separator", "text"),
-    [
-        (" ", "a/x.mp4 3\nmy clip/y.mp4 0\n\n"),
-        (" ", "\ufeffa/x.mp4 3\r\nmy clip/y.mp4 0\r\n"),
-        (",", "a/x.mp4,3\nmy clip/y.mp4,0"),
-        ("\t", "a/x.mp4\t3\nmy clip/y.mp4\t0\n"),
-        (", ", "a/x.mp4, 3\nmy clip/y.mp4, 0\n"),
-    ],
-)
-def test_a_list_of_pairs(write, separator, text):
+@pytest.mark.parametrize("separator", [" ", ", "])
+def test_a_list_of_pairs(write, separator):
+    text = f"\ufeffa/x.mp4{separator}3\r\nmy clip/y.mp4{separator}0\r\n\r\n"
     clips = ClipList.read_pairs(write(text), separator, num_classes=4)
     assert [clips.name(i) for i in range(len(clips))] == ["a/x.mp4", "my clip/y.mp4"]
     assert [clips.labels(i) for i in range(2)] == [[3], [0]]
@@ -96,15 +65,10 @@ def test_a_list_of_pairs(write, separator, text):
     assert clips.line(1) == 2
 
 
-def test_quotes_are_part_of_a_path(write):
-    assert ClipList.read_pairs(write('"a b".mp4 1\n')).name(0) == '"a b".mp4'
-
-
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
         ("b.mp4", "one label"),
-        ("b.mp4 1,2", "one label"),
         ("b.mp4 -1", "one label"),
         ("b.mp4 " + "1" * 30, "whole numbers from 0"),
         ("b.mp4 4", "label 4 is outside 0..3"),
@@ -118,7 +82,7 @@ def test_bad_pairs_are_refused_with_their_number(write, bad, says):
     assert says in str(error.value)
 
 
-def test_no_list_of_pairs_and_none_with_a_line(write, tmp_path):
+def test_a_missing_or_empty_list_of_pairs_is_refused(write, tmp_path):
     with pytest.raises(UserError, match=r"none.csv: there is no such list of videos"):
         ClipList.read_pairs(tmp_path / "none.csv")
     with pytest.raises(UserError, match=r"train.csv: the list has no line"):
@@ -127,7 +91,7 @@ def test_no_list_of_pairs_and_none_with_a_line(write, tmp_path):
         ClipList.read_pairs(write("a 1\n"), "")
 
 
-def test_statistics_do_without_frames(write):
+def test_statistics_of_a_list_without_frames(write):
     split = Split.of_list(ClipList.read(write(LIGHT)), 41)
     summary = split.summary()
     assert summary["clips"] == 3

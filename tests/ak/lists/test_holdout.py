@@ -1,4 +1,4 @@
-"""A hold-out is stratified, and training, validation and counts keep to it."""
+"""A hold-out is stratified, and training, validation and class counts use it."""
 
 import shutil
 
@@ -9,11 +9,10 @@ from slowfast.ak.classes.counts import read_class_table
 from slowfast.ak.clips.from_cfg import read_clips
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.holdout import chosen_on, read_holdout, stratified_holdout, write_holdout
-from slowfast.config.defaults import get_cfg
 
 
 def long_tail(clips=3000, classes=40, seed=0):
-    """Classes from a fifth of the clips down to one clip, independent of each other."""
+    """Returns labels of independent classes, from a fifth of the clips down to one clip."""
     generator = np.random.default_rng(seed)
     labels = np.zeros((clips, classes), bool)
     for index, count in enumerate(np.geomspace(clips / 5, 1, classes).astype(int)):
@@ -35,40 +34,33 @@ def test_each_class_keeps_its_share_and_a_clip_on_both_sides(share, seed):
     np.testing.assert_allclose(held[large] / counts[large], share, atol=0.03)
 
 
-def test_a_seed_decides():
+def test_the_seed_decides_the_hold_out():
     labels = long_tail()
     first = stratified_holdout(labels, 0.1, 0)
     assert np.array_equal(first, stratified_holdout(labels, 0.1, 0))
     assert not np.array_equal(first, stratified_holdout(labels, 0.1, 1))
 
 
-def test_classes_that_share_their_clips_still_get_both_sides_where_they_can():
-    # Class 0 has two clips, of which one is the only one of class 1: that one must be trained.
+def test_classes_with_shared_clips_are_on_both_sides_if_possible():
+    # Class 0 has two clips. One of them is the only clip of class 1 and must be in training.
     labels = np.zeros((20, 3), bool)
     labels[[0, 1], 0] = labels[0, 1] = labels[2:, 2] = True
     for seed in range(10):
         held_out = stratified_holdout(labels, 0.2, seed)
         assert held_out[1]
         assert not held_out[0]
-    # Of classes 0 and 1 no clip can be held out, each of their clips being the only one of another.
+    # No clip of classes 0 and 1 can be held out: each is the only clip of another class.
     labels = np.zeros((10, 4), bool)
     labels[[0, 1], 0] = labels[0, 1] = labels[1, 2] = labels[2:, 3] = True
     assert not stratified_holdout(labels, 0.2)[:2].any()
 
 
-def test_the_last_clip_of_a_class_is_brought_back():
-    """Dealing alone leaves a class of this set on one side; found among seeds."""
+def test_every_class_keeps_a_clip_on_each_side():
+    """With this seed, a class would be on one side only without the last step."""
     labels = np.random.default_rng(298).random((30, 8)) < 0.3
     counts, held = labels.sum(axis=0), labels[stratified_holdout(labels, 0.1)].sum(axis=0)
     assert (counts > 1).all()
     assert ((held > 0) & (held < counts)).all()
-
-
-@pytest.fixture
-def cfg(tiny_ak):
-    cfg = get_cfg()
-    cfg.merge_from_list(tiny_ak.opts())
-    return cfg
 
 
 def name_clips(cfg, path, text):
@@ -80,7 +72,7 @@ def names(clips):
     return [clips.name(i) for i in range(len(clips))]
 
 
-def test_training_leaves_out_what_validation_takes(cfg, tmp_path):
+def test_held_out_clips_are_in_validation_and_not_in_training(cfg, tmp_path):
     whole, test = read_clips(cfg, "train"), read_clips(cfg, "test")
     assert chosen_on(cfg) == "the test set (val.csv)"
     name_clips(cfg, tmp_path / "h.txt", "# remark\nt3\n\nt1\n")
@@ -115,13 +107,13 @@ def test_a_hold_out_of_another_list_is_refused(cfg, tmp_path, text, says):
         read_clips(cfg, "train")
 
 
-def test_no_such_file(cfg, tmp_path):
+def test_a_missing_hold_out_is_reported(cfg, tmp_path):
     cfg.AK.HOLDOUT = str(tmp_path / "none.txt")
     with pytest.raises(UserError, match=r"none.txt cannot be read \(No such file"):
         read_clips(cfg, "val")
 
 
-def test_what_is_written_is_read_and_never_replaced_by_another(cfg, tmp_path):
+def test_a_written_hold_out_is_read_and_not_overwritten_by_another(cfg, tmp_path):
     path = tmp_path / "h.txt"
     write_holdout(path, ["t4", "t6"], ["made so"])
     assert read_holdout(path, read_clips(cfg, "train")).nonzero()[0].tolist() == [4, 6]
@@ -132,7 +124,7 @@ def test_what_is_written_is_read_and_never_replaced_by_another(cfg, tmp_path):
         write_holdout(tmp_path / "no" / "h.txt", ["t4"], [])
 
 
-def test_names_may_begin_with_a_hash_and_hold_any_sign(cfg, tiny_ak, tmp_path):
+def test_names_may_have_a_hash_first_and_any_character(cfg, tiny_ak, tmp_path):
     folder = tmp_path / "annot"
     shutil.copytree(tiny_ak.annot, folder)
     text = (folder / "train.csv").read_text()
@@ -153,7 +145,7 @@ def test_a_name_that_would_be_a_comment_is_refused(tmp_path):
     assert not (tmp_path / "h.txt").exists()
 
 
-def test_segments_stay_what_they_are_whatever_is_held_out(cfg, tmp_path):
+def test_held_out_clips_do_not_change_the_segments(cfg, tmp_path):
     cfg.AK.HEAD_MIN, cfg.AK.TAIL_MAX = 4, 1
     whole = read_class_table(cfg)
     name_clips(cfg, tmp_path / "h.txt", "t0\nt4\n")

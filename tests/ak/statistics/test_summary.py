@@ -36,19 +36,10 @@ def test_figures_are_counted_in_clips(data):
     assert found["test"]["classes_with_a_clip"] == 5
     assert found["imbalance_ratio"] == 4
     assert found["no_training_clip"] == found["no_test_clip"] == ["5"]
-    assert found["segments"]["tail"] == {
-        "classes": 2,
-        "smallest": 0,
-        "largest": 1,
-        "with_test_clips": 1,
-    }
-    assert found["classes"][1] == {
-        "id": 1,
-        "name": "1",
-        "segment": "middle",
-        "training_count": 3,
-        "test_count": 1,
-    }
+    tail = {"classes": 2, "smallest": 0, "largest": 1, "with_test_clips": 1}
+    assert found["segments"]["tail"] == tail
+    counts = {"training_count": 3, "test_count": 1}
+    assert found["classes"][1] == {"id": 1, "name": "1", "segment": "middle"} | counts
     json.dumps(found)
 
 
