@@ -1,4 +1,4 @@
-"""Small data of a long tail, and every loss on them."""
+"""Every loss with settings and class counts, a batch, and the measured values."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from slowfast.ak.losses import LOSSES, context, multi_label_losses
 REFERENCE = Path(__file__).parents[2] / "reference"
 COUNTS = [1000.0, 300.0, 90.0, 12.0, 0.0]
 NUM_CLIPS = 1200
-# Every loss with settings that all of its formula shows in.
+# Settings of each loss with which every term of its formula has an effect.
 SETTINGS = {
     "bce_loss": {},
     "focal_loss": {"alpha": 0.7, "gamma": 1.5},
@@ -29,13 +29,13 @@ COUNTED = [name for name in NAMES if LOSSES.facts(name).needs_counts]
 
 
 def build(name: str, **arguments):
-    """A loss with the settings above, on the counts above."""
+    """A loss with the settings and counts above."""
     counted = {"class_counts": COUNTS, "num_clips": NUM_CLIPS} if name in COUNTED else {}
     return LOSSES[name](**SETTINGS[name] | counted | arguments)
 
 
 def batch(kind: str = "hard", clips: int = 6, dtype=torch.float64):
-    """Logits and targets (clips, 5); the last clip has no label. soft: as mixup makes them."""
+    """Logits and targets (clips, 5). The last clip has no label. Soft targets are a mixture."""
     rng = np.random.default_rng(3)
     logits = torch.tensor(3 * rng.standard_normal((clips, len(COUNTS))), dtype=dtype)
     targets = torch.tensor(rng.random((clips, len(COUNTS))) < 0.4, dtype=dtype)
@@ -46,7 +46,7 @@ def batch(kind: str = "hard", clips: int = 6, dtype=torch.float64):
 
 
 def reference_cases() -> tuple[list[dict], list[int]]:
-    """Measured values, and the counts of Animal Kingdom's sheet in the order of its rows."""
+    """The measured values, and the class counts of Animal Kingdom's sheet in its order."""
     losses, sheet = (
         json.loads((REFERENCE / n).read_text()) for n in ("losses.json", "ak_sheet.json")
     )
@@ -55,7 +55,7 @@ def reference_cases() -> tuple[list[dict], list[int]]:
 
 @pytest.fixture(autouse=True)
 def _no_context():
-    """A test starts without a context, and leaves none."""
+    """Clears the context before and after each test."""
     context.clear()
     yield
     context.clear()

@@ -1,4 +1,4 @@
-"""Each loss against a second witness: measured values, and its formula element by element."""
+"""Each loss agrees with measured values, and with its formula computed element by element."""
 
 import math
 
@@ -35,7 +35,7 @@ def test_has_the_measured_value_and_gradient(case):
     arguments = {"reduction": case.get("reduction", "mean")}
     if name in COUNTED:
         arguments["class_counts"] = SHEET_COUNTS
-    if name == "EQL":  # its sum was measured with nothing drawn
+    if name == "EQL":  # its sum was measured with gamma 0
         arguments["gamma"] = case.get("ignore_probability_gamma", 0.0)
     elif "gamma" in case:
         arguments["gamma"] = case["gamma"]
@@ -66,7 +66,7 @@ def focal(value, gamma):
 
 
 def expected_element(name, x, y, clip, c):
-    """The formula, in plain Python. clip: the targets of the element's clip; c: its class."""
+    """The formula in plain Python, with the targets of the clip and the class c of the element."""
     own, n = SETTINGS[name], AT_LEAST_ONE[c]
     prior = n / NUM_CLIPS
     if name == "bce_loss":
@@ -99,7 +99,7 @@ def expected_element(name, x, y, clip, c):
 
 @pytest.mark.parametrize("kind", ["hard", "soft"])
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "EQL"])
-def test_is_its_formula_element_by_element(name, kind):
+def test_elements_agree_with_the_formula(name, kind):
     logits, targets = batch(kind)
     loss = build(name, reduction="none")
     loss.set_epoch(1)
@@ -127,7 +127,7 @@ def test_the_best_score_of_a_soft_target_is_the_target(gamma):
 
 
 @pytest.mark.parametrize("gamma", [0.0, 4.0])
-def test_negatives_below_the_clip_count_nothing_in_the_asymmetric_loss(gamma):
+def test_negatives_below_the_clip_have_no_asymmetric_loss(gamma):
     loss = AsymmetricLoss(gamma_neg=gamma, clip=0.1, reduction="none")
     scores = torch.tensor([[0.001, 0.05, 0.09, 0.11]])
     found = loss(scores.logit(), torch.zeros(1, 4))
@@ -135,7 +135,7 @@ def test_negatives_below_the_clip_count_nothing_in_the_asymmetric_loss(gamma):
     assert found[0, 3] > 0
 
 
-def test_ldam_reweighs_from_its_epochs_on_and_for_good():
+def test_ldam_weights_classes_from_the_configured_epochs_to_the_end():
     logits, targets = batch()
     loss = build("LDAM", step_epoch=[2, 5], beta=[0.9, 0.999])
     plain = build("LDAM", step_epoch=[], beta=[])(logits, targets)
@@ -149,13 +149,13 @@ def test_ldam_reweighs_from_its_epochs_on_and_for_good():
     assert torch.equal(loss(logits, targets), second)
 
 
-def test_ldam_stages_pair_up():
+def test_stages_of_ldam_without_a_beta_or_in_the_wrong_order_are_refused():
     for stages in ({"step_epoch": [80, 40], "beta": [0.9, 0.99]}, {"step_epoch": [80, 160]}):
         with pytest.raises(ValueError, match="LDAM: expected increasing epochs as step_epoch"):
             LDAM(class_counts=COUNTS, **stages)
 
 
-def test_without_a_number_of_clips_priors_are_shares_of_all_labels():
+def test_without_num_clips_priors_are_shares_of_all_labels():
     logits, targets = batch()
     given = LogitAdjustedBCE(class_counts=COUNTS, num_clips=sum(COUNTS))(logits, targets)
     assert torch.equal(LogitAdjustedBCE(class_counts=COUNTS)(logits, targets), given)
@@ -164,7 +164,7 @@ def test_without_a_number_of_clips_priors_are_shares_of_all_labels():
 
 
 @pytest.mark.parametrize("beta", [1.0, -0.1])
-def test_a_beta_lies_from_0_on_and_below_1(beta):
+def test_an_impossible_beta_is_refused(beta):
     for name in ("class_balanced_bce", "class_balanced_focal", "LDAM"):
         with pytest.raises(ValueError, match=rf"beta: expected .* below 1, found {beta}"):
             LOSSES[name](class_counts=COUNTS, beta=beta)

@@ -1,4 +1,4 @@
-"""What losses know of classes and of where training stands, and what outlives them."""
+"""The state of a loss: class counts, epoch and step, and the context that keeps them."""
 
 import logging
 
@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.losses import LOSSES, Context, LossState, context, state
+from slowfast.ak.losses import LOSSES, LossState, context, state
 from slowfast.ak.losses.eql import EQL
 from slowfast.ak.losses.ldam import LDAM
 from tests.ak.losses.conftest import COUNTED, COUNTS, SETTINGS, batch, build
 
 
 @pytest.mark.parametrize("name", COUNTED)
-def test_counts_come_from_an_argument_or_the_context_or_are_asked_for(name):
+def test_counts_come_from_an_argument_or_the_context(name):
     logits, targets = batch()
     expected = build(name, num_clips=None)(logits, targets)
     with pytest.raises(UserError, match=f"{LOSSES[name].__name__}: needs class_counts"):
@@ -23,8 +23,8 @@ def test_counts_come_from_an_argument_or_the_context_or_are_asked_for(name):
     assert torch.equal(LOSSES[name](**SETTINGS[name])(logits, targets), expected)
 
 
-def test_a_loss_built_in_every_step_reads_sends_and_forgets_nothing():
-    """As upstream's training loop builds it."""
+def test_losses_that_are_built_in_every_step_share_one_state():
+    """Upstream's training loop builds its loss in every step."""
     made = []
 
     def make():
@@ -33,7 +33,7 @@ def test_a_loss_built_in_every_step_reads_sends_and_forgets_nothing():
 
     context.set(make)
     context.set_epoch(4)
-    assert not made  # nobody has asked
+    assert not made  # no loss needs it yet
     lasting = EQL(class_counts=COUNTS, seed=1, gamma=0.5, reduction="none")
     lasting.set_epoch(4)
     logits, targets = batch()
@@ -58,17 +58,9 @@ def test_an_epoch_of_the_context_reaches_the_losses_of_that_context():
     assert early.state.epoch.item() == 3
     LDAM().set_epoch(5)
     assert early.state.epoch.item() == 5
-    context.set(LossState(COUNTS))  # the next run
+    context.set(LossState(COUNTS))  # for the next run
     context.set_epoch(1)
     assert early.state.epoch.item() == 5
-
-
-def test_a_context_can_be_cleared():
-    own = Context()
-    own.set(LossState(COUNTS))
-    own.clear()
-    with pytest.raises(UserError, match="class_counts"):
-        own.state_for("LDAM")
 
 
 @pytest.mark.parametrize(
@@ -76,18 +68,15 @@ def test_a_context_can_be_cleared():
     [
         ([1, -2, 3], "expected numbers from 0 on, found -2 for class 1"),
         ([1, 2, float("nan")], "found nan for class 2"),
-        ([float("inf"), 2, 3], "found inf for class 0"),
         ([], r"one number for each class, found \[\]"),
-        ([[1, 2], [3, 4]], "one number for each class"),
         (["many", 2], "one number for each class"),
         (7, "one number for each class, found 7"),
         ([1, 2, 3], "found 3 numbers, expected 5, one for each class"),
     ],
 )
-@pytest.mark.parametrize("name", COUNTED)
-def test_counts_that_are_none_are_refused(name, counts, says):
+def test_impossible_counts_are_refused(counts, says):
     with pytest.raises(UserError, match=f"class_counts: .*{says}"):
-        LOSSES[name](class_counts=counts)(*batch())
+        LDAM(class_counts=counts)(*batch())
 
 
 @pytest.mark.parametrize("make", [list, tuple, np.array, torch.tensor])
@@ -97,7 +86,7 @@ def test_counts_may_be_any_sequence(make):
 
 
 @pytest.mark.parametrize("name", COUNTED)
-def test_a_class_without_a_clip_counts_as_one_with_one(name):
+def test_a_class_without_a_clip_is_treated_as_a_class_with_one_clip(name):
     logits, targets = batch()
     found = build(name, class_counts=[9, 8, 7, 2, 0], num_clips=20)(logits.clone(), targets)
     expected = build(name, class_counts=[9, 8, 7, 2, 1], num_clips=20)(logits, targets)
@@ -107,7 +96,7 @@ def test_a_class_without_a_clip_counts_as_one_with_one(name):
     assert none.isfinite()
 
 
-def test_classes_without_a_clip_are_named_once(caplog):
+def test_classes_without_a_clip_cause_one_warning(caplog):
     state._warn_of_empty_classes.cache_clear()
     with caplog.at_level(logging.WARNING, logger="slowfast"):
         for _ in range(3):
