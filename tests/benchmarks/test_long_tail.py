@@ -1,4 +1,4 @@
-"""The study of losses and samplers: its arithmetic, and the command."""
+"""The study of losses and samplers: its statistics, and the command."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ def runs(*values):
     return [dict.fromkeys(FIGURES, value) for value in values]
 
 
-def test_noise_is_the_rest_without_method_and_seed():
+def test_noise_is_what_method_and_seed_do_not_explain():
     rng = np.random.default_rng(0)
     explained = rng.uniform(20, 80, (200, 1, 1)) + rng.uniform(-9, 9, (1, 3, 1))
     spread, least = noise(explained + rng.normal(0, 1.5, (200, 3, 1)))
@@ -37,9 +37,6 @@ def test_the_table_marks_differences_above_noise():
     assert rows["| better"].count("61.3 ± 1.2 *") == 4
     assert "*" not in rows["| same"]
     assert list(rows)[1:] == ["| better", "| same", f"| {BASELINE}"]  # the best tail first
-
-
-def test_one_seed_marks_nothing():
     assert "*" not in table({BASELINE: runs(50), "better": runs(60)}).replace("marked *", "")
 
 

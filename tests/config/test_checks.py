@@ -1,4 +1,4 @@
-"""The mechanism of checks: sources, all problems at once, and what is not checked."""
+"""The mechanism of checks: sources, all problems at once, names that are not checked."""
 
 import json
 from pathlib import Path
@@ -9,13 +9,11 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.registries.datasets import DATASETS
 from slowfast.ak.registries.networks import NETWORKS
 from slowfast.config import checks
-from slowfast.config.defaults import assert_and_infer_cfg, get_cfg
+from slowfast.config.defaults import assert_and_infer_cfg
 from slowfast.config.dotted import dotted_keys, set_value
 from slowfast.config.keys import UPSTREAM_KEYS
 
-ZOO = json.loads(
-    (Path(__file__).resolve().parents[1] / "reference" / "zoo_configs.json").read_text()
-)
+ZOO = json.loads((Path(__file__).parents[1] / "reference/zoo_configs.json").read_text())
 
 
 def test_each_switch_of_a_missing_part_is_refused(load_runnable):
@@ -51,8 +49,8 @@ def test_a_default_that_cannot_run_is_reported_with_the_file_that_left_it(load):
     assert problems[0].startswith("X.yaml (default): MODEL.HEAD_ACT = softmax: ")
 
 
-@pytest.mark.parametrize("value", [None, "x", [[1, 2.5], []], {"A": 1}], ids=repr)
-def test_any_value_that_a_program_sets_is_refused_in_words(value, load_runnable):
+@pytest.mark.parametrize("value", [None, [[1, 2.5], []]], ids=repr)
+def test_a_wrong_value_from_a_program_is_reported_and_never_an_exception(value, load_runnable):
     runnable = load_runnable()
     for key in dotted_keys(runnable)[::15]:
         cfg = runnable.clone()
@@ -61,18 +59,17 @@ def test_any_value_that_a_program_sets_is_refused_in_words(value, load_runnable)
             assert line.startswith(("set by the program: ", "X.yaml")), line
 
 
-def test_entries_that_a_user_registers_are_known(load_runnable, monkeypatch):
+def test_names_are_checked_only_against_registered_entries(load_runnable, monkeypatch):
+    names = {"TRAIN.DATASET": "mydata", "TEST.DATASET": "mydata", "MODEL.MODEL_NAME": "MViT"}
+    cfg = load_runnable(names | {"MODEL.ARCH": "mvit"})
+    with monkeypatch.context() as patch:
+        for registry in (NETWORKS, DATASETS):
+            patch.setattr(registry, "_entries", {})  # as before the import of a room
+        assert checks.problems(cfg) == []
+    assert len(checks.problems(cfg)) == 3
     monkeypatch.setitem(NETWORKS, "MViT", object())
     monkeypatch.setitem(DATASETS, "Mydata", object())
-    names = {"TRAIN.DATASET": "mydata", "TEST.DATASET": "mydata", "MODEL.MODEL_NAME": "MViT"}
-    assert checks.problems(load_runnable(names | {"MODEL.ARCH": "mvit"})) == []
-
-
-def test_names_are_not_checked_before_their_room_is_imported(load_runnable, monkeypatch):
-    for registry in (NETWORKS, DATASETS):
-        monkeypatch.setattr(registry, "_entries", {})
-    names = {"TRAIN.DATASET": "mydata", "MODEL.MODEL_NAME": "Mine"}
-    assert checks.problems(load_runnable(names)) == []
+    assert checks.problems(cfg) == []
 
 
 @pytest.mark.parametrize("name", sorted(ZOO))
@@ -81,7 +78,3 @@ def test_a_published_file_is_refused_only_for_parts_that_are_not_built(name, loa
     allowed = ("not built here", "MODEL.ARCH c2d_nopool", "MODEL.LOSS_FUNC = bce: ")
     for problem in checks.problems(load(ZOO[name])):
         assert any(words in problem for words in allowed), problem
-
-
-def test_nothing_is_refused_for_a_switch_at_its_default():
-    assert not any("not built here yet; leave" in problem for problem in checks.problems(get_cfg()))

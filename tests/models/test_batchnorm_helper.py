@@ -1,3 +1,5 @@
+"""Batch norms: frozen, over parts of a batch, and synchronised over processes."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""`build_model` builds the configured network on its device."""
+
 import pytest
 import torch
 from torch import nn
@@ -8,10 +10,13 @@ from slowfast.models import MODEL_REGISTRY, build_model
 from tests.models.network_cases import SLOW, SLOWFAST, TINY, network_cfg
 
 
-def test_the_default_configuration_is_a_network():
+def test_the_default_configuration_can_be_built_and_an_unknown_network_is_refused():
     cfg = get_cfg()
     cfg.RESNET.WIDTH_PER_GROUP = 8
     assert build_model(cfg)
+    cfg.MODEL.MODEL_NAME = "RestNet"
+    with pytest.raises(UserError, match=r"MODEL.MODEL_NAME.*RestNet.*did you mean ResNet"):
+        build_model(cfg)
 
 
 def test_without_cuda_a_network_for_gpus_is_built_on_the_cpu(monkeypatch):

@@ -1,3 +1,5 @@
+"""`Network` and `Pathways` apply their layers in order, and refuse clips that do not fit."""
+
 import pytest
 import torch
 from torch import nn

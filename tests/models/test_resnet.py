@@ -1,3 +1,5 @@
+"""C2D, I3D and Slow: depths, temporal kernels, resolutions, non-local blocks."""
+
 import pytest
 import torch
 

@@ -1,3 +1,5 @@
+"""SlowFast: the two pathways and their lateral connections."""
+
 import pytest
 import torch
 

@@ -1,3 +1,5 @@
+"""X3D: widths, depths and options."""
+
 import pytest
 from torch import nn
 

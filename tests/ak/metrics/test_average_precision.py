@@ -1,7 +1,6 @@
 """Average precision equals scikit-learn's; segments are means over their classes."""
 
 import itertools
-import time
 
 import numpy as np
 import pytest
@@ -31,6 +30,9 @@ def test_values_equal_scikit_learn_with_ties(num_clips, decimals):
             assert value == pytest.approx(expected, abs=1e-9)
         else:
             assert np.isnan(value)
+    expected = average_precision_score(labels, scores, average="micro")
+    assert micro_average_precision(scores, labels) == pytest.approx(expected, abs=1e-9)
+    assert np.isnan(micro_average_precision(scores, np.zeros_like(labels)))
 
 
 def test_segment_means_leave_out_classes_without_a_value():
@@ -49,11 +51,7 @@ def test_segment_means_leave_out_classes_without_a_value():
     [
         (np.zeros((2, 3)), np.zeros((2, 4)), r"\(2, 3\) and \(2, 4\)"),
         (np.zeros(3), np.zeros(3), "one shape"),
-        (
-            np.array([[np.nan, 1.0], [0, 0]]),
-            np.zeros((2, 2)),
-            "1 clips have scores that are nan; .* number 0",
-        ),
+        (np.array([[np.nan, 1], [0, 0]]), np.zeros((2, 2)), "1 clips .* are nan; .* number 0"),
         (np.zeros((2, 2)), np.full((2, 2), 0.5), "0 and 1 only"),
     ],
 )
@@ -67,21 +65,9 @@ def test_a_wrong_number_of_segments_is_refused():
         segment_means(np.zeros(3), ["head", "tail"])
 
 
-@pytest.mark.parametrize("decimals", [None, 1])
-def test_micro_equals_scikit_learn(decimals):
-    generator = np.random.default_rng(0)
-    scores = generator.random((60, 8))
-    scores = scores if decimals is None else scores.round(decimals)
-    labels = generator.random(scores.shape) < 0.2
-    labels[:, 2] = False
-    expected = average_precision_score(labels, scores, average="micro")
-    assert micro_average_precision(scores, labels) == pytest.approx(expected, abs=1e-9)
-    assert np.isnan(micro_average_precision(scores, np.zeros_like(labels)))
-
-
 @pytest.mark.parametrize("clips", [1, 2, 7])
 def test_chance_is_the_mean_over_all_orders(clips):
-    """All places of the positive clips are equally likely."""
+    """The mean is over all placements of the positive clips in the ranking."""
     scores = np.arange(clips, dtype=float)[:, None]
     for positives in range(1, clips + 1):
         values = []
@@ -94,7 +80,7 @@ def test_chance_is_the_mean_over_all_orders(clips):
         assert np.isnan(found[1])
 
 
-def test_every_mean_has_its_chance():
+def test_every_mean_has_a_chance_value():
     labels = np.zeros((6, 3))
     labels[:4, 0] = labels[0, 1] = 1
     figures = Figures(labels, labels, ["head", "tail", "tail"])
@@ -105,22 +91,3 @@ def test_every_mean_has_its_chance():
     assert found["map"] == pytest.approx(by_class.mean())
     assert found["map_micro"] == pytest.approx(chance_average_precision(np.array([5]), 18)[0])
     assert found.keys() == figures.values.keys()
-
-
-def test_five_times_as_fast_as_a_loop_over_scikit_learn():
-    generator = np.random.default_rng(0)
-    scores = generator.random((2000, 20)).astype(np.float32)
-    labels = generator.random(scores.shape) < 0.03
-
-    def least(function):
-        times = []
-        for _ in range(3):
-            begin = time.perf_counter()
-            function()
-            times.append(time.perf_counter() - begin)
-        return min(times)
-
-    loop = least(
-        lambda: [average_precision_score(y, s) for y, s in zip(labels.T, scores.T, strict=True)]
-    )
-    assert 5 * least(lambda: average_precision(scores, labels)) < loop

@@ -1,4 +1,4 @@
-"""The figures of a resample are the figures of its clips."""
+"""Figures of resampled clips, and the intervals that follow from them."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def draw(clips=40, classes=6, decimals=None, seed=0):
 
 
 @pytest.mark.parametrize("decimals", [None, 1, 0])
-def test_a_resample_has_the_value_of_its_clips(decimals, monkeypatch):
+def test_a_resample_has_the_average_precision_of_its_clips(decimals, monkeypatch):
     monkeypatch.setattr("slowfast.ak.metrics.bootstrap._GATHERED", 300)  # several blocks
     scores, labels = draw(decimals=decimals)
     weights = resample_weights(len(scores), 30, seed=3)
@@ -44,7 +44,9 @@ def test_a_resample_has_the_value_of_its_clips(decimals, monkeypatch):
 def test_weights_are_draws_with_replacement_and_seeded():
     weights = resample_weights(50, 2000, seed=1)
     assert (weights.sum(axis=0) == 50).all()
-    assert weights.var(axis=1).mean() == pytest.approx(0.98, abs=0.02)  # of a multinomial
+    assert weights.var(axis=1).mean() == pytest.approx(
+        0.98, abs=0.02
+    )  # the variance of a multinomial
     assert np.array_equal(weights, resample_weights(50, 2000, seed=1))
     assert not np.array_equal(weights, resample_weights(50, 2000, seed=2))
 
@@ -70,27 +72,28 @@ def test_an_interval_holds_the_middle_of_the_resamples():
     assert np.isnan(interval(centred(np.full(3, np.nan), 0.5))).all()
 
 
-def test_an_interval_surrounds_its_figure_though_rare_classes_score_higher_in_resamples():
+def test_a_centred_interval_surrounds_its_figure():
+    """Rare classes score higher in resamples, so that plain percentiles are above the figure."""
     generator = np.random.default_rng(0)
     scores, labels = generator.random((300, 60)), np.zeros((300, 60), bool)
     labels[generator.integers(300, size=60), np.arange(60)] = True
     figures = Figures(scores, labels)
     figure = figures.values["map"]
     values = figures.resampled(resample_weights(300, 300))["map"]
-    assert interval(values)[0] > figure, "the plain percentiles do not"
+    assert interval(values)[0] > figure
     low, high = interval(centred(values, figure))
     assert low < figure < high
     assert high - low == pytest.approx(np.diff(interval(values))[0])
 
 
-def test_the_interval_is_about_as_wide_as_a_mean_of_proportions_says():
-    """All positive clips score best or worst: average precision is almost the share of the best,
-    and the standard error of a share is known."""
+def test_the_width_of_an_interval_follows_from_the_standard_error():
+    """Positive clips score best or worst. The average precision is then almost the share of the
+    best ones, and the standard error of a share is known."""
     labels = np.zeros((2000, 1), bool)
     labels[:100] = True
     scores = np.zeros((2000, 1))
     scores[:60] = 1
     weights = resample_weights(2000, 1000)
     low, high = interval(resampled_ap(scores, labels, weights)[:, 0])
-    expected = 2 * 1.96 * np.sqrt(0.6 * 0.4 / 100) * 0.95  # the others reach a precision of 0.05
+    expected = 2 * 1.96 * np.sqrt(0.6 * 0.4 / 100) * 0.95  # the worst have 0.05
     assert high - low == pytest.approx(expected, rel=0.1)

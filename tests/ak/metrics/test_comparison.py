@@ -1,4 +1,4 @@
-"""A paired comparison shows differences that two separate intervals hide."""
+"""The paired comparison of two results on the same clips."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def draw(strength=1.5, seed=0, clips=300):
     return generator.normal(size=labels.shape) + strength * labels, labels
 
 
-def test_a_small_improvement_is_shown():
+def test_a_small_improvement_is_significant():
     scores, labels = draw()
     first, second = (Figures(s, labels, SEGMENTS) for s in (scores, scores + 0.15 * labels))
     found = compare(first, second, resamples=200)
@@ -47,7 +47,7 @@ def test_the_difference_is_measured_on_the_same_resamples():
     assert found.share_better == (values > 0).mean()
 
 
-def test_chance_and_no_change_are_no_difference():
+def test_noise_and_equal_results_are_not_significant():
     scores, labels = draw()
     noise = 0.3 * np.random.default_rng(5).normal(size=scores.shape)
     figures = [Figures(scores + sign * noise, labels) for sign in (1, -1)]
@@ -57,7 +57,7 @@ def test_chance_and_no_change_are_no_difference():
     assert not same.is_shown
 
 
-def test_classes_that_changed_most():
+def test_the_classes_that_changed_most_come_first():
     scores, labels = draw()
     other = scores.copy()
     other[:, 5] += 3 * labels[:, 5]

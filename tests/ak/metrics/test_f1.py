@@ -17,7 +17,7 @@ def clips(request):
     return scores, labels
 
 
-def test_at_a_threshold(clips):
+def test_f1_at_a_threshold_equals_scikit_learn(clips):
     scores, labels = clips
     found = f1_at(scores, labels)
     expected = f1_score(labels, scores >= 0.5, average=None, zero_division=0)

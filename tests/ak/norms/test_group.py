@@ -1,4 +1,4 @@
-"""The number of clips that are normalised together, on which published results depend."""
+"""The number of clips that are normalised together. Published results depend on it."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from slowfast.config.defaults import get_cfg
 @pytest.mark.parametrize(
     ("settings", "processes", "clips"),
     [
-        ({}, 1, 8),  # batches of 16 on each of two machines of two GPUs
+        ({}, 1, 8),  # 16 clips on each of two machines with two GPUs
         ({"BN.NUM_SYNC_DEVICES": 2}, 1, 8),
         ({"BN.NORM_TYPE": "sub_batchnorm", "BN.NUM_SPLITS": 4}, 1, 2),
         ({"BN.NORM_TYPE": "sync_batchnorm", "BN.NUM_SYNC_DEVICES": 2}, 2, 16),

@@ -1,3 +1,5 @@
+"""The residual block, the stage and their parts."""
+
 import pytest
 import torch
 from torch import nn

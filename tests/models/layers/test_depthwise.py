@@ -54,18 +54,6 @@ def test_values_and_gradients_agree_with_torch(kernel, stride, size, memory_form
         torch.testing.assert_close(mine, reference, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(("kernel", "stride", "size"), CASES)
-def test_gradients_agree_with_finite_differences(kernel, stride, size):
-    torch.manual_seed(0)
-    layer = DepthwiseConv3d.sharing(torch_layer(kernel, stride, size[0], dtype=torch.float64))
-    x = torch.randn(2, *size, dtype=torch.float64, requires_grad=True)
-
-    def of(x: Tensor, weight: Tensor) -> Tensor:
-        return torch.func.functional_call(layer, {"weight": weight}, (x,))
-
-    assert torch.autograd.gradcheck(of, (x, layer.weight), fast_mode=True)
-
-
 @pytest.mark.parametrize("wanted", ["x", "weight"])
 def test_only_the_wanted_gradients_are_computed(wanted):
     layer = DepthwiseConv3d.sharing(torch_layer((3, 3, 3), 2, 4))

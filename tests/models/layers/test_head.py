@@ -1,3 +1,5 @@
+"""Heads: logits in training, averaged scores in evaluation."""
+
 import pytest
 import torch
 

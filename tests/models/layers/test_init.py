@@ -1,3 +1,5 @@
+"""Initial weights of whole networks."""
+
 import pytest
 import torch
 from torch import nn

@@ -1,3 +1,5 @@
+"""The non-local block agrees with its equations."""
+
 import pytest
 import torch
 
