@@ -19,7 +19,7 @@ import yaml
 
 from slowfast.ak.nearest import suggestion
 
-# What a check found: the key to blame, and what is wrong with it.
+# A result of a check: a key, and what is wrong with its value.
 Finding = tuple[str, str]
 
 
@@ -42,7 +42,7 @@ class Limits:
     length: int | None = None
 
     def problem_with(self, value: Any) -> str:
-        """What was expected in place of a value of the right type; empty if the value fits."""
+        """Returns what was expected instead of a value of the right type; empty if it fits."""
         if self.choices and value not in self.choices:
             names = [str(choice) or "''" for choice in self.choices]
             near = suggestion(value, names, count=1, cutoff=0.6)
@@ -68,13 +68,13 @@ class Key(Limits):
     """One configuration key.
 
     Args:
-        default: the value where nobody sets the key.
+        default: the value if the key is not set.
         comment: what the key does, in which unit, and when it matters.
         kind: the type of the items where the default is an empty list, or of the value where the
             default is None: ``int``, ``float``, ``str``, or ``list`` (a list of any depth).
         unserved: why no value of the key has an effect here; empty: the key is used.
         is_switch: whether an unserved key switches something on that is not built. Such a key is
-            refused where its value is not the default. Other unserved keys cause one warning.
+            refused if its value is not the default. Other unserved keys cause one warning.
         tree_only: whether this tree uses the key and an upstream checkout that `slowfast.ak` was
             carried into does not.
     """
@@ -88,7 +88,7 @@ class Key(Limits):
 
     @property
     def help(self) -> str:
-        """The comment, with the choices, and with the reason where the key has no effect."""
+        """The comment, with the choices, and with the reason if the key has no effect."""
         parts = [self.comment]
         if self.choices:
             parts.append("One of " + ", ".join(str(c) or "''" for c in self.choices) + ".")
@@ -112,7 +112,7 @@ def read_keys(path: Path) -> dict[str, Key]:
 
 
 def numbers_in(value: Any) -> list[float]:
-    """All numbers of a value, whatever its nesting; True and False are not numbers."""
+    """All numbers of a value, at any depth; True and False are not numbers."""
     if isinstance(value, (list, tuple)):
         return [number for item in value for number in numbers_in(item)]
     return [value] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
@@ -123,9 +123,9 @@ def keys_from_signature(
 ) -> dict[str, Key]:
     """A key for each parameter of `build` with a default that YAML can express.
 
-    The key is named `<group>.<PARAMETER>`. Its default is that of the parameter; a tuple becomes a
-    list. `Limits` in an ``Annotated`` type become the limits of the key. The comment is the text on
-    the parameter in the ``Args:`` section of the docstring.
+    The key is named `<group>.<PARAMETER>`. Its default is the default of the parameter, with a
+    tuple as a list. `Limits` in an ``Annotated`` type become the limits of the key. The comment is
+    the text on the parameter in the ``Args:`` section of the docstring.
 
     Args:
         build: a function, or a class, whose own ``__init__`` is read. A class without one has no
@@ -156,7 +156,7 @@ def keys_from_signature(
 
 
 def _described(docstring: str) -> Iterator[tuple[str, str]]:
-    """(parameter, text) of each entry of the ``Args:`` section of a docstring."""
+    """Yields (parameter, text) for each entry of the ``Args:`` section of a docstring."""
     section = re.search(r"^Args:\n((?:[ \t]+.*\n?|\n)+)", docstring, re.MULTILINE)
     if not section:
         return

@@ -1,4 +1,4 @@
-"""The names nearest to one that does not exist: the "did you mean" of every message."""
+"""The known names that are most like an unknown name: "did you mean" in messages."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 
 def nearest(name: object, known: Iterable[object], count: int = 3, cutoff: float = 0.5) -> list:
-    """The known names that are most like a name, the nearest first. Upper and lower case count
-    as equal."""
+    """Returns the known names that are most like a name, the nearest first. Case does not
+    matter."""
     folded = {str(one).lower(): one for one in known}
     matches = difflib.get_close_matches(str(name).lower(), folded, n=count, cutoff=cutoff)
     return [folded[match] for match in matches]

@@ -1,7 +1,7 @@
 """Builds a data set by its name, and checks a data set of a user.
 
-To add a data set, write one file in this folder with a class, and register the class with what is
-true of it (`slowfast.ak.registries.datasets.DatasetFacts`):
+To add a data set, write one file in this folder with a class, and register the class with facts
+about it (`slowfast.ak.registries.datasets.DatasetFacts`):
 
     @DATASETS.register("Zoo", list_format="header", frames="image")
     class Zoo(ClipDataset): ...
@@ -64,7 +64,7 @@ def build_dataset(dataset_name: str, cfg, split: str) -> Dataset:
 def check_data_set(dataset: Dataset, cfg, split: str) -> None:
     """Raises UserError if a data set or its first item is not as the head of this file says.
 
-    A `ClipDataset` is not looked at. Of any other data set the item (0, 0) is made.
+    A `ClipDataset` is not checked. For any other data set, the item (0, 0) is made.
     """
     if isinstance(dataset, ClipDataset):
         return

@@ -18,5 +18,5 @@ def test_defaults_fit_their_limits():
     assert not [name for name, key in KEYS.items() if key.problem_with(key.default)]
 
 
-def test_the_text_of_a_key_names_its_choices_and_where_it_is_used():
+def test_the_help_of_a_key_has_its_choices():
     assert KEYS["TEST.WEIGHTS"].help.endswith("One of last, best. In this tree only.")

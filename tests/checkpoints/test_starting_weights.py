@@ -100,7 +100,7 @@ def test_with_skip_head_head_and_run_start_anew(cfg, tmp_path, caplog):
     assert torch.equal(model.s1[0].weight, given.s1[0].weight)
     assert "The head starts at random, because TRAIN.CHECKPOINT_SKIP_HEAD is True." in caplog.text
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
-    assert initialisation(cfg) == f"from {path} (pytorch, head anew)"
+    assert initialisation(cfg) == f"from {path} (pytorch, new head)"
     # Testing this network untrained gives worthless results. A file named for the test is complete.
     load_test_checkpoint(cfg, model)
     assert "the results are worthless" in caplog.text

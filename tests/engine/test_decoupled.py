@@ -77,7 +77,7 @@ def test_all_but_the_classifier_stays_bit_for_bit(small_cfg, first_stage, settin
     one, two = checkpoint(first), checkpoint(cfg)
     assert_head_alone_moved(one["model_state"], two["model_state"])
     assert two["epoch"] == cfg.SOLVER.MAX_EPOCH - 1, "epochs count from the first"
-    assert "head anew" in two["initialisation"]
+    assert "new head" in two["initialisation"]
     log = Path(cfg.OUTPUT_DIR, "stdout.log").read_text()
     assert "The head starts at random, because TRAIN.CHECKPOINT_SKIP_HEAD is True." in log
     assert "missing in the file" not in log

@@ -25,7 +25,7 @@ def configured_initialisation(cfg) -> str:
     how = [train.CHECKPOINT_TYPE]
     how += ["2D kernels spread over time"] * train.CHECKPOINT_INFLATE
     how += ["epoch reset"] * train.CHECKPOINT_EPOCH_RESET
-    how += ["head anew"] * train.CHECKPOINT_SKIP_HEAD
+    how += ["new head"] * train.CHECKPOINT_SKIP_HEAD
     return f"from {train.CHECKPOINT_FILE_PATH} ({', '.join(how)})"
 
 
@@ -34,8 +34,8 @@ def describe_run(cfg, initialisation: str, world_size: int, device: torch.device
 
     Args:
         cfg: the configuration; its RECIPE node holds the published values.
-        initialisation: "from scratch", or where the first weights came from; how a resumed run
-            goes on may follow.
+        initialisation: "from scratch", or where the first weights came from. For a resumed run,
+            words about the resume follow.
         world_size: number of processes that train together.
         device: the device of this process.
     """

@@ -27,7 +27,7 @@ class ClassCounts(NamedTuple):
 
     Args:
         counts: (C,) clips with each class.
-        num_clips: number of clips; None: not known.
+        num_clips: number of clips; None: unknown.
         source: where the counts come from, in words.
     """
 
@@ -40,7 +40,7 @@ def class_counts_from_cfg(cfg, clips: ClipList | None = None) -> ClassCounts:
     """Counts of the sheet LOSS.CLASS_COUNTS or, if that is empty, of the training clips.
 
     Args:
-        clips: the training clips; None: those of the training list.
+        clips: the training clips; None: the clips of the training list.
 
     Raises:
         UserError: the sheet or the list cannot be read, or does not fit the number of classes.
@@ -75,7 +75,7 @@ def _training_clips(cfg) -> ClipList:
 
 
 def read_class_table(cfg) -> ClassTable | None:
-    """Names and segments of the classes of TRAIN.DATASET; None if segments are not known.
+    """Names and segments of the classes of TRAIN.DATASET; None if the segments are unknown.
 
     Segments depend on the clips of the training list, if there is one, including the clips that
     AK.HOLDOUT keeps from training.

@@ -4,7 +4,7 @@ Both come from a sheet like Animal Kingdom's df_action.xlsx: columns action_cate
 segment, count. `index` is the class id. Animal Kingdom's own sheet has a few names on wrong ids:
 "Flapping Tail" has 50 there, while all clips that show it carry 49. Therefore a sheet with Animal
 Kingdom's class names is replaced by the corrected table beside this module, which was made by
-viewing clips of each id. Segments are still those of the sheet, by name.
+viewing clips of each id. Segments still come from the sheet, by name.
 
 Without a sheet, segments follow from the number of training clips of each class, including those
 that a hold-out keeps from training. `slowfast.ak.classes.counts` reads the counts of the sheet.
@@ -45,7 +45,7 @@ class ClassTable:
         names: name of each class.
         segments: "head", "middle" or "tail" for each class.
         source: how the segments were defined, in words.
-        train_counts: (classes,) training clips with each class; None: not known.
+        train_counts: (classes,) training clips with each class; None: unknown.
     """
 
     names: list[str]
@@ -60,7 +60,7 @@ class ClassTable:
         """The table of AK.CLASSES, or of the sheet beside the lists, or by training counts.
 
         Args:
-            train_counts: (classes,) training clips of each class; None: not known.
+            train_counts: (classes,) training clips of each class; None: unknown.
             held_out: (classes,) clips that AK.HOLDOUT keeps from training.
 
         Returns:
@@ -185,7 +185,7 @@ def class_rows(path: Path, num_classes: int, key: str) -> tuple[list[dict[str, s
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a sheet that are not blank, with those of _COLUMNS that it has, and `row`."""
+    """The rows of a sheet that are not blank, with `row` and the columns of _COLUMNS it has."""
     try:
         if path.suffix == ".csv":
             with path.open(encoding="utf-8-sig", newline="") as file:

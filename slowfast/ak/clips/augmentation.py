@@ -62,7 +62,7 @@ class Augmented:
 
 @dataclass(frozen=True)
 class RandAugment:
-    """A few operations drawn from `OPERATIONS`, with magnitudes near that of the policy.
+    """Applies a few random operations of `OPERATIONS`, with magnitudes near the policy's.
 
     Cubuk et al., "RandAugment: Practical automated data augmentation with a reduced search space",
     2020. The ranges at magnitude 10 are timm's for inc1, with two differences: posterize keeps 8 to
@@ -93,7 +93,7 @@ class RandAugment:
         return TONES[name](clip, strength)
 
 
-# Operations on tones, by strength s. Those with one direction use only the size of s.
+# Operations on tones, by strength s. Operations with one direction use the size of s.
 TONES: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "auto_contrast": lambda clip, s: ops.auto_contrast(clip),
     "equalize": lambda clip, s: ops.equalize(clip),
@@ -144,7 +144,7 @@ class RandomErasing:
             one random colour a pixel. Random colours are normal around the mean, and the same in
             all frames, since noise that changes from frame to frame would be motion.
         count: the number of rectangles.
-        mean, deviation: of pixels, RGB, 0 to 255.
+        mean, deviation: mean and standard deviation of the pixels, RGB, 0 to 255.
     """
 
     prob: float

@@ -35,13 +35,13 @@ class RandAugmentPolicy:
 
 
 def parse_policy(text: str) -> RandAugmentPolicy:
-    """The policy of a text such as "rand-m9-mstd0.5-inc1".
+    """Returns the policy that a text such as "rand-m9-mstd0.5-inc1" states.
 
     The parts are m (magnitude), n (operations), mstd (deviation), p (probability of each operation)
     and inc1, which is required. A part that is left out has timm's default.
 
     Raises:
-        UserError: the text is written otherwise.
+        UserError: the text has another form.
     """
     expected = 'expected a text such as "rand-m9-mstd0.5-inc1" or, with 4 operations, "rand-m7-n4-'
     expected += 'mstd0.5-inc1"; empty: brightness, contrast and saturation as AUG.COLOR_JITTER says'

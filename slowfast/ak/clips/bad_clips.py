@@ -1,4 +1,4 @@
-"""Clips that cannot be read, not completely, or not in time.
+"""Clips that cannot be read at all, completely or in time.
 
 A worker process makes an item and finds out that a clip cannot be read. It does not know what other
 workers and other processes have found. So the item's `meta` carries a `ClipProblem`, the loader
@@ -67,8 +67,8 @@ def from_meta(meta: Any) -> list[ClipProblem]:
 def allowed_bad_clips(clips: int, fraction: float) -> int:
     """The number of clips that may be unreadable under DATA.MAX_BAD_FRACTION.
 
-    One clip always may, so that a single file does not stop a run on a small data set, and never
-    all clips. A fraction of 0 allows none.
+    A fraction of 0 allows none. A larger fraction allows at least one clip, so that a single file
+    does not stop a run on a small data set, and never all clips.
     """
     return min(max(1, int(fraction * clips)), clips - 1) if fraction else 0
 
@@ -134,7 +134,7 @@ class BadClipLog:
         return {self._clip_name(clip): text for clip, text in sorted(self.clips(kind).items())}
 
     def stop_if_none_read(self, clips: int) -> None:
-        """Raises UserError, in all processes, if all of so many clips are missing."""
+        """Raises UserError, in all processes, if all `clips` clips are missing."""
         if len(self.clips("missing")) == clips:
             raise UserError(
                 f"none of the {clips} clips could be read; the log has the reasons. Repair the "
@@ -194,7 +194,7 @@ class TimeLimit:
         self._calls.put((function, args))
         try:
             result, error = self._results.get(timeout=self.seconds)
-        except BaseException as interruption:  # also Ctrl-C: a late result is for no later call
+        except BaseException as interruption:  # also Ctrl-C: no later call may get the late result
             self._leave_thread()
             self._process = None
             if isinstance(interruption, Empty):
@@ -212,7 +212,7 @@ class TimeLimit:
 
 
 def _make_calls(calls: SimpleQueue, results: SimpleQueue) -> None:
-    """Makes one call after the other, until None comes."""
+    """Makes one call after the other until it receives None."""
     while call := calls.get():
         function, args = call
         try:

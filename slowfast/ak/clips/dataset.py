@@ -58,7 +58,7 @@ class ClipDataset(Dataset):
             repeat, attempt) chooses it. Otherwise the frames that can be read are used; without
             any, the item is black and its problem is `missing`.
         read_timeout: the seconds in which a clip has to be read. A clip that takes longer counts as
-            one that cannot be read, from then on. 0: no limit.
+            unreadable from then on. 0: no limit.
 
     Raises:
         UserError: not `multi_label`, and a clip does not have exactly one label.
@@ -81,10 +81,10 @@ class ClipDataset(Dataset):
         self.clips, self.reader = clips, reader
         self.frame_sampler, self.transform = frame_sampler, transform
         self.num_classes, self.multi_label = num_classes, multi_label
-        # A single class is that of the whole clip, although some frames may have no label.
+        # The class of a clip also holds for its frames without a label.
         self.span_labels, self.seed = span_labels and multi_label, seed
         self.replace_bad, self._limit = replace_bad, TimeLimit(read_timeout)
-        self._timed_out: dict[int, str] = {}  # clips that are not waited for again
+        self._timed_out: dict[int, str] = {}  # clips that timed out are not read again
         if not multi_label:
             self._check_single_labels()
 

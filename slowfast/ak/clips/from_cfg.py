@@ -1,4 +1,4 @@
-"""Builds what a data set consists of from the configuration: its clips, frames and crops."""
+"""Builds the parts of a data set from the configuration: its clips, frames and crops."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from slowfast.ak.registries.datasets import DatasetFacts, facts_for
 def clip_dataset_arguments(cfg, split: str, facts: DatasetFacts) -> dict[str, Any]:
     """The arguments of `ClipDataset` for split train, val or test.
 
-    Missing files are looked for, and a few of them are warned of.
+    It also looks for missing files, and warns if a few are missing.
 
     Raises:
         UserError: a list does not fit, or more clips have missing files than DATA.MAX_BAD_FRACTION
@@ -53,7 +53,7 @@ def read_clips(cfg, split: str, facts: DatasetFacts | None = None) -> ClipList:
     """The clips of split train, val or test. With AK.HOLDOUT, train.csv gives both train and val.
 
     Args:
-        facts: facts about the data set; None: those of TRAIN.DATASET or TEST.DATASET.
+        facts: facts about the data set; None: the facts of TRAIN.DATASET or TEST.DATASET.
 
     Raises:
         UserError: the list or the hold-out cannot be read, or does not fit.
@@ -80,7 +80,7 @@ def has_list(cfg, split: str) -> bool:
 
 
 def video_folder(cfg, facts: DatasetFacts | None = None) -> str:
-    """The folder of the videos of a data set; None: of TRAIN.DATASET."""
+    """The folder of the videos of a data set; without `facts`, of TRAIN.DATASET."""
     if (facts or facts_for(cfg)).videos_in_prefix:
         return cfg.DATA.PATH_PREFIX
     return cfg.AK.VIDEO_PREFIX or beside(cfg.DATA.PATH_PREFIX, "video")

@@ -31,7 +31,8 @@ class BatchMixer:
     Args:
         num_classes: C.
         alpha: a clip's share in mixup is drawn from Beta(alpha, alpha).
-        cutmix_alpha: a clip's share of the area in cutmix is drawn likewise.
+        cutmix_alpha: a clip's share of the area in cutmix is drawn from Beta(c, c), with c this
+            number.
         prob: the share of batches that are mixed.
         smoothing: the share of a target that is spread over all classes, see `smooth`.
     """
@@ -67,7 +68,7 @@ class BatchMixer:
             key: whole numbers that decide all draws: (seed, epoch, iteration, rank).
 
         Returns:
-            (N, C) floats in 0..1; `labels` themselves if nothing is mixed or smoothed.
+            (N, C) floats in 0..1; the given `labels` if nothing is mixed or smoothed.
         """
         share = self._mix(pathways, np.random.default_rng([_STREAM, *key]))
         if share == 1 and not self.smoothing:

@@ -1,7 +1,7 @@
 """The only place where pixels become floats.
 
 Clips are uint8 until they are on the device. There an `InputTransform` normalises them and gives
-each pathway its frames, as float32 whatever the precision of the network is.
+each pathway its frames, as float32 for any precision of the network.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ class Crop:
                 cv2.flip(plane, 1, dst=plane)
 
     def _source(self, start: int, length: int, scaled: int) -> slice:
-        """The pixels, of `length`, that become `side` of `scaled` pixels from `start` on."""
+        """Which of `length` pixels become `side` of `scaled` pixels, from `start` on."""
         span = max(1, round(self.side * length / scaled))
         first = min(round(start * length / scaled), length - span)
         return slice(first, first + span)
@@ -232,7 +232,7 @@ class SquareCrop(ABC):
     def __call__(
         self, frames: Iterable[np.ndarray], rows: np.ndarray, rng: np.random.Generator
     ) -> Tensor:
-        """uint8 (3, T, side, side) from frames (H, W, 4); rows (1, T) says which frame is when."""
+        """uint8 (3, T, side, side) from frames (H, W, 4); rows (1, T): the frame at each time."""
         (rows,) = rows.tolist()
         clip = np.empty((3, len(rows), self.side, self.side), np.uint8)
         unused = np.empty((self.side, self.side), np.uint8)  # the fourth byte of each pixel

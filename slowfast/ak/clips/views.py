@@ -1,8 +1,8 @@
 """A test clip with all its views. Each frame is decoded and scaled once.
 
 Ten windows in time and three crops make 30 views, which share most of their frames and pixels. A
-`ClipViews` holds the frames once, as uint8, and cuts views out of them when it is asked to, on the
-device of the frames.
+`ClipViews` holds the frames once, as uint8, and cuts views out of them on request, on the device
+of the frames.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ClipViews:
             raise IndexError(f"views {start}..{stop} of a clip that has {len(self)}")
         crops = []
         for corner, (y0, x0) in enumerate(self.corners.tolist()):
-            # The first window that this crop is asked for, and the one after the last.
+            # The first window that is needed at this crop, and the one after the last.
             first, after = (-(-(edge - corner) // len(self.corners)) for edge in (start, stop))
             square = self.frames[:, y0 : y0 + self.size, x0 : x0 + self.size]
             crops.append((corner + first * len(self.corners), square, self.temporal[first:after]))

@@ -33,7 +33,7 @@ def signals_held_back(context: BaseContext | None = None) -> Iterator[None]:
         yield
         return
     if (context or multiprocessing).get_start_method() != "fork":
-        # Otherwise it starts with the first worker, and lets the signals through from then on.
+        # Otherwise it starts with the first worker, and unblocks the signals.
         resource_tracker.ensure_running()
     received: list[int] = []
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -2,7 +2,7 @@
 
 libjpeg-turbo decodes JPEGs directly to four bytes a pixel, and refuses a file that is cut off or
 damaged. OpenCV decodes other formats. Both give the same pixels, in the order in which the file has
-them: a camera's note on how to turn the picture is ignored.
+them: a rotation that the camera has noted (EXIF) is ignored.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class JpegFrames(FrameReader):
             yield image
 
     def _replacements(self, clip: int, wanted: list[int], error: BadClip) -> Iterator[np.ndarray]:
-        """For each frame the nearest frame that decodes; of two equally near ones the earlier."""
+        """Gives the nearest frame that decodes for each frame; if two are as near, the earlier."""
         broken: set[int] = set()
         replaced = 0
         for frame in wanted:
@@ -167,13 +167,13 @@ def _read(path: str) -> bytes:
 
 
 def decode_image(data: bytes, memory: np.ndarray | None = None) -> np.ndarray:
-    """Decodes the bytes of an image file to uint8 (H, W, 4) RGBX, whatever its colours and depth.
+    """Decodes the bytes of an image file to uint8 (H, W, 4) RGBX, for any colours and depth.
 
     Args:
         memory: an array whose memory is used for the result if it is large enough.
 
     Raises:
-        ValueError: the bytes are not an image, or not a whole one.
+        ValueError: the bytes are not a complete image.
     """
     try:
         height, width, *_ = simplejpeg.decode_jpeg_header(data)

@@ -25,7 +25,7 @@ Frames = Iterator[tuple[int, np.ndarray]]
 # discards the frames that the decoder has decoded in advance.
 WORTH_A_SEEK = 12
 
-# PyAV before release 19 refuses a file with metadata that are not UTF-8, unless told otherwise.
+# PyAV before release 19 refuses a file with metadata that are not UTF-8 unless this is set.
 _LENIENT = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 

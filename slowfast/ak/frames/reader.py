@@ -21,7 +21,7 @@ from slowfast.ak.lists.clip_list import HOW_TO_GET_DATA, ClipList
 
 logger = logging.getLogger(__name__)
 
-# Disks, and file servers even more so, answer many requests at once; the threads only wait.
+# Disks and file servers answer many requests at once, so these threads mostly wait.
 CHECK_THREADS = 32
 _MOST_NAMES = 5  # of clips in a message
 
@@ -78,7 +78,7 @@ class FrameReader(ABC):
 
     @abstractmethod
     def place(self, clip: int) -> str:
-        """The file or folder where a clip's frames should be. It is not looked for."""
+        """The file or folder where a clip's frames should be. It may not exist."""
 
     @abstractmethod
     def missing(self, clip: int) -> tuple[int, str | Path] | None:
@@ -106,7 +106,7 @@ class FrameReader(ABC):
 
         Args:
             allowed: the number of clips that may have missing files.
-            rule: what allows them, for the message.
+            rule: the setting that allows them, for the message.
 
         Raises:
             UserError: more clips have missing files, or the place of the files does not answer. The

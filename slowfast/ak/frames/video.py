@@ -3,7 +3,7 @@
 Frames are found by their time stamps: the reader seeks to the key frame before a frame and decodes
 up to the frame. If stamps are missing or wrong, it decodes from the start and counts. Everything in
 between is decoded, although FFmpeg could skip frames that no other frame needs: then a gap in the
-stamps could not be told from a broken file.
+stamps could not be distinguished from a broken file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from slowfast.ak.lists.clip_list import ClipList
 VIDEO_EXTENSIONS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 # Cameras also write .MP4.
 VIDEO_ENDINGS = (*VIDEO_EXTENSIONS, *map(str.upper, VIDEO_EXTENSIONS))
-# What follows a clip's name in the name of its file. Nothing, if the name is that of the file.
+# The parts of file names after the name of the clip. It is empty if both names are equal.
 _ENDINGS = ("", *VIDEO_ENDINGS)
 _NO_FILE, _UNKNOWN = -1, -2  # instead of a position in _ENDINGS
 
@@ -60,7 +60,7 @@ class VideoFrames(FrameReader):
     """Reads frames from one video a clip.
 
     The video is the file with the clip's name, or with the clip's name and one of VIDEO_ENDINGS,
-    below a folder. One thread decodes, as there are several workers already. If a video ends before
+    below a folder. One thread decodes, because several workers run. If a video ends before
     the list says, its last frame is repeated, and `problems` says so.
 
     Raises:
@@ -179,7 +179,7 @@ class VideoFrames(FrameReader):
             raise OSError("it has no picture")
 
     def _decoders(self, clip: int, path: str) -> Iterator[Callable[[list[int]], Frames]]:
-        """Gives functions that decode a clip, the best first; each decodes what still lacks."""
+        """Gives functions that decode a clip, the best first. Each gets the missing frames."""
         if self.decoding.with_torchcodec and (timeline := self._timeline(clip)):
             yield partial(torchcodec.by_number, path, timeline, self._device)
         with pyav.open_video(path) as opened:

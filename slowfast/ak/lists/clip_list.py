@@ -42,20 +42,20 @@ Request Animal Kingdom with the form that https://sutdcv.github.io/Animal-Kingdo
 Store it as
   data/ak/annot/train.csv   data/ak/annot/val.csv
   data/ak/image/<clip>/<clip>_000001.jpg ...   or   data/ak/video/<clip>.mp4
-or set DATA.PATH_TO_DATA_DIR to the folder of the lists, DATA.PATH_PREFIX to that of the frames."""
+or set DATA.PATH_TO_DATA_DIR to the folder of the lists and DATA.PATH_PREFIX to the image folder."""
 
 _HOW_TO_WRITE_PAIRS = """\
 Each line is the path of a video, DATA.PATH_LABEL_SEPARATOR and the number of its class."""
 
 
 class ClipList:
-    """All clips of a list, or those that `select` kept. `read` and `read_pairs` make one.
+    """The clips of a list. `read` and `read_pairs` read a list, and `select` keeps some clips.
 
     Clips count from 0 in the order of their first lines, and frames of a clip count from 0. A clip
     is all lines with the same first field, also if they are scattered over the list.
 
     Args:
-        path: the path of the list, as it was asked for.
+        path: the path of the list, for messages.
         kept: (clips,) ascending positions in the index; None keeps all clips.
     """
 
@@ -107,7 +107,7 @@ class ClipList:
 
     @property
     def has_frames(self) -> bool:
-        """Whether the list has one line a frame. Else each clip has one line."""
+        """Whether the list has one line for each frame. Otherwise it has one line for each clip."""
         return len(self._index.run_frames) > 0
 
     def name(self, clip: int) -> str:
@@ -122,7 +122,7 @@ class ClipList:
         return int(frames[runs.stop] - frames[runs.start])
 
     def frame_path(self, clip: int, frame: int) -> str:
-        """The path of a frame as the list has it, usually relative to the image folder.
+        """The path of a frame in the list, usually relative to the image folder.
 
         Raises:
             IndexError: the list has no such frame.
@@ -136,7 +136,7 @@ class ClipList:
         return decode(path)
 
     def line(self, clip: int, frame: int = 0) -> int:
-        """The line of the list, counted from 1, of a frame; or of the clip, if one line a clip."""
+        """The line number of a frame, from 1; of the clip if each clip has one line."""
         if not self.has_frames:
             return int(self._index.run_lines[self._runs(clip).start])
         run, step = self._locate(clip, frame)
@@ -340,7 +340,7 @@ def read_index(source: Source) -> ClipIndex:
 
 
 def _is_frame_list(header: bytes, name: str) -> bool:
-    """Whether a header is that of a frame list (True) or of a light list (False)."""
+    """Returns True for the header of a frame list, and False for the header of a light list."""
     plain = header.replace(b'"', b"").strip()
     fields = plain.split()
     if len(fields) == 5 and fields[3].endswith(b"path") and fields[4].endswith(b"labels"):
@@ -405,7 +405,7 @@ def _build_index(
 def _parse_labels(text: bytes, name: str, line: int) -> list[int]:
     """Turns `2,40` into [2, 40]: sorted, each label once."""
     parts = text.split(b",") if text else []
-    # int() alone would also accept 1_3, +1 and blanks.
+    # int() would also accept 1_3, +1 and blanks.
     if not all(part.isdigit() and len(part) <= MAX_DIGITS for part in parts):
         raise UserError(
             f"{name}:{line}: expected labels as whole numbers from 0 on with commas between them "

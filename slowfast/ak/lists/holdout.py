@@ -25,7 +25,7 @@ _MOST_NAMES = 5  # in a message
 
 
 def chosen_on(cfg) -> str:
-    """The clips on which evaluations during training are made, and the best is chosen, in words."""
+    """Names, for messages, the clips on which training is evaluated and the best is chosen."""
     if cfg.AK.HOLDOUT:
         return f"hold-out {cfg.AK.HOLDOUT}"
     name = "validation" if facts_for(cfg).has_test_list else "test"
@@ -45,7 +45,7 @@ def fingerprint(cfg) -> str:
 
 
 def stratified_holdout(labels: np.ndarray, share: float, seed: int = 0) -> np.ndarray:
-    """Chooses about a share of the clips, and of the clips of each class.
+    """Chooses a share of the clips, with about the same share of the clips of each class.
 
     Args:
         labels: (N, C) of 0 and 1.
@@ -58,12 +58,12 @@ def stratified_holdout(labels: np.ndarray, share: float, seed: int = 0) -> np.nd
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(labels))
     counts = labels.sum(axis=0)
     held_out = np.where(counts > 1, np.clip(share * counts, 1, np.maximum(1, counts - 1)), 0)
-    # The clips that each side still lacks, of each class and in all. Side 1 is held out.
+    # The clips that each side still needs, for each class and in total. Side 1 is held out.
     lacks = np.stack([counts - held_out, held_out])
     lacks_in_all = np.array([1 - share, share]) * len(labels)
     side = np.full(len(labels), -1)
     while (waiting := labels[side < 0].sum(axis=0)).any():
-        # The fewest unassigned clips; if equal the fewest clips, so a class with one clip is first.
+        # The class with the fewest unassigned clips; among equal ones, with the fewest clips.
         rarest = min(waiting.nonzero()[0], key=lambda index: (waiting[index], counts[index]))
         for clip in order[labels[order, rarest] & (side[order] < 0)]:
             needs = list(zip(lacks[:, rarest], lacks_in_all, strict=True))

@@ -1,7 +1,7 @@
 """Index files: the arrays of a list's index, stored so that the list is read only once.
 
 The arrays are stored as they are in memory. All processes that map a file share its memory pages.
-A file is used if its first bytes, its checksum and its key are right; otherwise it is written anew
+A file is used if its first bytes, its checksum and its key are right; otherwise it is replaced
 without a message. A new file is written under another name and then renamed: a process that has
 mapped the old one keeps it, and if two processes write at once, one file remains.
 
@@ -41,7 +41,7 @@ def find(source: Source) -> tuple[Path, Arrays] | None:
 
 
 def store(source: Source, arrays: Arrays) -> tuple[Path, Arrays] | None:
-    """Stores arrays in the first place that can be written, and maps them; None without a place."""
+    """Stores arrays in the first place that can be written, and maps them; else None."""
     for place in _places(Path(source.file)):
         if write(place, source, arrays) and (mapped := load(place, source)):
             return place, mapped

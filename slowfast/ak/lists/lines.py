@@ -54,7 +54,7 @@ _DIGIT_ZEROS, _TO_HIGHEST_BIT, _HIGHEST_BITS = (
 
 
 class Source(NamedTuple):
-    """A list as it was found.
+    """The file of a list, and a key of its content.
 
     Args:
         file: the local file.
@@ -70,7 +70,7 @@ class Source(NamedTuple):
 
     @classmethod
     def of(cls, file: str, name: str, separator: str | None) -> Source:
-        """The source of a list as the file is now.
+        """Returns the source of a list, with a key of its present content.
 
         The key has the size, the time, and a hash of both ends of the file.
 
@@ -343,7 +343,7 @@ def _frame_numbers(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns for (n,) paths the start of the extension, the frame number and its digits.
 
-    The rule is that of `number_span`. If a path has no number, its digits are 0 and the extension
+    `number_span` has the rule. If a path has no number, its digits are 0 and the extension
     starts at the end of the path.
     """
     dot = np.where(data[end - 4] == _DOT, end - 4, end - 5)

@@ -1,4 +1,4 @@
-"""How the C library treats freed memory (glibc's mallopt). Other C libraries are left alone.
+"""How the C library treats freed memory (glibc's mallopt). Other C libraries are not changed.
 
 By default glibc returns every large block to the system, which gives its pages out again one by
 one and filled with zeros, for each new tensor.

@@ -60,4 +60,4 @@ def test_the_initialisation_names_the_file_and_its_settings():
     cfg = get_cfg()
     assert configured_initialisation(cfg) == FROM_SCRATCH
     cfg.TRAIN.CHECKPOINT_FILE_PATH, cfg.TRAIN.CHECKPOINT_SKIP_HEAD = "a.pyth", True
-    assert configured_initialisation(cfg) == "from a.pyth (pytorch, head anew)"
+    assert configured_initialisation(cfg) == "from a.pyth (pytorch, new head)"

@@ -55,7 +55,7 @@ def test_the_list_is_read_once_and_then_the_index_is_used(folders, monkeypatch):
     path = folders / "annot/train.csv"
     first = everything(read_afresh(path))
     assert indices(folders) == ["annot/train.csv.index"]
-    monkeypatch.setattr(clip_list, "read_index", lambda *of: pytest.fail("read again"))
+    monkeypatch.setattr(clip_list, "read_index", lambda *arguments: pytest.fail("read again"))
     again = read_afresh(path)
     assert everything(again) == first
     hot = again.multi_hot(7)
@@ -132,7 +132,7 @@ def test_the_cache_is_used_if_the_data_folder_is_read_only(folders, monkeypatch)
     expected = everything(read_afresh(path))
     (one,) = indices(folders)
     assert one.startswith("cache/slowfast/")
-    monkeypatch.setattr(clip_list, "read_index", lambda *of: pytest.fail("read again"))
+    monkeypatch.setattr(clip_list, "read_index", lambda *arguments: pytest.fail("read again"))
     assert everything(read_afresh(path)) == expected
 
 
@@ -157,7 +157,7 @@ def test_the_temporary_folder_is_used_after_the_cache_and_then_no_folder(folders
 
 
 def test_lists_are_read_without_a_home_and_a_temporary_folder(folders, monkeypatch):
-    def nowhere(*of):
+    def nowhere(*arguments):
         raise RuntimeError
 
     def none():
@@ -194,8 +194,8 @@ def test_no_index_is_stored_if_the_list_changes_while_it_is_read(folders, monkey
     path = folders / "annot/train.csv"
     read = clip_list.read_index
 
-    def slow(*of):
-        index = read(*of)
+    def slow(*arguments):
+        index = read(*arguments)
         path.write_text(path.read_text() + 'new 9 0 new/1.jpg "1"\n')
         return index
 
