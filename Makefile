@@ -1,6 +1,6 @@
 # make demo      a small data set, a trained SlowFast, and its table of results
 # make test      the tests that take minutes; make test-all adds those that take long
-# make cuda-check  what only a GPU can show, within 8 minutes; it installs nothing
+# make cuda-check  what only a GPU can show, in at most 8 minutes; it installs nothing
 # make torchcodec  the optional decoder of videos; it needs FFmpeg of the system's packages too
 # make lint      formatting and lint, by the settings of pyproject.toml
 # Everything is installed into .venv, once; `make PYTHON=python3.12 demo` chooses the interpreter.

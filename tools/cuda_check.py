@@ -6,8 +6,9 @@
     python tools/cuda_check.py --rehearse               # the same on the CPU, at tiny size
 
 Any Python with PyTorch, pytest and the packages of requirements.txt will do: nothing is installed
-and no network is needed. Each part runs in a process of its own with its own time limit. After each
-part the table is written anew, so what was found is kept if the check is stopped.
+and no network is needed. Each part runs in a process of its own and has its own time limit; it can
+also use the time that earlier parts did not need. The table is written after each part, so that
+results are kept if the check is stopped.
 
 The exit status is 0 if all parts passed, 1 if a part failed or was stopped at its time limit, and 2
 if there is no GPU.
@@ -66,7 +67,7 @@ def _run_parts(args: argparse.Namespace, work: Work) -> list[Outcome]:
     deadline = time.monotonic() + 60 * args.minutes
     outcomes: list[Outcome] = []
     for name in args.parts:
-        limit = min(PARTS[name].seconds * work.patience, deadline - time.monotonic())
+        limit = _limit(name, args.parts, work, deadline - time.monotonic())
         if limit < _LEAST_SECONDS:
             outcome = Outcome(PARTS[name], summary=f"no time was left of {args.minutes:g} minutes")
         else:
@@ -76,6 +77,18 @@ def _run_parts(args: argparse.Namespace, work: Work) -> list[Outcome]:
         missing = [other for other in PARTS if other not in {o.part.name for o in outcomes}]
         args.out.write_text(report.text(where, outcomes, missing), encoding="utf-8")
     return outcomes
+
+
+def _limit(name: str, names: list[str], work: Work, left: float) -> float:
+    """Returns the time limit of a part in seconds: its own, and what earlier parts did not need.
+
+    Args:
+        names: the parts of this run, in order.
+        left: seconds until the limit of all parts.
+    """
+    later = sum(PARTS[other].seconds for other in names[names.index(name) + 1 :])
+    own = min(PARTS[name].seconds * work.patience, left)
+    return max(own, left - later * work.patience)
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:

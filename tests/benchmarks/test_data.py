@@ -1,11 +1,9 @@
 """The benchmark of the data path: each part gives its rows, from files that it writes itself."""
 
 import math
-import sys
 
 import pytest
 
-from benchmarks import data
 from benchmarks.data_parts import images, loader
 
 
@@ -30,12 +28,3 @@ def test_rows_of_the_loader(few, tmp_path):
     rows = loader.measure(tmp_path, repeats=1, frames=16, most=1)
     assert [row.unit for row in rows] == ["clips/s", "x", "x"] * 2
     assert all(row.value > 0 for row in rows)
-
-
-@pytest.mark.parametrize("wrong", [["images", "pictures"], ["--repeats", "0"]])
-def test_a_slip_in_the_command_is_told_before_anything_is_measured(tmp_path, monkeypatch, wrong):
-    monkeypatch.setattr(sys, "argv", ["data.py", str(tmp_path), *wrong])
-    with pytest.raises(SystemExit) as end:
-        data.main()
-    assert end.value.code == 2
-    assert not list(tmp_path.iterdir())

@@ -1,11 +1,8 @@
 """The benchmark of scaling: what it counts, and what it calculates from that."""
 
-import sys
-
 import pytest
 
-from benchmarks import scaling
-from benchmarks.scaling_parts import counts, processes, projection, reading, steps
+from benchmarks.scaling_parts import counts, processes, reading, steps
 from benchmarks.scaling_parts.counts import Cost
 from benchmarks.scaling_parts.projection import Assumed, limits
 from benchmarks.scaling_parts.table import small_config
@@ -40,22 +37,6 @@ def test_limits_by_hand():
     assert (eight.files, eight.disk) == (one.files, one.disk)  # a file server serves all machines
     # 40 MB of gradients, 7/8 of them twice over the link, a step of 512 clips.
     assert eight.network == pytest.approx(512 / (2 * 7 / 8 * 40e6 / 50e9))
-
-
-def test_formulas_have_the_numbers_in_them(monkeypatch):
-    monkeypatch.setattr(projection, "cost", lambda *_: RECIPE)
-    text = "\n".join(map(str, projection.tables(Assumed.changed(["link=12.5", "frames=16"]))))
-    assert "12.5e9 / (2 * (M - 1)" in text
-    assert "/ (16 frames * 0.39 ms * 1.42)" in text
-
-
-@pytest.mark.parametrize("wrong", [["pictures"], ["--repeats", "0"], ["--set", "links=2"]])
-def test_a_slip_in_the_command_is_told_before_anything_is_measured(tmp_path, monkeypatch, wrong):
-    monkeypatch.setattr(sys, "argv", ["scaling.py", str(tmp_path), *wrong])
-    with pytest.raises(SystemExit) as end:
-        scaling.main()
-    assert end.value.code == 2
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from torch import nn
 from benchmarks import step
 from benchmarks.step_parts import machine, settings
 from benchmarks.step_parts.clock import Clock, MarkedNetwork, MarkedScaler
-from benchmarks.step_parts.steps import Measured, Stepper, load_cfg, measure
+from benchmarks.step_parts.steps import load_cfg, measure
 from slowfast.config.defaults import get_cfg
 
 SMALL = {
@@ -67,18 +67,6 @@ def test_time_falls_to_the_part_that_took_it():
     assert all(seconds[part] >= least[part] for part in least)
 
 
-def test_parts_make_up_a_step(small):
-    stepper = Stepper(load_cfg(RECIPE, settings.as_options(small)))
-    begin = time.perf_counter()
-    taken = stepper()
-    total = time.perf_counter() - begin
-    assert all(value > 0 for value in taken.parts.values())
-    assert taken.processor > 0
-    assert taken.loss > 0
-    assert sum(taken.parts.values()) <= total
-    assert stepper.peak_memory().used > 2**20
-
-
 def test_flops_are_three_forward_passes_of_every_clip(small):
     cfg = load_cfg(RECIPE, settings.as_options(small))
     flops = machine.flops_of_step(cfg)
@@ -98,17 +86,6 @@ def test_a_setting_that_fails_leaves_the_others_their_figures(small):
     assert found["plain"].seconds > 0
     assert sum(found["plain"].shares.values()) == pytest.approx(1)
     assert "none_such" in found["wrong"].failure
-
-
-def test_a_row_has_a_cell_for_each_column():
-    shares = {"data": 0.1, "forward": 0.3, "backward": 0.5, "optimizer": 0.1}
-    plain = Measured(2.0, 3.0, shares, 2**30)
-    row = step._row(
-        "other", Measured(1.0, 0.75, shares, 2**31), plain, 4e9, 1e10, torch.device("cpu")
-    )
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[:5] == ["other", "1", "0.50", "0.75", "0.25"]
-    assert cells[9:] == ["4", "40 %", "2.00", "memory and small kernels"]
 
 
 @pytest.mark.parametrize(

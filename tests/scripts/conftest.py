@@ -38,3 +38,18 @@ def run(project, monkeypatch, capfd):
         return status, *capfd.readouterr()
 
     return start
+
+
+@pytest.fixture
+def refused(run):
+    """`refused(folder, words, *options)`: the command ends with 2, says so and changes nothing."""
+
+    def check(folder: Path, words: str, *options: str) -> str:
+        before = trees.snapshot(folder)
+        status, _, errors = run(folder, *options)
+        assert status == 2
+        assert words in errors
+        assert trees.snapshot(folder) == before
+        return errors
+
+    return check

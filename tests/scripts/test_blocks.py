@@ -25,15 +25,6 @@ def test_removing_a_block_restores_every_byte(before):
 
 
 @without_deadline
-@given(TEXTS)
-def test_adding_a_block_twice_changes_nothing(before):
-    once = blocks.put(before, LINES)
-    assert blocks.put(once, LINES) == once
-    assert blocks.find(once).lines == LINES
-    assert not blocks.find(once).changed
-
-
-@without_deadline
 @given(TEXTS, TEXTS, TEXTS)
 def test_what_a_user_writes_around_a_block_stays(before, earlier, later):
     put = blocks.put(before, LINES)
@@ -89,13 +80,3 @@ def test_markers_that_are_not_a_pair_are_refused_with_their_lines():
     for broken in (put + put, begin + b"\n", b"\n\n" + end, end + b"\n" + begin + b"\n"):
         with pytest.raises(Refused, match=r"lines \d"):
             blocks.find(broken)
-
-
-def test_every_block_is_python_and_has_the_number_of_fields():
-    for file in blocks.FILES:
-        for with_time in (True, False):
-            text = "\n".join(blocks.block_of(file, with_time))
-            compile(text, file, "exec")
-            assert "{" not in text
-    assert "with_time=True" in blocks.block_of("slowfast/datasets/__init__.py", True)[1]
-    assert "with_time=False" in blocks.block_of("slowfast/datasets/__init__.py", False)[1]

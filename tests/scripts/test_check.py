@@ -22,17 +22,13 @@ def checked(project):
     return project
 
 
-def test_a_failing_check_of_slowfast_ak_fails(run, checked, upstream):
+def test_the_check_runs_with_the_checkouts_package_and_fails_with_it(run, checked, upstream):
     run(upstream)
-    assert run(upstream, "--check")[0] == 0
+    status, output, _ = run(upstream, "--check")
+    assert status == 0
+    assert output.endswith(f"checked {upstream / 'slowfast/__init__.py'}\n")
     (upstream / "broken").touch()
     assert run(upstream, "--check")[0] == 1
-
-
-def test_the_check_runs_in_the_checkout_with_its_package(run, checked, upstream):
-    run(upstream)
-    _, output, _ = run(upstream, "--check")
-    assert output.endswith(f"checked {upstream / 'slowfast/__init__.py'}\n")
 
 
 def test_missing_files_are_reported_and_fail(run, checked, upstream):

@@ -139,16 +139,6 @@ def test_updating_to_a_newer_project(run, disk, tmp_path, project, upstream, dat
         assert trees.snapshot(place) == before
 
 
-def test_reverting_without_the_journal(run, disk, tmp_path, upstream):
-    before = trees.snapshot(upstream)
-    full, place = tmp_path / "full", tmp_path / "checkout"
-    run(trees.copy(upstream, full))
-    (full / ".prepare_dir_AR.json").unlink()
-    for _ in stops(disk, lambda: run(place, "--revert"), lambda: trees.copy(full, place)):
-        assert run(place, "--revert")[0] == 0
-        assert trees.snapshot(place) == before
-
-
 def test_many_interruptions_of_either_direction(run, disk, tmp_path, upstream, data):
     before = trees.snapshot(upstream)
     run(trees.copy(upstream, tmp_path / "full"), "--data", data)

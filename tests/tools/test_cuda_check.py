@@ -22,10 +22,8 @@ def test_without_a_gpu_it_says_so_with_status_2(tmp_path, capsys):
     assert not (tmp_path / "table.md").exists()
 
 
-def test_all_parts_fit_into_twelve_minutes_and_the_first_ones_into_eight():
-    seconds = [part.seconds for part in PARTS.values()]
-    assert sum(seconds) <= 12 * 60
-    assert sum(seconds[:6]) <= 9 * 60
+def test_all_parts_fit_into_eight_minutes():
+    assert sum(part.seconds for part in PARTS.values()) < 8 * 60
 
 
 def test_cuda_tests_need_no_test_extras(tmp_path, monkeypatch):

@@ -38,23 +38,6 @@ def test_a_hold_out_is_the_same_each_time(tool, tiny_ak, tmp_path):
     assert set(lines[2:]) < {f"t{i}" for i in range(8)}
 
 
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        (["--share", 1.5], "between 0 and 1"),
-        (["--seed", -1], "expected 0 or more"),
-        (["--out", "no/h.txt"], "cannot be written"),
-    ],
-)
-def test_a_hold_out_that_cannot_be_made_is_an_error(
-    tool, tiny_ak, tmp_path, monkeypatch, options, says
-):
-    monkeypatch.chdir(tmp_path)
-    status, _, error = tool("make_holdout", tiny_ak.annot, "--out", tmp_path / "h.txt", *options)
-    assert status == 2
-    assert says in error
-
-
 def test_a_data_set_is_described(tool, tiny_ak, tmp_path):
     status, said, _ = tool(
         "describe_data",
@@ -70,21 +53,6 @@ def test_a_data_set_is_described(tool, tiny_ak, tmp_path):
     status, _, error = tool("describe_data", tiny_ak.annot, "--classes", tmp_path / "none.xlsx")
     assert status == 2
     assert "there is no file" in error
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        (["--head-min", 5, "--tail-max", 700], "--head-min 5: expected more than --tail-max"),
-        (["--num-classes", -3], "--num-classes -3: expected 1 or more"),
-        (["--pairs", -1], "--pairs -1: expected 0 or more"),
-    ],
-)
-def test_a_wrong_option_of_describe_data_is_an_error(tool, tiny_ak, options, says):
-    status, said, error = tool("describe_data", tiny_ak.annot, *options)
-    assert (status, said) == (2, "")
-    assert error.startswith("error: ")
-    assert says in error
 
 
 def test_the_picture_is_drawn_even_if_the_json_cannot_be_written(tool, tiny_ak, tmp_path):
@@ -176,24 +144,30 @@ def test_other_clips_and_other_labels_are_refused(tool, save):
     assert "200 clips and 150" in error
 
 
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        (["--seed", -1], "--seed -1: expected 0 or more"),
-        (["--changes", -1], "--changes -1: expected 0 or more"),
-        (["--resamples", 1], "--resamples 1: expected 2 to 10000"),
-        (["--resamples", 10**9], "expected 2 to 10000. 1000 are enough"),
-    ],
-)
-def test_a_comparison_that_cannot_be_made(tool, save, options, says):
-    first, second = save("a", 1.0), save("b", 1.2)
-    status, _, error = tool("compare_results", first, second, *options)
-    assert status == 2
-    assert says in error
-
-
 def test_results_without_a_positive_are_refused(tool, save):
     paths = [save(name, 1.0, labels=np.zeros((200, 4), bool)) for name in "ab"]
     status, said, error = tool("compare_results", *paths)
     assert (status, said) == (2, "")
     assert "no clip carries a class" in error
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("make_holdout", ["--out", "h.txt", "--share", 1.5], "between 0 and 1"),
+        ("make_holdout", ["--out", "no/h.txt"], "cannot be written"),
+        ("describe_data", ["--head-min", 5, "--tail-max", 700], "expected more than --tail-max"),
+        ("describe_data", ["--num-classes", -3], "--num-classes -3: expected 1 or more"),
+        ("compare_results", ["--seed", -1], "--seed -1: expected 0 or more"),
+        ("compare_results", ["--resamples", 10**9], "expected 2 to 10000. 1000 are enough"),
+    ],
+)
+def test_a_wrong_option_is_an_error_with_status_2(
+    tool, save, tiny_ak, tmp_path, monkeypatch, name, options, says
+):
+    monkeypatch.chdir(tmp_path)
+    files = [save("a", 1.0), save("b", 1.2)] if name == "compare_results" else [tiny_ak.annot]
+    status, said, error = tool(name, *files, *options)
+    assert (status, said) == (2, "")
+    assert error.startswith("error: ")
+    assert says in error

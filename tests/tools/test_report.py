@@ -87,22 +87,11 @@ def broken_record(runs):
     return [runs / "a"]
 
 
-def record_of_another_format(runs):
-    (runs / "a/report/report.json").write_text("[1, 2]")
-    return [runs / "a"]
-
-
 def record_with_parts_missing(runs):
     path = runs / "a/report/report.json"
     record = json.loads(path.read_text())
     del record["pairs"]
     path.write_text(json.dumps(record | {"figures": None}))
-    return [runs / "a"]
-
-
-def record_with_nan(runs):
-    path = runs / "a/report/report.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"chance": {"map": float("nan")}}))
     return [runs / "a"]
 
 
@@ -128,13 +117,6 @@ def other_names(runs):
     return [runs / "a", runs / "c"]
 
 
-def other_number(runs):
-    path = runs / "b/report/report.json"
-    record = json.loads(path.read_text())
-    path.write_text(json.dumps(record | {"classes": record["classes"][:4]}))
-    return [runs / "a", runs / "b"]
-
-
 def unwritable(runs):
     return [runs / "a", "--out", runs / "a/json_stats.log/page.html"]
 
@@ -145,14 +127,11 @@ def unwritable(runs):
         (no_folder, "there is no such folder"),
         (no_epoch_yet, "no results here"),
         (broken_record, "cannot be read"),
-        (record_of_another_format, "format 1, found None"),
         (record_with_parts_missing, "figures, pairs are missing"),
-        (record_with_nan, "NaN is not JSON"),
         (broken_configuration, "cannot be read as a configuration"),
         (given_twice, "given twice"),
         (too_many, "up to 6"),
         (other_names, "class 1 is 'Drinking'"),
-        (other_number, "4 classes"),
         (unwritable, "cannot be written"),
     ],
 )

@@ -53,15 +53,6 @@ def test_a_second_run_has_its_own_log(tmp_path, capsys):
     assert capsys.readouterr().out.count("hello") == 1
 
 
-def test_an_empty_name_is_the_working_directory(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    setup_logging("")
-    get_logger("slowfast").info("hello")
-    log_json_stats({"loss": 1.0}, "")
-    assert "hello" in (tmp_path / "stdout.log").read_text()
-    assert "loss" in (tmp_path / "json_stats.log").read_text()
-
-
 def test_figures_have_the_form_of_upstream(tmp_path, capsys):
     setup_logging(tmp_path)
     log_json_stats({"lr": 0.1, "_type": "x", "loss": 1 / 3, "epoch": "1/2", "n": 3, "map": None})

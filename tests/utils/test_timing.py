@@ -1,15 +1,7 @@
 """Medians and means of a series, and the timing of a loop."""
 
 from slowfast.utils import timing
-from slowfast.utils.timing import LoopTimer, Window
-
-
-def test_a_window_has_the_median_of_the_last_and_the_mean_of_all_numbers():
-    window = Window(3)
-    for value, weight in ((100, 1), (1, 1), (2, 1), (9, 5)):
-        window.add(value, weight)
-    assert window.median() == 2
-    assert window.mean() == (100 + 1 + 2 + 45) / 8
+from slowfast.utils.timing import LoopTimer
 
 
 def test_an_iteration_consists_of_waiting_and_working(monkeypatch):

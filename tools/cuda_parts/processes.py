@@ -71,4 +71,4 @@ def _take_steps(overrides: Overrides) -> tuple[list[float], float]:
     return [step.loss for step in steps], seconds
 
 
-PART = Part("processes", "two processes on one GPU, over gloo, train as one process", 60, _run)
+PART = Part("processes", "two processes on one GPU, over gloo, train as one process", 45, _run)

@@ -56,4 +56,4 @@ def _last_weights(folder: Path) -> dict[str, torch.Tensor]:
     return torch.load(path, map_location="cpu", weights_only=True)["model_state"]
 
 
-PART = Part("resume", "a run that is stopped and resumed is the undisturbed run", 75, _run)
+PART = Part("resume", "a run that is stopped and resumed is the undisturbed run", 55, _run)

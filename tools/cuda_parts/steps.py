@@ -116,8 +116,8 @@ def _row(name: str, measured: Measured, first: Measured) -> str:
     return f"| {name} | {' | '.join(cells)} |"
 
 
-KEYS = Part("keys", "the step time of each SPEED key, three recipes", 120, _keys)
-PRECISION = Part("precision", "step time and loss in bf16 and fp16, three recipes", 75, _precision)
-COMPILE = Part("compile", "the step time of one recipe that is compiled", 75, _compile)
-MEMORY = Part("memory", "the peak memory of each recipe", 60, _memory)
-DEPTHWISE = Part("depthwise", "X3D's depthwise convolutions in both layouts", 30, _depthwise)
+KEYS = Part("keys", "the step time of each SPEED key, three recipes", 90, _keys)
+PRECISION = Part("precision", "step time and loss in bf16 and fp16, three recipes", 50, _precision)
+COMPILE = Part("compile", "the step time of one recipe that is compiled", 45, _compile)
+MEMORY = Part("memory", "the peak memory of each recipe", 40, _memory)
+DEPTHWISE = Part("depthwise", "X3D's depthwise convolutions in both layouts", 20, _depthwise)

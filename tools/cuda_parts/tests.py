@@ -30,4 +30,4 @@ def _has_marker(path: Path) -> bool:
     return "pytest.mark.cuda" in path.read_text(encoding="utf-8")
 
 
-PART = Part("tests", "every test with the marker `cuda` passes", 90, _run)
+PART = Part("tests", "every test with the marker `cuda` passes", 70, _run)

@@ -1,7 +1,6 @@
 """The data set as upstream's loops expect it: an item is a view of a whole clip, value by value."""
 
 import pickle
-import shutil
 from collections import Counter
 
 import pytest
@@ -12,30 +11,8 @@ from slowfast.ak.clips import animal_kingdom
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
 from slowfast.ak.frames import images as jpeg_frames
-from slowfast.ak.registries.datasets import DatasetFacts
-from slowfast.ak.registries.registry import Registry
 from slowfast.ak.upstream.data import Ak, is_ak, register_ak
-from slowfast.config.defaults import get_cfg
 from slowfast.datasets import build
-
-
-@pytest.fixture
-def cfg(tiny_ak):
-    cfg = get_cfg()
-    cfg.merge_from_list(tiny_ak.opts())
-    return cfg
-
-
-@pytest.fixture
-def registry(monkeypatch):
-    """An empty registry; the class is as before it is registered."""
-    monkeypatch.setattr(
-        build,
-        "DATASET_REGISTRY",
-        Registry("data set", "TRAIN.DATASET", DatasetFacts, ignores_case=True),
-    )
-    monkeypatch.setattr(Ak, "with_time", Ak.with_time)
-    return build.DATASET_REGISTRY
 
 
 @pytest.fixture
@@ -44,16 +21,6 @@ def opened(monkeypatch):
     seen, read = Counter(), jpeg_frames._read
     monkeypatch.setattr(jpeg_frames, "_read", lambda path: seen.update([path]) or read(path))
     return seen
-
-
-@pytest.fixture
-def without_v2(cfg, tiny_ak, tmp_path):
-    """The same data set, in which no frame of the clip v2 can be decoded."""
-    shutil.copytree(tiny_ak.image, tmp_path / "image")
-    for path in tmp_path.glob("image/v2/*"):
-        path.write_bytes(b"")
-    cfg.DATA.PATH_PREFIX = str(tmp_path / "image")
-    return cfg
 
 
 def whole_clips(cfg, split):
@@ -132,20 +99,14 @@ def test_a_plain_dataloader_batches_the_items(cfg, registry, workers, with_time)
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
-def test_an_unreadable_clip_has_no_label_and_is_logged_once(without_v2, split, caplog):
-    items = Ak(without_v2, split)
+def test_an_unreadable_clip_has_no_label_and_is_logged_once(spoil, split, caplog):
+    items = Ak(spoil("v2"), split)
     views = items.num_views
     gone = [bool((labels == -1).all()) for _, labels, *_ in items]
     assert gone == [index // views == 2 for index in range(4 * views)]
     (message,) = [record.getMessage() for record in caplog.records]
     assert "v2" in message
     assert message.endswith("It is left out of all figures.")
-
-
-def test_an_index_out_of_range_is_refused(cfg):
-    for index in (-1, 8):
-        with pytest.raises(IndexError, match="of 8"):
-            Ak(cfg, "train")[index]
 
 
 @pytest.mark.parametrize(

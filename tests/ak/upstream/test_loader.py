@@ -16,49 +16,18 @@ from slowfast.ak.clips.bad_clips import TooManyBadClips
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
 from slowfast.ak.frames import images as jpeg_frames
-from slowfast.ak.registries.datasets import DatasetFacts
-from slowfast.ak.registries.registry import Registry
 from slowfast.ak.upstream import meters
 from slowfast.ak.upstream.data import Ak, register_ak
 from slowfast.ak.upstream.loader import BatchLoader, loads_clips, shuffles_clips
 from slowfast.config.defaults import get_cfg
 from slowfast.datasets import build
-
-
-def register(with_time=True):
-    """Registers the data set as in a checkout, in place of this project's own."""
-    build.DATASET_REGISTRY = Registry("data set", "TRAIN.DATASET", DatasetFacts, ignores_case=True)
-    register_ak(with_time)
+from tests.ak.upstream.conftest import empty_registry
 
 
 @pytest.fixture(autouse=True)
-def _in_a_checkout(monkeypatch):
-    monkeypatch.setattr(build, "DATASET_REGISTRY", None)
-    monkeypatch.setattr(Ak, "with_time", Ak.with_time)
+def _in_a_checkout(registry, monkeypatch):
     monkeypatch.setattr(meters, "_measured", meters._Measured())
-    register()
-
-
-@pytest.fixture
-def cfg(tiny_ak):
-    cfg = get_cfg()
-    cfg.merge_from_list(tiny_ak.opts())
-    return cfg
-
-
-@pytest.fixture
-def spoil(cfg, tiny_ak, tmp_path):
-    """`spoil(names)` makes clips of the data set unreadable."""
-
-    def spoil(*clips):
-        shutil.copytree(tiny_ak.image, tmp_path / "image")
-        for clip in clips:
-            for path in tmp_path.glob(f"image/{clip}/*"):
-                path.write_bytes(b"")
-        cfg.DATA.PATH_PREFIX = str(tmp_path / "image")
-        return cfg
-
-    return spoil
+    register_ak(with_time=True)
 
 
 @pytest.fixture
@@ -148,7 +117,7 @@ def test_batches_are_the_items_of_the_data_set(cfg, split, size, arch, workers):
 
 
 def test_without_time_a_batch_has_four_fields(cfg):
-    register(with_time=False)
+    register_ak(with_time=False)
     for split in ("train", "val", "test"):
         assert {len(batch) for batch in BatchLoader.from_cfg(cfg, split)} == {4}
 
@@ -206,7 +175,8 @@ def _rank_of_two(rank, folder, opts):
     # Spawned workers would not note the images that they read.
     torch.multiprocessing.set_start_method("fork", force=True)
     count_images(f"{folder}/opened")
-    register()
+    build.DATASET_REGISTRY = empty_registry()
+    register_ak(with_time=True)
     cfg = get_cfg()
     cfg.merge_from_list([*opts, "NUM_GPUS", 2, "DATA_LOADER.NUM_WORKERS", 2])
     cfg.TRAIN.BATCH_SIZE = cfg.TEST.BATCH_SIZE = 8
@@ -289,26 +259,14 @@ def test_validation_with_one_label_a_clip_repeats_clips(single_label, monkeypatc
     assert sorted(seen) == ([0, 1, 2, 3] if processes == 1 else [0, 1, 1, 2, 2, 3])
 
 
-def test_with_one_label_an_unreadable_clip_repeats_another(single_label, tiny_ak, tmp_path):
-    shutil.copytree(tiny_ak.image, tmp_path / "image")
-    for path in [*tmp_path.glob("image/v0/*"), *tmp_path.glob("image/v2/*")]:
-        path.write_bytes(b"")
-    single_label.DATA.PATH_PREFIX = str(tmp_path / "image")
+def test_with_one_label_an_unreadable_clip_repeats_another(single_label, spoil):
+    spoil("v0", "v2")
     single_label.TRAIN.BATCH_SIZE = 2
     labels = [labels.tolist() for _, labels, *_ in BatchLoader.from_cfg(single_label, "val")]
     assert labels == [[1, 1], [3, 3]]
     single_label.TRAIN.BATCH_SIZE = 1
     labels = [labels.item() for _, labels, *_ in BatchLoader.from_cfg(single_label, "val")]
     assert labels == [-1, 1, 1, 3], "no row precedes the first readable clip"
-
-
-def test_it_has_the_attributes_of_a_dataloader(cfg):
-    cfg.DATA_LOADER.NUM_WORKERS, cfg.TEST.BATCH_SIZE = 1, 5
-    loader = BatchLoader.from_cfg(cfg, "test")
-    assert (loader.batch_size, loader.num_workers, len(loader.sampler)) == (5, 1, 4)
-    assert loader.dataset.num_videos == 24
-    assert not loader.drop_last
-    assert not hasattr(loader, "no_such_thing")
 
 
 def test_the_workers_of_precise_bn_stop_and_those_of_training_stay(cfg):

@@ -1,7 +1,5 @@
 """What losses, log and head get from the wrapped training loop."""
 
-import inspect
-
 import pytest
 import torch
 from torch import nn
@@ -66,29 +64,6 @@ def losses(cfg):
         return train_epoch(**rest, model=model, cur_epoch=cur_epoch, cfg=cfg)
 
     return call
-
-
-def test_signature_and_name_are_kept():
-    def train_epoch(train_loader, model, optimizer, cur_epoch, cfg, mine, *rest, more=1):
-        """Upstream's."""
-        return mine, rest, more
-
-    wrapped = tells_losses(train_epoch)
-    assert inspect.signature(wrapped) == inspect.signature(train_epoch)
-    assert (wrapped.__name__, wrapped.__doc__) == ("train_epoch", "Upstream's.")
-
-
-def test_arguments_are_found_by_name(cfg):
-    @tells_losses
-    def train_epoch(cfg, mine, cur_epoch, model, *rest, more=1):
-        state = get_loss_func("EQL")(reduction="mean").state
-        return int(state.epoch), mine, rest, more
-
-    model = Network()
-    assert train_epoch(cfg, "a", 3, model, "b", more=2) == (3, "a", ("b",), 2)
-    assert train_epoch(mine="a", model=model, cur_epoch=4, cfg=cfg) == (4, "a", (), 1)
-    with pytest.raises(TypeError, match="cfg"):
-        train_epoch(mine="a", model=model, cur_epoch=4)
 
 
 def test_a_train_epoch_of_other_names_is_refused_in_words():

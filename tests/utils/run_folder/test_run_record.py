@@ -60,11 +60,6 @@ def test_without_git_the_rest_is_recorded(run, monkeypatch):
     assert run()[1]["git"] is None  # no program
 
 
-def test_a_tree_inside_another_repository_has_no_commit(run):
-    git(run.tree.parent, "init")
-    assert run()[0]["git"] is None
-
-
 def test_commit_branch_and_changes(kept):
     clean = kept()[-1]["git"]
     assert (clean["branch"], clean["changed"], clean["changes"]) == ("trunk", False, None)

@@ -55,11 +55,6 @@ def test_lines_that_will_be_logged_again_are_removed(log, point, left):
     assert log.read_text() == "".join(WHOLE[:left])
 
 
-def test_lines_without_an_epoch_stay(log):
-    remove_lines_after(log.parent, 0, 0, 0)
-    assert log.read_text() == "".join(OTHERS)
-
-
 @pytest.mark.parametrize("cut", [1, 5, 30])
 def test_a_truncated_last_line_is_removed_or_gets_its_line_end(log, cut):
     log.write_text("".join(WHOLE)[:-cut])

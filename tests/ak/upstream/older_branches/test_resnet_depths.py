@@ -17,10 +17,3 @@ def test_depth_18_is_added_and_replaces_nothing(monkeypatch, own):
     monkeypatch.setitem(sys.modules, NAME, module)
     add_depth_18()
     assert {50: (3, 4, 6, 3), 18: own.get(18, (2, 2, 2, 2))} == module._MODEL_STAGE_DEPTH
-
-
-def test_a_checkout_without_the_table_is_left_alone(monkeypatch):
-    module = ModuleType(NAME)
-    monkeypatch.setitem(sys.modules, NAME, module)
-    add_depth_18()
-    assert not hasattr(module, "_MODEL_STAGE_DEPTH")
