@@ -14,7 +14,7 @@ PYTEST := $(RUN) -m pytest -n logical --maxprocesses 8 --dist worksteal
 
 .PHONY: demo test test-all cuda-check torchcodec lint clean-demo
 
-# A stamp a set of requirements: pip runs again only when they change.
+# One stamp file for each set of requirements: pip runs again only when they change.
 $(VENV)/installed: requirements.txt setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12 ...")'
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)

@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the tree that this benchmark is of
+sys.path.insert(0, str(Path(__file__).parents[1]))  # this project
 
 from benchmarks.data_parts import frame_list, images, loader, videos
 

@@ -1,4 +1,4 @@
-"""What X3D-L's depthwise convolutions cost: PyTorch's layer, and the layer of this project.
+"""Measures X3D-L's depthwise convolutions: PyTorch's layer, and the layer of this project.
 
     python benchmarks/depthwise.py --clips 2 --threads 1
 
@@ -15,14 +15,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree that this benchmark is of
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this project
 
 import torch
 from torch import Tensor, nn
 
 from slowfast.models.layers.depthwise import DepthwiseConv3d
 
-# Channels, side of the input, kernel, stride, and how many layers of X3D-L are like that.
+# Channels, side of the input, kernel, stride, and the number of such layers in X3D-L.
 Layer = tuple[int, int, tuple[int, int, int], int, int]
 LAYERS: tuple[Layer, ...] = (
     (24, 128, (5, 1, 1), 1, 1),
@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def table(layers: Sequence[Layer], clips: int, turns: int, device: torch.device) -> Iterator[str]:
-    """The lines of the table, in Markdown, each as soon as it is measured."""
+    """Yields the lines of the table, in Markdown, each as soon as it is measured."""
     yield "| layer | layers | layout | forward | of input | of weight | all, PyTorch | all, ours |"
     yield "|---|---|---|---|---|---|---|---|"
     totals = {layout: [0.0] * 5 for layout in LAYOUTS}
@@ -83,7 +83,7 @@ def table(layers: Sequence[Layer], clips: int, turns: int, device: torch.device)
 
 
 def _jobs(theirs: nn.Conv3d, x: Tensor) -> list[Callable[[], object]]:
-    """What is measured, in the order of the columns."""
+    """Returns the jobs that are measured, in the order of the columns."""
     ours = DepthwiseConv3d.sharing(theirs)
     out = theirs(x)
     grad = torch.randn_like(out)
@@ -104,7 +104,7 @@ def _jobs(theirs: nn.Conv3d, x: Tensor) -> list[Callable[[], object]]:
 
 
 def _least(job: Callable[[], object], turns: int, device: torch.device) -> float:
-    """The seconds of the fastest turn, after one that does not count."""
+    """Returns the seconds of the fastest turn; a first turn does not count."""
     on_cpu = device.type == "cpu"
     clock = time.process_time if on_cpu and torch.get_num_threads() == 1 else time.perf_counter
     wait = (lambda: None) if on_cpu else torch.cuda.synchronize

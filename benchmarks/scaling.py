@@ -13,7 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the tree that this benchmark is of
+sys.path.insert(0, str(Path(__file__).parents[1]))  # this project
 
 from benchmarks.scaling_parts import counts, processes, projection, reading, steps
 

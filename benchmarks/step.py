@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # the tree that this benchmark is of
+sys.path.insert(0, str(ROOT))  # this project
 
 import torch  # noqa: E402
 

@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    # The part's process is killed if this one is told to end.
+    # A SIGTERM then also ends the process of the part.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     work = Work("cpu" if args.rehearse else "cuda", args.folder)
     outcomes = _run_parts(args, work)

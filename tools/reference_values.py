@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the values of tests/reference anew, with the code of an upstream SlowFast checkout.
+"""Makes the values of tests/reference again, with the code of an upstream SlowFast checkout.
 
     python tools/reference_values.py --upstream ../SlowFast --out /tmp/reference --compare
 

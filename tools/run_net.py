@@ -57,7 +57,7 @@ def run_all(args: Namespace) -> int:
 
 
 def configure(args: Namespace, path: str) -> CfgNode:
-    """The checked configuration of one run, for the processes that it will have."""
+    """Returns the checked configuration of one run, with the number of its processes."""
     import slowfast.engine  # noqa: F401 -- registers networks, data sets and checks
     from slowfast.utils.processes.launch import fit_to_machine
 
@@ -89,12 +89,12 @@ def run(cfg: CfgNode, init_method: str, dry: bool = False) -> None:
 
 
 def log(cfg: CfgNode, error: UserError) -> None:
-    """Writes an error to the log of the run, which other processes may have written."""
+    """Writes an error to the log of the run, which other processes can have created."""
     from slowfast.utils import logging
 
-    with suppress(UserError):  # a folder that cannot be written is what was told
+    with suppress(UserError):  # the error can be that this folder cannot be written
         logging.setup_logging(cfg.OUTPUT_DIR)
-        # debug, because the terminal has been told
+        # debug: the terminal has shown it already
         logging.get_logger("slowfast.run").debug(f"Stopped by an error: {error}")
 
 

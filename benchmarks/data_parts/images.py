@@ -1,4 +1,4 @@
-"""Measures clips from JPEG files, compared with the decoding of these files alone.
+"""Measures clips from JPEG files, compared with only decoding these files.
 
 There are training clips, and test clips of 30 views. The pictures are noise with the spectrum and
 the colours of photographs, and move a little from frame to frame, so decoders treat them like
@@ -153,7 +153,7 @@ def _write_set(folder: Path, path: Path, size: int, frames: int) -> None:
 
 
 def _scene(rng: np.random.Generator) -> np.ndarray:
-    """uint8 (H, W, 3) larger than a frame: power falls with frequency as in photographs."""
+    """Returns a picture uint8 (H, W, 3), larger than a frame, with the spectrum of photographs."""
     shape = HEIGHT + 128, WIDTH + 160
     y, x = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None]
     amplitude = 1 / np.maximum(np.hypot(x, y), 1 / max(shape)) ** 1.3
@@ -166,7 +166,7 @@ def _scene(rng: np.random.Generator) -> np.ndarray:
 
 
 def _shot(scene: np.ndarray, frame: int) -> np.ndarray:
-    """What a camera that wanders over the scene sees."""
+    """Returns the frame of a camera that moves over the scene."""
     y = round(64 + 63 * np.sin(frame / 19))
     x = round(80 + 79 * np.sin(frame / 31))
     return np.ascontiguousarray(scene[y : y + HEIGHT, x : x + WIDTH])
@@ -177,6 +177,6 @@ def _encode(picture: np.ndarray, quality: int) -> bytes:
 
 
 def _quality(scene: np.ndarray, size: int) -> int:
-    """The quality at which a picture's JPEG comes closest to so many bytes."""
+    """Returns the JPEG quality at which a picture has closest to `size` bytes."""
     picture = _shot(scene, 0)
     return min(range(1, 96), key=lambda quality: abs(len(_encode(picture, quality)) - size))

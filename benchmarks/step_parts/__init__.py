@@ -1,1 +1,1 @@
-"""What `benchmarks/step.py` measures."""
+"""The parts of `benchmarks/step.py`."""

@@ -14,14 +14,14 @@ DEMO = ROOT / "configs" / "AK" / "DEMO.yaml"
 
 
 def command(cfg_file: Path, folder: Path, overrides: Overrides) -> list[str]:
-    """The command line of a run that writes to `folder`."""
+    """Returns the command line of a run that writes to `folder`."""
     options = as_options({"OUTPUT_DIR": folder, "LOG_MODEL_INFO": False} | overrides)
     program = ROOT / "tools" / "run_net.py"
     return [sys.executable, str(program), "--cfg", str(cfg_file), "--opts", *options]
 
 
 def run_net(cfg_file: Path, folder: Path, overrides: Overrides) -> None:
-    """Runs to the end.
+    """Makes a run and waits for its end.
 
     Raises:
         UserError: the run failed; the text has the end of its output.
@@ -34,7 +34,7 @@ def run_net(cfg_file: Path, folder: Path, overrides: Overrides) -> None:
 
 
 def figures(folder: Path, kind: str = "") -> list[dict[str, Any]]:
-    """The lines of json_stats.log; with `kind`, the lines of that `_type`.
+    """Returns the lines of json_stats.log; with `kind`, the lines of that `_type`.
 
     There are none if the file is missing. A last line that is not complete is left out.
     """

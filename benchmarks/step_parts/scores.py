@@ -1,4 +1,4 @@
-"""The mAP of one checkpoint under each setting, as `tools/run_net.py` measures it.
+"""Measures the mAP of one checkpoint under each setting, as `tools/run_net.py` measures it.
 
 Without a checkpoint, a small SlowFast is trained on drawn clips first. This takes minutes, and the
 checkpoint is kept. The comparison does not ask how good the network is. It shows whether a setting
@@ -16,7 +16,7 @@ EPOCHS = 8
 
 
 def draw_clips(folder: Path, size: str = "standard") -> Overrides:
-    """Draws the demo data where they are missing; returns the keys that name their folders."""
+    """Draws the demo data if they are missing; returns the keys that name their folders."""
     demo_data.make_demo_data(folder, demo_data.make_settings(0, None, size))
     return {
         "DATA.PATH_TO_DATA_DIR": folder / "annot",
@@ -25,7 +25,7 @@ def draw_clips(folder: Path, size: str = "standard") -> Overrides:
 
 
 def trained(folder: Path, places: Overrides) -> Path:
-    """The checkpoint of DEMO.yaml after `EPOCHS` epochs with plain settings."""
+    """Returns the checkpoint of DEMO.yaml after `EPOCHS` epochs with plain settings."""
     found = folder / "checkpoints" / f"checkpoint_epoch_{EPOCHS:05d}.pyth"
     if not found.exists():
         schedule = {"SOLVER.MAX_EPOCH": EPOCHS, "SOLVER.WARMUP_EPOCHS": 1, "TEST.ENABLE": False}
@@ -34,7 +34,7 @@ def trained(folder: Path, places: Overrides) -> Path:
 
 
 def mean_ap(cfg_file: Path, checkpoint: Path, folder: Path, overrides: Overrides) -> float:
-    """The mAP of a checkpoint's test in per cent, from one temporal view and the file's crops."""
+    """Returns the mAP of a test in per cent, from one temporal view and the file's crops."""
     testing = {
         "TRAIN.ENABLE": False,
         "TEST.ENABLE": True,

@@ -1,8 +1,8 @@
 """Steps of training, each setting in a process of its own, taken in turn.
 
-Whatever else the machine does falls on all settings alike, since they take their steps in turn. So
+Other work of the machine affects all settings alike, since they take their steps in turn. So
 a ratio of two medians of one run is fair. A process of its own has its own peak of memory. If one
-crashes or cannot run (no compiler, no such precision), the reason stands in its row, and the others
+crashes or cannot run (no compiler, no such precision), the reason is in its row, and the others
 go on.
 """
 
@@ -34,7 +34,7 @@ LR = 0.01
 
 
 class Step(NamedTuple):
-    """What one step took.
+    """The time and the loss of one step.
 
     Attributes:
         parts: seconds of each part.
@@ -50,7 +50,7 @@ class Step(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """The largest so far, in bytes.
+    """The most memory used so far, in bytes.
 
     Attributes:
         used: memory of tensors on a GPU, of the process on a CPU.
@@ -63,10 +63,10 @@ class Memory(NamedTuple):
 
 @dataclass(frozen=True)
 class Measured:
-    """What a setting took.
+    """The figures of a setting.
 
     Attributes:
-        seconds: of a step, the median.
+        seconds: the median of a step.
         processor: seconds of the host's processors in a step, all threads, the median.
         shares: of a step's time, by part.
         memory: the largest in bytes, as `Memory.used`.
@@ -87,7 +87,7 @@ class Measured:
 
 
 def load_cfg(recipe: str, options: list[str]) -> CfgNode:
-    """The configuration of a recipe with options KEY VALUE KEY VALUE ..."""
+    """Returns the configuration of a recipe with options KEY VALUE KEY VALUE ..."""
     cfg = get_cfg()
     merge_file(cfg, recipe)
     merge_list(cfg, options)

@@ -92,7 +92,7 @@ def _run(args: argparse.Namespace, project: Path) -> int:
     if not root.is_dir():
         raise Refused(f"{root}: no such folder; expected a checkout of upstream SlowFast")
     checkout.refuse_project(root, project)
-    with _alone(root):
+    with _locked(root):
         return (_revert if args.revert else _apply)(args, root, project)
 
 
@@ -240,7 +240,7 @@ def _print(*lines: str) -> None:
 
 
 @contextlib.contextmanager
-def _alone(root: Path) -> Iterator[None]:
+def _locked(root: Path) -> Iterator[None]:
     """Refuses a second run on the same checkout, if the system and the disk can lock it."""
     handle = os.open(root, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""Loading the files that a configuration names, and those of its OUTPUT_DIR."""
+"""Loading the files that a configuration names, and the files in its OUTPUT_DIR."""
 
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ def load_own_file(
     optimizer: torch.optim.Optimizer | None = None,
     scaler: torch.amp.GradScaler | None = None,
 ) -> LoadedWeights:
-    """Loads a file of OUTPUT_DIR that was read, for training, or without optimizer for a test.
+    """Applies a checkpoint of OUTPUT_DIR: for training, or for a test if there is no optimizer.
 
     Raises:
         UserError: the file is for another model.

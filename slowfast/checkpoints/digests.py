@@ -1,8 +1,8 @@
 """SHA-256 digests of weight files, which reveal damage.
 
 A file and its digest cannot be replaced in one step. Therefore an existing digest file first lists
-the new digest beside the old one. Then the weight file is replaced, and the digest file lists the
-new digest alone. If the run is killed in between, the digest of the present file is still listed.
+the new digest beside the old one. Then the weight file is replaced, and the digest file lists only
+the new digest. If the run is killed in between, the digest of the present file is still listed.
 The lines have the form of the program ``sha256sum``: ``sha256sum -c epoch_00003.sha256`` checks
 them.
 """
@@ -67,7 +67,7 @@ def add_digest(path: Path, digest: str) -> None:
 
 
 def replace_digests(path: Path, digest: str) -> None:
-    """Lists one digest alone."""
+    """Lists one digest and removes all others."""
     _write(path, [digest])
 
 

@@ -64,7 +64,7 @@ def write_checkpoint(content: dict[str, Any], path: Path) -> None:
 
 
 def _contiguous(value: Any) -> Any:
-    """The value with contiguous tensors, so that a file is the same for every memory layout."""
+    """Returns the value with contiguous tensors: a file is the same for every memory layout."""
     if torch.is_tensor(value):
         return value.contiguous()
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
 """Loading a file into a model: weights always; epoch, optimizer and scaler if everything matched.
 
-An optimizer's state identifies parameters by position alone. It would therefore be wrong beside
-weights that match only in part.
+An optimizer's state identifies parameters only by their position. If the weights match only in
+part, the state would belong to other parameters.
 """
 
 from collections.abc import Iterable

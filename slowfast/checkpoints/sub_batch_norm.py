@@ -1,4 +1,4 @@
-"""State dicts of sub-batch norm as those of plain batch norm, and back.
+"""Converts state dicts of sub-batch norm to plain batch norm, and back.
 
 Checkpoints name sub-batch norm as plain batch norm, so that any SlowFast reads them.
 """

@@ -27,8 +27,8 @@ def load_test_checkpoint(cfg: CfgNode, model: nn.Module) -> LoadedWeights:
     The first of these that exists is loaded: TEST.CHECKPOINT_FILE_PATH, a checkpoint in
     OUTPUT_DIR, TRAIN.CHECKPOINT_FILE_PATH. Otherwise the weights stay random, with a warning.
 
-    Of OUTPUT_DIR the last intact checkpoint is taken, or with TEST.WEIGHTS best the file of the
-    best evaluation. A run that also trains (TRAIN.ENABLE) takes the checkpoint of
+    In OUTPUT_DIR the last intact checkpoint is taken; with TEST.WEIGHTS best, it is the file of
+    the best evaluation. A run that also trains (TRAIN.ENABLE) takes the checkpoint of
     SOLVER.MAX_EPOCH, because others may be from another run. The running average of the weights
     is taken if the file has one. All processes call this.
 

@@ -134,7 +134,7 @@ def load_weights(
     clear_patterns: Iterable[str] = (),
     skip_head: bool = False,
 ) -> LoadReport:
-    """Copies those entries of a state dict into a network whose names and shapes agree.
+    """Copies the entries of a state dict whose names and shapes agree into a network.
 
     Args:
         model: may be wrapped (DistributedDataParallel, torch.compile).

@@ -110,9 +110,9 @@ def explaining_lost_processes(minutes: float) -> Iterator[None]:
         if is_backend_error and any(word in text.lower() for word in _TIMED_OUT):
             raise LostProcess(
                 f"{who} waited longer than DIST_TIMEOUT, {minutes:g} minutes, for the others "
-                f"({message}). One of them hangs, or does alone what takes longer. Look at the "
-                "last lines that each process printed and at the disks that they read from. If a "
-                "process is only slow, raise DIST_TIMEOUT."
+                f"({message}). One of them hangs, or does something that takes longer. Look at "
+                "the last lines that each process printed and at the disks that they read from. If "
+                "a process is only slow, raise DIST_TIMEOUT."
             ) from error
         if is_network_error or (is_backend_error and any(word in text for word in _GLOO + _NCCL)):
             raise LostProcess(
@@ -165,7 +165,7 @@ def get_local_rank() -> int:
 
 
 def is_master_proc(num_gpus: int = 8) -> bool:
-    """Returns whether this is the first process, which alone writes files and prints.
+    """Returns whether this is the first process. Only the first process writes files and prints.
 
     Args:
         num_gpus: not used; upstream's callers pass it.
@@ -224,7 +224,7 @@ def from_master(value: Any) -> Any:
 
 
 def call_on_master(function: Callable[[], _Answer]) -> _Answer:
-    """Returns in all processes what a function returns in the first one, where alone it is called.
+    """Calls a function in the first process only, and returns its result in all processes.
 
     Raises:
         UserError: the function raised it. All processes raise it, so that none waits.

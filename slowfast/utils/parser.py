@@ -1,6 +1,6 @@
 """The command line of the programs: configuration files, options and overrides.
 
-Overrides follow ``--opts`` or stand at the end, as on the two upstream branches, before or after
+Overrides follow ``--opts`` or come at the end, as on the two upstream branches, before or after
 other options.
 """
 
@@ -90,8 +90,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
     Returns:
         a namespace of ``cfg_files`` (list of paths), ``opts`` (``[KEY, VALUE, ...]``),
-        ``dry_run``, ``init_method``, ``num_shards`` and ``shard_id`` (None where not given: the
-        configuration says).
+        ``dry_run``, ``init_method``, ``num_shards`` and ``shard_id`` (None if not given: the
+        configuration decides).
     """
     name = f"python {sys.argv[0]}"
     parser = argparse.ArgumentParser(
@@ -150,7 +150,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def load_config(args: argparse.Namespace, path_to_config: str | Path | None = None) -> CfgNode:
-    """The defaults, changed by a YAML file and then by the command line.
+    """Returns the defaults, changed by a YAML file and then by the command line.
 
     Args:
         args: the result of ``parse_args``, or any namespace with some of its fields.

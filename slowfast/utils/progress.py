@@ -1,4 +1,4 @@
-"""A progress bar on a terminal; nothing where the output goes to a file."""
+"""A progress bar on a terminal; there is none if the output goes to a file."""
 
 import sys
 
@@ -8,7 +8,7 @@ from slowfast.utils import distributed
 
 
 def progress_bar(total: int, label: str, unit: str = "batch", done: int = 0) -> tqdm:
-    """A bar that disappears when `total` steps are done; only the first process draws it.
+    """Returns a bar that disappears when `total` steps are done; only the first process draws it.
 
     Args:
         done: steps that were made before.

@@ -1,6 +1,6 @@
 """Running medians and means of a series, and the timing of a loop.
 
-The times are those of the process. A GPU works from a queue, so the times hold only if the loop
+The times are measured in the process. A GPU works from a queue, so the times hold only if the loop
 does not run far ahead of it (`slowfast.engine.device.queue`).
 """
 

@@ -1,4 +1,4 @@
-"""Training the classifier anew in a checkout, resumed runs, and the check of a checkout."""
+"""Training a new classifier in a checkout, resumed runs, and the check of a checkout."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from tests.upstream.checkouts import run_in
 
 pytestmark = pytest.mark.slow
 
-ANEW = "the head's projection is initialised anew"
+NEW_HEAD = "the head's projection gets new random weights"
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,8 @@ def test_epochs_count_from_the_first_and_go_on_in_a_resumed_run(bed):
 
 
 def test_the_head_is_initialised_once_and_not_in_a_resumed_run(bed):
-    assert bed.log("second").count(ANEW) == 1
-    assert ANEW not in bed.log("first")
+    assert bed.log("second").count(NEW_HEAD) == 1
+    assert NEW_HEAD not in bed.log("first")
     heads = [bed.weights(name, 1)[f"{HEAD}weight"] for name in ("first", "second")]
     assert torch.corrcoef(torch.stack([head.flatten() for head in heads]))[0, 1] < 0.9
 

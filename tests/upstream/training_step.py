@@ -1,6 +1,7 @@
 """Takes one training step in a prepared look-alike, in one or more processes.
 
-Run `python training_step.py PROCESSES RESULT.pt` in a checkout.
+Run `python training_step.py FOLDER` in a checkout. It takes the step in one process and then in
+two, and writes FOLDER/1.pt and FOLDER/2.pt.
 """
 
 import sys
@@ -29,14 +30,20 @@ def step(cfg):
         network = getattr(model, "module", model)
         found = {name: weights.grad for name, weights in network.named_parameters()}
         found |= dict(network.named_buffers())
-        torch.save({"processes": du.get_world_size(), "scores": scores, **found}, sys.argv[2])
+        result = f"{sys.argv[1]}/{cfg.BN.NUM_SYNC_DEVICES}.pt"
+        torch.save({"processes": du.get_world_size(), "scores": scores, **found}, result)
 
 
-if __name__ == "__main__":
+def configured(count):
     cfg = get_cfg()
     cfg.MODEL.MODEL_NAME, cfg.MODEL.ARCH, cfg.MODEL.NUM_CLASSES = "ResNet", "i3d", 5
     cfg.DATA.NUM_FRAMES, cfg.MODEL.DROPOUT_RATE = 8, 0.0
-    cfg.BN.NORM_TYPE, cfg.BN.NUM_SYNC_DEVICES = "sync_batchnorm", int(sys.argv[1])
-    cfg.NUM_GPUS, cfg.DIST_BACKEND = int(sys.argv[1]), "gloo"
-    cfg = assert_and_infer_cfg(cfg)
-    launch_job(cfg=cfg, init_method=f"file://{sys.argv[2]}.meet", func=step)
+    cfg.BN.NORM_TYPE, cfg.BN.NUM_SYNC_DEVICES = "sync_batchnorm", count
+    cfg.NUM_GPUS, cfg.DIST_BACKEND = count, "gloo"
+    return assert_and_infer_cfg(cfg)
+
+
+if __name__ == "__main__":
+    for count in (1, 2):
+        meet = f"file://{sys.argv[1]}/{count}.meet"
+        launch_job(cfg=configured(count), init_method=meet, func=step)

@@ -38,7 +38,7 @@ PARTS = {
 
 @dataclass
 class Outcome:
-    """What became of a part.
+    """The result of a part.
 
     Attributes:
         result: "passed", "failed" or "stopped".
@@ -84,14 +84,14 @@ def run_alone(part: Part, work: Work, limit: float) -> Outcome:
 
 
 def _kill_session(process: subprocess.Popen) -> None:
-    """Kills the process and what it has left behind."""
+    """Kills the process and all its children."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def main(name: str, device: str, folder: str) -> None:
-    """The process of a part."""
+    """Runs a part in this process and writes its findings."""
     path = Path(folder, f"{name}.jsonl")
     findings = PARTS[name].run(Work(device, Path(folder)))
     with path.open("w", buffering=1) as file:

@@ -1,4 +1,4 @@
-"""What a part of the check is, and what it is given."""
+"""The interface of a part of the check."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -37,11 +37,11 @@ class Work:
 
     @property
     def patience(self) -> int:
-        """How many times the limits of a GPU a part may take: a CPU may be slow and busy."""
+        """Returns the factor for all time limits: a CPU can be slow and busy."""
         return 1 if self.on_gpu else 5
 
     def demo(self) -> Overrides:
-        """The demo data, drawn where they are missing, and the device, as configuration keys."""
+        """Returns the keys of the demo data, which are drawn if missing, and of the device."""
         size = "standard" if self.on_gpu else "small"
         places = scores.draw_clips(self.folder / f"demo-{size}", size)
         return places | {"NUM_GPUS": int(self.on_gpu), "DATA_LOADER.NUM_WORKERS": 2 * self.on_gpu}
@@ -55,7 +55,7 @@ class Part:
         name: one word for the command line.
         title: one line that says what the part shows.
         seconds: the time limit on one GPU.
-        run: finds out; raises `Failed`, or any other error, if something is wrong.
+        run: runs the part; raises `Failed`, or any other error, if something is wrong.
     """
 
     name: str
@@ -65,6 +65,6 @@ class Part:
 
 
 def largest_difference(one: list[float], other: list[float]) -> float:
-    """The largest |a - b| / |b| over two lists of losses of the same length."""
+    """Returns the largest |a - b| / |b| over two lists of losses of the same length."""
     a, b = torch.tensor(one), torch.tensor(other)
     return float(((a - b).abs() / b.abs()).max())

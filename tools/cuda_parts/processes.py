@@ -1,7 +1,7 @@
 """Two processes on one GPU, which meet over gloo, train as one process does.
 
-NCCL refuses two processes on one GPU. The norm layers are synchronised, so each step of two
-processes with half of the clips each is the step of one process with all of them.
+NCCL refuses two processes on one GPU. The norm layers are synchronised, so a step of two
+processes with half of the clips each equals a step of one process with all clips.
 """
 
 import statistics
@@ -64,7 +64,7 @@ def _one_of_two(rank: int, device: str, folder: str, overrides: Overrides) -> No
 
 
 def _take_steps(overrides: Overrides) -> tuple[list[float], float]:
-    """The loss of each step, and the median of the seconds of all steps but the first."""
+    """Returns the loss of each step, and the median of the seconds of all steps but the first."""
     stepper = Stepper(load_cfg(str(DEMO), as_options(overrides)))
     steps = [stepper() for _ in range(_STEPS)]
     seconds = statistics.median(sum(step.parts.values()) for step in steps[1:])

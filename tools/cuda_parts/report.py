@@ -11,7 +11,7 @@ from cuda_parts.part import Work
 
 
 def machine(work: Work) -> str:
-    """The device and the versions that the figures depend on, in one line."""
+    """Returns the device and the versions that the figures depend on, in one line."""
     versions = f"PyTorch {torch.__version__}, Python {platform.python_version()}"
     if not work.on_gpu:
         return f"Rehearsal on the CPU with tiny networks: no figure is CUDA's. {versions}"
@@ -25,7 +25,7 @@ def machine(work: Work) -> str:
 
 
 def text(where: str, outcomes: list[Outcome], missing: list[str]) -> str:
-    """The whole text.
+    """Returns the whole text.
 
     Args:
         where: what `machine` returns.

@@ -1,4 +1,4 @@
-"""A run that is stopped by SIGTERM and started again is the run that was never stopped."""
+"""A run that is stopped by SIGTERM and started again equals a run that was never stopped."""
 
 import signal
 import subprocess
@@ -56,4 +56,4 @@ def _last_weights(folder: Path) -> dict[str, torch.Tensor]:
     return torch.load(path, map_location="cpu", weights_only=True)["model_state"]
 
 
-PART = Part("resume", "a run that is stopped and resumed is the undisturbed run", 55, _run)
+PART = Part("resume", "a run that is stopped and resumed equals an undisturbed run", 55, _run)

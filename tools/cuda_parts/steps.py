@@ -60,7 +60,7 @@ def _depthwise(work: Work) -> Findings:
 def _tables(
     work: Work, recipes: tuple[str, ...], settings: dict[str, Overrides], repeats: int = 7
 ) -> Findings:
-    """A table for each recipe; the first setting is what the others are compared with."""
+    """Yields a table for each recipe; all settings are compared with the first one."""
     batch, crop = 8, 256
     if not work.on_gpu:  # one recipe is enough to rehearse
         recipes, batch, crop, repeats = recipes[-1:], 2, 32, 1
@@ -95,7 +95,7 @@ def _tables(
 
 
 def _groups(names: list[str], work: Work) -> list[list[str]]:
-    """The settings that fit into memory at the same time, which take their steps in turn."""
+    """Returns groups of settings; a group fits into memory and takes its steps in turn."""
     at_once = 2
     if work.on_gpu:
         total = torch.cuda.get_device_properties(0).total_memory / 2**30

@@ -9,7 +9,7 @@ from benchmarks.step_parts.settings import PLAIN
 from cuda_parts.part import Failed, Findings, Part, Work, largest_difference
 
 # The largest relative difference of a step's loss. Rounding grows while a network trains, so the
-# first steps are held to less than all steps.
+# tolerance of the first steps is smaller.
 _FIRST, _OF_FIRST, _OF_ALL = 5, 1e-3, 5e-2
 
 SHORT = {

@@ -98,7 +98,7 @@ def _leaves(node: dict, path: str = "") -> Any:
 
 
 def _extension_keys() -> set[str]:
-    """Keys of slowfast.ak, and those of main that it lends to a branch without them."""
+    """Returns the keys of slowfast.ak, and the keys of main that it adds to other branches."""
     try:
         config = importlib.import_module("slowfast.ak.upstream.config")
     except ModuleNotFoundError:

@@ -1,4 +1,4 @@
-"""What ties slowfast.ak to an upstream SlowFast checkout.
+"""Connects slowfast.ak to an upstream SlowFast checkout.
 
 `scripts/prepare_dir_AR.sh` appends a block to some modules of the checkout. Each block calls a
 function of a module in this folder, which wraps or extends what the checkout's module defines;

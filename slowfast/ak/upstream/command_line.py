@@ -1,8 +1,8 @@
 """Takes settings on the command line after `--opts` and bare, on either branch.
 
-Branch patch-2 takes bare settings only. Branch main takes settings after `--opts` only, and reads
-bare ones as further configuration files: it fails at them when the first run is over, which did not
-have the settings that were meant.
+Branch patch-2 takes bare settings only. Branch main takes settings after `--opts` only. It reads
+bare settings as further configuration files: the first run ignores them, and the program fails
+after that run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ENDINGS = (".yaml", ".yml")
 
 
 def takes_both_forms(parse_args: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns `parse_args` of `sys.argv`, whose result has settings of either form as `opts`."""
+    """Returns `parse_args`, changed so that its result has settings of either form as `opts`."""
 
     @functools.wraps(parse_args)
     def parse(*args: Any, **kwargs: Any) -> Any:

@@ -48,7 +48,7 @@ def with_ak_keys(add_custom_config: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def ak_keys() -> dict[str, Key]:
-    """The keys of slowfast.ak, those of its losses included."""
+    """Returns the keys of slowfast.ak, including the keys of its losses."""
     return KEYS | LOSSES.configuration_keys()
 
 
@@ -56,7 +56,7 @@ def add_ak_keys(cfg: CfgNode) -> None:
     """Adds the keys that work in a checkout, the keys of LENT_KEYS that it lacks, and NOT_SERVED.
 
     Raises:
-        UserError: the checkout has keys of these names that cannot mean the same; all are named.
+        UserError: the checkout has keys of these names with another meaning; the error lists all.
     """
     wanted = LENT_KEYS | {
         name: key for name, key in ak_keys().items() if not key.tree_only or name in NOT_SERVED
@@ -112,7 +112,7 @@ def settle_ak_keys(cfg: CfgNode) -> None:
     weights come from, with the optimizer of that file. A resumed run does not read the key.
 
     Raises:
-        UserError: keys have values that they cannot have; all are named.
+        UserError: keys have values that are not allowed; the error lists all.
     """
     values = ((name, key, _get(cfg, name)) for name, key in ak_keys().items() if not key.tree_only)
     if wrong := [words for name, key, value in values for words in _wrong(name, key, value)]:

@@ -12,12 +12,12 @@ from types import TracebackType
 from slowfast.ak.errors import UserError
 from slowfast.ak.upstream.standins.finder import how_to_install
 
-# How the traceback in the text of another process's error names a UserError.
+# The name of UserError in the traceback that another process's error contains.
 _NAMES = tuple(f"{UserError.__module__}.{name}: " for name in ("UserError", "BadClip"))
 
 
 def install() -> None:
-    """Shows the errors that end this process so, from now on."""
+    """Shows errors that end this process in this form, from now on."""
     sys.excepthook = _Hook(sys.excepthook)
 
 

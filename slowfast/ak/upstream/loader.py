@@ -109,7 +109,7 @@ class BatchLoader:
     """Yields batches `[inputs, labels, index, time, {}]`, or the same without time.
 
     `Ak` describes the fields. Inputs are on `device`, the other fields on the CPU. All other
-    attributes of a DataLoader are those of the `ClipLoader`.
+    attributes of a DataLoader come from the `ClipLoader`.
 
     Args:
         dataset: the data set, one item a view.
@@ -146,7 +146,7 @@ class BatchLoader:
     def from_cfg(cls, cfg, split: str, is_precise_bn: bool = False) -> BatchLoader:
         """Returns the loader of a split for this process.
 
-        A loader for precise BN stops its workers after each use, since those of training go on.
+        A loader for precise BN stops its workers after each use; those of training keep running.
         """
         from slowfast.datasets.build import build_dataset
 
@@ -187,8 +187,8 @@ class BatchLoader:
             ends = (rows.time, {}) if self.dataset.with_time else ({},)
             yield [self._to_input(rows.pixels), rows.labels, rows.index, *ends]
             if self._split == "train" and number % self._log_period == 0:
-                self._take_stock()
-        self._take_stock()
+                self._check_bad_clips()
+        self._check_bad_clips()
 
     def _most_rows(self) -> int:
         """Returns the number of rows of the rank with the most rows."""
@@ -202,7 +202,7 @@ class BatchLoader:
         rows = self._most_rows()
         return (min(self.batch_size, rows - at) for at in range(0, rows, self.batch_size))
 
-    def _take_stock(self) -> None:
+    def _check_bad_clips(self) -> None:
         """Logs unreadable clips, alike on all ranks; raises UserError if there are too many."""
         self.bad_clips.share()
         if self._split == "train":

@@ -73,7 +73,7 @@ def prepare(test_meter: type, val_meter: type) -> None:
     upstream_logging.log_json_stats = _adds_segments(upstream_logging.log_json_stats)
 
 
-def _for_ak_alone(
+def _only_for_ak(
     wrap: Callable[[Callable[..., Any]], Callable[..., Any]],
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Returns a wrapper that changes a method for the data set `Ak` only.
@@ -106,7 +106,7 @@ def _sums_from_zero(reset: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-@_for_ak_alone
+@_only_for_ak
 def _drops_views(update_stats: Callable[..., Any]) -> Callable[..., Any]:
     """Leaves out rows with labels of -1. A clip that was not readable keeps labels of -1."""
     bind = binder(update_stats, "preds", "labels", "clip_ids")
@@ -121,7 +121,7 @@ def _drops_views(update_stats: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-@_for_ak_alone
+@_only_for_ak
 def _drops_clips(update_predictions: Callable[..., Any]) -> Callable[..., Any]:
     bind = binder(update_predictions, "preds", "labels")
 
@@ -148,7 +148,7 @@ def _drop(arguments: dict[str, Any], *others: str) -> dict[str, Tensor]:
     return dropped
 
 
-@_for_ak_alone
+@_only_for_ak
 def _leaves_out_unseen_clips(finalize_metrics: Callable[..., Any]) -> Callable[..., Any]:
     """Leaves clips without any view out of the figures. The meter keeps the clips."""
 

@@ -1,4 +1,4 @@
-"""Wraps `train_epoch`: losses learn the run and the epoch, the log gets the recipe.
+"""Wraps `train_epoch`: losses get the run and the epoch, and the log gets the recipe.
 
 Upstream builds a loss by its name, once an epoch or once an iteration. Everything else that a loss
 needs is in `slowfast.ak.losses.context`, which the wrapped `train_epoch` updates. Class counts are
@@ -94,7 +94,7 @@ class Run:
 
 
 def _describe(cfg) -> None:
-    """Logs what decides the result. The master process of each machine calls it."""
+    """Logs the settings that decide the result. The master process of each machine calls it."""
     world_size = max(1, cfg.NUM_GPUS) * cfg.NUM_SHARDS
     on_gpu = cfg.NUM_GPUS > 0 and torch.cuda.is_available()
     device = torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
@@ -126,7 +126,7 @@ def initialise_head(model: nn.Module, std: float, seed: int) -> None:
     named = [(n, p) for n, p in model.named_parameters() if f".{HEAD}" in f".{n}"]
     if not named:
         raise UserError(
-            f"TRAIN.CHECKPOINT_SKIP_HEAD initialises {HEAD}* anew, and {type(model).__name__} has "
+            f"TRAIN.CHECKPOINT_SKIP_HEAD gives {HEAD}* new values, but {type(model).__name__} has "
             "no such parameters; set the key to False, or give the last layer this name."
         )
     for name, parameter in named:
@@ -134,4 +134,4 @@ def initialise_head(model: nn.Module, std: float, seed: int) -> None:
         if name.endswith("weight"):
             fresh.normal_(0, std, generator=generator)
         parameter.copy_(fresh)
-    logger.info("TRAIN.CHECKPOINT_SKIP_HEAD: the head's projection is initialised anew.")
+    logger.info("TRAIN.CHECKPOINT_SKIP_HEAD: the head's projection gets new random weights.")

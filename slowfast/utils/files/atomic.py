@@ -55,7 +55,7 @@ def replacing(path: Path, temporary: str = TEMPORARY, keep_old: bool = False) ->
 def write(
     path: Path, content: bytes, temporary: str = TEMPORARY, *, keep_old: bool = False
 ) -> None:
-    """Replaces a file by one with this content; arguments and errors as of `replacing`."""
+    """Replaces a file by one with this content; it has the arguments and errors of `replacing`."""
     with replacing(path, temporary, keep_old) as file:
         file.write(content)
 

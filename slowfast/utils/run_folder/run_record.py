@@ -1,6 +1,6 @@
 """The software and hardware of a run: OUTPUT_DIR/runs.jsonl, one line of JSON for each start.
 
-The commit alone does not identify the code if files were changed after it. The changes are saved
+The commit does not identify the code if files were changed after it. The changes are saved
 as ``changes_<n>.patch``, with a new file only if they differ from the saved ones. Nothing here
 stops a run: an unknown value is null.
 """

@@ -18,7 +18,7 @@ _TRAINING_TYPES = ("train_iter_", "train_epoch", "val_iter", "val_epoch")
 def remove_lines_after(folder: str | Path, epoch: int, iteration: int, evaluated: int) -> None:
     """Removes the lines after a point of the run, and a last line that was cut off.
 
-    Lines without an epoch, such as those of a test, stay. Only the first process writes.
+    Lines without an epoch, such as the lines of a test, stay. Only the first process writes.
 
     Args:
         folder: OUTPUT_DIR.

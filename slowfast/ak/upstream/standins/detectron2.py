@@ -29,7 +29,7 @@ class Missing:
 
 
 def fill_package(module: ModuleType) -> None:
-    """Records that detectron2 is replaced; the package itself holds nothing."""
+    """Records that detectron2 is replaced; the package itself has no content."""
     record.add(
         "detectron2 is not installed: torchvision's ROIAlign is used, and all other parts of "
         "detectron2 fail when they are used"

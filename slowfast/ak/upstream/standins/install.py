@@ -62,8 +62,7 @@ def _add_to_pytorchvideo() -> None:
         for name in missing:
             setattr(functions, name, getattr(ours, name))
         record.add(
-            f"pytorchvideo.layers.distributed lacks {', '.join(missing)}: those of slowfast.ak are "
-            "used"
+            f"pytorchvideo.layers.distributed lacks {', '.join(missing)}: slowfast.ak's are used"
         )
     for name in ("NaiveSyncBatchNorm1d", "NaiveSyncBatchNorm3d"):
         if "num_sync_devices" not in _parameters(getattr(norms, name, None)):
