@@ -13,7 +13,7 @@ from slowfast.models.layers.depthwise import DepthwiseConv3d
 
 
 @pytest.mark.slow
-def test_the_layers_are_those_of_x3d_l():
+def test_the_layers_are_the_layers_of_x3d_l():
     recipe = str(step.ROOT / "configs" / "AK" / "X3D_L.yaml")
     with torch.device("meta"):
         model = build_model(load_cfg(recipe, ["NUM_GPUS", "0"]))

@@ -1,4 +1,4 @@
-"""The benchmark of scaling: what it counts, and what it calculates from that."""
+"""The benchmark of scaling: its counts, and what it calculates from them."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from slowfast.models import build_model
 RECIPE = Cost("some", parameters=10_000_000, multiply_adds=5e9, kept=10**9, operations=1000)
 
 
-def test_what_a_clip_keeps_grows_with_its_pixels_and_operations_do_not():
+def test_kept_bytes_grow_with_pixels_and_operations_do_not():
     cfgs = [small_config(DATA__NUM_FRAMES=frames) for frames in (8, 16)]
     networks = [build_model(cfg) for cfg in cfgs]
     few, many = (counts.kept_bytes(cfg, net, 64) for cfg, net in zip(cfgs, networks, strict=True))
@@ -24,7 +24,7 @@ def test_what_a_clip_keeps_grows_with_its_pixels_and_operations_do_not():
 
 
 def test_limits_by_hand():
-    """A H100's 989 T and 3.35 TB, at 40 %: so many clips of 5 G multiply-adds and a gigabyte."""
+    """An H100 has 989 TFLOP/s at 40 %, and 3.35 TB/s; a clip has 5 G products and keeps 1 GB."""
     one = limits(RECIPE, 8, Assumed())
     assert one.arithmetic == pytest.approx(8 * 0.4 * 989e12 / 30e9)
     assert one.memory == pytest.approx(8 * 3.35e12 / 2.5e9)

@@ -1,4 +1,4 @@
-"""The benchmark of a step: what it compares, where it says that time goes, and what it prints."""
+"""The benchmark of a step: its settings, its clock, and its counts."""
 
 import time
 
@@ -26,7 +26,7 @@ RECIPE = str(step.ROOT / "configs" / "AK" / "X3D_L.yaml")
 
 @pytest.fixture
 def small(tiny_ak):
-    """Options of a step of a recipe on the tiny data set, its network cut down."""
+    """Options of a step of a recipe on the tiny data set, with a small network."""
     return SMALL | {
         "DATA.PATH_TO_DATA_DIR": tiny_ak.annot,
         "DATA.PATH_PREFIX": tiny_ak.image,
@@ -45,7 +45,7 @@ def test_plain_has_every_speed_key_off_and_each_switch_changes_it():
             assert any(value != settings.PLAIN.get(key) for key, value in overrides.items()), name
 
 
-def test_time_falls_to_the_part_that_took_it():
+def test_time_is_counted_for_the_part_that_took_it():
     class Slow(nn.Module):
         def forward(self, inputs):
             time.sleep(0.02)
@@ -91,7 +91,7 @@ def test_a_setting_that_fails_leaves_the_others_their_figures(small):
 @pytest.mark.parametrize(
     "wrong", [["X3D"], ["--batch", "0"], ["--checkpoint", "a.pyth"], ["--each", "SPEED.WINGS"]]
 )
-def test_a_slip_in_the_command_is_told_before_anything_is_made(tmp_path, wrong):
+def test_a_wrong_command_is_refused_before_anything_is_made(tmp_path, wrong):
     folder = tmp_path / "made"
     with pytest.raises(SystemExit) as end:
         step.main([*wrong, "--folder", str(folder)])

@@ -16,7 +16,7 @@ from slowfast.models.optimizer import construct_optimizer
 
 
 class Network(nn.Module):
-    """Two layers, named as in upstream's networks."""
+    """Two layers with the names of upstream's layers."""
 
     def __init__(self, classes: int = 5, width: int = 4) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ def weights(model):
 
 
 def average(model):
-    """Returns a state dict that stands for a running average and differs from the weights."""
+    """Returns a state dict in place of a running average; it differs from the weights."""
     return {name: value + 1 for name, value in model.state_dict().items()}
 
 

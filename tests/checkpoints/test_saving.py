@@ -11,7 +11,7 @@ from slowfast.config.defaults import get_cfg
 from tests.checkpoints.checkpoint_cases import make, save_epochs
 
 
-def test_name_and_content_are_those_of_upstream(cfg):
+def test_a_checkpoint_has_the_name_and_content_of_upstreams(cfg):
     model, optimizer = make(cfg)
     scaler = torch.amp.GradScaler("cpu")
     model.s1[0].to(memory_format=torch.channels_last_3d)

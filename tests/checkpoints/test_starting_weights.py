@@ -74,7 +74,7 @@ def test_epoch_reset_takes_only_weights(cfg, tmp_path):
     assert is_new(optimizer)
 
 
-def test_with_a_head_for_other_classes_head_and_run_start_anew(cfg, tmp_path, caplog):
+def test_a_head_for_other_classes_starts_a_new_head_and_a_new_run(cfg, tmp_path, caplog):
     given, path = other_run_file(cfg, tmp_path, classes=400)
     cfg.TRAIN.CHECKPOINT_FILE_PATH = path
     model, optimizer = make(cfg)
@@ -88,7 +88,7 @@ def test_with_a_head_for_other_classes_head_and_run_start_anew(cfg, tmp_path, ca
     assert "everything but the head is loaded" in caplog.text
 
 
-def test_with_skip_head_head_and_run_start_anew(cfg, tmp_path, caplog):
+def test_skip_head_starts_a_new_head_and_a_new_run(cfg, tmp_path, caplog):
     given, path = other_run_file(cfg, tmp_path)
     cfg.TRAIN.CHECKPOINT_FILE_PATH, cfg.TRAIN.CHECKPOINT_SKIP_HEAD = path, True
     model, optimizer = make(cfg)

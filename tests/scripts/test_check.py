@@ -44,7 +44,7 @@ def test_missing_files_are_reported_and_fail(run, checked, upstream):
     assert not (upstream / "slowfast/ak/classes.csv").exists()
 
 
-def test_the_words_are_about_what_is_there_and_not_about_a_plan(run, checked, upstream, data):
+def test_check_describes_the_present_state_and_no_plan(run, checked, upstream, data):
     losses = upstream / "slowfast/models/losses.py"
     without_block = losses.read_bytes()
     run(upstream, "--data", data)

@@ -7,7 +7,7 @@ about = "PIL and sklearn are named so upstream"
 """
 
 
-def test_there_and_back():
+def test_names_are_replaced_and_put_back():
     replaced, remarks = names.replace(SETUP)
     assert remarks == []
     assert b"""["numpy", 'Pillow', "scikit-learn"]\nabout = "PIL and sklearn are""" in replaced

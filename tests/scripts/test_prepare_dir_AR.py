@@ -78,7 +78,7 @@ def test_this_project_is_refused_with_any_option():
     assert (PROJECT / "slowfast/ak/__init__.py").exists()
 
 
-def test_without_a_python_the_script_says_so(tmp_path, upstream):
+def test_without_a_python_the_script_ends_with_a_message(tmp_path, upstream):
     for name in ("bash", "readlink", "dirname"):
         place = next(
             Path(folder, name) for folder in ("/usr/bin", "/bin") if Path(folder, name).exists()

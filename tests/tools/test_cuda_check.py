@@ -16,7 +16,7 @@ TEST_EXTRAS = ("hypothesis", "playwright", "tensorboard")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
-def test_without_a_gpu_it_says_so_with_status_2(tmp_path, capsys):
+def test_without_a_gpu_it_ends_with_a_message_and_status_2(tmp_path, capsys):
     assert main(["--out", str(tmp_path / "table.md"), "--folder", str(tmp_path)]) == 2
     assert "There is no CUDA device here" in capsys.readouterr().err
     assert not (tmp_path / "table.md").exists()

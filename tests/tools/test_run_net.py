@@ -1,4 +1,4 @@
-"""The command: what a user types, in processes of its own."""
+"""The command run_net.py, started in processes of its own as by a user."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ OUTPUT_DIR: {tmp_path}/run
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            # A shell that starts this in the background hands on an ignored interrupt.
+            # A shell that starts this in the background passes on an ignored interrupt.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
@@ -70,7 +70,7 @@ def test_trains_then_tests_and_ends_with_the_table(run_net, tmp_path):
     assert str(tmp_path / "run/checkpoints/checkpoint_epoch_00001.pyth") in output
 
 
-def test_a_dry_run_tells_the_cost_and_leaves_no_folder(run_net, tmp_path):
+def test_a_dry_run_prints_the_cost_and_leaves_no_folder(run_net, tmp_path):
     status, output = finish(run_net("--dry-run"))
     assert status == 0, output
     assert "2 epochs x 2 steps x " in output
@@ -95,7 +95,7 @@ def test_two_processes_train_and_test(run_net, by):
     assert "resamples of the 4 test clips" in output
 
 
-def test_two_processes_of_torchrun_tell_an_error_once(run_net):
+def test_two_processes_of_torchrun_print_an_error_once(run_net):
     status, output = finish(run_net("DATA.PATH_TO_DATA_DIR", "nowhere", by=TORCHRUN))
     assert status == 1
     assert output.count("nowhere/train.csv") == 1, output
@@ -127,7 +127,7 @@ def test_a_process_that_is_killed_ends_the_run(run_net, tmp_path):
         (["MODEL.LOSS_FUNC", "bce_los"], ["bce_los", "bce_loss"]),
     ],
 )
-def test_what_is_foreseeable_is_told_without_a_traceback(run_net, args, words):
+def test_a_users_error_has_a_message_and_no_traceback(run_net, args, words):
     status, output = finish(run_net(*args))
     assert status == 2, output
     assert "Traceback" not in output
@@ -135,14 +135,14 @@ def test_what_is_foreseeable_is_told_without_a_traceback(run_net, args, words):
         assert word in output
 
 
-def test_an_error_stands_in_the_log_too(run_net, tmp_path):
+def test_an_error_is_in_the_log_too(run_net, tmp_path):
     status, _ = finish(run_net("DATA.PATH_TO_DATA_DIR", "nowhere"))
     assert status == 2
     assert "there is no such frame list" in (tmp_path / "run/stdout.log").read_text()
 
 
 @pytest.mark.parametrize("path", ["there", "blocked/results.pkl"])
-def test_results_that_could_not_be_written_are_refused_before_training(run_net, tmp_path, path):
+def test_a_results_path_that_cannot_be_written_is_refused_before_training(run_net, tmp_path, path):
     (tmp_path / "run/there").mkdir(parents=True)
     (tmp_path / "run/blocked").write_text("a file where a folder should be")
     status, output = finish(run_net("TEST.SAVE_RESULTS_PATH", path))
@@ -151,14 +151,14 @@ def test_results_that_could_not_be_written_are_refused_before_training(run_net, 
     assert not list((tmp_path / "run").rglob("*.pyth"))
 
 
-def test_a_missing_configuration_is_told(run_net):
+def test_a_missing_configuration_is_named(run_net):
     status, output = finish(run_net(cfg="configs/AK/SLOWFAST_8x8.yaml"))
     assert status == 2, output
     assert "Traceback" not in output
     assert "configs/AK/SLOWFAST_8x8.yaml" in output
 
 
-def test_a_run_stopped_with_ctrl_c_goes_on(run_net, tmp_path):
+def test_a_run_stopped_with_ctrl_c_continues(run_net, tmp_path):
     process = run_net("SOLVER.MAX_EPOCH", "200", "TEST.ENABLE", "False")
     first = tmp_path / "run/checkpoints/checkpoint_epoch_00001.pyth"
     wait_for(first)

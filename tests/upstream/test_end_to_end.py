@@ -50,9 +50,13 @@ def bed(applied) -> Bed:
 
 @pytest.fixture(scope="module")
 def in_two(bed) -> Bed:
-    """After runs in two processes."""
+    """After runs in two processes.
+
+    The workers of such processes are spawned: each imports everything again, for each loader. So
+    there is one for each process, on one branch.
+    """
     held_out = ("AK.HOLDOUT", bed.holdout)
-    workers = ("DATA_LOADER.NUM_WORKERS", 2)
+    workers = ("DATA_LOADER.NUM_WORKERS", int(bed.on_main))
     bed.run("two", *bed.still(*bed.tested(*IN_TWO, *held_out, *workers)[1:]))
     bed.run("i3d in two", *I3D, *IN_TWO, "BN.NUM_SYNC_DEVICES", 2)
     return bed
@@ -145,7 +149,7 @@ def test_a_list_of_view_counts_is_a_test_of_each(bed):
     assert set(first) == set(second)
 
 
-def test_two_processes_with_workers_score_each_clip_once_and_as_one_process_does(in_two):
+def test_two_processes_score_each_clip_once_and_as_one_process_does(in_two):
     (one, labels), (two, same) = in_two.scores("test"), in_two.scores("two")
     torch.testing.assert_close(one, two)
     assert torch.equal(labels, same)

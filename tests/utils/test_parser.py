@@ -1,3 +1,5 @@
+"""The command line is read and becomes a configuration."""
+
 import re
 import sys
 from argparse import Namespace
@@ -66,14 +68,14 @@ def test_wrong_command_line_exits_with_2(line, words, capsys):
     assert words in capsys.readouterr().err
 
 
-def test_help_teaches_by_example_on_a_terminal_of_80_columns(capsys, monkeypatch):
+def test_help_has_examples_and_fits_80_columns(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys, "argv", ["tools/run_net.py"])
     with pytest.raises(SystemExit) as exit_:
         parse_args(["--help"])
     assert exit_.value.code == 0
     text = capsys.readouterr().out
-    for lesson in (
+    for words in (
         "python tools/run_net.py --cfg configs/AK/SLOWFAST_8x8_R50.yaml --dry-run",
         "--opts SOLVER.STEPS",
         "TRAIN.ENABLE False",
@@ -81,12 +83,11 @@ def test_help_teaches_by_example_on_a_terminal_of_80_columns(capsys, monkeypatch
         "The same command continues",
         "status 75",
     ):
-        assert lesson in text
+        assert words in text
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_what_the_help_names_is_there(capsys):
-    """Each configuration file is, and each key is one."""
+def test_files_and_keys_in_the_help_exist(capsys):
     with pytest.raises(SystemExit):
         parse_args(["--help"])
     text = capsys.readouterr().out
@@ -113,7 +114,7 @@ def files(tmp_path, monkeypatch):
     (tmp_path / "b.yaml").write_text("TRAIN:\n  BATCH_SIZE: 7\n")
 
 
-def test_load_config_takes_the_first_file_or_the_one_it_is_given(files):
+def test_load_config_takes_the_first_file_or_the_given_one(files):
     args = parse_args(["--cfg", "a.yaml", "b.yaml", "NUM_GPUS", "0"])
     assert load_config(args).TRAIN.BATCH_SIZE == 6
     cfg = load_config(args, "b.yaml")
@@ -121,7 +122,7 @@ def test_load_config_takes_the_first_file_or_the_one_it_is_given(files):
     assert load_config(args, path_to_config="b.yaml") == cfg
 
 
-def test_command_line_goes_before_the_file(files):
+def test_the_command_line_overrides_the_file(files):
     line = "--cfg a.yaml --num_shards 2 --shard_id 1 TRAIN.BATCH_SIZE 8"
     cfg = load_config(parse_args(line.split()))
     assert (cfg.NUM_SHARDS, cfg.SHARD_ID, cfg.TRAIN.BATCH_SIZE) == (2, 1, 8)
@@ -129,11 +130,11 @@ def test_command_line_goes_before_the_file(files):
     assert source_of(cfg, "TRAIN.BATCH_SIZE") == "command line"
 
 
-def test_file_holds_where_the_command_line_is_silent(files):
+def test_the_file_counts_if_the_command_line_has_no_value(files):
     assert load_config(parse_args(["--cfg", "a.yaml"])).NUM_SHARDS == 4
 
 
-def test_namespaces_of_users_own_programs(files):
+def test_a_users_own_program_can_pass_a_namespace(files):
     assert load_config(Namespace()) == get_cfg()
     assert load_config(Namespace(cfg_files=[], opts=None)) == get_cfg()
     cfg = load_config(
@@ -150,7 +151,7 @@ def test_namespaces_of_users_own_programs(files):
     assert cfg.OUTPUT_DIR == "out"
 
 
-def test_mistakes_are_told_with_their_source(files):
+def test_an_error_names_the_file_or_the_command_line(files):
     args = parse_args(["--cfg", "a.yaml", "TRAIN.BATCH_SIZ", "3"])
     with pytest.raises(UserError, match=r"^command line: unknown key TRAIN\.BATCH_SIZ; did you"):
         load_config(args)

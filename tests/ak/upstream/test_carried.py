@@ -1,4 +1,4 @@
-"""slowfast/ak is carried alone: it imports nothing else of this project."""
+"""Only slowfast/ak is carried: it imports nothing else of this project."""
 
 import ast
 from collections.abc import Iterator

@@ -47,7 +47,7 @@ def test_without_one_handlers_of_the_own_path_manager_serve(env, tmp_path):
     assert paths.local_path("bucket://train.csv") == str(tmp_path / "train.csv")
 
 
-def test_a_checkout_without_the_module_is_left_alone(env, monkeypatch):
+def test_a_checkout_without_the_module_is_not_changed(env, monkeypatch):
     monkeypatch.delattr(slowfast.utils, "env")
     monkeypatch.setitem(sys.modules, "slowfast.utils.env", None)
     before = paths.pathmgr

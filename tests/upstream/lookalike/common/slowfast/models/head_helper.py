@@ -21,7 +21,7 @@ class ResNetRoIHead(nn.Module):
 
 
 class ResNetBasicHead(nn.Module):
-    """Scores of a clip: activated and averaged over positions in evaluation alone."""
+    """Scores of a clip: activated and averaged over positions only in evaluation."""
 
     def __init__(self, dim_in, num_classes, dropout_rate, act_func, detach_final_fc=False):
         super().__init__()
