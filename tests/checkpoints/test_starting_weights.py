@@ -1,4 +1,4 @@
-"""Which weights training starts from, and how it says so."""
+"""Which weights training starts from, and what the log says about them."""
 
 import logging
 import pickle

@@ -16,7 +16,7 @@ TOOLS = Path(__file__).parents[2] / "tools"
 
 @pytest.fixture
 def tool(capsys):
-    """Runs a command; returns its exit status, what it printed, and what it complained of."""
+    """Runs a command; returns its exit status, its output and its errors."""
 
     def run(name: str, *args: object):
         status = runpy.run_path(str(TOOLS / f"{name}.py"))["main"]([str(arg) for arg in args])
@@ -79,7 +79,7 @@ def test_a_clip_name_that_is_not_utf8_is_described(tool, tiny_ak, tmp_path):
 
 @pytest.fixture
 def save(tmp_path):
-    """Saves results of 200 clips and four classes, as a test does; of a strength of scores."""
+    """Saves results of 200 clips and four classes; a label adds `strength` to its score."""
     generator = np.random.default_rng(0)
     labels = generator.random((200, 4)) < [0.5, 0.3, 0.1, 0.1]
     noise = generator.normal(size=labels.shape)
