@@ -12,6 +12,7 @@ of another size, some are shorter than any window, two have a single frame.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -145,8 +146,14 @@ def _one_thread():
 
 @pytest.fixture(scope="session")
 def tiny_ak(tmp_path_factory) -> TinyAk:
-    """The set described above. A test that changes files needs a copy of it."""
+    """The set described above. A test that changes files uses `ak_copy`."""
     return _write_set(tmp_path_factory.mktemp("ak"))
+
+
+@pytest.fixture
+def ak_copy(tiny_ak, tmp_path) -> Path:
+    """The folder of a copy of `tiny_ak`, in which a test can change files."""
+    return Path(shutil.copytree(tiny_ak.root, tmp_path, dirs_exist_ok=True))
 
 
 @pytest.fixture

@@ -28,11 +28,9 @@ HTML = b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
 
 
 @pytest.fixture
-def cfg(cfg, tiny_ak, tmp_path):
+def cfg(cfg, ak_copy):
     """The configuration of a copy of `tiny_ak`, so that tests can damage files."""
-    for folder in ("image", "video"):
-        shutil.copytree(tiny_ak.root / folder, tmp_path / folder)
-    cfg.DATA.PATH_PREFIX = str(tmp_path / "image")
+    cfg.DATA.PATH_PREFIX = str(ak_copy / "image")
     return cfg
 
 

@@ -35,14 +35,13 @@ def test_the_lists_equal_the_original_lists(tiny_ak, sheet, tmp_path, kind):
         assert contents(written) == contents(original)
 
 
-def test_clips_without_a_readable_file_are_left_out_and_reported(tiny_ak, sheet, tmp_path):
-    videos = tmp_path / "video"
-    shutil.copytree(tiny_ak.video, videos)
+def test_clips_without_a_readable_file_are_left_out_and_reported(ak_copy, sheet, tmp_path):
+    videos = ak_copy / "video"
     (videos / "t0.mp4").unlink()
     (videos / "t1.mp4").write_bytes((videos / "t1.mp4").read_bytes()[:-1])
     shutil.copy(videos / "t2.mp4", videos / "stranger.mp4")
     (videos / "notes.txt").write_text("no video")
-    out = tmp_path / "annot"
+    out = tmp_path / "new"
     made = make_annotations(sheet, videos, out, videos=True)
     assert made.left_out.keys() == {"t0", "t1"}
     assert "breaks off" in made.left_out["t1"]
@@ -117,13 +116,12 @@ def test_nothing_is_written_if_no_clip_has_a_file(tiny_ak, sheet, tmp_path):
         make_annotations(sheet, tiny_ak.video, tmp_path / "annot", videos=True)
 
 
-def test_a_light_list_leaves_out_frames_that_its_reader_would_not_find(tiny_ak, sheet, tmp_path):
-    images = tmp_path / "image"
-    shutil.copytree(tiny_ak.image, images)
+def test_a_light_list_leaves_out_frames_that_its_reader_would_not_find(ak_copy, sheet, tmp_path):
+    images = ak_copy / "image"
     for file in (images / "t1").iterdir():
         file.rename(file.with_suffix(".png"))
-    made = make_annotations(sheet, images, tmp_path / "annot", videos=False, light=True)
+    made = make_annotations(sheet, images, tmp_path / "new", videos=False, light=True)
     assert made.left_out.keys() == {"t1"}
-    clips = ClipList.read(tmp_path / "annot" / "train.csv")
+    clips = ClipList.read(tmp_path / "new" / "train.csv")
     reader = JpegFrames(clips, images)
     assert all(reader.num_frames(clip) for clip in range(len(clips)))

@@ -1,7 +1,6 @@
 """The check of a whole data set: lists, files and sheet, and its report."""
 
 import json
-import shutil
 
 import pytest
 
@@ -10,14 +9,6 @@ from slowfast.ak.errors import UserError
 from slowfast.data_tools import check_data as module
 from slowfast.data_tools.check_data import DataPlaces, check_data, warnings_before_training
 from tests.data_tools.sheet_cases import rows_of_tiny_ak, write_workbook
-
-
-@pytest.fixture
-def spoilt(tiny_ak, tmp_path):
-    """A copy of the set, in which tests make faults."""
-    for folder in ("annot", "image", "video"):
-        shutil.copytree(getattr(tiny_ak, folder), tmp_path / folder)
-    return tmp_path
 
 
 def counts(report) -> dict[str, int]:
@@ -46,12 +37,12 @@ def test_lists_of_pairs_as_in_kinetics(tiny_ak, cfg, tmp_path):
     assert report.looked_at == 5
 
 
-def test_faults_of_lists_and_files_together(spoilt):
-    (spoilt / "video" / "v1.mp4").unlink()
-    (spoilt / "image" / "t2" / "t2_000004.jpg").write_bytes(b"")
-    val = spoilt / "annot" / "val.csv"
+def test_faults_of_lists_and_files_together(ak_copy):
+    (ak_copy / "video" / "v1.mp4").unlink()
+    (ak_copy / "image" / "t2" / "t2_000004.jpg").write_bytes(b"")
+    val = ak_copy / "annot" / "val.csv"
     val.write_text(val.read_text() + 't4 9 0 t4/t4_000001.jpg "3"\n')
-    places = DataPlaces.beside(spoilt / "annot", frames="both", num_classes=4)
+    places = DataPlaces.beside(ak_copy / "annot", frames="both", num_classes=4)
     report = check_data(places)
     # The validation list has one of the five frames of t4; its images and its video have all five.
     found = {"both_splits": 1, "label": 2, "missing": 1, "empty": 1}
@@ -68,14 +59,14 @@ def test_labels_are_not_checked_without_a_number_of_classes(tiny_ak):
     assert "Labels are not checked" in report.as_text()
 
 
-def test_differences_from_the_sheet_are_found(spoilt):
+def test_differences_from_the_sheet_are_found(ak_copy):
     rows = rows_of_tiny_ak()
     rows[0][2] = "test"  # t0
     rows[1][3] = "0,2"  # t1 has 0,1, as its pairs do
     rows[2][4] = "[('Mongoose', 'Barking')]"  # t2 has 1
     rows[3][1] = "elsewhere"  # t3
-    write_workbook(spoilt / "annot" / "AR_metadata.xlsx", rows)
-    report = check_data(DataPlaces.beside(spoilt / "annot"))
+    write_workbook(ak_copy / "annot" / "AR_metadata.xlsx", rows)
+    report = check_data(DataPlaces.beside(ak_copy / "annot"))
     assert {fault.kind: fault.clip for fault in report.faults} == {
         "sheet_split": "t0",
         "sheet_labels": "t1",
@@ -89,27 +80,27 @@ def test_differences_from_the_sheet_are_found(spoilt):
     }
 
 
-def test_notes_are_not_faults(spoilt):
+def test_notes_are_not_faults(ak_copy):
     rows = rows_of_tiny_ak()
     rows[2][4] = "[('Mongoose', 'Barking')]"
-    write_workbook(spoilt / "annot" / "AR_metadata.xlsx", rows)
-    report = check_data(DataPlaces.beside(spoilt / "annot"))
+    write_workbook(ak_copy / "annot" / "AR_metadata.xlsx", rows)
+    report = check_data(DataPlaces.beside(ak_copy / "annot"))
     assert json.loads(report.as_json())["sound"] is True
     assert "labels 1; not in the pairs: 1; only in the pairs: 3" in report.as_text()
 
 
-def test_a_list_that_cannot_be_read_is_a_fault_and_the_other_is_checked(spoilt):
-    (spoilt / "annot" / "val.csv").write_text("nonsense\n")
-    report = check_data(DataPlaces.beside(spoilt / "annot"))
+def test_a_list_that_cannot_be_read_is_a_fault_and_the_other_is_checked(ak_copy):
+    (ak_copy / "annot" / "val.csv").write_text("nonsense\n")
+    report = check_data(DataPlaces.beside(ak_copy / "annot"))
     assert counts(report) == {"list": 1}
     assert report.looked_at == 8
-    (spoilt / "annot" / "train.csv").unlink()
+    (ak_copy / "annot" / "train.csv").unlink()
     with pytest.raises(UserError):
-        check_data(DataPlaces.beside(spoilt / "annot"))
+        check_data(DataPlaces.beside(ak_copy / "annot"))
 
 
-def test_the_report_of_a_stopped_check_has_the_faults_so_far(spoilt, monkeypatch):
-    (spoilt / "image" / "t0" / "t0_000004.jpg").write_bytes(b"")
+def test_the_report_of_a_stopped_check_has_the_faults_so_far(ak_copy, monkeypatch):
+    (ak_copy / "image" / "t0" / "t0_000004.jpg").write_bytes(b"")
     check_clip = module.check_clip
 
     def check_until_v2(reader, clip, level):
@@ -118,7 +109,7 @@ def test_the_report_of_a_stopped_check_has_the_faults_so_far(spoilt, monkeypatch
         return check_clip(reader, clip, level)
 
     monkeypatch.setattr(module, "check_clip", check_until_v2)
-    report = check_data(DataPlaces.beside(spoilt / "annot"))
+    report = check_data(DataPlaces.beside(ak_copy / "annot"))
     assert report.complete is False
     assert counts(report) == {"empty": 1}
     assert json.loads(report.as_json())["sound"] is False

@@ -1,7 +1,5 @@
 """Loaders: batches do not depend on workers, and samplers draw clips as often as expected."""
 
-import shutil
-
 import numpy as np
 import pytest
 import torch
@@ -167,18 +165,17 @@ def test_a_test_loads_one_clip_at_a_time(cfg, workers):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_an_error_of_a_worker_has_no_traceback(cfg, tiny_ak, tmp_path, workers):
-    shutil.copytree(tiny_ak.image, tmp_path / "image")
-    cfg.DATA.PATH_PREFIX = str(tmp_path / "image")
+def test_an_error_of_a_worker_has_no_traceback(cfg, ak_copy, workers):
+    cfg.DATA.PATH_PREFIX = str(ak_copy / "image")
     cfg.DATA_LOADER.NUM_WORKERS = workers
     loader = construct_loader(cfg, "train")
-    for path in tmp_path.glob("image/*/*"):
+    for path in ak_copy.glob("image/*/*"):
         path.write_bytes(b"<html>")
     try:  # with pytest.raises the workers would not end
         list(loader)
     except UserError as error:
         text = str(error)
-    assert text.startswith(str(tmp_path / "image"))
+    assert text.startswith(str(ak_copy / "image"))
     assert "Traceback" not in text
     assert text.endswith("train.csv. 4 other clips were tried.")
 

@@ -1,7 +1,6 @@
 """A run reads each list once, and its workers receive no copy."""
 
 import pickle
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,10 @@ from slowfast.datasets.loader import construct_loader
 
 
 @pytest.fixture
-def cfg(cfg, tiny_ak, tmp_path, monkeypatch):
+def cfg(cfg, ak_copy, monkeypatch):
     """Settings of `tiny_ak` with a copy of its lists. Small lists get an index file too."""
     monkeypatch.setattr(clip_list, "SMALLEST_LIST", 0)
-    shutil.copytree(tiny_ak.annot, tmp_path / "annot")
-    cfg.DATA.PATH_TO_DATA_DIR = str(tmp_path / "annot")
+    cfg.DATA.PATH_TO_DATA_DIR = str(ak_copy / "annot")
     return cfg
 
 

@@ -21,14 +21,6 @@ from slowfast.ak.frames.video import VideoFrames
 from slowfast.ak.lists.clip_list import ClipList
 
 
-@pytest.fixture
-def spoilt(tiny_ak, tmp_path):
-    """A copy of the set, in which tests make faults."""
-    for folder in ("annot", "image", "video"):
-        shutil.copytree(getattr(tiny_ak, folder), tmp_path / folder)
-    return tmp_path
-
-
 def train_list(root) -> ClipList:
     return ClipList.read(root / "annot" / "train.csv")
 
@@ -45,8 +37,8 @@ def test_good_data_have_no_fault(tiny_ak, level):
     assert kinds(VideoFrames(clips, tiny_ak.video), level) == {}
 
 
-def test_every_fault_of_images_is_found(spoilt):
-    image = spoilt / "image"
+def test_every_fault_of_images_is_found(ak_copy):
+    image = ak_copy / "image"
     shutil.rmtree(image / "t0")
     (image / "t1" / "t1_000010.jpg").unlink()
     (image / "t2" / "t2_000003.jpg").write_bytes(b"")
@@ -55,7 +47,7 @@ def test_every_fault_of_images_is_found(spoilt):
     (image / "t4" / "t4_000005.jpg").write_bytes(b"<html>not found</html>")
     shutil.copy(image / "t6" / "t6_000001.jpg", image / "t6" / "t6_000031.jpg")
     (image / "t6" / ".DS_Store").write_bytes(b"a file of the system")
-    reader = JpegFrames(train_list(spoilt), image)
+    reader = JpegFrames(train_list(ak_copy), image)
     named = {"t0": ["missing"], "t1": ["missing"], "t6": ["extra_frames"]}
     assert kinds(reader, "names") == named
     opened = {"t2": ["empty"], "t3": ["truncated"], "t4": ["unreadable"]}
@@ -63,34 +55,34 @@ def test_every_fault_of_images_is_found(spoilt):
     assert kinds(reader, "files") == named | opened
 
 
-def test_a_fault_has_its_list_line_file_and_the_number_of_similar_ones(spoilt):
+def test_a_fault_has_its_list_line_file_and_the_number_of_similar_ones(ak_copy):
     for frame in (4, 5, 6):
-        (spoilt / "image" / "t1" / f"t1_{frame:06d}.jpg").write_bytes(b"")
-    (fault,) = check_clip(JpegFrames(train_list(spoilt), spoilt / "image"), 1)
+        (ak_copy / "image" / "t1" / f"t1_{frame:06d}.jpg").write_bytes(b"")
+    (fault,) = check_clip(JpegFrames(train_list(ak_copy), ak_copy / "image"), 1)
     assert (fault.kind, fault.clip, fault.line) == ("empty", "t1", 22)
     assert fault.list.endswith("train.csv")
     assert fault.path.endswith("t1/t1_000004.jpg")
     assert "2 more" in fault.text
 
 
-def test_decoding_finds_damage_in_the_middle_of_a_file(spoilt):
-    frame = spoilt / "image" / "t5" / "t5_000001.jpg"
+def test_decoding_finds_damage_in_the_middle_of_a_file(ak_copy):
+    frame = ak_copy / "image" / "t5" / "t5_000001.jpg"
     data = frame.read_bytes()
     frame.write_bytes(data[:20] + b"\xff" * (len(data) - 40) + data[-20:])
-    reader = JpegFrames(train_list(spoilt), spoilt / "image")
+    reader = JpegFrames(train_list(ak_copy), ak_copy / "image")
     assert kinds(reader, "files") == {}
     assert kinds(reader, "decode") == {"t5": ["unreadable"]}
 
 
-def test_every_fault_of_videos_is_found(spoilt, video_tools):
-    video = spoilt / "video"
+def test_every_fault_of_videos_is_found(ak_copy, video_tools):
+    video = ak_copy / "video"
     (video / "t0.mp4").unlink()
     (video / "t1.mp4").write_bytes(b"")
     whole = (video / "t2.mp4").read_bytes()
     (video / "t2.mp4").write_bytes(whole[:-1])
     (video / "t3.mp4").write_bytes(b"<html>not found</html>")
     video_tools.write_video(video / "t4.mp4", video_tools.moving_square(4, 64, 48, seed=0))
-    reader = VideoFrames(train_list(spoilt), video)
+    reader = VideoFrames(train_list(ak_copy), video)
     assert kinds(reader, "names") == {"t0": ["missing"]}
     found = {
         "t0": ["missing"],
@@ -103,26 +95,26 @@ def test_every_fault_of_videos_is_found(spoilt, video_tools):
         assert kinds(reader, level) == found
 
 
-def test_frames_of_other_clips_in_the_same_folder_are_not_extra_frames(spoilt):
-    (spoilt / "flat").mkdir()
-    text = (spoilt / "annot" / "train.csv").read_text()
+def test_frames_of_other_clips_in_the_same_folder_are_not_extra_frames(ak_copy):
+    (ak_copy / "flat").mkdir()
+    text = (ak_copy / "annot" / "train.csv").read_text()
     for clip in ("t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7"):
-        for file in (spoilt / "image" / clip).iterdir():
-            shutil.copy(file, spoilt / "flat")
+        for file in (ak_copy / "image" / clip).iterdir():
+            shutil.copy(file, ak_copy / "flat")
         text = text.replace(f" {clip}/{clip}_", f" flat/{clip}_")
-    (spoilt / "annot" / "flat.csv").write_text(text)
-    reader = JpegFrames(ClipList.read(spoilt / "annot" / "flat.csv"), spoilt)
+    (ak_copy / "annot" / "flat.csv").write_text(text)
+    reader = JpegFrames(ClipList.read(ak_copy / "annot" / "flat.csv"), ak_copy)
     assert kinds(reader) == {}
-    (spoilt / "flat" / "t6_000030.jpg").unlink()
+    (ak_copy / "flat" / "t6_000030.jpg").unlink()
     assert kinds(reader) == {"t6": ["missing"]}
 
 
-def test_each_folder_of_a_light_list_is_listed_once(spoilt, monkeypatch):
-    (spoilt / "annot" / "light.csv").write_text("video_id;labels\nt0;0\nt1;1\nt2;1\nnone;2\n")
-    shutil.rmtree(spoilt / "image" / "t1")
-    for file in (spoilt / "image" / "t2").iterdir():
+def test_each_folder_of_a_light_list_is_listed_once(ak_copy, monkeypatch):
+    (ak_copy / "annot" / "light.csv").write_text("video_id;labels\nt0;0\nt1;1\nt2;1\nnone;2\n")
+    shutil.rmtree(ak_copy / "image" / "t1")
+    for file in (ak_copy / "image" / "t2").iterdir():
         file.unlink()
-    reader = JpegFrames(ClipList.read(spoilt / "annot" / "light.csv"), spoilt / "image")
+    reader = JpegFrames(ClipList.read(ak_copy / "annot" / "light.csv"), ak_copy / "image")
     looked_at = []
 
     def listing(folder):
@@ -135,8 +127,8 @@ def test_each_folder_of_a_light_list_is_listed_once(spoilt, monkeypatch):
     assert len(looked_at) == len(reader.clips)
     for clip, name in ((1, "t1"), (2, "t2")):
         (fault,) = check_clip(reader, clip)
-        assert fault.path == str(spoilt / "image" / name)
-        assert str(spoilt) not in fault.text
+        assert fault.path == str(ak_copy / "image" / name)
+        assert str(ak_copy) not in fault.text
         assert not fault.text.endswith(".")
 
 
@@ -160,9 +152,9 @@ def test_the_check_before_training_fetches_no_remote_file(tiny_ak, monkeypatch):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_a_file_without_permission_is_unreadable(spoilt):
-    (spoilt / "image" / "t5" / "t5_000001.jpg").chmod(0)
-    assert kinds(JpegFrames(train_list(spoilt), spoilt / "image")) == {"t5": ["unreadable"]}
+def test_a_file_without_permission_is_unreadable(ak_copy):
+    (ak_copy / "image" / "t5" / "t5_000001.jpg").chmod(0)
+    assert kinds(JpegFrames(train_list(ak_copy), ak_copy / "image")) == {"t5": ["unreadable"]}
 
 
 def test_labels_out_of_range_are_found_for_each_clip(tiny_ak):
@@ -173,9 +165,9 @@ def test_labels_out_of_range_are_found_for_each_clip(tiny_ak):
     assert "[4]" in found["t5"]
 
 
-def test_clips_in_both_lists_are_found(spoilt):
-    train = train_list(spoilt)
-    val = spoilt / "annot" / "val.csv"
+def test_clips_in_both_lists_are_found(ak_copy):
+    train = train_list(ak_copy)
+    val = ak_copy / "annot" / "val.csv"
     assert shared_clips(train, ClipList.read(val)) == []
     val.write_text(val.read_text() + 't4 9 0 t4/t4_000001.jpg "3"\n')
     (fault,) = shared_clips(train, ClipList.read(val))
@@ -183,15 +175,15 @@ def test_clips_in_both_lists_are_found(spoilt):
     assert "train.csv:83" in fault.text
 
 
-def test_before_training_shared_clips_and_faults_in_a_sample_are_warnings(spoilt):
-    val = spoilt / "annot" / "val.csv"
+def test_before_training_shared_clips_and_faults_in_a_sample_are_warnings(ak_copy):
+    val = ak_copy / "annot" / "val.csv"
 
     def warnings():
-        lists = (train_list(spoilt), ClipList.read(val))
-        return sample_warnings(*(JpegFrames(clips, spoilt / "image") for clips in lists))
+        lists = (train_list(ak_copy), ClipList.read(val))
+        return sample_warnings(*(JpegFrames(clips, ak_copy / "image") for clips in lists))
 
     assert warnings() == []
-    (spoilt / "image" / "t3" / "t3_000020.jpg").write_bytes(b"<html>")
+    (ak_copy / "image" / "t3" / "t3_000020.jpg").write_bytes(b"<html>")
     val.write_text(val.read_text() + 't4 9 0 t4/t4_000001.jpg "3"\n')
     shared, faults, *_ = warnings()
     assert "1 of the 5 clips" in shared

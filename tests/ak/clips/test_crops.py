@@ -92,7 +92,7 @@ def test_a_crop_equals_scaling_and_then_cutting():
     assert (mirrored == expected[:, ::-1]).all()
 
 
-@pytest.mark.parametrize("shape", [(360, 640), (640, 360), (1080, 1920), (120, 160), (256, 256)])
+@pytest.mark.parametrize("shape", [(360, 640), (640, 360), (540, 960), (120, 160), (256, 256)])
 def test_a_crop_that_is_cut_first_shows_the_same_part_within_a_pixel(shape):
     """Red is the row and green the column of the frame, so a pixel shows where it comes from."""
     rows, columns = np.meshgrid(*(np.arange(n) * 250 / max(shape) for n in shape), indexing="ij")
@@ -100,7 +100,7 @@ def test_a_crop_that_is_cut_first_shows_the_same_part_within_a_pixel(shape):
     pixel = 250 / max(shape)
     rng = np.random.default_rng(0)
     draw = RandomCrop((256, 340), 256, inverse_uniform=True, flip=True).draw
-    for crop in (draw(rng, *shape) for _ in range(40)):
+    for crop in (draw(rng, *shape) for _ in range(20)):
         assert crop.cut_first
         exact = written(replace(crop, cut_first=False), frame).astype(float)
         cut = written(crop, frame)

@@ -153,7 +153,7 @@ def test_a_single_label_is_used_for_frames_without_a_label(cfg, tmp_path):
     assert {int(dataset[(epoch, 0)][1]) for epoch in range(20)} == {3}
 
 
-def test_bad_data_is_found_before_the_first_item(cfg, tmp_path, tiny_ak):
+def test_bad_data_is_found_before_the_first_item(cfg, ak_copy, tmp_path):
     good = cfg.DATA.PATH_TO_DATA_DIR
     cfg.DATA.PATH_TO_DATA_DIR = str(tmp_path)
     with pytest.raises(UserError, match="there is no such frame list"):
@@ -163,14 +163,13 @@ def test_bad_data_is_found_before_the_first_item(cfg, tmp_path, tiny_ak):
     with pytest.raises(UserError, match=r"train.csv:\d+: label 4 is outside 0..3"):
         Ak(cfg, "train")
     cfg.MODEL.NUM_CLASSES = 5
-    shutil.copytree(tiny_ak.image, tmp_path / "image")
     shutil.rmtree(tmp_path / "image/v1")
     cfg.DATA.PATH_PREFIX = str(tmp_path / "image")
     cfg.DATA.MAX_BAD_FRACTION = 0
     Ak(cfg, "train")
     with pytest.raises(UserError, match=r"val.csv:22: clip v1: there is no file .*v1_000001.jpg"):
         Ak(cfg, "val")
-    cfg.DATA.PATH_PREFIX = str(tmp_path / "none")
+    cfg.DATA.PATH_PREFIX = str(tmp_path / "none/image")
     with pytest.raises(UserError, match=r"clip t0: there is no file .*video/t0.mp4"):
         Ak(cfg, "train")
 

@@ -95,18 +95,16 @@ def test_workers_are_spawned_instead_of_a_fork_server(cfg, monkeypatch):
 @pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_no_worker_outlives_its_process(tmp_path, method):
     file = tmp_path / "pid"
-    parent = subprocess.run(
-        [sys.executable, "-c", f"from {__name__} import *; start({method!r}, {str(file)!r}); {DIE}"]
-    )
-    assert parent.returncode == -signal.SIGKILL
+    context = torch.multiprocessing.get_context("fork")
+    parent = context.Process(target=start_and_die, args=(method, file))
+    parent.start()
+    parent.join()
+    assert parent.exitcode == -signal.SIGKILL
     number = int(file.read_text())
     deadline = monotonic() + 60
     while psutil.pid_exists(number) and psutil.Process(number).status() != psutil.STATUS_ZOMBIE:
         assert monotonic() < deadline
         sleep(0.1)
-
-
-DIE = "os.kill(os.getpid(), signal.SIGKILL)"
 
 
 def start(method, file):
@@ -119,6 +117,11 @@ def start(method, file):
         assert worker.is_alive()
         sleep(0.01)
     return worker
+
+
+def start_and_die(method, file):
+    start(method, file)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def work(parent, file):

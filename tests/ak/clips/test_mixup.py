@@ -75,7 +75,7 @@ def test_pathways_are_changed_in_place():
     assert [clips.data_ptr() for clips in pathways] == places
 
 
-def kinds(count=3000, **settings):
+def kinds(count=1000, **settings):
     """Returns the shares of batches that are unchanged, mixed, and cut."""
     mix = BatchMixer(2, **settings)
     seen = np.zeros(3)
@@ -100,7 +100,7 @@ def test_probabilities_of_mixup_and_cutmix():
 def test_shares_are_drawn_from_the_beta_distribution():
     mix = BatchMixer(2, alpha=0.4)
     clips = torch.zeros(2, 1, 1, 1, 1)
-    shares = [float(mix([clips], torch.eye(2), (0, 0, i, 0))[0, 0]) for i in range(4000)]
+    shares = [float(mix([clips], torch.eye(2), (0, 0, i, 0))[0, 0]) for i in range(2000)]
     assert np.mean(shares) == pytest.approx(0.5, abs=0.02)
     assert np.var(shares) == pytest.approx(1 / (4 * (2 * 0.4 + 1)), rel=0.05)
 

@@ -121,9 +121,7 @@ def test_wrong_time_stamps_are_detected(tmp_path, list_of, video_tools, monkeypa
         assert all((one == expected[k]).all() for k, one in zip([1, 8, 20], got, strict=True))
 
 
-def test_errors_for_missing_files_have_the_line_and_the_remedy(tiny_ak, tmp_path):
-    for folder in ("image", "video"):
-        shutil.copytree(tiny_ak.root / folder, tmp_path / folder)
+def test_errors_for_missing_files_have_the_line_and_the_remedy(tiny_ak, ak_copy, tmp_path):
     clips = ClipList.read(tiny_ak.annot / "train.csv")
     open_reader(clips, "image", str(tmp_path / "image"), str(tmp_path / "video")).check()
 
@@ -144,8 +142,7 @@ def test_errors_for_missing_files_have_the_line_and_the_remedy(tiny_ak, tmp_path
         open_reader(clips, "video", "", str(tmp_path / "video")).check()
 
 
-def test_a_few_clips_without_files_cause_a_warning(tiny_ak, tmp_path, caplog):
-    shutil.copytree(tiny_ak.image, tmp_path / "image")
+def test_a_few_clips_without_files_cause_a_warning(tiny_ak, ak_copy, tmp_path, caplog):
     for clip in ("t2", "t6"):
         shutil.rmtree(tmp_path / "image" / clip)
     reader = JpegFrames(ClipList.read(tiny_ak.annot / "train.csv"), tmp_path / "image")
@@ -174,8 +171,7 @@ def test_auto_takes_images_if_there_are_images(tiny_ak, tmp_path):
 @pytest.mark.parametrize(
     "content", [None, b"", b"<html>not found</html>", b"\xff\xd8\xff\xe0 JFIF"]
 )
-def test_an_unreadable_image_is_named(tiny_ak, tmp_path, content):
-    shutil.copytree(tiny_ak.image, tmp_path / "image")
+def test_an_unreadable_image_is_named(tiny_ak, ak_copy, tmp_path, content):
     clips = ClipList.read(tiny_ak.annot / "train.csv")
     path = tmp_path / "image/t1/t1_000003.jpg"
     path.unlink() if content is None else path.write_bytes(content)
