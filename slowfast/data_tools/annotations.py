@@ -154,7 +154,7 @@ def _frame_number(file: str) -> tuple[int, str]:
 
 def _not_in_sheet(entries: Iterable[str], clips: list[SheetClip], videos: bool) -> list[str]:
     """Returns the files and folders that belong to no clip of the sheet."""
-    # A clip may be in a subfolder, `day1/a`; then the subfolder belongs to it.
+    # A clip can be in a subfolder, `day1/a`; then the subfolder belongs to it.
     known = {name for clip in clips for name in (clip.name, clip.name.partition("/")[0])}
     stems = {entry: Path(entry).stem if videos else entry for entry in entries}
     return sorted(

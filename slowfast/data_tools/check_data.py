@@ -1,7 +1,7 @@
 """Checks a whole data set: its lists, its files, and the sheet that it came with.
 
 A fault would stop training or falsify its results. A note is information for a person: for example,
-the pairs of AR_metadata.xlsx may name other actions than its labels, and the labels decide.
+the pairs of AR_metadata.xlsx can name other actions than its labels, and the labels decide.
 """
 
 from __future__ import annotations
@@ -134,11 +134,11 @@ class DataReport:
 
     Attributes:
         lists: the number of clips and of frames of each list; frames None if not listed.
-        files: which files were checked, for a person.
+        files: which files were checked, in words.
         level: of `slowfast.ak.checks.clips.LEVELS`.
         looked_at: clips that were checked; images and videos of a clip count separately.
         complete: False if the check was stopped.
-        remarks: further sentences for a person.
+        remarks: further sentences.
     """
 
     lists: dict[str, dict[str, int | None]]

@@ -4,7 +4,7 @@
     start    seconds from the beginning of the video
     end      seconds
     split    train or val
-    labels   class names, separated by ; (or by commas, in quotes); may be empty
+    labels   class names, separated by ; (or by commas, in quotes); can be empty
 
 All rows are checked against each other and against the videos before anything is cut. One error
 lists all mistakes.
@@ -138,7 +138,7 @@ def check_videos(table: Path, videos: Path, segments: Sequence[Segment]) -> dict
 def split_segment(segment: Segment, video_seconds: float, clip_seconds: float) -> list[Segment]:
     """Divides a segment into pieces of equal length, as close to `clip_seconds` as possible.
 
-    Rounded times may end a little after the video. The segment then ends with the video.
+    Rounded times can end a little after the video. The segment then ends with the video.
     """
     end = min(segment.end, video_seconds)
     if clip_seconds <= 0:

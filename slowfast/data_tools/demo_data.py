@@ -259,7 +259,7 @@ def _in_words(settings: dict) -> str:
 
 
 def _draw_names(rng: np.random.Generator, count: int) -> list[str]:
-    """Draws distinct names of eight capital letters, like those of Animal Kingdom."""
+    """Draws distinct names of eight capital letters, as in Animal Kingdom."""
     names: dict[str, None] = {}
     while len(names) < count:
         names["".join(map(chr, rng.integers(65, 91, size=8)))] = None

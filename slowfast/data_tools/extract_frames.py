@@ -1,4 +1,4 @@
-"""Extracts the frames of videos to JPEG files, numbered from 1 like those of Animal Kingdom.
+"""Extracts the frames of videos to JPEG files, numbered from 1 as in Animal Kingdom.
 
     <videos>/<clip>.mp4  ->  <images>/<clip>/<clip>_000001.jpg ...
 

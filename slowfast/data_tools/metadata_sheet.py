@@ -180,7 +180,7 @@ def pair_differences(clips: Iterable[SheetClip]) -> list[PairDifference]:
 
 
 def _actions(pairs: Any) -> Iterator[str]:
-    """Yields the actions of a cell of (animal, action) pairs, which may contain such cells again
+    """Yields the actions of a cell of (animal, action) pairs, which can contain such cells again
     as texts."""
     if isinstance(pairs, str):
         try:

@@ -29,7 +29,7 @@ An item is `([clip], labels, index, time, meta)`:
     index    the clip's index, an int
     time     the numbers of the frames shown, a tensor
     meta     a dict, usually empty. `slowfast.ak.clips.bad_clips.to_meta` makes the meta of a clip
-             that could not be read: such a training clip may be replaced, in validation and test it
+             that could not be read: such a training clip can be replaced, in validation and test it
              is left out. Any error that an item raises, also BadClip, stops the run
 
 Make an item only from (seed, epoch, index); then neither the number of workers nor a resume changes

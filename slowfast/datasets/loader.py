@@ -22,7 +22,7 @@ def construct_loader(
     train: shuffled batches of BATCH_SIZE / NUM_GPUS clips; the incomplete last batch is dropped.
     DATA_LOADER.SAMPLER says how often each clip is drawn. Precise BN reads the same loader, so
     norms are measured on the clips that they were trained on.
-    val: each clip once over all ranks, which may differ by a batch. Batches come as soon as they
+    val: each clip once over all ranks, which can differ by a batch. Batches come as soon as they
     are ready, so that a slow clip delays no other.
     test: one clip with all its views at a time, given to the ranks in turn, in the order of the
     list. Views of several clips share a batch of the network, so another order would change the

@@ -40,7 +40,7 @@ class Fault:
         kind: the kind of a `FileFault`, or label, both_splits, and others of `check_data`.
         list, line: the first line of the clip in its list.
         path: a file or a folder; empty if the fault is not in a file.
-        text: what was found, for a person.
+        text: what was found, in words.
     """
 
     kind: str
@@ -141,7 +141,7 @@ def _find_files(paths: list[str], name: str) -> tuple[list[bool], set[str]]:
 
 
 def is_image(file: str) -> bool:
-    """Whether a file name is that of a frame. Names with a dot first are files of the system."""
+    """Whether a file name is the name of a frame. Files of the system begin with a dot."""
     return file.lower().endswith(IMAGE_EXTENSIONS) and not file.startswith(".")
 
 
@@ -210,7 +210,7 @@ def sample_warnings(train: FrameReader, val: FrameReader, seconds: float = 0) ->
         if not isinstance(reader, JpegFrames | VideoFrames) or is_remote(reader.place(0)):
             continue
         clips = np.unique(np.linspace(0, len(reader.clips) - 1, SAMPLE).astype(int)).tolist()
-        found, own = [], copy(reader)  # a check that hangs may continue while clips are read
+        found, own = [], copy(reader)  # a check that hangs can continue while clips are read
         for checked, clip in enumerate(clips):
             try:
                 found += limit.call(check_clip, own, clip, "ends")

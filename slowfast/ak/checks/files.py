@@ -30,7 +30,7 @@ class FileFault(NamedTuple):
 
     Attributes:
         kind: missing, empty, unreadable, truncated, no_frames, extra_frames or frame_count.
-        text: what was found, for a person.
+        text: what was found, in words.
     """
 
     kind: str
@@ -83,7 +83,7 @@ def _open_at_once(path: str, flags: int) -> int:
 
 
 def _has_jpeg_end(data: bytes) -> bool:
-    """Whether an end marker follows the last scan. A camera may have added bytes after it."""
+    """Whether an end marker follows the last scan. A camera can have added bytes after it."""
     scan = data.rfind(_JPEG_SCAN)
     return scan >= 0 and data.find(_JPEG_END, scan) >= 0
 

@@ -1,7 +1,7 @@
 """The number of training clips of each class.
 
 Clips are counted in the training list: clips, not lines. Animal Kingdom's df_action.xlsx has other
-numbers: they sum to 48,038, while the training clips have 51,973 labels. LOSS.CLASS_COUNTS may name
+numbers: they sum to 48,038, while the training clips have 51,973 labels. LOSS.CLASS_COUNTS can name
 that sheet, to reproduce results that were trained with it. Its rows are assigned to classes by name
 (`slowfast.ak.classes.table`).
 """

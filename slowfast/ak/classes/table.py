@@ -6,8 +6,9 @@ segment, count. `index` is the class id. Animal Kingdom's own sheet has a few na
 Kingdom's class names is replaced by the corrected table beside this module, which was made by
 viewing clips of each id. Segments still come from the sheet, by name.
 
-Without a sheet, segments follow from the number of training clips of each class, including those
-that a hold-out keeps from training. `slowfast.ak.classes.counts` reads the counts of the sheet.
+Without a sheet, segments follow from the number of training clips of each class, including the
+clips that a hold-out keeps from training. `slowfast.ak.classes.counts` reads the counts of a
+sheet.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 class Augmented:
     """A transform of the frames of a window: a crop, and then changes of the cropped clip.
 
-    A change takes a uint8 clip (3, T, side, side), RGB, which it may overwrite, and a generator.
+    A change takes a uint8 clip (3, T, side, side), RGB, which it can overwrite, and a generator.
     """
 
     crop: SquareCrop

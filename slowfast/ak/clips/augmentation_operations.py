@@ -5,7 +5,7 @@ range of its tones, are measured over the whole clip; otherwise the clip would f
 256 entries change tones, and one call of cv2 for each plane moves pixels, so that pixels never
 become floats. Results agree with Pillow's ImageOps and ImageEnhance to within rounding.
 
-An operation takes the clip, which it may overwrite, and returns the same array or a new one.
+An operation takes the clip, which it can overwrite, and returns the same array or a new one.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ class BadClipLog:
         return [ClipProblem(*key, reason) for key, reason in self._shared.items()]
 
     def continue_from(self, state: Iterable[tuple[str, int, str]]) -> None:
-        """Lets the next pass continue one that was saved. Its problems are not logged again."""
+        """Lets the next pass continue a saved pass. The saved problems are not logged again."""
         self._from_before = {(kind, clip): reason for kind, clip, reason in state}
         self._logged |= self._from_before.keys()
 
@@ -162,7 +162,7 @@ class BadClipLog:
 
 
 class TimeIsUp(Exception):
-    """A call did not return in time. It may still be running."""
+    """A call did not return in time. It can still be running."""
 
 
 class TimeLimit:
@@ -170,7 +170,7 @@ class TimeLimit:
 
     A thread that waits inside the system cannot be stopped. So a second thread makes the call. If
     the call does not return, that thread is left behind and a new thread makes the next call. The
-    called function must accept that an earlier call may still be running.
+    called function must accept that an earlier call can still be running.
 
     A TimeLimit can be pickled and inherited by a fork: each process starts its own thread.
 

@@ -160,7 +160,7 @@ class ClipDataset(Dataset):
         try:
             return self._limit.call(self._make_item, index, rng, frames, None, problems)
         except TimeIsUp:
-            # The old call may continue beside later calls, so it keeps its own reader.
+            # The old call can continue beside later calls, so it keeps its own reader.
             self.reader = copy(self.reader)
             self._timed_out[index] = (
                 f"{self.reader.place(index)}: clip {self.clip_name(index)} was not read within "

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-# Part of the seed, so that these draws are independent of those of crops and orders.
+# Part of the seed, so that these draws are independent of the draws of crops and orders.
 _STREAM = 0x6D6978
 
 
@@ -62,7 +62,7 @@ class BatchMixer:
         """Mixes a batch in place, and returns its targets.
 
         Args:
-            pathways: floats (N, C, T, H, W), one tensor a pathway, which may differ in size. All
+            pathways: floats (N, C, T, H, W), one tensor a pathway, which can differ in size. All
                 get the same share, or the same box in parts of their height and width.
             labels: (N, C) multi-hot, or (N,) classes. They are not changed.
             key: whole numbers that decide all draws: (seed, epoch, iteration, rank).

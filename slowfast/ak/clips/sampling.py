@@ -91,7 +91,7 @@ class RandomParts:
         """Frame indices (1, num_frames)."""
         place = np.arange(self.num_frames) + rng.random(self.num_frames)
         frames = (place * (length / self.num_frames)).astype(np.int64)
-        return np.minimum(frames, length - 1)[None]  # rounding may give `length`
+        return np.minimum(frames, length - 1)[None]  # rounding can give `length`
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def scaled_size(height: int, width: int, short_side: int) -> tuple[int, int]:
     """Height and width after the shorter side has become `short_side`; the longer one is floored.
 
     The quotient is taken first, in floating point, as upstream does it: a longer side that would be
-    a whole number may become one pixel less.
+    a whole number can become one pixel less.
     """
     if width <= height:
         return math.floor(height / width * short_side), short_side
@@ -157,7 +157,7 @@ def scale(frame: np.ndarray, size: tuple[int, int], memory: np.ndarray | None = 
     """A frame (H, W, 4) scaled to (height, width); the frame itself if it has that size.
 
     Args:
-        memory: an array with the shape of the result, which may be used for it.
+        memory: an array with the shape of the result, which can be used for it.
     """
     if frame.shape[:2] == size:
         return frame
@@ -180,11 +180,12 @@ def crop_corners(height: int, width: int, crop: int, count: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Crop:
-    """Scales a frame to `size`, cuts out a square of `side` pixels at y0, x0, and may mirror it.
+    """Scales a frame to `size` and cuts out a square of `side` pixels at y0, x0.
 
     Args:
+        flip: whether the square is mirrored.
         cut_first: whether the piece of the frame that makes up the square is cut out first, at
-            whole pixels of the frame, and only this piece is scaled. Each edge may be off by less
+            whole pixels of the frame, and only this piece is scaled. Each edge can be off by less
             than a pixel of the frame.
     """
 

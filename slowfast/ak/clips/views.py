@@ -38,7 +38,7 @@ class ClipViews:
         return len(self.temporal) * len(self.corners)
 
     def batch(self, start: int, stop: int) -> Tensor:
-        """Views start..stop-1 as uint8 (n, 3, T, size, size); `stop` may be after the last view."""
+        """Views start..stop-1 as uint8 (n, 3, T, size, size); `stop` can be after the last view."""
         stop = min(stop, len(self))
         if not 0 <= start < stop:
             raise IndexError(f"views {start}..{stop} of a clip that has {len(self)}")
@@ -100,7 +100,7 @@ class UniformCrops:
 
 
 def view_batches(clips: Iterable[ClipViews], size: int) -> Iterator[tuple[Tensor, list[int]]]:
-    """Cuts the views of a stream of clips into batches of ``size`` views. The last may be smaller.
+    """Cuts the views of a stream of clips into batches of ``size`` views. The last can be smaller.
 
     Yields:
         uint8 (n, 3, T, H, W), and the number of views of each clip whose last view is in the batch.

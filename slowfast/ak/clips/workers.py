@@ -39,7 +39,7 @@ def signals_held_back(context: BaseContext | None = None) -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     if threading.current_thread() is not threading.main_thread():
         handlers = {}
-    # A signal that is blocked in this thread may still reach Python through another thread.
+    # A signal that is blocked in this thread can still reach Python through another thread.
     ours = {number: handler for number, handler in handlers.items() if callable(handler)}
     for number in ours:
         signal.signal(number, lambda number, frame: received.append(number))

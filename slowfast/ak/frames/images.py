@@ -21,7 +21,7 @@ from slowfast.ak.frames.reader import FrameReader, reason
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.paths import is_file, is_folder, join, local_path, names_in
 
-# A damaged header may claim up to 65500 x 65500 pixels, which would take 17 GB.
+# A damaged header can claim up to 65500 x 65500 pixels, which would take 17 GB.
 MAX_PIXELS = 2**26
 # Names that begin with a dot are left out: some systems write such files beside each frame.
 _FRAME = re.compile(r"(?!\.)(?:.*[^0-9])?([0-9]+)\.jpe?g", re.ASCII | re.IGNORECASE | re.DOTALL)
@@ -68,7 +68,7 @@ class JpegFrames(FrameReader):
         """The folder of the clip's first frame."""
         if not self.clips.has_frames:
             return self._clip_folder(clip)
-        return os.path.dirname(self.path(clip, 0))  # noqa: PTH120 -- it may be remote
+        return os.path.dirname(self.path(clip, 0))  # noqa: PTH120 -- it can be remote
 
     def missing(self, clip: int) -> tuple[int, str] | None:
         """The first or the last frame and its file, if the file is missing; else None.

@@ -3,7 +3,7 @@
 `Timeline` says when each frame is shown, and where decoding can start. It comes from the packets of
 the file, without decoding. `by_time` seeks with it; `by_count` decodes from the start and counts.
 
-The pixels are those of images that FFmpeg extracts, because the same filters convert them, with the
+The pixels equal images that FFmpeg extracts, because the same filters convert them, with the
 colour matrix and range of the file. The memory of the filters is used again and again: new memory
 for each frame would take as long as the conversion.
 """
@@ -39,7 +39,7 @@ class Timeline:
     Args:
         pts: the stamps of the frames in the order in which they are shown, ascending.
         key_frames: the frames at which decoding can start, ascending; the first is 0.
-        key_pts: for each key frame, the stamp to seek to. An edit list may hide the key frame that
+        key_pts: for each key frame, the stamp to seek to. An edit list can hide the key frame that
             frame 0 needs; then its stamp is not in `pts`.
         needs_first_picture: whether pictures after a seek are only right once the first picture of
             the file has been decoded.
@@ -92,9 +92,9 @@ def read_timeline(
 
 
 def _is_old_444(stream: av.VideoStream) -> bool:
-    """Whether the video may be 4:4:4 of an old x264.
+    """Whether the video can be 4:4:4 of an old x264.
 
-    FFmpeg decodes such a video right, and not all green, only if it knows the encoder. The name of
+    FFmpeg needs the encoder of such a video. Otherwise its pictures are green. The name of
     the encoder is in the first picture.
     """
     pixels = stream.codec_context.pix_fmt or ""
@@ -217,7 +217,7 @@ class _Converter:
         self._graph, self._kind = None, None
 
     def __call__(self, picture: av.VideoFrame) -> np.ndarray:
-        """(H, W, 4) uint8. Its rows may not be adjacent in memory."""
+        """(H, W, 4) uint8. There can be gaps between its rows in memory."""
         kind = (picture.format.name, picture.width, picture.height)
         if kind != self._kind:
             self._graph, self._kind = _graph_to_rgbx(picture), kind

@@ -50,7 +50,7 @@ class FrameReader(ABC):
     def frames(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
         """Decodes the frames at different, ascending indices, each once and when it is asked for.
 
-        A frame is valid until the next one is asked for: its memory may be used again.
+        A frame is valid until the next one is asked for: its memory can be used again.
 
         Raises:
             BadClip: a frame does not decode. The message has the clip and the path.
@@ -78,7 +78,7 @@ class FrameReader(ABC):
 
     @abstractmethod
     def place(self, clip: int) -> str:
-        """The file or folder where a clip's frames should be. It may not exist."""
+        """The file or folder where a clip's frames should be. It does not have to exist."""
 
     @abstractmethod
     def missing(self, clip: int) -> tuple[int, str | Path] | None:
@@ -88,7 +88,7 @@ class FrameReader(ABC):
         """
 
     def read(self, clip: int, indices: Sequence[int]) -> np.ndarray:
-        """RGB (n, H, W, 3) uint8 frames at indices in any order, which may repeat."""
+        """RGB (n, H, W, 3) uint8 frames at indices in any order, which can repeat."""
         distinct, place = np.unique(np.asarray(indices), return_inverse=True)
         rgb = [frame[..., :3].copy() for frame in self.frames(clip, distinct.tolist())]
         return np.stack(rgb)[place]

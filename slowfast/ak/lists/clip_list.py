@@ -291,7 +291,7 @@ def open_index(source: Source) -> ClipIndex:
         index = read_index(source)
         if Source.of(*source[:3]) != source:
             return index  # the list was written meanwhile: the index is not stored
-        # Another process may have stored the index meanwhile; then both map the same file.
+        # Another process can have stored the index meanwhile; then both map the same file.
         arrays = {each.name: getattr(index, each.name) for each in dataclasses.fields(index)}
         stored = index_file.find(source) or index_file.store(source, arrays)
         if not stored:

@@ -7,7 +7,7 @@ most of that class. In addition, each class with two or more clips keeps a clip 
 far as the other classes of its clips allow. A class with one clip is trained on.
 
 A hold-out is a text file with one clip name a line. Lines that begin with a hash and a space are
-comments; a name may begin with a hash.
+comments; a name can begin with a hash.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _complete(labels: np.ndarray, held_out: np.ndarray) -> np.ndarray:
             if labels[held_out == wanted, index].any():
                 continue
             left = labels[held_out != wanted].sum(axis=0)
-            # A class with one clip must stay in training, and may be moved there.
+            # A class with one clip must stay in training, and can be moved there.
             needed = counts > 1 if not wanted else counts > 0
             movable = labels[:, index] & ~(labels & (needed & (left < 2))).any(axis=1)
             if movable.any():

@@ -11,7 +11,7 @@ A light list has a header and one line a clip, with its labels after a semicolon
     AAACXZTV;"2,40"
 
 A list of pairs, as for Kinetics, has no header and one line a clip: the path of a video, a
-separator and one label. The path may contain the separator, and nothing is quoted:
+separator and one label. The path can contain the separator, and nothing is quoted:
 
     dancing/my clip.mp4 7
 

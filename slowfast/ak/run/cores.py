@@ -54,7 +54,7 @@ def _group_folders(root: Path) -> Iterator[Path]:
         _, controllers, group = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
-        # In a container the path may be the host's, and the mount is the container's group.
+        # In a container the path can be the host's, and the mount is the container's group.
         mount = mounts / controllers if controllers else mounts
         folder = mount / group.strip("/")
         yield from (

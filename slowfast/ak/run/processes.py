@@ -23,7 +23,7 @@ def rank_and_size() -> tuple[int, int]:
 
 
 def gather_objects(data: Any) -> list[Any]:
-    """Returns the objects of all processes, in order of rank; their sizes may differ."""
+    """Returns the objects of all processes, in order of rank; their sizes can differ."""
     _, size = rank_and_size()
     if size == 1:
         return [data]
@@ -59,5 +59,5 @@ def group_made_once(key: Any, make: Callable[[], dist.ProcessGroup]) -> dist.Pro
 
 
 # Groups by default group: they are dropped with it, because a group that outlives the default
-# group may crash the process when it ends.
+# group can crash the process when it ends.
 _made: WeakKeyDictionary[dist.ProcessGroup, dict[Any, dist.ProcessGroup]] = WeakKeyDictionary()

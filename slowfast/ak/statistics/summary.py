@@ -97,7 +97,7 @@ class Statistics:
 
     @property
     def imbalance(self) -> float:
-        """Training clips of the largest class divided by those of the smallest class with clips."""
+        """Ratio of the training clips of the largest class and of the smallest class with clips."""
         counts = self.train.class_counts
         counts = counts[counts > 0]
         return float(counts.max() / counts.min()) if len(counts) else float("nan")

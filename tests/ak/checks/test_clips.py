@@ -48,11 +48,11 @@ def test_every_fault_of_images_is_found(ak_copy):
     shutil.copy(image / "t6" / "t6_000001.jpg", image / "t6" / "t6_000031.jpg")
     (image / "t6" / ".DS_Store").write_bytes(b"a file of the system")
     reader = JpegFrames(train_list(ak_copy), image)
-    named = {"t0": ["missing"], "t1": ["missing"], "t6": ["extra_frames"]}
-    assert kinds(reader, "names") == named
+    missing = {"t0": ["missing"], "t1": ["missing"], "t6": ["extra_frames"]}
+    assert kinds(reader, "names") == missing
     opened = {"t2": ["empty"], "t3": ["truncated"], "t4": ["unreadable"]}
-    assert kinds(reader, "ends") == named | {"t4": ["unreadable"]}  # the last frame of t4
-    assert kinds(reader, "files") == named | opened
+    assert kinds(reader, "ends") == missing | {"t4": ["unreadable"]}  # the last frame of t4
+    assert kinds(reader, "files") == missing | opened
 
 
 def test_a_fault_has_its_list_line_file_and_the_number_of_similar_ones(ak_copy):

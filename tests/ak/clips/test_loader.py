@@ -26,7 +26,7 @@ def test_a_worker_hides_only_errors_of_a_stopped_run(capsys):
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs POSIX signals")
-@pytest.mark.parametrize("beside", [False, True], ids=["alone", "another thread"])
+@pytest.mark.parametrize("beside", [False, True], ids=["one thread", "two threads"])
 def test_ctrl_c_while_workers_start_stops_the_run_and_not_the_workers(cfg, monkeypatch, beside):
     done = threading.Event()
     if beside:  # this thread does not block the signal, so it receives the signal
