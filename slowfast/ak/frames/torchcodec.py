@@ -1,8 +1,9 @@
 """Decodes chosen frames of a video with torchcodec, on the CPU or with NVDEC on a GPU.
 
 torchcodec is optional and needs FFmpeg from the system's packages. Frames are found by number, and
-their time stamps are compared with the stamps of the file's packets, so PyAV gives the same frames. On the CPU the pixels are the same too. NVDEC converts colours in its own way, so its pixels
-can differ by a few levels; a file that the GPU cannot decode goes to PyAV and has PyAV's colours.
+their time stamps are compared with the stamps of the file's packets, so PyAV gives the same frames.
+On the CPU the pixels are the same too. NVDEC converts colours in its own way, so its pixels can
+differ by a few levels. PyAV decodes a file that the GPU cannot decode, with its own colours.
 """
 
 from __future__ import annotations
