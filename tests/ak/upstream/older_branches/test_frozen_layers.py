@@ -150,7 +150,7 @@ def test_precise_bn_skips_frozen_norms():
 
 
 def test_a_network_without_a_projection_is_refused():
-    with pytest.raises(UserError, match=r"head.projection.\* alone, and Linear has no such"):
+    with pytest.raises(UserError, match=r"head.projection.\* only, and Linear has no such"):
         freeze_as_configured(nn.Linear(2, 3), configured("haooooooqi-patch-2", **BOTH))
 
 
