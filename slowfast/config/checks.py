@@ -1,4 +1,4 @@
-"""The mechanism of checks: which settings cannot run, and which can run but are seldom meant.
+"""The mechanism of checks: settings that cannot run, and settings that are seldom intended.
 
 A check is a generator of ``(key, words)``: the key to blame, and what is wrong with it. Register it
 with ``@problem`` or ``@warning``. ``problems`` and ``warnings`` run all checks and put file, key
@@ -28,23 +28,23 @@ _WARNINGS: list[Check] = []
 def problem(check: Check) -> Check:
     """Registers a check that finds settings with which a run cannot start.
 
-    It may rely on every key being possible for itself.
+    When the check runs, each value is possible in itself.
     """
     _PROBLEMS.append(check)
     return check
 
 
 def warning(check: Check) -> Check:
-    """Registers a check that finds settings that can run but are seldom meant.
+    """Registers a check that finds settings that can run but are seldom intended.
 
-    It may rely on the configuration having no problem.
+    When the check runs, the configuration has no problem.
     """
     _WARNINGS.append(check)
     return check
 
 
 def problems(cfg: CfgNode) -> list[str]:
-    """Everything that keeps this configuration from running, one line each."""
+    """All problems because of which this configuration cannot run, one line each."""
     impossible = list(_impossible_values(cfg))
     blamed = {name for name, _ in impossible}
     corrected = _with_defaults(cfg, blamed)
@@ -62,7 +62,7 @@ def problems(cfg: CfgNode) -> list[str]:
 
 
 def warnings(cfg: CfgNode) -> list[str]:
-    """Settings that can run but are seldom meant, one line each."""
+    """All settings that can run but are seldom intended, one line each."""
     findings = [
         *_settings_without_effect(cfg),
         *(found for check in _WARNINGS for found in check(cfg)),
@@ -71,7 +71,7 @@ def warnings(cfg: CfgNode) -> list[str]:
 
 
 def _keys_of(cfg: CfgNode) -> dict[str, Key]:
-    """The known keys that a configuration has; an entry may be registered after its creation."""
+    """The known keys of a configuration. An entry that was registered later has none in it."""
     return {name: key for name, key in known_keys().items() if has(cfg, name)}
 
 
@@ -99,7 +99,7 @@ def _impossible_values(cfg: CfgNode) -> Iterator[Finding]:
 
 
 def _why_impossible(key: Key, value: Any) -> str:
-    # A program may set a value that a file or a command would have had converted.
+    # A value that a program sets is not converted, unlike values from files and commands.
     plain = list(value) if isinstance(value, tuple) else value
     try:
         fits = coerce(value, key.default, key.kind) == plain

@@ -1,7 +1,7 @@
 """Checks of the names of networks, data sets, losses and tasks, and the checks that entries bring.
 
-Names of a kind are checked only if entries of this kind are registered. A program that has not
-imported the networks, for example, gets the error from the function that builds them.
+Names of a kind are checked only if entries of this kind are registered. For example, a program that
+has not imported the networks gets the error when it builds one.
 """
 
 from __future__ import annotations

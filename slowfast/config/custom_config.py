@@ -1,4 +1,4 @@
-"""The place for keys of one's own: whatever is added here, YAML files and commands can set."""
+"""The place for your own keys. YAML files and commands can set each key that is added here."""
 
 from fvcore.common.config import CfgNode
 
@@ -6,8 +6,8 @@ from slowfast.ak.config import add_ak_config
 
 
 def add_custom_config(_C: CfgNode) -> None:
-    """Add own keys to the defaults, such as ``_C.MINE = CfgNode(); _C.MINE.SIZE = 3``.
+    """Adds keys to the defaults, such as ``_C.MINE = CfgNode(); _C.MINE.SIZE = 3``.
 
-    The type of a key follows from its default; one of None takes any value.
+    The type of a key follows from its default. A key with the default None takes any value.
     """
     add_ak_config(_C)

@@ -1,7 +1,7 @@
 """The default configuration, and the check that a configuration can run.
 
-``get_cfg`` returns every key of both upstream branches, those of ``custom_config``, and those of
-registered losses and other entries. Where the branches differ, main's default holds.
+``get_cfg`` returns the keys of both upstream branches, of ``custom_config``, and of registered
+losses and other entries. If the defaults of the branches differ, it has the default of main.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def get_cfg() -> CfgNode:
 def assert_and_infer_cfg(cfg: CfgNode) -> CfgNode:
     """Checks that a run can do what the configuration asks for, and returns the configuration.
 
-    Settings that can run but are seldom meant are logged as warnings. If
+    Settings that can run but are seldom intended are logged as warnings. If
     SOLVER.BASE_LR_SCALE_NUM_SHARDS is True, the learning rates are multiplied by NUM_SHARDS and the
     key is set to False. So a second check, a copy in another process, or the configuration from a
     checkpoint does not multiply them again.

@@ -8,7 +8,7 @@ from slowfast.ak.run.cores import processes_of_machine
 
 
 def enabled_phases(cfg: CfgNode) -> list[str]:
-    """Those of TRAIN and TEST that are switched on."""
+    """The enabled phases of a run: TRAIN, TEST, or both."""
     return [phase for phase in ("TRAIN", "TEST") if cfg[phase].ENABLE]
 
 
@@ -20,15 +20,15 @@ def draws_pictures(cfg: CfgNode) -> bool:
 
 
 def pathway_count(cfg: CfgNode) -> int:
-    """Tensors that the network takes: 2 for an architecture of MODEL.MULTI_PATHWAY_ARCH."""
+    """The number of input tensors: 2 for an architecture of MODEL.MULTI_PATHWAY_ARCH."""
     return 2 if cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH else 1
 
 
 def process_count(cfg: CfgNode) -> int:
-    """Processes of the whole run, on all machines."""
+    """The number of processes of the run, on all machines."""
     return processes_of_machine(cfg) * cfg.NUM_SHARDS
 
 
 def clips_per_pass(cfg: CfgNode) -> int:
-    """Clips that pass the network together in training, on one process."""
+    """The number of clips in one forward pass of training, in one process."""
     return cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg) // cfg.SOLVER.ACCUMULATE_STEPS

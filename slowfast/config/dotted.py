@@ -35,7 +35,7 @@ def set_value(cfg: CfgNode, key: str, value: Any) -> None:
 
 
 def dotted_keys(cfg: CfgNode, prefix: str = "") -> list[str]:
-    """All keys of a configuration, dotted, without the groups that hold them."""
+    """All dotted keys of a configuration, without the groups."""
     keys = []
     for name, value in cfg.items():
         inner = isinstance(value, CfgNode)
@@ -44,9 +44,9 @@ def dotted_keys(cfg: CfgNode, prefix: str = "") -> list[str]:
 
 
 def nearest_key(cfg: CfgNode, key: str) -> str | None:
-    """The key or group that is most like a misspelt one.
+    """The key or group with the name most similar to a misspelt one.
 
-    A key with the same last part comes first, then the one with the most similar letters. Two keys
+    A key with the same last part comes first, then the key with the most similar letters. Two keys
     with the same last part are returned as "A or B".
     """
     keys = dotted_keys(cfg)

@@ -12,7 +12,7 @@ from slowfast.config.keys import REGISTRIES, known_keys
 
 
 def explain(name: str = "") -> str:
-    """Default and meaning of the key of this name, or of each key in the group of this name.
+    """Default and meaning of a key, or of each key in a group.
 
     Args:
         name: a dotted key or group, in upper or lower case; empty: all keys.

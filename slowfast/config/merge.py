@@ -1,7 +1,7 @@
 """Setting keys from YAML files and command lines.
 
-A file or a command line is read to its end before anything is refused, so that one error names all
-its mistakes, each with the nearest name that exists. Nothing is set unless all of it is right.
+A file or a command line is read to its end. One error then lists all mistakes, each with the
+nearest known name. Keys are set only if there is no mistake.
 ``Config`` is fvcore's ``CfgNode`` with its two merging methods replaced by these.
 """
 
@@ -25,15 +25,15 @@ from slowfast.config.yaml_files import read_with_bases
 
 logger = logging.getLogger(__name__)
 
-# Some of upstream's own YAML files set this key in a group where no upstream code has it.
+# Some of upstream's YAML files set this key in a group in which upstream's code has no such key.
 _UNKNOWN_UPSTREAM = "PREFETCH"
 
 
 class Config(CfgNode):
-    """A configuration whose merging reports every mistake in words and remembers its sources."""
+    """A configuration that explains all mistakes in settings, and records where keys were set."""
 
     def merge_from_file(self, cfg_filename: str | Path, allow_unsafe: bool = False) -> None:
-        """Sets the keys of a YAML file, after those of the files under its ``_BASE_``."""
+        """Sets the keys of a YAML file, after the keys of the files under its ``_BASE_``."""
         del allow_unsafe  # tags that run code are always refused
         merge_file(self, cfg_filename)
 
@@ -143,7 +143,7 @@ def _accept(cfg: CfgNode, key: str, value: Any, known: Key | None) -> Any:
 
 
 def _literal(text: str) -> Any:
-    """The Python value that a text expresses, such as a number or list; else the text itself."""
+    """The Python value of a text, such as a number or a list; otherwise the text itself."""
     words = {"true": True, "false": False, "none": None, "null": None}
     if text.strip().lower() in words:
         return words[text.strip().lower()]

@@ -1,4 +1,4 @@
-"""Where each key of a configuration was set, so that an error can name the file to correct.
+"""The source of each key of a configuration, so that an error can name the file to correct.
 
 The record is kept in the ``__dict__`` of the configuration's root, where yacs keeps its own state.
 ``clone()``, ``copy.deepcopy`` and ``pickle`` (processes that are started by spawn) copy it, and it
@@ -22,12 +22,12 @@ _FILE = "__file__"
 
 
 def record(cfg: CfgNode, key: str, source: str) -> None:
-    """Record that ``source`` set the dotted ``key`` to its present value."""
+    """Records that ``source`` set the dotted ``key`` to its present value."""
     cfg.__dict__.setdefault(_RECORD, {})[key] = (source, repr(get(cfg, key)))
 
 
 def record_file(cfg: CfgNode, path: str) -> None:
-    """Record the file that was read last, for errors about keys that it leaves at default."""
+    """Records the file that was read last, for errors about keys that have their defaults."""
     cfg.__dict__[_FILE] = path
 
 
@@ -39,8 +39,7 @@ def recorded(cfg: CfgNode) -> dict[str, str]:
 def source_of(cfg: CfgNode, key: str) -> str:
     """The file that set a dotted key, or ``command line``, or ``set by the program``.
 
-    For a key that nobody set, the file that left it at its default, such as
-    ``configs/AK/X.yaml (default)``.
+    For a key that was not set: the file that was read last, as ``configs/AK/X.yaml (default)``.
     """
     source, value = cfg.__dict__.get(_RECORD, {}).get(key, (DEFAULT, None))
     if value is not None:
@@ -53,5 +52,5 @@ def source_of(cfg: CfgNode, key: str) -> str:
 
 
 def describe(cfg: CfgNode, key: str) -> str:
-    """Source, key and value, as an error begins: ``configs/AK/X.yaml: SOLVER.MAX_EPOCH = 0``."""
+    """The beginning of an error: ``configs/AK/X.yaml: SOLVER.MAX_EPOCH = 0``."""
     return f"{source_of(cfg, key)}: {key} = {show(get(cfg, key))}"

@@ -1,7 +1,7 @@
 """Conversion of a value from YAML, or from a command line, to the type of its key.
 
-The type of a key follows from its default. ``Key.kind`` names what a default cannot show: the type
-of the items of an empty list, or of a value that may be None.
+The type of a key follows from its default. ``Key.kind`` adds what a default cannot show: the type
+of the items of an empty list, or the type of a value that can also be None.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _ONE_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool
 
 
 class WrongType(ValueError):
-    """A value does not fit its key; the text says what had been expected."""
+    """A value does not fit its key. The text says what was expected."""
 
 
 def coerce(value: Any, default: Any, kind: str = "") -> Any:
@@ -28,7 +28,7 @@ def coerce(value: Any, default: Any, kind: str = "") -> Any:
     tuple.
 
     Raises:
-        WrongType: the text says what had been expected.
+        WrongType: the value does not fit.
     """
     if default is None:
         return _coerce_optional(value, kind)
@@ -140,7 +140,7 @@ def _as_number(value: Any) -> int | float | None:
 
 
 def found_in_words(value: Any) -> str:
-    """Type and value of a setting, as "expected ...; found ..." ends."""
+    """Type and value of a setting, for messages "expected ...; found ..."."""
     kinds = {str: "text", bool: "", int: "the number", float: "the number", dict: "a group of keys"}
     if value is None:
         return "nothing"

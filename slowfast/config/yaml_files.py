@@ -1,4 +1,4 @@
-"""Reading YAML files of settings, with the files that they name under ``_BASE_``."""
+"""Reads YAML files of settings, and the files that they name under ``_BASE_``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Batch normalisation over one device, over part of its batch, over many devices, or frozen.
 
-The statistics are those of the clips that are normalised together, the norm group:
+Clips that are normalised together form a norm group:
 
 - ``batchnorm``: the clips of one device;
 - ``sub_batchnorm``: each of NUM_SPLITS parts of a device's clips;

@@ -57,7 +57,7 @@ def multiply_adds(network: nn.Module, cfg: CfgNode, crop: int) -> float:
             flops = FlopCountAnalysis(_Uncompiled(network.eval()), (inputs,))
             flops.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
             return float(flops.total())
-    except Exception as error:  # a run does not need this number
+    except Exception as error:  # the run goes on without this number
         logger.warning(f"Multiply-adds are unknown ({type(error).__name__}).")
         return math.nan
     finally:

@@ -1,8 +1,9 @@
 """Loss functions by the name in MODEL.LOSS_FUNC.
 
 ``get_loss_func(name)(reduction="mean")`` builds a loss, ``build_loss(cfg)`` the configured one.
-``_LOSSES`` is the registry of losses; an entry that is added as to a dict is a loss that can be
-configured, with the keys LOSS.<NAME>.* as arguments. The losses are in ``slowfast.ak.losses``.
+``_LOSSES`` is the registry of losses. A program can add a loss as to a dict; a configuration can
+then name it, and the keys LOSS.<NAME>.* are its arguments. The losses are in
+``slowfast.ak.losses``.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ _LOSSES = LOSSES
 
 
 def get_loss_func(loss_name: str) -> Callable[..., nn.Module]:
-    """A function that builds the loss of a name, as in ``get_loss_func(x)(reduction="mean")``.
+    """Returns the builder of a loss, as in ``get_loss_func(name)(reduction="mean")``.
 
     Raises:
         UserError: there is no such loss; the text names the nearest ones.

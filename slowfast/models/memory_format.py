@@ -1,4 +1,4 @@
-"""The memory layout of a network, and its compilation: speed, not results.
+"""The memory layout of a network, and its compilation. Both change the speed, not the results.
 
 Names, shapes and values of the state dict stay the same. Checkpoints are written contiguous, so
 that they are the same with every layout and any SlowFast can read them.

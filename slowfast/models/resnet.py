@@ -1,9 +1,9 @@
 """C2D, I3D and Slow: residual networks with one pathway. They differ in their temporal kernels.
 
 C2D has no temporal kernel. I3D has them in all stages. Both halve the number of frames after stage
-2. Slow has them in stages 4 and 5 only (Feichtenhofer et al., ICCV 2019). This file also has what
-`ResNet` shares with the two-pathway `SlowFast`: the plan of a pathway, and the stem and stages that
-follow from plans.
+2. Slow has them in stages 4 and 5 only (Feichtenhofer et al., ICCV 2019). This file also has the
+parts that `ResNet` shares with the two-pathway `SlowFast`: the plan of a pathway, and the stem and
+stages that follow from plans.
 """
 
 import math

@@ -20,7 +20,7 @@ TRAIN_COUNTS = np.array([900, 640, 300, 120, 7, 0])
 
 
 class FakeClips:
-    """A data set as far as the report reads it; clip 1 has a frame that cannot be decoded."""
+    """The part of a data set that the report reads. Clip 1 has a frame that cannot be decoded."""
 
     def __init__(self, count: int = CLIPS) -> None:
         self.reader = SimpleNamespace(num_frames=lambda clip: 11 + clip, read=self._frames)

@@ -1,4 +1,4 @@
-"""Of a log, the passes that led to the end of the run are read."""
+"""Reading a log: the lines that led to the end of the run count."""
 
 import json
 
@@ -61,7 +61,7 @@ def test_intervals_further_figures_and_the_best_evaluation(read):
     assert read(val(2, 0.125, **nothing_yet))["best"] is None
 
 
-def test_a_resumed_run_repeats_epochs_and_the_last_ones_count(read):
+def test_the_last_lines_of_an_epoch_count_in_a_resumed_run(read):
     lines = [train(1, 0.9), train(2, 0.8), val(2, 0.2), train(3, 0.7), val(3, 0.3)]
     found = read(*lines, train(2, 0.5), val(2, 0.6))
     assert [(p["epoch"], p["loss"]) for p in found["train"]] == [(1, 0.9), (2, 0.5)]

@@ -65,7 +65,7 @@ def test_the_page_loads_nothing(page_of):
     text = page_of("a", "b").read_text(encoding="utf-8")
     loads = re.findall(r"""(?:\bsrc|\bhref|url|@import|fetch)\s*[=(]\s*["']?([^"')\s>]+)""", text)
     assert not [address for address in loads if not address.startswith(("data:", "#"))]
-    assert "http://www.w3.org/2000/svg" in text  # a name that is not loaded
+    assert "http://www.w3.org/2000/svg" in text  # the name of a namespace, which is not loaded
     assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text)
     assert "default-src 'none'" in text
 
@@ -78,7 +78,7 @@ def test_names_cannot_leave_the_data(page_of):
     assert NASTY not in text
 
 
-def test_inserted_text_is_no_template():
+def test_inserted_text_is_not_read_as_a_template():
     empty = {"name": "{{data}} <i>", "classes": []}
     text = render_page([empty])
     assert "<title>Run report: {{data}} &lt;i&gt;</title>" in text

@@ -29,7 +29,7 @@ class MultiLabelLoss(nn.Module):
             precision.
 
     Raises:
-        UserError: the reduction is none of these.
+        UserError: the reduction is unknown.
     """
 
     def __init__(

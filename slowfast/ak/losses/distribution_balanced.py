@@ -71,7 +71,7 @@ class DistributionBalancedLoss(CountedLoss):
 
     def weigh(self, bce: Tensor, targets: Tensor) -> Tensor:
         rarity = 1 / self.state.counts.to(bce.dtype)
-        of_clip = (targets * rarity).sum(dim=1, keepdim=True).clamp(min=1e-12)
-        balance = self.alpha + (self.beta * (rarity / of_clip - self.mu)).sigmoid()
+        rarity_of_clip = (targets * rarity).sum(dim=1, keepdim=True).clamp(min=1e-12)
+        balance = self.alpha + (self.beta * (rarity / rarity_of_clip - self.mu)).sigmoid()
         tolerance = targets + (1 - targets) / self.neg_scale
         return balance * tolerance * focal_weights(bce, self.gamma) * bce

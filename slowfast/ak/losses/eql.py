@@ -26,9 +26,9 @@ class EQL(CountedLoss):
     2020), in the form of VideoLT (Zhang et al., ICCV 2021).
 
     BCE with the weights 1 - R T_c (1 - y). T_c is 1 for classes of at most max_tail_num clips. R is
-    1 for a share gamma of all elements, drawn anew in each step of training. So some negative
-    clips do not lower the logits of tail classes. With the published gamma that is about one
-    element in 1000.
+    1 for a share gamma of all elements, which are drawn again in each step of training. So some
+    negative clips do not lower the logits of tail classes. With the published gamma about one
+    element in 1000 is drawn.
 
     In evaluation mode and without gradients the step is not counted, and the same elements are
     drawn again.

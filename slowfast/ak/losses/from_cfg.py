@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def arguments_from_cfg(cfg, name: str) -> dict[str, Any]:
-    """Arguments of the loss of a name: the keys LOSS.<NAME>.* in lower case."""
+    """The arguments of a loss: the keys LOSS.<NAME>.* in lower case."""
     group = cfg.LOSS.get(name.upper(), {})
     return {key.lower(): value for key, value in group.items()}
 
@@ -27,8 +27,8 @@ def arguments_from_cfg(cfg, name: str) -> dict[str, Any]:
 def set_loss_context(cfg, rank: int = 0, class_counts: Sequence[float] | None = None) -> None:
     """Sets class counts, seed, rank and arguments of losses that are built without them.
 
-    Such a loss may be one that another loss wraps, or one that is built anew in each iteration, as
-    in upstream. Counts are computed when a loss first needs them.
+    Such a loss may be part of another loss, or may be built again in each iteration, as in
+    upstream. Counts are computed when a loss first needs them.
 
     Args:
         rank: rank of this process, so that each process draws its own random numbers.
@@ -52,7 +52,7 @@ def set_loss_context(cfg, rank: int = 0, class_counts: Sequence[float] | None = 
 
 
 def loss_builder(name: str) -> Callable[..., nn.Module]:
-    """A function that builds the loss of a name from arguments; the context gives the others.
+    """Returns a function that builds a loss by its name. The context adds missing arguments.
 
     Raises:
         UserError: there is no such loss; the text names the nearest ones.
@@ -70,7 +70,7 @@ def _builder(name: str, entry: Callable[..., nn.Module]) -> Callable[..., nn.Mod
 
 
 def multi_label_losses() -> dict[str, Callable[..., MultiLabelLoss]]:
-    """Builders of the losses of this project, by name; those of torch are not among them."""
+    """Builders of the losses of this project by name, without the losses of torch."""
     return {
         name: loss_builder(name)
         for name, entry in LOSSES

@@ -1,9 +1,9 @@
-"""State of a loss besides logits and targets: clips of each class, epoch, step, arguments.
+"""The state of a loss: clips of each class, epoch and step, and the context that keeps it.
 
 A loss with the argument `class_counts` has its own state. Any other loss takes the state that
-training has set in `context`. Upstream builds its loss anew in every iteration without arguments.
-The context lasts longer: counts are read once and sent to the device once, the epoch and the number
-of steps are kept, and the configured arguments are used.
+training has set in `context`. Upstream builds its loss again in every iteration, without arguments.
+The context stays: counts are read once and sent to the device once, the epoch and the number of
+steps are kept, and the configured arguments are used.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Context:
             self._state.set_epoch(epoch)
 
     def state_for(self, loss: str) -> LossState:
-        """The state. Raises UserError, with the name of the loss, if none is set."""
+        """The state. Raises UserError with the name of the loss if no state is set."""
         if self._state is None:
             raise UserError(
                 f"{loss}: needs class_counts, the number of training clips of each class: give it "

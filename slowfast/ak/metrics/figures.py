@@ -32,7 +32,7 @@ class TestOptions:
         probability_scale: the factor that the loss applies to logits before the sigmoid.
     """
 
-    __test__ = False  # tells pytest that this class is no test
+    __test__ = False  # pytest does not collect this class as a test
 
     on_request: bool = False
     resamples: int = 0
@@ -55,7 +55,7 @@ class TestOptions:
 
 
 class Figures:
-    """All figures of one evaluation or test.
+    """Computes all figures of one evaluation or test.
 
     A figure has a key: the name of a metric, such as ``map``, or of its mean over a segment, such
     as ``map_head``. Values are in the unit of the metric; nan stands for no value.
@@ -64,7 +64,7 @@ class Figures:
         scores: (N, C) on the CPU.
         targets: (N, C) of 0 and 1, or (N,) class indices.
         segments: the segment of each class; None: there are none.
-        options: of a test; None for an evaluation during training.
+        options: the options of a test; None for an evaluation during training.
 
     Attributes:
         values: the value of each figure.
@@ -132,7 +132,7 @@ class Figures:
 
     @cached_property
     def chance(self) -> dict[str, float]:
-        """What random scores reach on average, for the figures for which that is known."""
+        """The mean value of random scores, for each figure for which it is known."""
         found: dict[str, float] = {}
         for name in self.names:
             if METRICS.facts(name).chance:
@@ -140,7 +140,7 @@ class Figures:
         return found
 
     def chance_by_class(self, name: str) -> Any:
-        """What random scores reach on average in each class, (C,), as `by_class`."""
+        """The mean value of random scores in each class, (C,), as `by_class`."""
         return METRICS.facts(name).chance(self.positives, len(self.scores))
 
     def resampled(self, weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -196,8 +196,8 @@ class Figures:
             return {name: result}
         means = {name: known_mean(result)}
         if METRICS.facts(name).by_segment:
-            of_segments = segment_means(result, self.segments)
-            means |= {f"{name}_{segment}": mean for segment, mean in of_segments.items()}
+            by_segment = segment_means(result, self.segments)
+            means |= {f"{name}_{segment}": mean for segment, mean in by_segment.items()}
         return means
 
     def _intervals(self) -> dict[str, tuple[float, float]]:

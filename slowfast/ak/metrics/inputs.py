@@ -53,7 +53,7 @@ def clips_above(
         UserError: as `checked`.
     """
     scores, labels = checked(scores, labels)
-    # Classes become rows, so that what is sorted lies together in memory.
+    # Classes become rows, so that the scores of a class are contiguous in memory.
     ascending = np.sort(scores.T, axis=1)
     for index in labels.any(axis=0).nonzero()[0]:
         hits = np.sort(scores[labels[:, index], index])

@@ -38,7 +38,7 @@ def roc_auc(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
         hits, true = scores[labels[:, index], index], int(positives[index])
         below = np.searchsorted(ascending[index], hits, side="left")
         not_above = np.searchsorted(ascending[index], hits, side="right")
-        # Of all pairs (positive, any) won, those among the positives are always half.
+        # Pairs of two positive clips are subtracted: they always contribute half of their number.
         won = (below + not_above).sum() / 2 - true**2 / 2
         result[index] = won / (true * (len(scores) - true))
     return result

@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from slowfast.ak.errors import UserError
 
-HEAD = "head.projection."  # the names of the classifier's parameters begin so in every network
+HEAD = "head.projection."  # the names of the classifier's parameters begin with it
 
 
 def freeze_below_projection(network: nn.Module) -> None:

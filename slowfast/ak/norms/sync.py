@@ -1,7 +1,7 @@
 """Batch normalisation over the batches of several processes, on any device.
 
-`torch.nn.SyncBatchNorm` does the same on CUDA only. Parameters and buffers have the names of those
-of `torch.nn.BatchNorm1d` and `BatchNorm3d`.
+`torch.nn.SyncBatchNorm` does the same on CUDA only. Parameters and buffers have the same names
+as in `torch.nn.BatchNorm1d` and `BatchNorm3d`.
 """
 
 from __future__ import annotations

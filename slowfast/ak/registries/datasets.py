@@ -7,9 +7,9 @@ from slowfast.ak.registries.registry import Facts, Registry
 
 @dataclass(frozen=True)
 class DatasetFacts(Facts):
-    """Facts about a data set. Code asks for them, and never compares the name of a data set.
+    """Facts about a data set. Code reads them, and never compares the name of a data set.
 
-    The defaults are those of a data set that does not read lists of this project.
+    The defaults fit a data set that does not read lists of this project.
 
     Args:
         labels: ``many`` if a clip may have several classes, ``one`` if each clip has one, ``any``

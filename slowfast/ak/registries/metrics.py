@@ -31,8 +31,8 @@ class MetricFacts(Facts):
             one class a clip, accuracies; empty: the figure has a row in the second table.
         by_segment: whether the mean over the classes of each segment is reported too, as
             ``<name>_<segment>``.
-        chance: a function of positives (C,) and the number of clips: what random scores reach on
-            average; a number or (C,) as the metric itself.
+        chance: a function of positives (C,) and the number of clips: the mean value of random
+            scores, a number or (C,) as the metric itself.
         resampled: a function of scores, targets and weights (N, R): the metric in each of R
             resamples of the clips, (R,) or (R, C). Such a figure has an interval.
         without_value: what json_stats holds where no class has a value.
@@ -57,7 +57,7 @@ class MetricFacts(Facts):
 
     @property
     def sign(self) -> str:
-        """What follows a printed value."""
+        """The unit sign after a printed value."""
         return "" if self.unit == "classes" else " %"
 
     def text(self, value: float) -> str | None:
@@ -79,6 +79,6 @@ def metric_of(key: str) -> str | None:
 
 
 def column_of(key: str) -> str:
-    """The head of a figure's column: that of the metric, or the name of the segment."""
+    """The head of a figure's column: the head of the metric, or the name of the segment."""
     name = metric_of(key)
     return METRICS.facts(name).column if key == name else key.removeprefix(f"{name}_")

@@ -18,7 +18,7 @@ class NetworkFacts(Facts):
         archs: the values of MODEL.ARCH that the network takes; empty: any.
         pathways: the number of input tensors; 0: MODEL.MULTI_PATHWAY_ARCH decides.
         own_keys: beginnings of the keys that only this network reads, such as ``X3D.``. None: it is
-            not known which keys the network reads, so that no key is said to be unread.
+            not known which keys the network reads, so that no warning names an unread key.
     """
 
     archs: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class NetworkRegistry(Registry[NetworkFacts]):
             )
 
     def keys_of_others(self, name: str) -> dict[str, str]:
-        """The beginnings of keys that only other networks read, with the name of the reader."""
+        """The beginnings of keys that only other networks read, with the name of such a network."""
         own_keys = self.facts(name).own_keys
         if own_keys is None:
             return {}

@@ -1,4 +1,4 @@
-"""A registry: names, what they stand for, and what is true of each.
+"""A registry: entries by name, and facts about each entry.
 
 To add an entry, write one file in the folder that a registry belongs to and register the class or
 function there. `import_all` imports every module of such a folder, so that the file is found.
@@ -22,13 +22,13 @@ Check = Callable[[Any], Iterator[Finding]]
 
 @dataclass(frozen=True)
 class Facts:
-    """What is true of an entry, whatever its kind. Each kind of entry adds its own facts.
+    """Facts about an entry of any kind. Each kind of entry adds its own facts.
 
     Args:
         keys: the configuration keys that the entry adds, by dotted name.
         problems: finds settings with which the entry cannot run. It takes the configuration and
             yields (key, words), and is called only if the configuration names the entry.
-        warnings: finds settings that can run but are seldom meant; as `problems`.
+        warnings: finds settings that can run but are seldom intended; as `problems`.
     """
 
     keys: dict[str, Key] = field(default_factory=dict)
@@ -79,9 +79,10 @@ class Registry(Generic[F]):
             return self.register()(name)
 
         def add(entry: Any) -> Any:
-            known = name or entry.__name__
-            self._entries[known] = entry
-            self._facts[known] = self._facts_type(**{"keys": self.keys_of(known, entry), **facts})
+            own_name = name or entry.__name__
+            self._entries[own_name] = entry
+            keys = self.keys_of(own_name, entry)
+            self._facts[own_name] = self._facts_type(**{"keys": keys, **facts})
             return entry
 
         return add
@@ -91,14 +92,14 @@ class Registry(Generic[F]):
         return {}
 
     def facts(self, name: str) -> F:
-        """The facts about an entry; the defaults for a name that nobody has registered."""
+        """The facts about an entry; the defaults if the name is not registered."""
         return self._facts.get(self._entry_name(name)) or self._facts_type()
 
     def get(self, name: str, *default: Any) -> Any:
-        """The entry of a name, or the default if one is given and there is no such entry.
+        """Returns an entry by its name. If there is none, returns the default, if one is given.
 
         Raises:
-            UserError: there is neither; the text names the nearest entries.
+            UserError: there is no entry and no default; the text names the nearest entries.
         """
         words = self.problem_with(name)
         if words and default:
@@ -144,7 +145,7 @@ class Registry(Generic[F]):
         return self._entries[name]
 
     def __setitem__(self, name: str, entry: Any) -> None:
-        """Adds an entry. One that replaces another takes over the facts about it."""
+        """Adds or replaces an entry. Facts about a replaced entry stay."""
         if name in self._entries:
             self._entries[name] = entry
         else:

@@ -1,8 +1,8 @@
 """Every key of the configuration.
 
 The YAML files of this folder are tables of the keys that this tree uses, one file a topic.
-``unserved.yaml`` lists upstream's keys that have no effect here. Names and defaults are those of
-both upstream branches, so that any published YAML file loads. ``slowfast.ak.config`` and the
+``unserved.yaml`` lists upstream's keys that have no effect here. The tables have all keys of both
+upstream branches, so that any published YAML file loads. ``slowfast.ak.config`` and the
 registries (losses, networks, data sets, metrics, tasks) add the keys of this project.
 """
 
@@ -45,12 +45,12 @@ UPSTREAM_KEYS: dict[str, Key] = {
 
 
 def registered_keys() -> dict[str, Key]:
-    """The keys of all losses, and of other registered entries."""
+    """The keys of all registered losses and other entries, by dotted name."""
     import slowfast.ak.losses  # noqa: F401 -- registers the losses; needs torch
 
     return {name: key for each in REGISTRIES for name, key in each.configuration_keys().items()}
 
 
 def known_keys() -> dict[str, Key]:
-    """Every key by its dotted name, without those that ``custom_config`` adds."""
+    """Every key by its dotted name, without the keys that ``custom_config`` adds."""
     return {**UPSTREAM_KEYS, **AK_KEYS, **registered_keys()}

@@ -1,4 +1,4 @@
-"""The initial weights, as the published networks draw them."""
+"""Initial weights of a network, drawn as in the published networks."""
 
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
@@ -13,7 +13,7 @@ def init_weights(
     zero_final_norm: bool = False,
     zero_final_conv: bool = False,
 ) -> None:
-    """Draws all weights of a network anew from torch's global generator.
+    """Draws all weights of a network from torch's global generator.
 
     Convolutions: normal with variance 2 / fan-out (He et al., 2015). Norms: weight 1. Linear
     layers: normal with `fc_std`. All biases: 0.

@@ -28,7 +28,8 @@ def write_report(cfg, tests: Sequence[Tested]) -> Path | None:
     A failure causes a warning only, since the results are saved before.
 
     Args:
-        tests: of one run, at least one; the page shows the figures of all, and details of the last.
+        tests: the tests of one run, at least one. The page shows the figures of all, and details
+            of the last.
 
     Returns:
         The page; None if TEST.REPORT is False, if the figures are not figures of classes with

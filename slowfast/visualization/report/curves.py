@@ -1,8 +1,8 @@
 """Curves and final figures of a run, read from its json_stats.log.
 
 A log may hold several passes over the same epochs: a resumed run repeats the epochs since its last
-checkpoint, and a folder may be used twice. A line of an epoch therefore replaces what the log said
-of this epoch and of later ones; the passes that led to the end of the run remain.
+checkpoint, and a folder may be used twice. A line of an epoch therefore replaces earlier
+lines of this epoch and of later epochs. The lines that led to the end of the run remain.
 """
 
 import math
@@ -17,7 +17,7 @@ from slowfast.utils.files.stats_line import first_number, read_line
 
 
 def read_log(path: str | Path) -> dict:
-    """Reads what a json_stats.log says of its run.
+    """Reads the curves and results of a run from its json_stats.log.
 
     Lines that cannot be read, such as a last line that was cut off, are ignored.
 
@@ -51,7 +51,7 @@ def read_log(path: str | Path) -> dict:
 
 
 def test_figures(stats: Mapping) -> dict[str, Any]:
-    """Returns what the line of a test says.
+    """Returns the figures in the json_stats line of a test.
 
     Returns:
         ``figures``: mAPs in per cent; ``intervals``: [low, high] of the mAPs that have one;
@@ -73,7 +73,7 @@ def test_figures(stats: Mapping) -> dict[str, Any]:
 
 
 def best_of(stats: Mapping) -> dict[str, Any] | None:
-    """Returns epoch, mAP (per cent) and clips of the best evaluation; None where there is none."""
+    """Returns epoch, mAP (per cent) and clips of the best evaluation; None if there is none."""
     epoch, value = stats.get("best_epoch"), _number(stats.get("best_map"))
     if not isinstance(epoch, int) or epoch < 1 or value is None:
         return None

@@ -1,4 +1,4 @@
-"""Where a test with many labels fails: its weakest classes, and the classes it confuses.
+"""Failures of a test with many labels: its weakest classes, and the classes that it confuses.
 
 All arrays are (clips, classes): scores, higher meaning more likely, and labels of 0 and 1.
 """
@@ -26,7 +26,7 @@ def predicted_classes(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def confusions(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Returns (C, C) numbers of clips that carry a, where not a but b is predicted, wrongly."""
+    """Returns (C, C): the number of clips on which class a is missed and b is predicted wrongly."""
     labels, predicted = labels.astype(bool), predicted_classes(scores, labels)
     return (labels & ~predicted).T.astype(np.float32) @ (predicted & ~labels).astype(np.float32)
 

@@ -1,7 +1,7 @@
-"""The page: template, style, scripts and data in one HTML file that loads nothing.
+"""The report page: template, style, scripts and data in one HTML file, which loads no other file.
 
-The data stand in the page as JSON without any ``<``, so that no name can end the element or begin
-another one. The scripts insert data as text only.
+The data are JSON without any ``<``, so that no name can end the element or begin another one. The
+scripts insert data as text only.
 """
 
 import html

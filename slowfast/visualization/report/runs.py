@@ -1,4 +1,4 @@
-"""Reading the run folders that ``tools/report.py`` is given, and checking that they compare."""
+"""Reads run folders for ``tools/report.py``, and checks that the runs can be compared."""
 
 import json
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ def read_runs(folders: Sequence[str | Path]) -> list[dict]:
 
 
 def read_run(folder: Path) -> dict:
-    """Reads the record of a run; without one, what its log and its configuration say.
+    """Reads the record of a run. If there is none, makes one from its log and its configuration.
 
     Raises:
         UserError: the folder is missing, has no results, or they cannot be read.
@@ -104,7 +104,7 @@ def _read_record(path: Path) -> dict:
     except (OSError, ValueError) as error:
         raise UserError(
             f"{path}: cannot be read ({error}). Test the run again, or delete the file: the page "
-            f"is then drawn from {FILE} alone."
+            f"is then drawn from {FILE} only."
         ) from None
     found = record.get("format") if isinstance(record, dict) else None
     if found != FORMAT:

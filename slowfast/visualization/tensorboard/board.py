@@ -48,7 +48,7 @@ class Board:
     Args:
         classes: names of the classes; None: not known.
         steps: steps per epoch; the place of a point on the axis is the number of steps before it.
-        done: steps that were made before the run is resumed (`Events`).
+        done: the number of steps before the run is resumed (`Events`).
 
     Raises:
         UserError: the package tensorboard is missing, the folder cannot be written, or a file
@@ -94,11 +94,11 @@ class Board:
             self._events.write("flush")
 
     def add_evaluation(self, epoch: int, figures: Figures) -> None:
-        """Adds a histogram of average precision over classes, and what TENSORBOARD asks for.
+        """Adds a histogram of average precision over classes, and the pictures of `add_results`.
 
         Args:
             epoch: the epoch before the evaluation, counted from 0.
-            figures: of the evaluation.
+            figures: the figures of the evaluation.
         """
         step = (epoch + 1) * self._steps
         precision = figures.by_class("map")

@@ -40,7 +40,7 @@ def layers(network: nn.Module, key: str, names: Sequence[str]) -> dict[str, nn.M
 
 
 def last_of_each_pathway(network: nn.Module) -> list[str]:
-    """Returns the names of the last layer of each pathway; none where they are not known."""
+    """Returns the names of the last layer of each pathway; an empty list if they are unknown."""
     stages = [(name, m) for name, m in network.named_children() if isinstance(m, Pathways)]
     if not stages:
         return []
@@ -90,9 +90,10 @@ def _giving_logits(network: nn.Module) -> Iterator[None]:
 def grad_cam(
     network: nn.Module, shown: dict[str, nn.Module], clip: list[Tensor], classes: Sequence[int]
 ) -> list[Tensor]:
-    """Returns the parts of a clip that speak for some classes, in a network in evaluation mode.
+    """Returns maps of the parts of a clip that raise the scores of some classes.
 
     Args:
+        network: a network in evaluation mode.
         shown: one layer per pathway.
         clip: one tensor (1, 3, T, H, W) per pathway.
         classes: the classes whose scores are added up.

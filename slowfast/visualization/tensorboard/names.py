@@ -33,7 +33,7 @@ def class_names(cfg: CfgNode, classes: ClassTable | None) -> list[str]:
 
 
 def categories(cfg: CfgNode, names: Sequence[str]) -> dict[str, list[int]]:
-    """Returns the classes of each category in TENSORBOARD.CATEGORIES_PATH; none without a path."""
+    """Returns the classes of each category in TENSORBOARD.CATEGORIES_PATH; {} without a path."""
     key, path = "TENSORBOARD.CATEGORIES_PATH", cfg.TENSORBOARD.CATEGORIES_PATH
     found = _json(key, path, "categories and lists of class names") if path else {}
     return {name: _ids(key, path, members, names) for name, members in found.items()}
