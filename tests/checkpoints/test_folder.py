@@ -198,4 +198,5 @@ def _find(rank, cfg, folder):
 
 def test_all_processes_take_the_answer_of_the_first(cfg, tmp_path):
     save_epochs(cfg, *make(cfg), 1, 2)[1].write_bytes(b"")
-    torch.multiprocessing.spawn(_find, args=(cfg, str(tmp_path)), nprocs=2)
+    arguments = cfg, str(tmp_path)
+    torch.multiprocessing.start_processes(_find, arguments, nprocs=2, start_method="fork")

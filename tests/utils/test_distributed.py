@@ -45,7 +45,9 @@ def fail():
 
 
 def test_two_processes_exchange_and_meet_again(tmp_path):
-    torch.multiprocessing.spawn(exchange, args=(str(tmp_path),), nprocs=TWO)
+    torch.multiprocessing.start_processes(
+        exchange, (str(tmp_path),), nprocs=TWO, start_method="fork"
+    )
 
 
 def test_one_process_needs_no_group():

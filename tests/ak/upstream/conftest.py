@@ -63,14 +63,10 @@ def spoil(cfg, tiny_ak, tmp_path):
     return spoil
 
 
-def empty_registry() -> Registry:
-    """Returns the registry of a checkout's data sets, without entries."""
-    return Registry("data set", "TRAIN.DATASET", DatasetFacts, ignores_case=True)
-
-
 @pytest.fixture
 def registry(monkeypatch):
     """An empty registry of data sets; the class `Ak` is as before it is registered."""
-    monkeypatch.setattr(build, "DATASET_REGISTRY", empty_registry())
+    empty = Registry("data set", "TRAIN.DATASET", DatasetFacts, ignores_case=True)
+    monkeypatch.setattr(build, "DATASET_REGISTRY", empty)
     monkeypatch.setattr(Ak, "with_time", Ak.with_time)
     return build.DATASET_REGISTRY

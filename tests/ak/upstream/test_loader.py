@@ -20,8 +20,6 @@ from slowfast.ak.upstream import meters
 from slowfast.ak.upstream.data import Ak, register_ak
 from slowfast.ak.upstream.loader import BatchLoader, loads_clips, shuffles_clips
 from slowfast.config.defaults import get_cfg
-from slowfast.datasets import build
-from tests.ak.upstream.conftest import empty_registry
 
 
 @pytest.fixture(autouse=True)
@@ -172,11 +170,7 @@ def test_ranks_have_equal_batches_and_decode_each_clip_once(
 def _rank_of_two(rank, folder, opts):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    # Spawned workers would not note the images that they read.
-    torch.multiprocessing.set_start_method("fork", force=True)
     count_images(f"{folder}/opened")
-    build.DATASET_REGISTRY = empty_registry()
-    register_ak(with_time=True)
     cfg = get_cfg()
     cfg.merge_from_list([*opts, "NUM_GPUS", 2, "DATA_LOADER.NUM_WORKERS", 2])
     cfg.TRAIN.BATCH_SIZE = cfg.TEST.BATCH_SIZE = 8
@@ -194,9 +188,9 @@ def test_two_processes_together_decode_each_clip_once(cfg, tiny_ak, spoil, tmp_p
     )
     shutil.copy(tiny_ak.annot / "train.csv", tmp_path)
     where = ["DATA.PATH_TO_DATA_DIR", str(tmp_path), "DATA.PATH_PREFIX", str(tmp_path / "image")]
-    torch.multiprocessing.spawn(
-        _rank_of_two, args=(str(tmp_path), [*tiny_ak.opts(), *where]), nprocs=2
-    )
+    arguments = str(tmp_path), [*tiny_ak.opts(), *where]
+    # Spawned processes and workers would not note the images that they read.
+    torch.multiprocessing.start_processes(_rank_of_two, arguments, nprocs=2, start_method="fork")
     opened = Counter((tmp_path / "opened").read_text().splitlines())
     assert {Path(path).parent.name for path in opened} == {"v0", "v1", "v2"}
     cfg.merge_from_list(where)
