@@ -44,7 +44,7 @@ def test_differences_and_failures_are_reported(tmp_path, capsys):
     differing, other_name, impossible = capsys.readouterr().out.splitlines()
     assert code == 1
     assert differing.startswith("lr_schedules.json: made in ")
-    assert "; DIFFERS, 1 times, first [1].lr[3]: 0.037" in differing
+    assert "; DIFFERS, 1 times, first [1].lr[3]: existing 0.037" in differing
     assert "pred_w: existing 'head.weight', new 'head.projection.weight'" in other_name
     assert impossible.startswith("models/MVIT.json: NOT MADE, ")
     assert "MViT" in impossible
