@@ -1,7 +1,7 @@
-"""What follows the steps of an epoch: norm statistics, a checkpoint, an evaluation, where due.
+"""The end of an epoch: norm statistics, a checkpoint and an evaluation, each if it is due.
 
-All of this may take as long as many steps. So the state is saved before anything that takes long,
-and a run that is stopped meanwhile repeats that part.
+These can take as long as many steps. So the state is saved before anything that takes long, and a
+run that is stopped meanwhile repeats that part.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class AfterEpoch:
         )
 
     def run(self, epoch: int) -> dict:
-        """Does what is due.
+        """Measures statistics, saves and evaluates, each if it is due.
 
         Raises:
             Stopped: the run was asked to stop.
@@ -95,7 +95,7 @@ class AfterEpoch:
         return figures
 
     def evaluate(self, epoch: int) -> dict:
-        """Scores the validation clips, and keeps the weights where they are the best so far.
+        """Scores the validation clips, and keeps the weights if they are the best so far.
 
         Raises:
             Stopped: the run was asked to stop.

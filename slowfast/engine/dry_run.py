@@ -1,8 +1,8 @@
 """The dry run: builds everything, takes two steps, and says what the run will cost.
 
 It writes nothing below OUTPUT_DIR. It reads data, weights and the checkpoint of a resumed run as
-the run would, so that whatever would stop the run stops the dry run. Each estimate stands beside
-the figures that it is computed from.
+the run would, so that whatever would stop the run stops the dry run. It prints each estimate with
+the figures from which it is computed.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def dry_run(cfg: CfgNode) -> None:
     Raises:
         UserError: for whatever would stop the run.
     """
-    logging.setup_logging()  # the terminal alone
+    logging.setup_logging()  # only the terminal
     seed_everything(cfg.RNG_SEED)
     device = get_device(cfg)
     memory = _Memory(device)
@@ -101,7 +101,7 @@ def _network_rows(cfg: CfgNode, network: nn.Module) -> Table:
 
 
 def _train_rows(cfg: CfgNode, learner: Learner, scoring: _Scoring) -> Table:
-    """Takes two steps, scores a batch, and says what that means for the run."""
+    """Takes two steps, scores a batch, and estimates the run from them."""
     train_loader, val_loader = (
         construct_loader(cfg, split, collate=learner.task.collate) for split in ("train", "val")
     )
@@ -168,7 +168,7 @@ def _two_steps(
 
 
 def _passes(cfg: CfgNode) -> int:
-    """Forward passes that a step costs as much as: one, two for backward, one to compute again."""
+    """The cost of a step in forward passes: one, two for backward, one to compute again."""
     if cfg.MODEL.DETACH_FINAL_FC:  # nothing goes back below the projection
         return 1
     return 4 if cfg.MODEL.ACT_CHECKPOINT else 3
@@ -233,11 +233,11 @@ class _Scoring:
 
 @dataclass(frozen=True)
 class _Reading:
-    """How fast a process gets its clips.
+    """The speed at which a process gets its clips.
 
     Attributes:
         one: seconds in which the process itself reads a clip.
-        seconds: in which its workers have a batch ready.
+        seconds: seconds in which its workers read a batch.
         workers, cores: of the process.
     """
 
@@ -275,7 +275,7 @@ def _reading_seconds(loader: ClipLoader, epoch: int) -> float:
 
 
 def _timed(device: torch.device, job: Callable[[], object]) -> tuple[float, object]:
-    """Seconds until a job is done, on its device too, and what the job returns."""
+    """Seconds until a job is done, also on its device, and the result of the job."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     begin = time.perf_counter()
@@ -290,8 +290,10 @@ def _duration(seconds: float) -> str:
 
 
 class _Memory:
-    """The most memory that a process takes from now on: of its GPU, or, on the CPU, the growth of
-    its resident set."""
+    """Measures the most memory that a process takes from now on.
+
+    On a GPU this is its memory; on the CPU it is the growth of the resident set.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device

@@ -1,7 +1,7 @@
 """Evaluation during training: one deterministic view of every validation clip, each clip once.
 
-A clip that cannot be read comes as a black one, so that batches keep their shape. It is scored with
-the others, and its scores are thrown away.
+A black clip replaces a clip that cannot be read, so that batches keep their shape. Its scores are
+thrown away.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def gather_rows(parts: list[Rows], missing: Collection[int] = ()) -> Rows:
     shards = [shard for shard in distributed.all_gather_unaligned(own) if shard is not None]
     keys, scores, targets = (_joined(field) for field in zip(*shards, strict=True))
     keys, where = keys.unique(dim=0, return_inverse=True)
-    # Of several rows with one key the first is taken.
+    # The first of several rows with one key is kept.
     backwards = torch.arange(len(where)).flip(0)
     first = torch.empty(len(keys), dtype=torch.int64).scatter_(0, where.flip(0), backwards)
     read = ~torch.isin(keys[:, 0], torch.tensor(sorted(missing), dtype=keys.dtype))

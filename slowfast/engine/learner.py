@@ -1,4 +1,4 @@
-"""All that training changes: the task with its network, the optimizer, the scaler, the average."""
+"""The state of training: the task with its network, the optimizer, the scaler, the average."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ logger = logging.get_logger(__name__)
 
 @dataclass
 class Learner:
-    """All that training changes, and so all that is saved.
+    """The state that training changes and checkpoints hold.
 
     Attributes:
         task: on its device.
@@ -49,7 +49,7 @@ class Learner:
         return cls(task, optimizer, precision, precision.make_scaler())
 
     def load(self, cfg: CfgNode) -> Start:
-        """Loads what training starts from: weights, optimizer, scaler, average, the task's state.
+        """Loads the state that training starts from: weights, optimizer, scaler, average, task.
 
         Raises:
             UserError: as `load_train_checkpoint`; or the task's state or the average does not fit.
@@ -71,7 +71,7 @@ class Learner:
                 f"{start.path or cfg.TRAIN.CHECKPOINT_FILE_PATH}: the saved state "
                 f"({', '.join([*states, *(['average'] if average else [])])}) does not fit the "
                 f"configured run ({str(error).strip()}). Restore the settings that the warning "
-                "above names; or, to take the weights alone, name the file in "
+                "above names; or, to take only the weights, name the file in "
                 "TRAIN.CHECKPOINT_FILE_PATH, with TRAIN.CHECKPOINT_EPOCH_RESET True and another "
                 "OUTPUT_DIR."
             ) from None
@@ -88,14 +88,14 @@ class Learner:
 
     @property
     def networks(self) -> list[nn.Module]:
-        """The network that is trained, unwrapped, and the averaged one where there is one."""
+        """The network that is trained, unwrapped, and the averaged network if there is one."""
         return [unwrap(self.network), *([self.average.network] if self.average else [])]
 
     @property
     def evaluated(self) -> nn.Module:
-        """The network that is evaluated: the averaged one where there is one."""
+        """The network that is evaluated: the averaged network if there is one."""
         return self.networks[-1]
 
     def average_state(self) -> dict[str, Any] | None:
-        """The average's state dict; None where there is no average."""
+        """The state dict of the average; None if there is no average."""
         return self.average.state_dict() if self.average else None

@@ -1,4 +1,4 @@
-"""Meters: what a loop measures, and the ``json_stats`` lines it becomes.
+"""Meters: they collect the measurements of a loop and log them as ``json_stats`` lines.
 
 A line within an epoch has medians over the last LOG_PERIOD iterations, so that one slow batch does
 not change them much; a line at the end of an epoch has means over the whole epoch.
@@ -23,11 +23,11 @@ from slowfast.utils.timing import LoopTimer, Window
 
 logger = logging.get_logger(__name__)
 
-_MOST_NAMED = 5
+_MOST_NAMES = 5
 
 
 def get_map(preds: np.ndarray | torch.Tensor, labels: np.ndarray | torch.Tensor) -> float:
-    """Mean average precision over the classes that have a positive; 0.0 where none has.
+    """Mean average precision over the classes that have a positive; 0.0 if no class has one.
 
     Args:
         preds: (N, C) scores.
@@ -38,7 +38,7 @@ def get_map(preds: np.ndarray | torch.Tensor, labels: np.ndarray | torch.Tensor)
 
 
 class _EpochMeter(LoopTimer):
-    """What training and evaluation share: epochs, and a line every LOG_PERIOD iterations.
+    """The base of the meters of epochs: a line every LOG_PERIOD iterations.
 
     Args:
         iterations: of an epoch.
@@ -47,8 +47,8 @@ class _EpochMeter(LoopTimer):
     Attributes:
         counts: further whole numbers for the lines, such as how many clips could not be read;
             `reset` empties them.
-        board: a `slowfast.visualization.tensorboard.Board` that gets each line too; None: there is
-            none.
+        board: a `slowfast.visualization.tensorboard.Board` that also gets each line; None: no
+            board.
     """
 
     board: Any = None
@@ -141,7 +141,7 @@ class TrainMeter(_EpochMeter):
         return self._log("train_epoch", cur_epoch, eta=eta, lr=self._lr, **self._means())
 
     def state(self) -> dict[str, Any]:
-        """What the epoch has measured so far, as plain values."""
+        """The measurements of the epoch so far, as plain values."""
         return {name: series.state() for name, series in self._series.items()} | {"lr": self._lr}
 
     def take_up(self, state: Mapping[str, Any]) -> None:
@@ -295,7 +295,7 @@ class TestMeter(LoopTimer):
 
         Args:
             ks: the numbers k of top-k accuracies.
-            segments: of each class; adds ``map_<segment>``, None where it has no positive.
+            segments: of each class; adds ``map_<segment>``, None if it has no positive.
             extra: further entries of the line.
         """
         self._warn_about_views()
@@ -316,9 +316,9 @@ class TestMeter(LoopTimer):
         if odd:
             names = [
                 f"{self._clip_name(index)} ({int(self.clip_count[index])})"
-                for index in odd[:_MOST_NAMED]
+                for index in odd[:_MOST_NAMES]
             ]
-            more = f" and {len(odd) - _MOST_NAMED} more" if len(odd) > _MOST_NAMED else ""
+            more = f" and {len(odd) - _MOST_NAMES} more" if len(odd) > _MOST_NAMES else ""
             logger.warning(
                 f"{len(odd)} of {len(self.clip_count)} clips did not get {self.num_clips} views: "
                 f"{', '.join(names)}{more}."

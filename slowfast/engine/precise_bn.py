@@ -26,7 +26,7 @@ from slowfast.utils import distributed
 from slowfast.utils.processes.launch import Stopped
 from slowfast.utils.progress import progress_bar
 
-# The progress bar says what fvcore logs.
+# The progress bar shows what fvcore logs.
 logging.getLogger("fvcore.nn.precise_bn").setLevel(logging.WARNING)
 
 
@@ -47,7 +47,7 @@ class NormStatisticsPass:
 
     Attributes:
         batches: of the loader, on the device.
-        most: batches to measure (BN.NUM_BATCHES_PRECISE); fewer where the loader has fewer.
+        most: batches to measure (BN.NUM_BATCHES_PRECISE); fewer if the loader has fewer.
     """
 
     task: Task

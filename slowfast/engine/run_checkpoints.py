@@ -1,10 +1,10 @@
-"""When the state of a run is written, and what an epoch needs to continue in its middle.
+"""Writes the state of a run when it is due, and restores the state within an epoch.
 
 The state within an epoch contains everything for a bit-exact continuation: the number of
 iterations done, the values of the meter, the clips that could not be read, and the network buffers
 of each process, because norm layers of different processes see different clips. Random generators
-are not saved: what a step draws depends only on its position in the run (`seed_everything`), and so
-does the order of the clips.
+are not saved: the random numbers of a step depend only on its place in the run (`seed_everything`),
+and so does the order of the clips.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One step of training: a batch on the device becomes new weights.
 
-A step waits for no device. What it measures stays on the device and is read later (`pending`).
+A step waits for no device. Its measurements stay on the device and are read later (`pending`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class TrainStep:
     """Takes steps of training.
 
     Args:
-        learner: what the steps change.
+        learner: the state that the steps change.
         parts: a process takes its clips in this many equal parts, one after the other. The mean
             loss over clips has the same gradients as without parts, as long as no layer looks at
             other clips; batch norm does, unless it is frozen.
@@ -95,7 +95,7 @@ class TrainStep:
         return torch.stack(losses).sum(), means
 
     def _exchange(self, is_last: bool) -> AbstractContextManager:
-        """Lets processes exchange gradients in the backward pass of the last part alone."""
+        """Lets processes exchange gradients only in the backward pass of the last part."""
         network = self.learner.network
         if is_last or not isinstance(network, DistributedDataParallel):
             return nullcontext()

@@ -1,7 +1,7 @@
 """Testing: scores every clip from several views, ensembles the scores, and writes the results.
 
 A clip comes as one item with all its views, decoded once. Its views are cut on the device and pass
-the network in batches of TEST.BATCH_SIZE that may span clips.
+the network in batches of TEST.BATCH_SIZE, which can hold views of several clips.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from slowfast.visualization.report import write_report
 
 logger = logging.get_logger(__name__)
 
-# What TEST.NUM_ENSEMBLE_VIEWS -1 stands for.
+# The numbers of views that TEST.NUM_ENSEMBLE_VIEWS -1 tests.
 ALL_VIEW_COUNTS = (1, 3, 5, 7, 10)
 
 
@@ -217,7 +217,7 @@ class TestPass:
         return gather_rows(finished, loader.bad_clips.clips("missing"))
 
     def _batches(self, loader: ClipLoader) -> Iterator[tuple[Batch, int]]:
-        """Batches of views, which may span clips, and how many clips end in each."""
+        """Batches of views, which can be of several clips, and how many clips end in each."""
         # The labels and meta of an item belong to each of its views.
         items: list[tuple] = []
         sizes: list[int] = []

@@ -1,7 +1,7 @@
 """A pass over the training clips: each batch is a step.
 
-Between two steps the state of the run is consistent. There losses are read, the processes agree on
-what to do, and checkpoints are written.
+Between two steps the state of the run is consistent. There losses are read, the processes agree
+whether to save or stop, and checkpoints are written.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class TrainPass:
         learning_rate: a function of the fractional epoch.
         seed: RNG_SEED.
         epochs: SOLVER.MAX_EPOCH.
-        tolerated: training clips that may be unreadable in an epoch.
+        tolerated: the most training clips of an epoch that can be unreadable without a stop.
         read_every: steps between two readings of losses.
     """
 
@@ -145,7 +145,7 @@ class TrainPass:
         clips.stop_above(self.tolerated, label)
 
     def _save_or_stop(self, epoch: int, made: int, is_due: bool, label: str) -> None:
-        """Saves the unfinished epoch where that is due or the run is asked to stop, and stops it.
+        """Saves the unfinished epoch if that is due or a stop is asked for, and then stops.
 
         All processes agree first.
         """

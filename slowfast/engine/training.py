@@ -1,8 +1,8 @@
 """Training: data, task, optimizer; then epochs of steps, statistics, checkpoint, evaluation.
 
-Data are opened first, because they are what is most often missing. A run that is resumed computes
-what it would have computed without the stop, wherever it was stopped, and on the CPU bit for bit:
-all randomness is a function of the place in the run, and checkpoints hold everything else.
+Data are opened first, because they are missing most often. A resumed run computes the same as a run
+without the stop, wherever it was stopped; on the CPU the results are bit-identical. All randomness
+is a function of the place in the run, and checkpoints hold everything else.
 """
 
 import time
@@ -46,12 +46,12 @@ from slowfast.visualization.tensorboard.events import writer_class
 
 logger = logging.get_logger(__name__)
 
-# With fewer steps the start of workers and the choice of kernels decide how long a run takes.
+# In a shorter run the start of workers and the choice of kernels take most of the time.
 _STEPS_THAT_SHOW_THE_BOTTLENECK = 20
 
 
 def train(cfg: CfgNode) -> None:
-    """Trains the configured task, from where OUTPUT_DIR says that the run is.
+    """Trains the configured task, from the state that OUTPUT_DIR holds.
 
     Raises:
         UserError: bad data or weights, or a loss that is no longer finite.
@@ -125,7 +125,7 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
 
 
 def _prepare_folder(cfg: CfgNode) -> None:
-    """Opens the log, and finds what cannot be written before anything is read."""
+    """Opens the log, and checks that all files can be written before anything is read."""
     logging.setup_logging(cfg.OUTPUT_DIR)
     logger.debug(f"Configuration:\n{cfg.dump()}")
     for warning in checks.warnings(cfg):  # the terminal has shown them before there was a log
@@ -138,7 +138,7 @@ def _prepare_folder(cfg: CfgNode) -> None:
 
 
 def _open_data(cfg: CfgNode) -> tuple[ClipLoader, ClipLoader]:
-    """The loaders of training and validation clips; logs what is doubtful about the data."""
+    """The loaders of training and validation clips; logs problems of the data."""
     collate = choose_task(cfg).collate
     train_loader = construct_loader(cfg, "train", collate=collate)
     val_loader = construct_loader(cfg, "val", collate=collate)
@@ -150,7 +150,7 @@ def _open_data(cfg: CfgNode) -> tuple[ClipLoader, ClipLoader]:
 
 
 def _record(cfg: CfgNode, start: Start) -> None:
-    """Writes down what this run is, once it is known that the folder belongs to it."""
+    """Records configuration and start of the run, once the folder is known to belong to it."""
     if distributed.is_master_proc():
         save_config(cfg)
     record_run(cfg, "train", start.path)
@@ -158,7 +158,7 @@ def _record(cfg: CfgNode, start: Start) -> None:
 
 
 def _begin_log(cfg: CfgNode, start: Start, done: int, evaluated: int) -> None:
-    """Lets json_stats.log end where the run goes on, or begin with it."""
+    """Cuts json_stats.log at the place where the run resumes; a new run begins a new log."""
     if start.path:
         stats_log.remove_lines_after(cfg.OUTPUT_DIR, start.epoch, done, evaluated)
     else:
@@ -168,7 +168,7 @@ def _begin_log(cfg: CfgNode, start: Start, done: int, evaluated: int) -> None:
 def _open_board(
     cfg: CfgNode, training: TrainPass, evaluation: EvaluationPass, done: int
 ) -> Board | None:
-    """The TensorBoard board of the run, connected to whatever it shows; None: none is asked for.
+    """The TensorBoard board of the run, connected to what it shows; None: TENSORBOARD is off.
 
     Args:
         done: steps of the run that are done.

@@ -108,7 +108,7 @@ def _draw_saved(cfg: CfgNode, board: Board) -> None:
 
 
 class _Drawing:
-    """Draws what a network in evaluation mode computes on test clips, on a board."""
+    """Draws on a board what a network in evaluation mode computes for test clips."""
 
     def __init__(self, cfg: CfgNode, network: nn.Module, board: Board, step: int) -> None:
         self._cfg, self._network, self._board, self._step = cfg, network, board, step
@@ -123,10 +123,10 @@ class _Drawing:
         clips = construct_loader(self._cfg, "test").dataset
         for number in range(len(clips)):
             (views,), labels, index, _, meta = clips[0, number]
-            if any(flaw.kind == "missing" for flaw in from_meta(meta)):
+            if any(problem.kind == "missing" for problem in from_meta(meta)):
                 continue
             inputs = self._to_input(views.to(self._device).batch(0, 1))
-            # A name may hold bytes that are not UTF-8.
+            # A name can hold bytes that are not UTF-8.
             name = clips.clip_name(int(index)).encode(errors="replace").decode()
             yield name, inputs, torch.as_tensor(labels)
 

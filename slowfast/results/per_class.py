@@ -21,7 +21,7 @@ NO_TEST_CLIP = "no test clip"
 
 @dataclass(frozen=True)
 class ClassResult:
-    """One class of a test; its average precision is nan where it has no test clip."""
+    """One class of a test; its average precision is nan if it has no test clip."""
 
     id: int
     name: str

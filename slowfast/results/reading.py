@@ -80,7 +80,7 @@ def read_scores(path: Path) -> tuple[np.ndarray, np.ndarray]:
             f"{path}: refused. It contains {error}; expected tensors or arrays of numbers. Nothing "
             "of it was run."
         ) from None
-    except Exception as error:  # a damaged pickle may raise nearly anything
+    except Exception as error:  # a damaged pickle can raise nearly any error
         raise UserError(
             f"{path}: expected saved results, [predictions, labels]; cannot be read: {error}"
         ) from None
@@ -134,7 +134,7 @@ def _read_summary(path: Path) -> dict[str, Any]:
 def _read_classes(path: Path, summary: dict[str, Any], labels: np.ndarray) -> list[ClassResult]:
     """Reads the table of classes that the summary names, relative to its own folder.
 
-    If it is not there, a table of the same name beside the pickle is read: somebody may have copied
+    If it is not there, a table of the same name beside the pickle is read: somebody can have copied
     the files only.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Tasks: what a batch, a loss and an evaluation are. One file per task, registered by name.
+"""Tasks: they define batches, losses and evaluations. One file per task, registered by name.
 
 `choose_task` finds the task that a configuration asks for, `build_task` builds it.
 """
@@ -48,7 +48,7 @@ def build_task(cfg: CfgNode, device: torch.device, trains: bool = True) -> Task:
     """The task that the configuration asks for, on a device, with random weights.
 
     Args:
-        trains: whether it will train; a test needs no loss, and none of what a loss reads.
+        trains: whether the task will train; a test needs no loss.
 
     Raises:
         UserError: there is no such task, or its network or loss cannot be built.

@@ -1,4 +1,4 @@
-"""Batches: the clips of a step, with whatever the task wants to know about them."""
+"""Batches: the clips of a step, with their targets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Batch:
             `Task.prepare`: the input of the network, one float tensor per pathway.
         targets: a tensor, or a list, tuple or dict of tensors, each with N rows; None: no targets.
         clips: (N,) numbers of the clips in the data set, on the CPU.
-        meta: what the items say about clips that could not be read.
+        meta: the metas of the items, which describe clips that could not be read.
     """
 
     inputs: Sequence[Tensor]

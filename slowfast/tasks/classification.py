@@ -34,7 +34,7 @@ class Classification(Task):
         loss: a function of logits (N, C) and targets, a mean over clips; None: no training.
         to_input: turns pixels into the input of the network.
         mix: mixes the clips of a training batch and smooths its targets.
-        multi_label: whether a clip may carry several classes.
+        multi_label: whether a clip can have several classes.
         frames: T, of an example.
         crops: sides of the clips in training and in scoring, pixels.
         classes: names and segments of the classes; None: not known.
@@ -100,7 +100,7 @@ class Classification(Task):
         return Batch([pixels], labels if self._multi_label else labels.long(), torch.arange(clips))
 
     def begin_epoch(self, epoch: int) -> None:
-        """Tells the loss, which may change its weights or margins from some epoch on (DRW)."""
+        """Passes the epoch to the loss, which can change weights or margins with it (DRW)."""
         set_loss_epoch(self.loss, epoch)
 
     def compute_loss(self, network: Network, batch: Batch) -> Loss:

@@ -1,7 +1,7 @@
-"""The interface between the loops and what is learnt.
+"""The interface of a task: batches, losses, scores and figures.
 
-The loops in `slowfast.engine` train, evaluate and test a `Task`. They know nothing else about what
-is learnt: neither labels nor losses nor metrics.
+The loops in `slowfast.engine` train, evaluate and test a `Task`. They know no labels, losses or
+metrics.
 """
 
 from __future__ import annotations
@@ -77,13 +77,13 @@ class EvaluationFigures(Protocol):
 
 
 class Task(nn.Module):
-    """What a batch is, how it becomes a loss, scores and figures.
+    """Defines a batch, and how it becomes a loss, scores and figures.
 
     A task is one file in `slowfast/tasks` with one subclass of `Task`, registered by
     ``@TASKS.register("name")``. Tasks do not inherit from each other.
 
-    The methods get the network as an argument, because the loops decide which one computes: the
-    one that is trained, or the running average of its weights, each in the configured precision.
+    The methods get the network as an argument, because the loops decide which network computes:
+    the trained one, or the running average of its weights, each in the configured precision.
     Child modules other than the network are the task's own state, such as a queue or the counters
     of a loss. Checkpoints hold it as the first process has it, so a task keeps its state equal on
     all processes.
@@ -134,8 +134,8 @@ class Task(nn.Module):
 
         Args:
             batch: as the loader gives it, or `example`.
-            moment: of a training step, whose random changes (mixing, masks) depend on it alone;
-                None: the batch is scored or measured, and nothing about it is random.
+            moment: of a training step; random changes (mixing, masks) depend only on it. None: the
+                batch is scored or measured, and nothing about it is random.
         """
         raise NotImplementedError
 
@@ -153,7 +153,7 @@ class Task(nn.Module):
         raise NotImplementedError
 
     def after_step(self, batch: Batch) -> None:
-        """Called when the weights have moved, with the prepared batch of the step."""
+        """Called after the weights changed, with the prepared batch of the step."""
 
     # ------------------------------------------------------------------ evaluation
 

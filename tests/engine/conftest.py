@@ -1,5 +1,6 @@
-"""A network and a configuration so small that an epoch takes a second."""
+"""A small network and configuration, with which an epoch takes half a second; trained runs."""
 
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -7,21 +8,13 @@ import pytest
 import torch
 
 from slowfast.config.defaults import get_cfg
+from slowfast.engine import test as run_test
 from slowfast.engine import training
 from slowfast.engine.evaluation_pass import EvaluationPass
 
 torch.set_num_threads(1)
 
-TWO_PATHWAYS = {
-    "RESNET.NUM_BLOCK_TEMP_KERNEL": [[2, 2]] * 4,
-    "RESNET.SPATIAL_STRIDES": [[1, 1], [2, 2], [2, 2], [2, 2]],
-    "RESNET.SPATIAL_DILATIONS": [[1, 1]] * 4,
-    "NONLOCAL.LOCATION": [[[], []]] * 4,
-    "NONLOCAL.GROUP": [[1, 1]] * 4,
-}
-
 SMALL = {
-    **TWO_PATHWAYS,
     "MODEL.ARCH": "slowfast",
     "MODEL.MODEL_NAME": "SlowFast",
     "MODEL.NUM_CLASSES": 5,
@@ -62,7 +55,7 @@ SMALL = {
 
 @pytest.fixture(scope="session")
 def make_small_cfg(tiny_ak):
-    """Makes a configuration of a small SlowFast on the tiny data set, with its runs in a folder."""
+    """Returns a function that configures a small SlowFast on the tiny data set."""
 
     def make(folder: Path, output: str = "run", **overrides):
         cfg = get_cfg()
@@ -79,15 +72,50 @@ def make_small_cfg(tiny_ak):
     return make
 
 
+@pytest.fixture(scope="session")
+def trained(make_small_cfg, tmp_path_factory):
+    """The configuration of a run of one epoch that was tested. Tests only read its folder."""
+    cfg = make_small_cfg(
+        tmp_path_factory.mktemp("trained"),
+        **{
+            "SOLVER.MAX_EPOCH": 1,
+            "TEST.BOOTSTRAP": 20,
+            "AK.HEAD_MIN": 4,
+            "AK.TAIL_MAX": 1,
+            "RECIPE.GLOBAL_BATCH": 8,
+            "RECIPE.NORM_GROUP": 4,
+            "RECIPE.BASE_LR": 0.05,
+            "RECIPE.INIT": "kinetics",
+        },
+    )
+    training.train(cfg)
+    run_test(cfg)
+    return cfg
+
+
+@pytest.fixture
+def copy_of_trained(trained, tmp_path):
+    """Copies the folder of `trained`; returns a function that gives configurations for the copy."""
+    shutil.copytree(trained.OUTPUT_DIR, tmp_path / "run")
+
+    def configure(**overrides):
+        cfg = trained.clone()
+        settings = {"OUTPUT_DIR": str(tmp_path / "run"), **overrides}
+        cfg.merge_from_list([item for pair in settings.items() for item in pair])
+        return cfg
+
+    return configure
+
+
 @pytest.fixture
 def small_cfg(make_small_cfg, tmp_path: Path):
-    """As `make_small_cfg`, in the folder of a test; keyword values override."""
+    """As `make_small_cfg`, with the folder of the test; keyword values override."""
     return partial(make_small_cfg, tmp_path)
 
 
 @pytest.fixture
 def train_until_evaluation(monkeypatch):
-    """Trains a configuration until its first evaluation, which is interrupted."""
+    """Returns a function that trains a run until its first evaluation, which is interrupted."""
 
     def interrupt(*args):
         raise KeyboardInterrupt

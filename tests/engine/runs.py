@@ -1,37 +1,55 @@
-"""What two runs are compared by."""
+"""What tests read from the folder of a run, how they compare runs, and runs of two processes."""
 
 import json
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
+import torch.multiprocessing as mp
 
-# What depends on the machine and its load, and not on what was computed.
+from slowfast.utils import distributed
+
+# These depend on the machine and its load.
 _MEASURED = {"dt", "dt_data", "dt_net", "dt_idle", "eta", "RAM", "gpu_mem"}
 
 
-def stats(cfg, kind: str) -> list[dict]:
-    """The json_stats lines of one type."""
+def stats(cfg, *kinds: str) -> list[dict]:
+    """The json_stats lines of some types; without types, all lines."""
     lines = Path(cfg.OUTPUT_DIR, "json_stats.log").read_text().splitlines()
     parsed = [json.loads(line.removeprefix("json_stats: ")) for line in lines]
-    return [line for line in parsed if line.get("_type") == kind]
+    return [line for line in parsed if not kinds or line.get("_type") in kinds]
 
 
 def epochs(cfg) -> list[dict]:
-    """What json_stats tells of epochs, in its order, without times and memory."""
-    lines = Path(cfg.OUTPUT_DIR, "json_stats.log").read_text().splitlines()
-    parsed = [json.loads(line.removeprefix("json_stats: ")) for line in lines]
-    kept = [line for line in parsed if line["_type"] in ("train_epoch", "val_epoch")]
-    return [{k: v for k, v in line.items() if k not in _MEASURED} for line in kept]
+    """The json_stats lines of epochs and evaluations, without times and memory."""
+    lines = stats(cfg, "train_epoch", "val_epoch")
+    return [{k: v for k, v in line.items() if k not in _MEASURED} for line in lines]
+
+
+def log(cfg) -> str:
+    """The text of stdout.log, each white space as one blank."""
+    return " ".join(Path(cfg.OUTPUT_DIR, "stdout.log").read_text().split())
+
+
+def results(cfg) -> dict:
+    """The JSON that a test wrote."""
+    return json.loads(Path(cfg.OUTPUT_DIR, "results.json").read_text())
+
+
+def checkpoints(cfg) -> Path:
+    """The folder of checkpoints."""
+    return Path(cfg.OUTPUT_DIR, "checkpoints")
 
 
 def last_state(cfg) -> dict:
-    """The last checkpoint."""
-    paths = sorted(Path(cfg.OUTPUT_DIR, "checkpoints").glob("*checkpoint_epoch_*.pyth"))
+    """The content of the last checkpoint."""
+    paths = sorted(checkpoints(cfg).glob("*checkpoint_epoch_*.pyth"))
     return torch.load(paths[-1], weights_only=True)
 
 
 def assert_same(one, other, where=""):
-    """Bit-identical tensors, equal everything else, all the way down."""
+    """Asserts that tensors are bit-identical and everything else equal, at every depth."""
     if isinstance(one, torch.Tensor):
         assert torch.equal(one, other), where
     elif isinstance(one, dict):
@@ -47,8 +65,25 @@ def assert_same(one, other, where=""):
 
 
 def assert_same_run(one, other) -> None:
-    """Two runs that end with the same network and have told the same epochs."""
+    """Asserts that two runs end with the same state and logged the same epochs."""
     states = last_state(one), last_state(other)
     for key in ("epoch", "model_state", "optimizer_state", "ema_state"):
         assert_same(*(state.get(key) for state in states), key)
     assert epochs(one) == epochs(other)
+
+
+def in_two_processes(work: Callable, folder: Path, *args) -> list:
+    """Calls ``work(rank, *args)`` in two processes of one group, and returns both results.
+
+    The processes are forks, so that their start costs no imports.
+    """
+    name = folder / uuid.uuid4().hex
+    mp.start_processes(_join, (work, name, args), nprocs=2, start_method="fork")
+    return [torch.load(f"{name}{rank}", weights_only=False) for rank in range(2)]
+
+
+def _join(rank: int, work: Callable, name: Path, args: tuple) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group(0, 1, rank, 2, f"file://{name}", "gloo")
+    torch.save(work(rank, *args), f"{name}{rank}")
+    distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""A run whose data are spoilt goes on, says so, and stops where too much is."""
+"""A run with unreadable clips goes on and reports them; too many of them stop it."""
 
 import csv
 import json
@@ -7,22 +7,20 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
-import torch.multiprocessing as mp
 
 from slowfast.ak.clips.bad_clips import TooManyBadClips
 from slowfast.ak.errors import UserError
 from slowfast.engine import test as run_test
 from slowfast.engine import train
 from slowfast.results.reading import read_results
-from slowfast.utils import distributed
+from tests.engine.runs import in_two_processes, log, results, stats
 
 HTML = b"<html>404</html>"
 
 
 @pytest.fixture
 def spoilt_cfg(small_cfg, tiny_ak, tmp_path):
-    """As `small_cfg`, on a copy of the images in which these clips hold HTML alone."""
+    """As `small_cfg`, on a copy of the images in which the files of some clips hold HTML."""
 
     def make(*clips: str, **settings):
         folder = tmp_path / "image"
@@ -36,42 +34,26 @@ def spoilt_cfg(small_cfg, tiny_ak, tmp_path):
     return make
 
 
-def stats(cfg) -> list[dict]:
-    text = Path(cfg.OUTPUT_DIR, "json_stats.log").read_text()
-    return [json.loads(line.removeprefix("json_stats: ")) for line in text.splitlines()]
-
-
-def log(cfg) -> str:
-    return " ".join(Path(cfg.OUTPUT_DIR, "stdout.log").read_text().split())
-
-
-def test_training_goes_on_with_other_clips(spoilt_cfg):
-    """t3 is spoilt, and met in both epochs, in precise batch norm, by one of two workers."""
+def test_other_clips_replace_unreadable_ones_with_any_workers_and_after_a_resume(
+    spoilt_cfg, train_until_evaluation
+):
+    """Both epochs and precise batch norm draw t3; with workers, one of two reads it."""
     runs = []
     for workers in (2, 0):
         cfg = spoilt_cfg("t3", output=f"with{workers}", **{"DATA_LOADER.NUM_WORKERS": workers})
+        if not workers:
+            train_until_evaluation(cfg)
         train(cfg)
-        assert log(cfg).count("cannot read this frame of clip t3") == 1
-        assert log(cfg).count("Another clip replaces it.") == 1
-        epochs = [line for line in stats(cfg) if line["_type"] == "train_epoch"]
+        assert log(cfg).count("cannot read this frame of clip t3") == 1 + (not workers)
+        epochs = stats(cfg, "train_epoch")
         assert [line["bad_clips"] for line in epochs] == [1, 1]
-        last = [line for line in stats(cfg) if line.get("iter") == "2/2"]
-        assert [line["bad_clips"] for line in last if line["_type"] == "train_iter_"] == [1, 1]
+        last = [line for line in stats(cfg, "train_iter_") if line["iter"] == "2/2"]
+        assert [line["bad_clips"] for line in last] == [1, 1]
         runs.append([line["loss"] for line in epochs])
     assert runs[0] == runs[1]
 
 
-def test_a_resumed_run_has_the_same_clips_in_their_place(spoilt_cfg, train_until_evaluation):
-    cfg = spoilt_cfg("t3", **{"BN.USE_PRECISE_STATS": False})
-    train(cfg)
-    whole = [line["loss"] for line in stats(cfg) if line["_type"] == "train_epoch"]
-    other = spoilt_cfg("t3", output="other", **{"BN.USE_PRECISE_STATS": False})
-    train_until_evaluation(other)
-    train(other)
-    assert [line["loss"] for line in stats(other) if line["_type"] == "train_epoch"] == whole
-
-
-def test_too_many_bad_clips_stop_the_run_and_cost_no_checkpoint(spoilt_cfg):
+def test_too_many_bad_clips_stop_the_run_and_leave_its_checkpoints(spoilt_cfg):
     cfg = spoilt_cfg("t3")
     train(cfg)
     cfg = spoilt_cfg("t5", "t6", **{"SOLVER.MAX_EPOCH": 3})
@@ -87,44 +69,37 @@ def test_too_many_bad_clips_stop_the_run_and_cost_no_checkpoint(spoilt_cfg):
     assert stats(cfg)[-1]["epoch"] == "3/3"
 
 
-def test_with_a_fraction_of_0_the_first_stops_it(spoilt_cfg):
+def test_with_a_fraction_of_0_the_first_bad_clip_stops_the_run(spoilt_cfg):
     with pytest.raises(TooManyBadClips, match=r"could not be read so far: 1, more than the 0"):
         train(spoilt_cfg("t3", **{"DATA.MAX_BAD_FRACTION": 0}))
 
 
-def test_validation_leaves_out_and_fills_up(spoilt_cfg):
-    cfg = spoilt_cfg("v1", **{"SOLVER.MAX_EPOCH": 1})
-    cfg.DATA_LOADER.NUM_WORKERS = 1
-    path = sorted(Path(cfg.DATA.PATH_PREFIX, "v0").iterdir())[8]
-    path.write_bytes(b"")
+def test_validation_leaves_out_unreadable_clips(spoilt_cfg):
+    cfg = spoilt_cfg("v1", **{"SOLVER.MAX_EPOCH": 1, "DATA_LOADER.NUM_WORKERS": 1})
+    sorted(Path(cfg.DATA.PATH_PREFIX, "v0").iterdir())[8].write_bytes(b"")
     train(cfg)
-    (line,) = [line for line in stats(cfg) if line["_type"] == "val_epoch"]
+    (line,) = stats(cfg, "val_epoch")
     assert (line["missing_clips"], line["incomplete_clips"]) == (1, 1)
-    # Without v1 no clip is of class 1 alone: the figures are those of a list without it.
-    lines = Path(cfg.DATA.PATH_TO_DATA_DIR, "val.csv").read_text().splitlines()
-    folder = Path(cfg.OUTPUT_DIR).parent / "annot"
-    folder.mkdir()
-    shutil.copy(Path(cfg.DATA.PATH_TO_DATA_DIR, "train.csv"), folder)
-    (folder / "val.csv").write_text(
-        "\n".join(line for line in lines if not line.startswith("v1 ")) + "\n"
-    )
+    # The figures are those of a list without v1.
+    folder = shutil.copytree(cfg.DATA.PATH_TO_DATA_DIR, Path(cfg.OUTPUT_DIR).parent / "annot")
+    lines = (folder / "val.csv").read_text().splitlines(keepends=True)
+    (folder / "val.csv").write_text("".join(each for each in lines if not each.startswith("v1 ")))
     other = spoilt_cfg(
         output="other", **{"SOLVER.MAX_EPOCH": 1, "DATA.PATH_TO_DATA_DIR": str(folder)}
     )
     train(other)
-    (expected,) = [line for line in stats(other) if line["_type"] == "val_epoch"]
+    (expected,) = stats(other, "val_epoch")
     assert line["map"] == expected["map"]
     assert expected["missing_clips"] == 0
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_test_names_what_it_could_not_read(spoilt_cfg, small_cfg, workers):
-    cfg = spoilt_cfg("v1", **{"DATA_LOADER.NUM_WORKERS": workers})
+def test_a_test_names_unreadable_clips(spoilt_cfg, small_cfg):
+    cfg = spoilt_cfg("v1", **{"DATA_LOADER.NUM_WORKERS": 2})
     path = sorted(Path(cfg.DATA.PATH_PREFIX, "v2").iterdir())[4]
     path.write_bytes(b"")
     run_test(cfg)
     folder = Path(cfg.OUTPUT_DIR)
-    summary = json.loads((folder / "results.json").read_text())
+    summary = results(cfg)
     assert list(summary["missing_clips"]) == ["v1"]
     assert "v1_000001.jpg: cannot read" in summary["missing_clips"]["v1"]
     assert list(summary["incomplete_clips"]) == ["v2"]
@@ -132,9 +107,9 @@ def test_a_test_names_what_it_could_not_read(spoilt_cfg, small_cfg, workers):
     assert summary["clips"] == 3
     with (folder / "results.csv").open() as file:
         assert [row[0] for row in csv.reader(file)] == ["clip", "v0", "v2", "v3"]
-    results = read_results(folder / "results.pkl")
-    assert results.scores.shape == (3, 5)
-    assert [row.tolist() for row in results.labels.nonzero()[1:]] == [[0, 3, 2, 4]]
+    found = read_results(folder / "results.pkl")
+    assert found.scores.shape == (3, 5)
+    assert [row.tolist() for row in found.labels.nonzero()[1:]] == [[0, 3, 2, 4]]
     final = stats(cfg)[-1]
     assert (final["missing_clips"], final["incomplete_clips"]) == (1, 1)
     for words in (
@@ -150,30 +125,25 @@ def test_a_test_names_what_it_could_not_read(spoilt_cfg, small_cfg, workers):
     whole = small_cfg("whole")
     run_test(whole)
     expected = read_results(Path(whole.OUTPUT_DIR, "results.pkl"))
-    assert (results.scores[[0, 2]] == expected.scores[[0, 3]]).all()
-    assert (results.scores[1] != expected.scores[2]).any()
-    summary = json.loads(Path(whole.OUTPUT_DIR, "results.json").read_text())
-    assert summary["missing_clips"] == summary["incomplete_clips"] == {}
+    assert (found.scores[[0, 2]] == expected.scores[[0, 3]]).all()
+    assert (found.scores[1] != expected.scores[2]).any()
+    assert results(whole)["missing_clips"] == results(whole)["incomplete_clips"] == {}
 
 
-def test_files_that_are_not_there_are_missing_in_a_test(spoilt_cfg):
+@pytest.mark.parametrize("clips", [["v0", "v1", "v2"], ["v0", "v1", "v2", "v3"]])
+def test_clips_without_files_are_missing_in_a_test_that_needs_some(spoilt_cfg, clips):
     cfg = spoilt_cfg()
-    for clip in ("v0", "v1", "v2"):
+    for clip in clips:
         shutil.rmtree(Path(cfg.DATA.PATH_PREFIX, clip))
-    run_test(cfg)
-    summary = json.loads(Path(cfg.OUTPUT_DIR, "results.json").read_text())
-    assert list(summary["missing_clips"]) == ["v0", "v1", "v2"]
-
-
-def test_a_test_needs_some_files(spoilt_cfg):
-    cfg = spoilt_cfg()
-    for clip in ("v0", "v1", "v2", "v3"):
-        shutil.rmtree(Path(cfg.DATA.PATH_PREFIX, clip))
-    with pytest.raises(UserError, match="4 of 4 clips lack files"):
+    if len(clips) == 4:
+        with pytest.raises(UserError, match="4 of 4 clips lack files"):
+            run_test(cfg)
+    else:
         run_test(cfg)
+        assert list(results(cfg)["missing_clips"]) == clips
 
 
-def test_where_nothing_can_be_read_there_are_no_figures(spoilt_cfg):
+def test_a_test_without_a_readable_clip_stops(spoilt_cfg):
     with pytest.raises(UserError, match="none of the 4 clips could be read"):
         run_test(spoilt_cfg("v0", "v1", "v2", "v3"))
 
@@ -192,37 +162,28 @@ def test_a_read_that_hangs_stops_neither_training_nor_test(spoilt_cfg):
     train(cfg)
     run_test(cfg)
     assert "image/t3: clip t3 was not read within 3 seconds" in log(cfg)
-    assert list(json.loads(Path(cfg.OUTPUT_DIR, "results.json").read_text())["missing_clips"]) == [
-        "v1"
-    ]
+    assert list(results(cfg)["missing_clips"]) == ["v1"]
 
 
-def _train(rank: int, cfg, init: str, folder: str) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group(0, 1, rank, 2, init, "gloo")
+def _train(rank: int, cfg) -> str:
     try:
         train(cfg)
         run_test(cfg)
     except TooManyBadClips as error:
-        Path(folder, f"rank{rank}").write_text(str(error))
-    distributed.destroy_process_group()
+        return str(error)
+    return ""
 
 
-@pytest.mark.slow
-def test_two_processes_tell_of_each_others_clips_and_stop_together(spoilt_cfg, tmp_path):
+@pytest.mark.slow  # two runs of two processes
+def test_two_processes_report_all_bad_clips_and_stop_together(spoilt_cfg, tmp_path):
     cfg = spoilt_cfg("t3", "v1", "v2", **{"NUM_SHARDS": 2, "TRAIN.BATCH_SIZE": 2})
-    mp.spawn(_train, args=(cfg, f"file://{tmp_path}/one", str(tmp_path)), nprocs=2)
-    assert not (tmp_path / "rank0").exists()
-    epochs = [line for line in stats(cfg) if line.get("_type") == "train_epoch"]
-    assert [line["bad_clips"] for line in epochs] == [1, 1]
-    evaluations = [line for line in stats(cfg) if line.get("_type") == "val_epoch"]
-    assert [line["missing_clips"] for line in evaluations] == [2, 2]
+    assert in_two_processes(_train, tmp_path, cfg) == ["", ""]
+    assert [line["bad_clips"] for line in stats(cfg, "train_epoch")] == [1, 1]
+    assert [line["missing_clips"] for line in stats(cfg, "val_epoch")] == [2, 2]
     assert all(log(cfg).count(f"{clip}_0000") >= 1 for clip in ("t3", "v1", "v2"))
-    summary = json.loads(Path(cfg.OUTPUT_DIR, "results.json").read_text())
-    assert list(summary["missing_clips"]) == ["v1", "v2"]
+    assert list(results(cfg)["missing_clips"]) == ["v1", "v2"]
 
     cfg = spoilt_cfg("t1", output="stopped", **{"NUM_SHARDS": 2, "TRAIN.BATCH_SIZE": 2})
-    mp.spawn(_train, args=(cfg, f"file://{tmp_path}/two", str(tmp_path)), nprocs=2)
-    one, other = ((tmp_path / f"rank{rank}").read_text() for rank in range(2))
+    one, other = in_two_processes(_train, tmp_path, cfg)
     assert one == other
     assert "could not be read so far: 2, more than the 1" in one

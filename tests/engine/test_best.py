@@ -1,7 +1,4 @@
-"""The best evaluation: found, kept over a resume, tested, and told with what it was chosen on."""
-
-import json
-from pathlib import Path
+"""The best evaluation is found, kept over a resume, tested, and logged with its clips."""
 
 import pytest
 import torch
@@ -14,12 +11,12 @@ from slowfast.engine import test as run_test
 from slowfast.engine.evaluation_pass import EvaluationPass
 from slowfast.engine.train_pass import TrainPass
 from slowfast.engine.training import train
-from tests.engine.runs import stats
+from tests.engine.runs import assert_same, checkpoints, epochs, log, results, stats
 
 
 @pytest.fixture
 def evaluations(monkeypatch):
-    """Lets evaluations find these mAPs, one after the other."""
+    """Replaces evaluations by given mAPs, one after the other."""
 
     def give(*values: float) -> None:
         found = iter(values)
@@ -47,7 +44,7 @@ def test_the_best_has_the_highest_map_or_the_lowest_error(small_cfg, metric, val
 
 
 def best(cfg) -> dict:
-    return torch.load(Path(cfg.OUTPUT_DIR, "checkpoints", "best.pyth"), weights_only=True)
+    return torch.load(checkpoints(cfg) / "best.pyth", weights_only=True)
 
 
 def test_the_best_is_kept_over_a_resume(small_cfg, evaluations):
@@ -64,22 +61,19 @@ def test_the_best_is_kept_over_a_resume(small_cfg, evaluations):
         "value": 0.5,
         "evaluated": 2,
     }
-    second = torch.load(
-        Path(cfg.OUTPUT_DIR, "checkpoints/checkpoint_epoch_00002.pyth"), weights_only=True
-    )
+    second = torch.load(checkpoints(cfg) / "checkpoint_epoch_00002.pyth", weights_only=True)
     assert kept["epoch"] == second["epoch"] == 1
-    for name, value in second["model_state"].items():
-        assert torch.equal(kept["model_state"][name], value), name
+    assert_same(kept["model_state"], second["model_state"])
     assert "optimizer_state" not in kept
     assert get_last_checkpoint(cfg.OUTPUT_DIR).endswith("checkpoint_epoch_00004.pyth")
 
     evaluations(0.1)
     train(small_cfg(**{"SOLVER.MAX_EPOCH": 1, "TRAIN.AUTO_RESUME": False}))
-    assert best(cfg)["best"]["value"] == 0.1, "another run's best is not this one's"
+    assert best(cfg)["best"]["value"] == 0.1, "the best of another run does not count"
 
 
-def test_a_run_is_not_taken_up_with_other_clips_held_out(small_cfg, tmp_path):
-    """They would have been trained on, and the best be chosen on them."""
+def test_a_run_does_not_resume_with_other_clips_held_out(small_cfg, tmp_path):
+    """Clips that were trained on would choose the best."""
     one, same, other = (tmp_path / name for name in ("one.txt", "same.txt", "other.txt"))
     one.write_text("t0\nt1\n")
     same.write_text("# moved\nt1\nt0\n")
@@ -91,8 +85,8 @@ def test_a_run_is_not_taken_up_with_other_clips_held_out(small_cfg, tmp_path):
             train(small_cfg(**{"SOLVER.MAX_EPOCH": 3, "AK.HOLDOUT": path}))
 
 
-def test_a_checkpoint_tells_of_the_hold_out_that_was_trained_with(small_cfg, tmp_path, monkeypatch):
-    """Whatever becomes of its file while the run goes on."""
+def test_a_checkpoint_keeps_the_hold_out_of_the_start(small_cfg, tmp_path, monkeypatch):
+    """The file of the hold-out changes while the run goes on."""
     path = tmp_path / "h.txt"
     path.write_text("t0\nt1\n")
     cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1, "AK.HOLDOUT": str(path)})
@@ -109,62 +103,55 @@ def test_a_checkpoint_tells_of_the_hold_out_that_was_trained_with(small_cfg, tmp
     assert last["holdout"] == best(cfg)["holdout"] == expected != fingerprint(cfg)
 
 
-def test_weights_that_saw_the_hold_out_are_warned_of(small_cfg, tmp_path):
-    first = small_cfg("first", **{"SOLVER.MAX_EPOCH": 1})
-    train(first)
+def test_weights_that_saw_the_hold_out_cause_a_warning(trained, small_cfg, tmp_path):
     (tmp_path / "h.txt").write_text("t0\nt1\n")
     settings = {
         "SOLVER.MAX_EPOCH": 1,
-        "TRAIN.CHECKPOINT_FILE_PATH": get_last_checkpoint(first.OUTPUT_DIR),
+        "TRAIN.CHECKPOINT_FILE_PATH": get_last_checkpoint(trained.OUTPUT_DIR),
         "TRAIN.CHECKPOINT_EPOCH_RESET": True,
     }
     for name, held_out in [("plain", ""), ("held", str(tmp_path / "h.txt"))]:
-        second = small_cfg(name, **{**settings, "AK.HOLDOUT": held_out})
-        train(second)
-        log = Path(second.OUTPUT_DIR, "stdout.log").read_text()
-        assert ("was trained with no clips held out, but AK.HOLDOUT is" in log) == bool(held_out)
+        cfg = small_cfg(name, **{**settings, "AK.HOLDOUT": held_out})
+        train(cfg)
+        words = "was trained with no clips held out, but AK.HOLDOUT is"
+        assert (words in log(cfg)) == bool(held_out)
 
 
 @pytest.mark.parametrize("last", [True, False])
-def test_an_evaluation_that_was_cut_off_is_made_up_for(small_cfg, train_until_evaluation, last):
+def test_an_interrupted_evaluation_is_repeated_once(small_cfg, train_until_evaluation, last):
     settings = {"SOLVER.MAX_EPOCH": 1 if last else 2, "TEST.WEIGHTS": "best"}
     whole, parts = small_cfg("whole", **settings), small_cfg("parts", **settings)
     train(whole)
     train_until_evaluation(parts)
     train(parts)
     assert best(parts)["best"] == best(whole)["best"]
-    told = [
-        [(e["epoch"], e["map"], e["best_epoch"]) for e in stats(cfg, "val_epoch")]
-        for cfg in (whole, parts)
-    ]
-    assert told[0] == told[1]
+    assert epochs(whole) == epochs(parts)
     run_test(parts)
     train(parts)
-    assert len(stats(parts, "val_epoch")) == len(told[0])  # and not made twice
+    assert epochs(whole) == epochs(parts)
 
 
-def test_none_is_kept_where_none_is_wanted(small_cfg, evaluations):
+def test_keep_best_false_keeps_none(small_cfg, evaluations):
     evaluations(0.2)
     cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1, "TRAIN.KEEP_BEST": False})
     train(cfg)
-    assert not Path(cfg.OUTPUT_DIR, "checkpoints", "best.pyth").exists()
+    assert not (checkpoints(cfg) / "best.pyth").exists()
     with pytest.raises(UserError, match=r"TEST.WEIGHTS best: there is no .*best.pyth"):
         run_test(small_cfg(**{"TEST.WEIGHTS": "best"}))
 
 
-def test_a_spoilt_record_of_evaluations_is_said_with_a_way_on(small_cfg):
-    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1})
-    train(cfg)
-    path = Path(cfg.OUTPUT_DIR, "checkpoints", "evaluations.json")
+def test_a_damaged_record_of_evaluations_stops_the_run(copy_of_trained):
+    cfg = copy_of_trained(**{"SOLVER.MAX_EPOCH": 2})
+    path = checkpoints(cfg) / "evaluations.json"
     path.write_bytes(path.read_bytes()[:30])
     with pytest.raises(UserError, match=r"evaluations.json: cannot be read .* Move the file away"):
-        train(small_cfg(**{"SOLVER.MAX_EPOCH": 2}))
+        train(cfg)
     path.unlink()
-    train(small_cfg(**{"SOLVER.MAX_EPOCH": 2}))
+    train(cfg)
 
 
 @pytest.mark.parametrize("held_out", [True, False])
-def test_the_best_is_tested_and_says_what_it_was_chosen_on(small_cfg, tmp_path, held_out):
+def test_the_best_is_tested_and_logged_with_its_clips(small_cfg, tmp_path, held_out):
     (tmp_path / "h.txt").write_text("t0\nt1\nt4\n")
     cfg = small_cfg(
         **{
@@ -176,16 +163,12 @@ def test_the_best_is_tested_and_says_what_it_was_chosen_on(small_cfg, tmp_path, 
     )
     train(cfg)
     run_test(cfg)
-    lines = Path(cfg.OUTPUT_DIR, "json_stats.log").read_text().splitlines()
-    lines = [json.loads(line.removeprefix("json_stats: ")) for line in lines]
-    evaluation = [line for line in lines if line.get("_type") == "val_epoch"][-1]
-    summary = json.loads(Path(cfg.OUTPUT_DIR, "results.json").read_text())
-    log = Path(cfg.OUTPUT_DIR, "stdout.log").read_text()
+    evaluation, final = stats(cfg, "val_epoch")[-1], stats(cfg)[-1]
     for key in ("best_epoch", "best_map", "best_chosen_on"):
-        assert lines[-1][key] == evaluation[key]
-        assert summary[key] == pytest.approx(evaluation[key], abs=1e-5)
-    assert summary["checkpoint"].endswith("best.pyth")
+        assert final[key] == evaluation[key]
+        assert results(cfg)[key] == pytest.approx(evaluation[key], abs=1e-5)
+    assert results(cfg)["checkpoint"].endswith("best.pyth")
     chosen = f"hold-out {tmp_path}/h.txt" if held_out else "the test set (val.csv)"
     assert evaluation["best_chosen_on"] == chosen
-    assert log.count(f"chosen on {chosen}") >= 2
-    assert ("optimistic" in log) != held_out
+    assert log(cfg).count(f"chosen on {chosen}") >= 2
+    assert ("optimistic" in log(cfg)) != held_out

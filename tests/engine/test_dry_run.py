@@ -1,4 +1,4 @@
-"""The run before the run: it tells what the run will do, stops where it would, writes nothing."""
+"""A dry run prints what the run will do, stops where the run would, and writes nothing."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,6 @@ import torch
 from slowfast.ak.errors import UserError
 from slowfast.checkpoints.names import get_last_checkpoint
 from slowfast.engine import dry_run as module
-from slowfast.engine import training
 from slowfast.engine.dry_run import dry_run
 from slowfast.models import build_model
 from slowfast.tasks import classification
@@ -17,7 +16,7 @@ from slowfast.tasks import classification
 
 @pytest.fixture
 def rows(capsys):
-    """What the dry run of a configuration prints, by the name that stands in front of it."""
+    """Returns a function that gives the printed rows of a dry run by their names."""
 
     def run(cfg) -> dict[str, str]:
         dry_run(cfg)
@@ -27,25 +26,25 @@ def rows(capsys):
     return run
 
 
-def test_tells_what_the_run_will_do(small_cfg, rows):
+def test_prints_what_the_run_will_do(small_cfg, rows):
     cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 7, "TRAIN.EVAL_PERIOD": 3, "MODEL.FROZEN_BN": False})
-    told = rows(cfg)
+    shown = rows(cfg)
     parameters = sum(p.numel() for p in build_model(cfg).parameters())
-    assert f"{parameters / 1e6:.4g} M parameters" in told["network"]
-    assert told["a step"].startswith("4 clips in 1 process, ")
+    assert f"{parameters / 1e6:.4g} M parameters" in shown["network"]
+    assert shown["a step"].startswith("4 clips in 1 process, ")
     clip, step = (
-        float(re.search(r"([\d.]+) G multiply-adds", told[name])[1])
+        float(re.search(r"([\d.]+) G multiply-adds", shown[name])[1])
         for name in ("a clip", "a step")
     )
     assert step == pytest.approx(3 * 4 * clip, abs=0.06)  # as printed, to one decimal
-    assert told["steps an epoch"] == "2, of 8 clips"
-    assert told["norm group"] == "4 clips"
-    assert told["training"].startswith("7 epochs x 2 steps x ")
-    assert told["evaluation"].startswith("4 clips x ")
-    assert told["evaluation"].endswith(", 3 times")  # after epochs 3, 6 and 7
-    assert told["test"].startswith("4 clips of 6 views x ")
-    assert re.match(r"at most \d+\.\d\d GiB in a process", told["memory"])
-    assert all(name in told for name in ("time a step", "reading", "together"))
+    assert shown["steps an epoch"] == "2, of 8 clips"
+    assert shown["norm group"] == "4 clips"
+    assert shown["training"].startswith("7 epochs x 2 steps x ")
+    assert shown["evaluation"].startswith("4 clips x ")
+    assert shown["evaluation"].endswith(", 3 times")  # after epochs 3, 6 and 7
+    assert shown["test"].startswith("4 clips of 6 views x ")
+    assert re.match(r"at most \d+\.\d\d GiB in a process", shown["memory"])
+    assert all(name in shown for name in ("time a step", "reading", "together"))
 
 
 def test_writes_nothing(small_cfg, tmp_path):
@@ -54,21 +53,20 @@ def test_writes_nothing(small_cfg, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_run_taken_up_again_is_told_what_is_left(small_cfg, rows):
-    training.train(small_cfg())
-    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 5})
+def test_a_dry_run_of_a_resumed_run_shows_what_is_left(copy_of_trained, rows):
+    cfg = copy_of_trained(**{"SOLVER.MAX_EPOCH": 4})
     folder = Path(cfg.OUTPUT_DIR)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     assert rows(cfg)["training"].startswith("3 epochs x ")
     after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     assert after == before
-    assert get_last_checkpoint(folder).endswith("00002.pyth")
+    assert get_last_checkpoint(folder).endswith("00001.pyth")
 
 
-def test_a_test_alone(small_cfg, rows):
-    told = rows(small_cfg(**{"TRAIN.ENABLE": False, "TEST.NUM_ENSEMBLE_VIEWS": -1}))
-    assert told["test"].startswith(f"4 clips of {3 * (1 + 3 + 5 + 7 + 10)} views x ")
-    assert "training" not in told
+def test_only_a_test(small_cfg, rows):
+    shown = rows(small_cfg(**{"TRAIN.ENABLE": False, "TEST.NUM_ENSEMBLE_VIEWS": -1}))
+    assert shown["test"].startswith(f"4 clips of {3 * (1 + 3 + 5 + 7 + 10)} views x ")
+    assert "training" not in shown
 
 
 def test_stops_where_the_run_would(small_cfg):
@@ -76,7 +74,7 @@ def test_stops_where_the_run_would(small_cfg):
         dry_run(small_cfg(**{"DATA.PATH_TO_DATA_DIR": "nowhere"}))
 
 
-def test_a_step_that_does_not_fit_is_told_as_in_training(small_cfg, monkeypatch):
+def test_a_step_that_does_not_fit_stops_it_as_in_training(small_cfg, monkeypatch):
     def build(cfg):
         network = build_model(cfg)
 
@@ -101,5 +99,5 @@ def test_workers_read_while_the_device_computes(small_cfg, rows, monkeypatch, wo
         return (2.0 if isinstance(result, dict) else 0.125), result
 
     monkeypatch.setattr(module, "_timed", timed)
-    told = rows(small_cfg(**{"DATA_LOADER.NUM_WORKERS": workers}))
-    assert f"x {pace:.3f} s: " in told["training"]
+    shown = rows(small_cfg(**{"DATA_LOADER.NUM_WORKERS": workers}))
+    assert f"x {pace:.3f} s: " in shown["training"]

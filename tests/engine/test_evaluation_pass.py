@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 
 from slowfast.engine.evaluation_pass import gather_rows
 from slowfast.tasks import Rows
 from slowfast.utils import distributed
+from tests.engine.runs import in_two_processes
 
 
 def rows(clips: list[int]) -> Rows:
@@ -40,18 +40,11 @@ def test_a_clip_may_have_several_rows():
     assert found.scores.flatten().tolist() == [2, 1, 0]
 
 
-def _gather_on(rank: int, init: str, folder: str) -> None:
-    torch.distributed.init_process_group("gloo", init_method=init, rank=rank, world_size=2)
-    shared = gather_rows([rows([0, 2, 4] if rank == 0 else [1, 3])])
-    of_one = gather_rows([rows([0, 2, 4])] if rank == 0 else [])
-    torch.save((shared.scores, of_one.keys), f"{folder}/{rank}")
-    torch.distributed.destroy_process_group()
+def test_processes_share_their_rows_even_if_one_has_none(tmp_path):
+    def gather(rank):
+        shared = gather_rows([rows([0, 2, 4] if rank == 0 else [1, 3])])
+        return shared.scores, gather_rows([rows([0, 2, 4])] if rank == 0 else []).keys
 
-
-def test_processes_share_their_rows_even_where_one_has_none(tmp_path):
-    init = f"file://{tmp_path}/rendezvous"
-    mp.spawn(_gather_on, args=(init, str(tmp_path)), nprocs=2)
-    for rank in range(2):
-        scores, keys = torch.load(tmp_path / str(rank))
+    for scores, keys in in_two_processes(gather, tmp_path):
         assert scores.flatten().tolist() == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
         assert keys.flatten().tolist() == [0, 2, 4]

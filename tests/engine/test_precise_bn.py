@@ -1,4 +1,4 @@
-"""Norm statistics are measured by all processes, or by none."""
+"""A signal stops the measurement of norm statistics in all processes."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from slowfast.utils.processes.launch import Stopped
 
 
 class Identity(Task):
-    """A task whose input and scores are the batch as it is."""
+    """A task whose network gets the batch unchanged, and whose scores are its outputs."""
 
     def prepare(self, batch, moment=None):
         return batch
@@ -28,7 +28,7 @@ class Identity(Task):
 
 
 class FiveBatches:
-    """Stands for a loader and its batches on a device; process 0 gets SIGTERM with the third."""
+    """A loader and its batches on a device; process 0 gets SIGTERM with the third batch."""
 
     device = torch.device("cpu")
 
@@ -61,9 +61,10 @@ def _measure(rank: int, init: str, folder: str) -> None:
 
 
 def test_a_signal_to_one_process_stops_all_before_the_same_batch(tmp_path):
-    """Synchronised norms exchange in each forward pass: a process that left alone would make the
-    others wait until DIST_TIMEOUT."""
-    workers = mp.spawn(_measure, (f"file://{tmp_path}/meet", str(tmp_path)), nprocs=2, join=False)
+    """Synchronised norms exchange in each forward pass: if only one process stopped, the others
+    would wait until DIST_TIMEOUT."""
+    arguments = f"file://{tmp_path}/meet", str(tmp_path)
+    workers = mp.start_processes(_measure, arguments, nprocs=2, join=False, start_method="fork")
     for process in workers.processes:
         process.join(60)
     hanging = [process for process in workers.processes if process.is_alive()]

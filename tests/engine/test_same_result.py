@@ -1,9 +1,7 @@
-"""However a batch is shared out, among processes or one after the other, it is the same step."""
+"""A batch that is split among processes, or into parts, makes the same step."""
 
 import copy
-import json
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
@@ -22,10 +20,11 @@ from slowfast.models.optimizer import construct_optimizer
 from slowfast.tasks import Batch, Moment, build_task
 from slowfast.utils.parser import DEFAULT_INIT_METHOD
 from slowfast.utils.processes.launch import launch_job
+from tests.engine.runs import results, stats
 from tests.engine.test_losses_in_training import SETTINGS
 
-# Norms over many values, branches that start at zero and units without a kink: rounding stays
-# rounding for 20 steps. At a ReLU's kink it decides between a gradient and none.
+# Rounding stays small for 20 steps with norms over many values, residual branches that start at
+# zero, and units without a kink. At the kink of a ReLU it decides between a gradient and none.
 TWENTY_STEPS = {
     "BN.NORM_TYPE": "sync_batchnorm",
     "BN.GLOBAL_SYNC": True,
@@ -40,12 +39,6 @@ TWENTY_STEPS = {
     "TRAIN.EVAL_PERIOD": 10,
     "TRAIN.CHECKPOINT_PERIOD": 10,
 }
-
-
-def stats(cfg, kind):
-    lines = Path(cfg.OUTPUT_DIR, "json_stats.log").read_text().splitlines()
-    records = [json.loads(line.removeprefix("json_stats: ")) for line in lines]
-    return [record for record in records if record.get("_type") == kind]
 
 
 def train_without_kinks(cfg):
@@ -88,7 +81,7 @@ def test_processes_train_and_evaluate_as_one(small_cfg, three_clips, processes):
         )
     (expected,), (found,) = (stats(cfg, "val_epoch") for cfg in runs)
     assert found["map"] == expected["map"]
-    expected, found = (json.loads(Path(cfg.OUTPUT_DIR, "results.json").read_text()) for cfg in runs)
+    expected, found = map(results, runs)
     assert (found["map"], found["clips"]) == (expected["map"], 3)
 
 
@@ -99,14 +92,14 @@ def test_more_processes_than_clips_are_refused(small_cfg, monkeypatch):
         construct_loader(cfg, "train")
 
 
-def test_an_empty_validation_list_is_told(small_cfg, three_clips):
+def test_an_empty_validation_list_is_named(small_cfg, three_clips):
     validation = three_clips / "val.csv"
     validation.write_text(validation.read_text().splitlines(keepends=True)[0])
     with pytest.raises(UserError, match=r"val\.csv"):
         train(small_cfg(**{"DATA.PATH_TO_DATA_DIR": str(three_clips)}))
 
 
-# EQL draws at random which negatives it ignores, anew in each call.
+# EQL draws the negatives that it ignores in each call.
 @pytest.mark.parametrize("name", sorted({*multi_label_losses(), "mse", "bce_logit"} - {"EQL"}))
 def test_parts_of_a_batch_have_its_gradients_where_norms_are_frozen(small_cfg, name):
     generator = torch.Generator().manual_seed(0)

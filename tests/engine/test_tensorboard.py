@@ -1,4 +1,4 @@
-"""TensorBoard: what event files hold, read back, and what pictures show."""
+"""TensorBoard: curves, histograms and pictures, read from the event files."""
 
 import errno
 import io
@@ -39,7 +39,7 @@ def cfg(small_cfg):
 
 @pytest.fixture
 def read(cfg):
-    """The events of the run, loaded anew."""
+    """Returns a function that reads the events of the run."""
 
     def load():
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -61,9 +61,9 @@ def test_curves_are_the_figures_of_json_stats(cfg, read):
     events = read()
     for part, kind in (("Train", "train_iter_"), ("Epoch", "train_epoch"), ("Val", "val_epoch")):
         name = "map" if part == "Val" else "loss"
-        told = [line[name] for line in stats(cfg, kind)]
+        logged = [line[name] for line in stats(cfg, kind)]
         curve = events.Scalars(f"{part}/{name}")
-        assert [point.value for point in curve] == pytest.approx(told, abs=1e-5)
+        assert [point.value for point in curve] == pytest.approx(logged, abs=1e-5)
         steps = [1, 2, 3, 4] if part == "Train" else [2, 4]
         assert [point.step for point in curve] == steps
     assert "Val/map_micro" in events.Tags()["scalars"]
@@ -72,7 +72,7 @@ def test_curves_are_the_figures_of_json_stats(cfg, read):
     assert 0 <= first.histogram_value.min <= first.histogram_value.max <= 1
 
 
-def test_a_run_that_goes_on_has_each_step_once(cfg, read, monkeypatch):
+def test_a_resumed_run_has_each_step_once(cfg, read, monkeypatch):
     step, calls = TrainStep.__call__, []
 
     def stopped_in_the_second_epoch(self, *args):
@@ -81,19 +81,17 @@ def test_a_run_that_goes_on_has_each_step_once(cfg, read, monkeypatch):
             raise Stopped
         return step(self, *args)
 
+    # No checkpoint is written before the stop, so the run starts again.
     cfg.merge_from_list(["TRAIN.CHECKPOINT_PERIOD", 2, "TRAIN.EVAL_PERIOD", 2])
-    cfg.merge_from_list(["TRAIN.CHECKPOINT_ITERATIONS", 1])
     with monkeypatch.context() as patch:
         patch.setattr(TrainStep, "__call__", stopped_in_the_second_epoch)
         with pytest.raises(Stopped):
             train(cfg)
-    for path in Path(cfg.OUTPUT_DIR, "checkpoints").glob("unfinished*"):
-        path.rename(path.with_suffix(".gone"))  # as if the run had saved nothing
     train(cfg)
     assert [point.step for point in read().Scalars("Train/loss")] == [1, 2, 3, 4]
 
 
-def test_a_run_that_goes_on_after_an_epoch_keeps_what_it_had(cfg, read):
+def test_a_run_resumed_after_an_epoch_keeps_its_curves(cfg, read):
     for epochs, steps in ((1, [2]), (2, [2, 4]), (2, [2, 4])):  # the last has nothing to do
         cfg.merge_from_list(["SOLVER.MAX_EPOCH", epochs])
         train(cfg)
@@ -107,7 +105,7 @@ def test_a_run_that_goes_on_after_an_epoch_keeps_what_it_had(cfg, read):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_full_disk_ends_the_curves_and_not_the_run(cfg, read, monkeypatch, caplog):
+def test_a_full_disk_stops_the_curves_but_not_the_run(cfg, read, monkeypatch, caplog):
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     write, written = RecordWriter.write, []
@@ -121,14 +119,13 @@ def test_a_full_disk_ends_the_curves_and_not_the_run(cfg, read, monkeypatch, cap
     monkeypatch.setattr(RecordWriter, "write", until_full)
     with caplog.at_level("WARNING"):
         train(cfg)
-    told = [text for text in caplog.messages if "can no longer be written" in text]
-    assert len(told) == 1
-    assert "No space left" in told[0]
+    (warning,) = [text for text in caplog.messages if "can no longer be written" in text]
+    assert "No space left" in warning
     assert len(stats(cfg, "val_epoch")) == 2
     assert read().Scalars("Train/loss")[0].step == 1
 
 
-def test_clips_are_shown_as_the_network_is_given_them(cfg, read, monkeypatch):
+def test_clips_are_shown_as_the_network_gets_them(cfg, read, monkeypatch):
     given = []
     step = TrainStep._gradients
     monkeypatch.setattr(
@@ -149,7 +146,7 @@ def test_clips_are_shown_as_the_network_is_given_them(cfg, read, monkeypatch):
             low += height + 2
 
 
-def test_pixels_are_the_ones_that_were_normalised():
+def test_pixels_of_a_clip_are_those_before_normalisation():
     mean, std = (0.45, 0.4, 0.5), (0.2, 0.3, 0.25)
     pixels = torch.randint(0, 256, (3, 4, 5, 6), generator=torch.Generator().manual_seed(1))
     shape = (3, 1, 1, 1)
@@ -159,7 +156,7 @@ def test_pixels_are_the_ones_that_were_normalised():
     assert np.array_equal(pixels_of(clip, mean, std, rgb=False), frames[..., ::-1])
 
 
-def test_confusion_of_one_label_is_the_usual_matrix():
+def test_confusion_of_one_label_is_the_matrix_of_scikit_learn():
     from sklearn.metrics import confusion_matrix
 
     rng = np.random.default_rng(0)
@@ -226,7 +223,7 @@ def test_a_network_and_its_mistakes_are_drawn(cfg, read):
     assert "Confusion of saved results/all classes" in images
 
 
-def test_saved_results_of_one_label_are_drawn_alone(cfg, read, tmp_path):
+def test_saved_results_of_one_label_are_drawn_without_a_run(cfg, read, tmp_path):
     path = tmp_path / "one.pkl"
     labels, scores = torch.tensor([0, 1, 1, 4]), torch.eye(5)[[0, 1, 2, 4]]
     path.write_bytes(pickle.dumps([scores, labels]))
@@ -249,8 +246,8 @@ def test_saved_results_of_one_label_are_drawn_alone(cfg, read, tmp_path):
         visualize(cfg)
 
 
-def test_clips_that_went_wrong_are_those_of_the_list_that_can_be_read(cfg, read, monkeypatch):
-    """Of all clips, whatever this process's share of them would be in a test of several."""
+def test_wrong_predictions_are_shown_for_all_readable_clips(cfg, read, monkeypatch):
+    """All clips are shown, also if several processes would share them in a test."""
     monkeypatch.setattr("slowfast.ak.clips.loader.rank_and_size", lambda: (0, 2))
     read_frames = FrameReader.frames_with_replacements
 
@@ -270,22 +267,7 @@ def test_clips_that_went_wrong_are_those_of_the_list_that_can_be_read(cfg, read,
     assert shown == ["v?0", r"v1 $\frac$", "v3"]
 
 
-@pytest.mark.parametrize("key", ["MODEL_VIS.COLORMAP", "MODEL_VIS.GRAD_CAM.COLORMAP"])
-def test_colours_that_there_are_not(cfg, key):
-    cfg.merge_from_list(["TENSORBOARD.MODEL_VIS.ENABLE", True, f"TENSORBOARD.{key}", "viridi"])
-    with pytest.raises(UserError, match=f"TENSORBOARD.{key}: .*'viridi'; take viridis"):
-        visualize(cfg)
-
-
-def test_classes_are_named_where_there_is_room():
-    shares, names = np.eye(140), [f"class {number}" for number in range(140)]
-    nameless = [""] * 140
-    for size, is_named in (([8, 8], False), ([24, 24], True)):
-        with_names = draw_confusion(shares, names, size, "")
-        assert np.array_equal(with_names, draw_confusion(shares, nameless, size, "")) != is_named
-
-
-def test_kernels_lie_side_by_side():
+def test_kernels_are_drawn_side_by_side():
     weight = torch.rand(5, 3, 4, 32, 32, generator=torch.Generator().manual_seed(1))
     shown = kernels(weight)
     row = (4 * 64 + 3 * 2) * 4 + 3 * 2  # four kernels of four frames, twice as large
@@ -294,8 +276,8 @@ def test_kernels_lie_side_by_side():
     assert np.array_equal(shown[66::2, 3 * 66 : 3 * 66 + 64 : 2, 0], red)
 
 
-def test_grad_cam_finds_what_the_score_goes_by():
-    """A network that goes by one corner of the picture, and a map that is 1 there alone."""
+def test_grad_cam_finds_the_pixels_that_decide_the_score():
+    """The network averages one bright corner of the picture; the map is 1 only there."""
     from slowfast.visualization.tensorboard.inside import grad_cam
 
     class Corner(torch.nn.Module):
@@ -318,24 +300,21 @@ def test_grad_cam_finds_what_the_score_goes_by():
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("CLASS_NAMES_PATH", "missing.json", "cannot be read as JSON"),
-        ("CONFUSION_MATRIX.SUBSET_PATH", "missing.txt", "cannot be read"),
+        ("CLASS_NAMES_PATH", "missing.json", "CLASS_NAMES_PATH: .*cannot be read as JSON"),
+        ("CONFUSION_MATRIX.SUBSET_PATH", "missing.txt", "SUBSET_PATH: .*cannot be read"),
+        ("MODEL_VIS.COLORMAP", "viridi", "COLORMAP: .*'viridi'; take viridis"),
+        ("MODEL_VIS.GRAD_CAM.COLORMAP", "viridi", "COLORMAP: .*'viridi'; take viridis"),
+        ("MODEL_VIS.LAYER_LIST", ["s5/pathway0_res9"], "no layer .*; did you mean s5.pathway0"),
     ],
 )
-def test_a_file_that_is_not_there_is_told_of(cfg, key, value, words):
+def test_missing_files_and_unknown_names_are_named(cfg, key, value, words):
     cfg.merge_from_list([f"TENSORBOARD.{key}", value])
-    with pytest.raises(UserError, match=f"TENSORBOARD.{key}: .*{words}"):
-        train(cfg)
+    cfg.TENSORBOARD.MODEL_VIS.ENABLE = key.startswith("MODEL_VIS")
+    with pytest.raises(UserError, match=words):
+        (visualize if cfg.TENSORBOARD.MODEL_VIS.ENABLE else train)(cfg)
 
 
-def test_a_layer_that_is_not_there_is_told_of(cfg):
-    cfg.merge_from_list(["TENSORBOARD.MODEL_VIS.ENABLE", True])
-    cfg.merge_from_list(["TENSORBOARD.MODEL_VIS.LAYER_LIST", ["s5/pathway0_res9"]])
-    with pytest.raises(UserError, match=r"no layer 's5/pathway0_res9'; did you mean s5.pathway0"):
-        visualize(cfg)
-
-
-def test_without_the_package_it_says_how_to_install_it(cfg, monkeypatch):
+def test_a_missing_package_is_named_with_its_install_command(cfg, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(UserError, match="pip install 'tensorboard"):
         train(cfg)

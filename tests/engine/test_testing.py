@@ -1,8 +1,9 @@
-"""Testing: views are scored, joined and written as promised."""
+"""Testing: views are scored and joined, and the results are written."""
 
 import csv
 import json
 import pickle
+import re
 import shutil
 from pathlib import Path
 
@@ -14,11 +15,12 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.metrics.average_precision import chance_average_precision
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine import test as run_test
-from slowfast.engine import testing, train
+from slowfast.engine import testing
 from slowfast.engine.device.runtime import Precision
 from slowfast.engine.testing import TestPass, temporal_view_counts
 from slowfast.results.reading import read_results
 from slowfast.tasks import build_task
+from tests.engine.runs import checkpoints, log, results, stats
 
 
 def test_which_view_counts(small_cfg):
@@ -55,40 +57,37 @@ def test_scores_are_those_of_the_views_one_by_one(views_one_by_one, small_cfg, m
         assert torch.equal(rows.targets[clip], labels[clip])
 
 
-def test_results_are_written_as_promised(small_cfg):
-    cfg = small_cfg(
-        **{
-            "SOLVER.MAX_EPOCH": 1,
-            "TEST.SAVE_RESULTS_PATH": "new/folder/scores.pkl",
-            "AK.HEAD_MIN": 4,
-            "AK.TAIL_MAX": 1,
-        }
-    )
-    train(cfg)
-    run_test(cfg)
-    folder = Path(cfg.OUTPUT_DIR, "new", "folder")
-    with (folder / "scores.pkl").open("rb") as file:
-        predictions, labels = pickle.load(file)
-    assert predictions.shape == labels.shape == (len(predictions), 5)
-    with (folder / "scores.csv").open() as file:
-        rows = list(csv.reader(file))
+def test_results_and_report_are_written(trained):
+    folder = Path(trained.OUTPUT_DIR)
+    predictions, labels = pickle.loads((folder / "results.pkl").read_bytes())
+    assert predictions.shape == labels.shape == (4, 5)
+    rows = list(csv.reader((folder / "results.csv").read_text().splitlines()))
     assert len(rows) == len(predictions) + 1
     assert float(rows[1][2]) == pytest.approx(predictions[0, 0].item(), rel=1e-4)
-    summary = json.loads((folder / "scores.json").read_text())
+    summary, final = results(trained), stats(trained)[-1]
     assert summary["initialisation"] == "from scratch"
     assert summary["checkpoint"].endswith("checkpoint_epoch_00001.pyth")
-    last = Path(cfg.OUTPUT_DIR, "json_stats.log").read_text().splitlines()[-1]
-    final = json.loads(last.removeprefix("json_stats: "))
     assert final["split"] == "test_final"
     assert final["map"] == final["top1_acc"] == final["top5_acc"] == summary["map"]
     assert "." in final["map"]
-    log = Path(cfg.OUTPUT_DIR, "stdout.log").read_text()
-    for words in ("overall", "head", "middle", "tail", "random scores", "scores.pkl"):
-        assert words in log
-    assert "Segments: by training clips: head from 4 on, tail up to 1" in log
+    words = ("overall", "head", "middle", "tail", "random scores", "results.pkl")
+    words += ("Segments: by training clips: head from 4 on, tail up to 1", "report/index.html")
+    assert [each for each in words if each not in log(trained)] == []
+    # Four clips of five classes have 5 labels: 5 of 20 pairs of clip and class.
+    chance = float(chance_average_precision(np.array([5]), 20)[0])
+    assert re.search(r"random scores( \S+)+? " + f"{100 * chance:.2f} ", log(trained))
+
+    record = json.loads((folder / "report/report.json").read_text())
+    assert f"{record['figures']['map']:.2f}" == final["map"]
+    assert record["initialisation"] == "from scratch"
+    assert [len(record["curves"][part]) for part in ("train", "val")] == [1, 1]
+    assert record["settings"]["AK.TAIL_MAX"] == ["1", "100"]
+    assert all(clip["still"] for clip in record["clips"].values())
+    assert (folder / "report/index.html").stat().st_size < 3_000_000
+    assert "MAX_EPOCH: 1" in (folder / "config.yaml").read_text()
 
 
-def test_a_test_tells_of_each_class_and_how_sure_it_is(small_cfg, tiny_ak):
+def test_classes_and_intervals_are_reported(small_cfg):
     """A sixth class has no clip at all."""
     cfg = small_cfg(
         **{
@@ -104,22 +103,13 @@ def test_a_test_tells_of_each_class_and_how_sure_it_is(small_cfg, tiny_ak):
     run_test(cfg)
     tables = sorted(Path(cfg.OUTPUT_DIR).glob("per_class_ap*.csv"))
     assert [path.name for path in tables] == ["per_class_ap_1x3.csv", "per_class_ap_2x3.csv"]
-    with tables[0].open() as file:
-        rows = list(csv.DictReader(file))
-    assert [
-        (row["id"], row["segment"], row["training_count"], row["test_count"]) for row in rows
-    ] == [
-        ("0", "head", "4", "1"),
-        ("1", "middle", "3", "1"),
-        ("2", "middle", "2", "1"),
-        ("3", "middle", "2", "1"),
-        ("4", "tail", "1", "1"),
-        ("5", "tail", "0", "0"),
-    ]
+    rows = list(csv.DictReader(tables[0].read_text().splitlines()))
+    segments = ["head", "middle", "middle", "middle", "tail", "tail"]
+    assert [row["segment"] for row in rows] == segments
+    assert [row["training_count"] for row in rows] == list("432210")
+    assert [row["test_count"] for row in rows] == list("111110")
     assert rows[5]["AP"] == "no test clip"
-    lines = Path(cfg.OUTPUT_DIR, "json_stats.log").read_text().splitlines()
-    finals = [json.loads(line.removeprefix("json_stats: ")) for line in lines]
-    first = next(line for line in finals if line["split"] == "test_final")
+    first = stats(cfg)[0]
     mean = sum(float(row["AP"]) for row in rows[:5]) / 5
     assert float(first["map"]) == pytest.approx(100 * mean, abs=0.006)
     assert first["map_tail"] == f"{100 * float(rows[4]['AP']):.2f}"
@@ -127,47 +117,38 @@ def test_a_test_tells_of_each_class_and_how_sure_it_is(small_cfg, tiny_ak):
         low, high = map(float, first[f"interval_{key}"])
         assert low <= float(first[key]) <= high
     assert {"f1_macro", "best_f1_micro", "roc_auc", "coverage"} <= first.keys()
-    log = " ".join(Path(cfg.OUTPUT_DIR, "stdout.log").read_text().split())
-    for words in (
+    expected = (
         "95 % interval",
         "over 50 resamples of the 4 test clips",
         "1 of 1 head, 3 of 3 middle, 1 of 2 tail classes have test clips",
         "Classes without a test clip, which are in no mean (1): 5.",
         "F1 macro, threshold 0.5",
         "per_class_ap_2x3.csv",
-    ):
-        assert words in log
-
-
-def test_what_was_not_asked_for_is_not_there(small_cfg):
-    cfg = small_cfg(**{"TEST.BOOTSTRAP": 0})
-    run_test(cfg)
-    summary = json.loads(Path(cfg.OUTPUT_DIR, "results.json").read_text())
-    assert not [key for key in summary if key.startswith(("interval", "f1"))]
-    assert "95 %" not in Path(cfg.OUTPUT_DIR, "stdout.log").read_text()
-
-
-def test_tests_a_checkpoint_alone_with_each_number_of_views(small_cfg):
-    trained = small_cfg("trained", **{"SOLVER.MAX_EPOCH": 1})
-    train(trained)
-    path = str(Path(trained.OUTPUT_DIR, "checkpoints", "checkpoint_epoch_00001.pyth"))
-    cfg = small_cfg(
-        "alone",
-        **{
-            "TRAIN.ENABLE": False,
-            "TEST.CHECKPOINT_FILE_PATH": path,
-            "TEST.NUM_ENSEMBLE_VIEWS": -1,
-            "TEST.NUM_SPATIAL_CROPS": 1,
-        },
     )
+    assert [words for words in expected if words not in log(cfg)] == []
+
+
+def test_a_checkpoint_is_tested_with_each_number_of_views(trained, small_cfg):
+    settings = {
+        "TRAIN.ENABLE": False,
+        "TEST.CHECKPOINT_FILE_PATH": str(checkpoints(trained) / "checkpoint_epoch_00001.pyth"),
+        "TEST.NUM_ENSEMBLE_VIEWS": -1,
+        "TEST.NUM_SPATIAL_CROPS": 1,
+        "TEST.BOOTSTRAP": 0,
+    }
+    cfg = small_cfg(**settings)
     run_test(cfg)
-    names = {p.name for p in Path(cfg.OUTPUT_DIR).glob("*.pkl")}
-    assert names == {f"results_{n}x1.pkl" for n in (1, 3, 5, 7, 10)}
-    log = Path(cfg.OUTPUT_DIR, "stdout.log").read_text()
-    assert "10 x 1 views" in log
+    folder = Path(cfg.OUTPUT_DIR)
+    assert {p.name for p in folder.glob("*.pkl")} == {
+        f"results_{n}x1.pkl" for n in (1, 3, 5, 7, 10)
+    }
+    assert "10 x 1 views" in log(cfg)
+    assert "95 %" not in log(cfg), "no intervals are asked for"
+    summary = json.loads((folder / "results_1x1.json").read_text())
+    assert not [key for key in summary if key.startswith(("interval", "f1"))]
 
 
-def test_a_clip_name_that_is_no_utf8_costs_no_result(small_cfg, tiny_ak, tmp_path):
+def test_results_hold_clip_names_that_are_not_utf8(small_cfg, tiny_ak, tmp_path):
     folder = tmp_path / "annot"
     shutil.copytree(tiny_ak.annot, folder)
     text = (folder / "val.csv").read_bytes()
@@ -196,7 +177,7 @@ def test_scores_that_are_nan_are_saved_and_their_clips_named(small_cfg, monkeypa
 
 
 @pytest.mark.parametrize("name", ["per_class_ap.csv", "results.csv", "results.pkl"])
-def test_a_file_that_cannot_be_written_costs_no_other(small_cfg, monkeypatch, name):
+def test_other_files_are_written_if_one_cannot_be(small_cfg, monkeypatch, name):
     cfg = small_cfg()
     folder = Path(cfg.OUTPUT_DIR)
     monkeypatch.setattr(testing, "check_results_path", lambda cfg: None)
@@ -206,15 +187,4 @@ def test_a_file_that_cannot_be_written_costs_no_other(small_cfg, monkeypatch, na
     names = {"per_class_ap.csv", "results.pkl", "results.csv", "results.json", "report"}
     assert all((folder / other).exists() for other in names)
     assert sum((folder / other).is_file() for other in names) == 3
-    log = (folder / "stdout.log").read_text()
-    assert log.index("the test goes on") < log.index("random scores")
-
-
-def test_chance_of_micro_is_over_all_pairs_of_clip_and_class(small_cfg):
-    """Four clips of five classes have 5 labels: 5 of 20 pairs."""
-    cfg = small_cfg()
-    run_test(cfg)
-    log = Path(cfg.OUTPUT_DIR, "stdout.log").read_text()
-    (line,) = [line for line in log.splitlines() if line.startswith("random scores")]
-    chance = float(chance_average_precision(np.array([5]), 20)[0])
-    assert line.split()[-1] == f"{100 * chance:.2f}"
+    assert log(cfg).index("the test goes on") < log(cfg).index("random scores")

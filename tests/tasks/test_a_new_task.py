@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 from torch import nn
 from torch.nn import functional as F
 
@@ -22,7 +21,7 @@ from slowfast.tasks import Batch, Loss, Rows, Task
 from slowfast.utils import distributed
 from slowfast.utils.processes.launch import Stopped
 from tests.engine.conftest import make_small_cfg  # noqa: F401  fixture
-from tests.engine.runs import assert_same, last_state, stats
+from tests.engine.runs import assert_same, in_two_processes, last_state, stats
 
 
 class Agreement:
@@ -169,7 +168,7 @@ def test_the_toy_task_is_tested_with_its_saved_state(whole, weights):
     cfg.merge_from_list(["TRAIN.ENABLE", False, "TEST.WEIGHTS", weights])
     run_test(cfg)
     folder = Path(cfg.OUTPUT_DIR)
-    line = stats(cfg, None)[-1]
+    line = stats(cfg)[-1]
     scores, targets = pickle.loads((folder / "results.pkl").read_bytes())
     assert scores.shape == (4, 1)
     assert targets is None
@@ -189,17 +188,8 @@ def line_of_table(folder: Path, name: str) -> str:
     return [line.split()[-1] for line in lines if line.strip().startswith(f"{name} ")][-1]
 
 
-def _train(rank: int, cfg, init: str, folder: str) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group(0, 1, rank, 2, init, "gloo")
-    TASKS.register("toy")(TwoViews)
-    train(cfg)
-    distributed.destroy_process_group()
-
-
-@pytest.mark.slow
 def test_two_processes_train_the_toy_task(toy_cfg, tmp_path):
-    cfg = toy_cfg(**{"NUM_SHARDS": 2, "SOLVER.MAX_EPOCH": 1})
-    mp.spawn(_train, args=(cfg, f"file://{tmp_path}/meet", str(tmp_path)), nprocs=2)
+    cfg = toy_cfg("shared", **{"NUM_SHARDS": 2, "SOLVER.MAX_EPOCH": 1})
+    in_two_processes(lambda rank: train(cfg), tmp_path)
     assert (last_state(cfg)["extra"]["queue"]["embeddings"] != 1).all()
     assert "agreement" in stats(cfg, "val_epoch")[0]

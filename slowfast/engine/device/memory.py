@@ -1,8 +1,9 @@
 """Out of memory, in words: how many clips fit, and which keys help.
 
-How many clips fit is tried, with ever smaller halves of the batch. A process tries alone while the
-others wait elsewhere, so no trial exchanges anything with them: it calls the network without
-DistributedDataParallel, and norm layers use their running statistics. The run ends afterwards.
+The number of clips that fit is found by trials, with halves of the batch. Only one process tries
+while the others wait elsewhere, so no trial exchanges anything with them: it calls the network
+without DistributedDataParallel, and norm layers use their running statistics. The run ends
+afterwards.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ class MemoryAdvice:
                     layer.eval()
             for weight in weights:
                 weight.grad = None
-            # Room for what an optimizer keeps per weight and may not have made yet.
+            # Room for the state of the optimizer, which may not exist yet.
             _room = [torch.empty_like(weight) for weight in weights for _ in range(2)]
             # All clips of a step are on the device, also where a pass takes a part of them.
             batch = self.task.prepare(self.task.example(share, True, self.precision.device))
@@ -182,11 +183,11 @@ class MemoryAdvice:
         """Explains an error.
 
         Args:
-            what: what is done, for the message.
+            what: the activity, for the message.
             side: of the clips, pixels.
             clips: of a pass.
             attempt: tries a pass with so many clips.
-            advice: what helps where so many clips fit.
+            advice: gives the remedies if so many clips fit.
         """
         try:
             yield

@@ -37,7 +37,7 @@ class PendingSteps:
         clip_name: gives the name of a clip for its number, for messages.
         where: the epoch in words, for messages.
         skips_bad_gradients: a gradient scaler skips steps whose gradient is not finite, so only the
-            loss tells whether the weights are sound.
+            loss shows whether the weights are sound.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class PendingSteps:
         self._steps.append((iteration, clips, lr, held))
 
     def read(self) -> list[ReadStep]:
-        """Waits for the steps that are held, returns them, and holds none of them any longer.
+        """Waits for the steps that are held, returns them and forgets them.
 
         Raises:
             DivergedError: at the first step that is not finite. Every process raises it, since the
@@ -89,7 +89,7 @@ class PendingSteps:
         """The message for a value that is not finite.
 
         Args:
-            value: of this process alone.
+            value: of this process.
         """
         found = None
         if not math.isfinite(value):

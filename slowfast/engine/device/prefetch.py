@@ -1,8 +1,8 @@
 """Batches on the device, copied there while it computes.
 
 No batch is fetched before its turn. A loop queues its steps on a GPU ahead of time, so it asks for
-the next batch while the GPU still computes the last one; on a stream of its own the copy need not
-wait for that.
+the next batch while the GPU still computes the last one. A copy on a separate stream does not wait
+for that.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -30,7 +30,7 @@ class DeviceBatches:
     Args:
         loader: gives batches. Copies from page-locked memory do not block.
         device: where the batches go.
-        prefetch: whether to copy on a stream of its own, where the device is a GPU.
+        prefetch: whether to copy on a separate stream, if the device is a GPU.
         check: called with each batch before the copy, on the CPU, where looking at values waits
             for no device; None: nothing is called.
     """

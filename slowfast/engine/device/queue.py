@@ -1,9 +1,9 @@
 """How far a loop may run ahead of the device that it feeds, and whether the device has work left.
 
-Notable: a GPU is handed its work and does it later. Unless the loop waits for it here, it waits
-somewhere else, and the times of its iterations say nothing: those that only queue work look short,
-the one that reads a loss looks long, and a loop that has run ahead seems to wait for clips while
-the device is still busy with the last ones.
+A GPU gets its work queued and does it later. Without a limit, the loop would wait at some other
+place, and the times of its iterations would mean nothing: iterations that only queue work look
+short, an iteration that reads a loss looks long, and a loop that is far ahead seems to wait for
+clips while the device still computes.
 """
 
 from collections import deque
@@ -12,11 +12,11 @@ import torch
 
 
 class DeviceQueue:
-    """The steps that a device has been given and has not finished; a CPU finishes each at once.
+    """Counts the steps that a device has not finished. A CPU finishes each step at once.
 
     Args:
         device: where the steps are computed.
-        depth: steps that may be unfinished. Two keep a GPU busy while the next is prepared.
+        depth: the most unfinished steps. Two keep a GPU busy while the next is prepared.
     """
 
     def __init__(self, device: torch.device, depth: int = 2) -> None:
@@ -25,9 +25,9 @@ class DeviceQueue:
         self._ends: deque[torch.cuda.Event] = deque()
 
     def add(self) -> None:
-        """Takes note that a step ends here, and waits until no more than `depth` are unfinished."""
+        """Marks the end of a step, and waits until at most `depth` steps are unfinished."""
         if self._is_queued:
-            # A blocking event lets the core go that the waiting would take from the workers.
+            # While a blocking event waits, the core is free for the workers.
             end = torch.cuda.Event(blocking=True)
             end.record()
             self._ends.append(end)

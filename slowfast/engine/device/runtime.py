@@ -1,4 +1,4 @@
-"""What the loops need from the machine: device, precision, seeds, shared norm statistics."""
+"""The device, the precision, seeds, and shared norm statistics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def get_device(cfg: CfgNode) -> torch.device:
-    """The device of this process: its own GPU where NUM_GPUS > 0, else the CPU."""
+    """The device of this process: its own GPU if NUM_GPUS > 0, else the CPU."""
     if cfg.NUM_GPUS and torch.cuda.is_available():
         return torch.device("cuda", torch.cuda.current_device())
     return torch.device("cpu")
@@ -66,8 +66,8 @@ class Precision:
 def seed_everything(seed: int, epoch: int = 0, iteration: int = 0) -> None:
     """Seeds every global generator for one step of one process.
 
-    The randomness of a step is a function of (seed, epoch, iteration, rank) alone. So a run that is
-    resumed at any step draws what the uninterrupted run drew, and checkpoints need not hold the
+    The randomness of a step is a function of only (seed, epoch, iteration, rank). So a run that
+    resumes at any step draws the same numbers as a run without a stop, and checkpoints hold no
     states of generators.
     """
     entropy = np.random.SeedSequence([seed, epoch, iteration, distributed.get_rank()])

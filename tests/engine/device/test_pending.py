@@ -1,13 +1,11 @@
-"""Losses read late: nothing is lost, and the first that is not finite stops the run by name."""
-
-from pathlib import Path
+"""Losses are read late: none is lost, and the first that is not finite stops the run."""
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 
 from slowfast.ak.errors import UserError
 from slowfast.engine.device.pending import DivergedError, PendingSteps
+from tests.engine.runs import in_two_processes
 
 
 def measured(loss, grad_norm=1.0) -> dict[str, torch.Tensor]:
@@ -40,33 +38,27 @@ def test_a_loss_that_is_not_finite_names_iteration_clips_and_rate(bad):
     assert "clip4" not in str(error.value)
 
 
-def test_a_gradient_that_is_not_finite_has_spoilt_the_weights():
+def test_a_gradient_that_is_not_finite_stops_the_run():
     steps = pending()
     steps.add(0, torch.tensor([4]), 0.1, measured(1.0, float("inf")))
     with pytest.raises(DivergedError, match=r"gradient norm became inf.*on clip4"):
         steps.read()
 
 
-def test_but_a_scaler_leaves_such_steps_out():
+def test_a_scaler_skips_steps_whose_gradient_is_not_finite():
     steps = PendingSteps(lambda index: f"clip{index}", "epoch 3/9", skips_bad_gradients=True)
     steps.add(0, torch.tensor([4]), 0.1, measured(1.0, float("inf")))
     assert len(steps.read()) == 1
 
 
-def _diverge_on_rank_1(rank: int, init: str, folder: str) -> None:
-    torch.distributed.init_process_group("gloo", init_method=init, rank=rank, world_size=2)
-    steps = PendingSteps(lambda index: f"rank{rank}clip{index}", "epoch 3/9")
-    steps.add(0, torch.tensor([4]), 0.1, measured(float("nan") if rank else 1.0))
-    try:
-        steps.read()
-    except DivergedError as error:
-        Path(folder, str(rank)).write_text(str(error))
-    torch.distributed.destroy_process_group()
-
-
 def test_every_process_names_the_clips_of_the_one_that_diverged(tmp_path):
-    init = f"file://{tmp_path}/rendezvous"
-    mp.spawn(_diverge_on_rank_1, args=(init, str(tmp_path)), nprocs=2)
-    texts = [(tmp_path / str(rank)).read_text() for rank in range(2)]
-    assert texts[0] == texts[1]
-    assert "rank1clip4" in texts[0]
+    def diverge_on_rank_1(rank):
+        steps = PendingSteps(lambda index: f"rank{rank}clip{index}", "epoch 3/9")
+        steps.add(0, torch.tensor([4]), 0.1, measured(float("nan") if rank else 1.0))
+        with pytest.raises(DivergedError) as error:
+            steps.read()
+        return str(error.value)
+
+    one, other = in_two_processes(diverge_on_rank_1, tmp_path)
+    assert one == other
+    assert "rank1clip4" in one
