@@ -15,7 +15,7 @@ def rows(clips: list[int]) -> Rows:
 
 
 @pytest.mark.parametrize("clips", [1, 5, 8])
-def test_clips_that_a_sampler_pads_with_count_once(monkeypatch, clips):
+def test_clips_that_a_sampler_repeats_count_once(monkeypatch, clips):
     """Upstream's sampler gives each of three processes the same number of clips, some twice."""
     each = -(-clips // 3)
     padded = torch.arange(3 * each) % clips

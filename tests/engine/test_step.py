@@ -170,7 +170,7 @@ def two_steps(cfg) -> Callable[[], None]:
 
 @STEPS
 def test_a_step_waits_for_nothing(kind, settings, monkeypatch):
-    monkeypatch.setattr(base, "check_targets", lambda targets: None)  # done on the CPU alone
+    monkeypatch.setattr(base, "check_targets", lambda targets: None)  # it runs only on the CPU
     take = two_steps(network_cfg(TINY, kind, settings))
     with Waits() as waits:
         take()

@@ -45,7 +45,7 @@ def last_line(folder: Path) -> dict:
     return json.loads(line.removeprefix("json_stats: "))
 
 
-def test_a_metric_in_a_module_of_its_own_is_reported_everywhere(small_cfg, new_metrics, tmp_path):
+def test_a_metric_in_a_new_module_is_reported_everywhere(small_cfg, new_metrics, tmp_path):
     settings = {"AK.HEAD_MIN": 4, "AK.TAIL_MAX": 1, "TEST.BOOTSTRAP": 10}
     cfg = small_cfg(**settings, **{"TEST.MORE_METRICS": True, "TEST.SAVE_RESULTS_PATH": "r/r.pkl"})
     run_test(cfg)

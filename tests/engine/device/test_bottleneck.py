@@ -1,4 +1,4 @@
-"""The closing words name what held training up, and remedies that are open to this very run."""
+"""The last line of a log names the bottleneck, and remedies that the run can use."""
 
 import pytest
 

@@ -69,7 +69,7 @@ def run_out(network: nn.Module, split: str = "train", **settings) -> str:
     return str(caught.value)
 
 
-def test_says_how_many_clips_fit_and_what_to_switch_on():
+def test_the_error_names_the_clips_that_fit_and_the_keys_that_help():
     network = Small(5)
     text = run_out(network)
     assert "16 clips of 4 x 8 x 8 in a pass do not fit, 4 do (tried)" in text

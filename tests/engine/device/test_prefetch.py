@@ -1,4 +1,4 @@
-"""The batches of a loader, on the device when their step begins."""
+"""Batches are on the device when their step begins."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The loop stays a few steps ahead of a device that works later, and knows when it is idle."""
+"""The loop is at most a few steps ahead of the device, and knows whether the device is idle."""
 
 from types import SimpleNamespace
 
@@ -10,7 +10,7 @@ from slowfast.engine.device.queue import DeviceQueue
 
 @pytest.fixture
 def device(monkeypatch):
-    """A device that finishes its oldest steps when it is waited for, or told to."""
+    """A device that finishes its oldest steps when it is waited for, or at a call of a test."""
     device = SimpleNamespace(type="cuda", begun=0, finished=0, waits=0)
 
     class Event:

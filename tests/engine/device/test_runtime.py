@@ -1,4 +1,4 @@
-"""Seeds, and the joining of norm statistics."""
+"""Seeds, and shared norm statistics."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def draw() -> tuple:
     return torch.rand(3).tolist(), np.random.rand(3).tolist()  # noqa: NPY002
 
 
-def test_the_randomness_of_an_epoch_depends_on_seed_and_epoch_alone():
+def test_the_randomness_of_an_epoch_depends_only_on_seed_and_epoch():
     seed_everything(1, 5)
     first = draw()
     seed_everything(1, 4)

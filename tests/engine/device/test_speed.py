@@ -1,4 +1,4 @@
-"""What CUDA and the C library are told before anything is computed."""
+"""Settings of CUDA and of the allocator, made before anything is computed."""
 
 import platform
 import subprocess
@@ -33,9 +33,9 @@ def test_float32_is_float32_unless_asked_otherwise():
     assert settings() == (True, True, False)
 
 
-# Page faults of a block of 64 MiB that is written to, once such blocks were freed. The first few
-# may be new even where they are kept: the rest that aligning a block leaves before it may go to
-# glibc's cache of small ones, which holds seven of a size, and parts it from its neighbours.
+# Prints the page faults of writing to a block of 64 MiB after such blocks were freed. The first few
+# blocks can be new memory even if freed memory is kept: glibc's cache of small blocks can take the
+# rest before an aligned block, and then this rest is not joined with its neighbours.
 FAULTS = """
 import resource, sys, torch
 from slowfast.ak.run.allocator import keep_all_freed_memory
@@ -50,7 +50,7 @@ print([faults() for _ in range(20)][-1])
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone can be told")
-def test_kept_memory_is_not_handed_out_anew():
+def test_kept_memory_is_used_again():
     found = {}
     for way in ("keep", "give back"):
         command = [sys.executable, "-c", FAULTS, way]
