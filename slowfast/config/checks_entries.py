@@ -62,7 +62,9 @@ def _warnings_of_entries(cfg: CfgNode) -> Iterator[Finding]:
 def _findings(cfg: CfgNode, kind: str) -> list[Finding]:
     """The findings of all entries that the run uses, each once; two phases may share a data set."""
     findings: list[Finding] = []
-    for registry, key in _named_entries(cfg):
-        check = getattr(registry.facts(get(cfg, key)), kind)
+    facts = [registry.facts(get(cfg, key)) for registry, key in _named_entries(cfg)]
+    facts += [TASKS.facts(name) for name, task in TASKS if task.applies(cfg)][:1]
+    for each in facts:
+        check = getattr(each, kind)
         findings += check(cfg) if check else ()
     return list(dict.fromkeys(findings))

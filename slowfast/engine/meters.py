@@ -144,7 +144,7 @@ class TrainMeter(_EpochMeter):
         """The measurements of the epoch so far, as plain values."""
         return {name: series.state() for name, series in self._series.items()} | {"lr": self._lr}
 
-    def take_up(self, state: Mapping[str, Any]) -> None:
+    def load_state(self, state: Mapping[str, Any]) -> None:
         """Continues an epoch that was saved."""
         self._lr = state["lr"]
         for name, series in state.items():

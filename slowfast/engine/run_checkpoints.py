@@ -73,12 +73,13 @@ class RunCheckpoints:
         place = {
             "clips_a_step": loader.batch_size * distributed.get_world_size(),
             "meter": meter.state(),
-            "flaws": [list(flaw) for flaw in loader.bad_clips.state()],
+            "flaws": [list(problem) for problem in loader.bad_clips.state()],
             "buffers": buffers if len(buffers) > 1 else [],
         }
-        return self._writer.write_unfinished(
-            epoch, done, self._state(), self.learner.task.state() | place
-        )
+        states = self.learner.task.state()
+        if taken := states.keys() & place.keys():
+            raise ValueError(f"a child module of a task cannot have the names {sorted(taken)}")
+        return self._writer.write_unfinished(epoch, done, self._state(), states | place)
 
     def write_evaluation(self, best: Best) -> None:
         """Records an evaluation, and writes the evaluated weights if they are the best so far."""
@@ -105,7 +106,7 @@ def resume_epoch(start: Start, learner: Learner, loader: ClipLoader, meter: Trai
     """
     if not start.iteration:
         return 0
-    meter.take_up(start.extra["meter"])
+    meter.load_state(start.extra["meter"])
     set_lr(learner.optimizer, start.extra["meter"]["lr"])
     loader.bad_clips.continue_from(start.extra["flaws"])
     buffers, processes = start.extra.pop("buffers"), distributed.get_world_size()

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from slowfast.ak.registries.tasks import TASKS
+from slowfast.config.checks import problems
 from slowfast.engine import test as run_test
 from slowfast.engine.step import TrainStep
 from slowfast.engine.training import train
@@ -114,7 +115,12 @@ class TwoViews(Task):
 @pytest.fixture(scope="module")
 def toy_cfg(make_small_cfg, tmp_path_factory):  # noqa: F811
     """Makes a configuration of the toy task, which is registered for this module."""
-    TASKS.register("toy")(TwoViews)
+
+    def needs_pairs(cfg):
+        if cfg.TRAIN.BATCH_SIZE == 1:
+            yield "TRAIN.BATCH_SIZE", "the toy task compares clips; take at least 2"
+
+    TASKS.register("toy", problems=needs_pairs)(TwoViews)
     yield partial(
         make_small_cfg,
         tmp_path_factory.mktemp("toy"),
@@ -129,6 +135,12 @@ def whole(toy_cfg):
     cfg = toy_cfg("whole")
     train(cfg)
     return cfg
+
+
+def test_the_checks_of_the_toy_task_are_made(toy_cfg):
+    (found,) = problems(toy_cfg("checked", **{"TRAIN.BATCH_SIZE": 1}))
+    assert found.endswith("the toy task compares clips; take at least 2")
+    assert problems(toy_cfg("checked")) == []
 
 
 def test_the_toy_task_stops_and_resumes_bit_for_bit(whole, toy_cfg, monkeypatch):
