@@ -12,7 +12,6 @@ from slowfast.ak.keys import Finding
 from slowfast.ak.norms.group import norm_group, sync_group
 from slowfast.ak.registries.datasets import facts_for
 from slowfast.ak.registries.losses import LOSSES
-from slowfast.ak.registries.networks import NETWORKS
 from slowfast.ak.run.cores import processes_of_machine
 from slowfast.config.checks import problem, warning
 from slowfast.config.derived import clips_per_pass, process_count
@@ -170,14 +169,12 @@ def _unused_schedule(cfg: CfgNode) -> Iterator[Finding]:
 
 @warning
 def _unread_settings(cfg: CfgNode) -> Iterator[Finding]:
-    """Settings of losses, networks, samplers and other parts that the run does not use."""
+    """Settings of losses, samplers and other parts of training that the run does not use."""
     if not cfg.TRAIN.ENABLE:
         return
     name, facts = cfg.MODEL.LOSS_FUNC, LOSSES.facts(cfg.MODEL.LOSS_FUNC)
-    loss, network, sampler = (
-        key_and_value(cfg, key)
-        for key in ("MODEL.LOSS_FUNC", "MODEL.MODEL_NAME", "DATA_LOADER.SAMPLER")
-    )
+    loss = key_and_value(cfg, "MODEL.LOSS_FUNC")
+    sampler = key_and_value(cfg, "DATA_LOADER.SAMPLER")
     # Beginning of keys, whether the run reads them, and the setting that decides it.
     rules = [
         *(
@@ -191,10 +188,6 @@ def _unread_settings(cfg: CfgNode) -> Iterator[Finding]:
             "TRAIN.CHECKPOINT_SKIP_HEAD",
             bool(cfg.TRAIN.CHECKPOINT_FILE_PATH),
             "an empty TRAIN.CHECKPOINT_FILE_PATH",
-        ),
-        *(
-            (beginning, False, f"{network}; MODEL.MODEL_NAME {owner} reads it")
-            for beginning, owner in NETWORKS.keys_of_others(cfg.MODEL.MODEL_NAME).items()
         ),
         (
             "DATA.TARGET_FPS",

@@ -19,11 +19,6 @@ def draws_pictures(cfg: CfgNode) -> bool:
     return board.ENABLE and wanted
 
 
-def pathway_count(cfg: CfgNode) -> int:
-    """The number of input tensors: 2 for an architecture of MODEL.MULTI_PATHWAY_ARCH."""
-    return 2 if cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH else 1
-
-
 def process_count(cfg: CfgNode) -> int:
     """The number of processes of the run, on all machines."""
     return processes_of_machine(cfg) * cfg.NUM_SHARDS

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from slowfast.ak.clips.sampling import RandomCrop, crop_corners, scaled_size, slow_indices
-from slowfast.config.derived import pathway_count
+from slowfast.ak.registries.networks import pathway_count
 
 
 def tensor_normalize(

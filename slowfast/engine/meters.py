@@ -302,11 +302,11 @@ class TestMeter(LoopTimer):
         seen = self.clip_count > 0
         preds, labels = self.video_preds[seen], self.video_labels[seen]
         self.stats = {"split": "test_final", **(extra or {})}
-        self.stats |= Figures(preds, labels, segments, TestOptions()).test_line()
-        for k in ks:
-            if self.multi_label:
-                self.stats[f"top{k}_acc"] = self.stats["map"]
-            else:
+        if self.multi_label:
+            self.stats |= Figures(preds, labels, segments, TestOptions()).test_line()
+            self.stats |= {f"top{k}_acc": self.stats["map"] for k in ks}
+        else:
+            for k in ks:
                 self.stats[f"top{k}_acc"] = f"{100 * accuracy(preds, labels, k):.2f}"
         logging.log_json_stats(self.stats)
         return self.stats

@@ -104,10 +104,16 @@ class TrainPass:
         self.learner.network.train()
         shuffle_dataset(self.loader, epoch, done)
         label, steps = f"epoch {epoch + 1}/{self.epochs}", len(self.loader)
+        with progress_bar(steps, label, done=done) as bar:
+            self._take_steps(epoch, done, label, bar)
+        self.meter.counts = self.loader.bad_clips.counts("bad")
+        return self.meter.log_epoch_stats(epoch)
+
+    def _take_steps(self, epoch: int, done: int, label: str, bar: tqdm) -> None:
+        steps = len(self.loader)
         clip_name = self.loader.dataset.clip_name
         pending = PendingSteps(clip_name, label, self.step.skips_bad_gradients)
         queue = DeviceQueue(self.learner.precision.device)
-        bar = progress_bar(steps, label, done=done)
         self.meter.iter_tic()
         for iteration, batch in enumerate(self.batches, start=done):
             self.meter.data_toc(queue.is_idle())
@@ -127,9 +133,6 @@ class TrainPass:
                 self._save_or_stop(epoch, made, is_due, label)
             bar.update()
             self.meter.iter_tic()
-        bar.close()
-        self.meter.counts = self.loader.bad_clips.counts("bad")
-        return self.meter.log_epoch_stats(epoch)
 
     def _report(self, measured: list[ReadStep], epoch: int, label: str, bar: tqdm) -> None:
         """Logs the steps that were read, and the clips that could not be read."""

@@ -7,6 +7,7 @@ from fvcore.common.config import CfgNode
 from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
+from slowfast.ak.registries.networks import pathway_count
 from slowfast.utils import distributed, logging
 from slowfast.utils.distributed import unwrap
 from slowfast.utils.memory_use import gpu_mem_usage
@@ -78,7 +79,7 @@ class _Uncompiled(nn.Module):
 def _input_shapes(cfg: CfgNode, crop: int) -> list[tuple[int, ...]]:
     """The shapes of the pathways of one clip, slow pathway first."""
     channels, frames = cfg.DATA.INPUT_CHANNEL_NUM, cfg.DATA.NUM_FRAMES
-    if cfg.MODEL.ARCH not in cfg.MODEL.MULTI_PATHWAY_ARCH:
+    if pathway_count(cfg) == 1:
         return [(1, channels[0], frames, crop, crop)]
     slow, fast = channels
     return [

@@ -8,10 +8,8 @@ import pytest
 import yaml
 from fvcore.common.config import CfgNode
 
-# The networks, data sets and checks of checkpoints, as every program imports them.
-import slowfast.checkpoints.checks
-import slowfast.datasets
-import slowfast.models  # noqa: F401
+# Programs import the engine before they check a configuration; it registers all entries.
+import slowfast.engine  # noqa: F401
 from slowfast.config.defaults import get_cfg
 
 RUNNABLE = {

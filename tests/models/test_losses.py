@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from slowfast.ak.errors import UserError
@@ -103,3 +104,18 @@ def test_a_loss_that_a_user_adds_has_keys_counts_and_epochs(cfg, monkeypatch):
     assert loss.state.epoch.item() == 2
     set_loss_epoch(torch.nn.MSELoss(), 3)
     assert loss.state.epoch.item() == 3
+
+
+def test_the_losses_are_a_dict_to_programs_written_for_upstream(monkeypatch):
+    monkeypatch.setattr(_LOSSES, "_entries", dict(_LOSSES._entries))
+    _LOSSES.update({"mine": nn.MSELoss})
+    assert _LOSSES["mine"] is nn.MSELoss
+    assert "mine" in list(_LOSSES)
+    assert dict(_LOSSES)["mine"] is nn.MSELoss
+    assert _LOSSES.pop("mine") is nn.MSELoss
+
+
+def test_networks_can_be_imported_by_name():
+    from slowfast.models import MODEL_REGISTRY, SlowFast
+
+    assert SlowFast is MODEL_REGISTRY.get("SlowFast")

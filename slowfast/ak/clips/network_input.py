@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from slowfast.ak.clips.sampling import slow_indices
 from slowfast.ak.registries.datasets import facts_for
+from slowfast.ak.registries.networks import pathway_count
 
 
 def sees_rgb(cfg) -> bool:
@@ -55,12 +56,11 @@ class InputTransform(nn.Module):
     @classmethod
     def from_cfg(cls, cfg, channels_last: bool = False) -> InputTransform:
         """Reads DATA.MEAN, DATA.STD, DATA.REVERSE_INPUT_CHANNEL and the pathways of the network."""
-        two_pathways = cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH
         return cls(
             mean=cfg.DATA.MEAN,
             std=cfg.DATA.STD,
             rgb=sees_rgb(cfg),
-            alpha=cfg.SLOWFAST.ALPHA if two_pathways else None,
+            alpha=cfg.SLOWFAST.ALPHA if pathway_count(cfg) == 2 else None,
             channels_last=channels_last,
         )
 

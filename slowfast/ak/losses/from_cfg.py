@@ -73,6 +73,6 @@ def multi_label_losses() -> dict[str, Callable[..., MultiLabelLoss]]:
     """Builders of the losses of this project by name, without the losses of torch."""
     return {
         name: loss_builder(name)
-        for name, entry in LOSSES
+        for name, entry in LOSSES.items()
         if isinstance(entry, type) and issubclass(entry, MultiLabelLoss)
     }

@@ -201,6 +201,8 @@ class Figures:
         return means
 
     def _intervals(self) -> dict[str, tuple[float, float]]:
+        if not any(METRICS.facts(name).resampled for name in self.names):
+            return {}
         weights = resample_weights(len(self.scores), self._options.resamples, self._options.seed)
         found = {}
         for key, values in self.resampled(weights).items():

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from slowfast.ak.errors import UserError
 from slowfast.ak.registries.registry import Facts, Registry
 
 
@@ -65,5 +66,11 @@ DATASETS: Registry[DatasetFacts] = Registry(
 
 
 def facts_for(cfg, split: str = "train") -> DatasetFacts:
-    """The facts about TRAIN.DATASET, or about TEST.DATASET for split test."""
+    """The facts about TRAIN.DATASET, or about TEST.DATASET for split test.
+
+    Raises:
+        UserError: no data set is registered, so that nothing is known about any.
+    """
+    if not len(DATASETS):
+        raise UserError("No data set is registered; import slowfast.datasets first.")
     return DATASETS.facts((cfg.TEST if split == "test" else cfg.TRAIN).DATASET)

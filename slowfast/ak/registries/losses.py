@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +31,14 @@ class LossFacts(Facts):
     probability_scale: str = ""
 
 
-class LossRegistry(Registry[LossFacts]):
-    """Losses by name. The keys LOSS.<NAME>.<ARGUMENT> follow from the signature of a loss."""
+class LossRegistry(Registry[LossFacts], MutableMapping):
+    """Losses by name, usable as the dict that programs written for upstream expect.
+
+    The keys LOSS.<NAME>.<ARGUMENT> follow from the signature of a loss.
+    """
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
 
     def keys_of(self, name: str, entry: Any) -> dict[str, Key]:
         return keys_from_signature(entry, f"LOSS.{name.upper()}", without=_GIVEN)

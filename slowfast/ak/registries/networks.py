@@ -26,6 +26,11 @@ class NetworkFacts(Facts):
     own_keys: tuple[str, ...] | None = None
 
 
+def pathway_count(cfg: Any) -> int:
+    """The number of input tensors: 2 for an architecture of MODEL.MULTI_PATHWAY_ARCH, else 1."""
+    return 2 if cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH else 1
+
+
 class NetworkRegistry(Registry[NetworkFacts]):
     """Networks by name. The keys <NAME>.<PARAMETER> follow from the signature of a network."""
 
@@ -41,7 +46,7 @@ class NetworkRegistry(Registry[NetworkFacts]):
     def architecture_problems(self, cfg: Any) -> Iterator[Finding]:
         """Why the network does not take MODEL.ARCH or its number of pathways."""
         name, arch = cfg.MODEL.MODEL_NAME, cfg.MODEL.ARCH
-        facts, count = self.facts(name), 2 if arch in cfg.MODEL.MULTI_PATHWAY_ARCH else 1
+        facts, count = self.facts(name), pathway_count(cfg)
         if facts.archs and arch not in facts.archs:
             owner = next((each for each in self.keys() if arch in self.facts(each).archs), None)
             hint = f", or MODEL.MODEL_NAME {owner}" if owner else ""
