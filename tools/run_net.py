@@ -23,11 +23,18 @@ from slowfast.utils.parser import load_config, parse_args
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
     if "--keys" in (sys.argv[1:] if argv is None else argv):
-        import slowfast.engine  # noqa: F401 -- registers networks, data sets and metrics
+        register_entries()
     args = parse_args(argv)
     from slowfast.utils.processes import torchrun  # imports torch; --help does not need it
 
     return torchrun.as_worker(run_all)(args)
+
+
+def register_entries() -> None:
+    """Imports what a configuration can name: networks, losses, data sets, metrics and tasks."""
+    import slowfast.checkpoints
+    import slowfast.datasets
+    import slowfast.tasks  # noqa: F401
 
 
 def run_all(args: Namespace) -> int:
@@ -58,7 +65,7 @@ def run_all(args: Namespace) -> int:
 
 def configure(args: Namespace, path: str) -> CfgNode:
     """Returns the checked configuration of one run, with the number of its processes."""
-    import slowfast.engine  # noqa: F401 -- registers networks, data sets and checks
+    register_entries()
     from slowfast.utils.processes.launch import fit_to_machine
 
     cfg = load_config(args, path)

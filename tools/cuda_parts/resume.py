@@ -1,5 +1,6 @@
 """A run that is stopped by SIGTERM and started again equals a run that was never stopped."""
 
+import shutil
 import signal
 import subprocess
 import time
@@ -20,6 +21,8 @@ _TOLERANCE = 1e-2
 def _run(work: Work) -> Findings:
     overrides = work.demo() | SHORT | {"SPEED.CUDNN_BENCHMARK": False, "SOLVER.MAX_EPOCH": 3}
     whole, parts = work.folder / "resume-whole", work.folder / "resume-parts"
+    for folder in (whole, parts):  # of an earlier check, which would be resumed
+        shutil.rmtree(folder, ignore_errors=True)
     run_net(DEMO, whole, overrides)
     done = _stop_after_a_step(parts, overrides)
     yield f"- stopped by SIGTERM after {done} logged steps"

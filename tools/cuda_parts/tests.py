@@ -3,12 +3,15 @@
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from cuda_parts.part import ROOT, Failed, Findings, Part, Work
 
 
 def _run(work: Work) -> Findings:
+    if not find_spec("pytest"):
+        raise Failed("this Python has no pytest; install it: python -m pip install pytest")
     # Only these files are collected: others may import packages that are missing here.
     files = [path for path in sorted((ROOT / "tests").rglob("test_*.py")) if _has_marker(path)]
     command = [sys.executable, "-m", "pytest", "-m", "cuda", "-p", "no:cacheprovider", "-rf"]

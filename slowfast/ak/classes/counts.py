@@ -8,6 +8,7 @@ that sheet, to reproduce results that were trained with it. Its rows are assigne
 
 from __future__ import annotations
 
+import logging
 import math
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,8 @@ from slowfast.ak.classes.table import ClassTable, class_rows, named_sheet
 from slowfast.ak.clips.from_cfg import has_list, read_clips
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
+
+logger = logging.getLogger(__name__)
 
 _KEY = "LOSS.CLASS_COUNTS"
 
@@ -59,7 +62,11 @@ def _training_clips_if_readable(cfg) -> ClipList | None:
     """The training clips; None if there is no list, or if it has the format of another data set."""
     try:
         return read_clips(cfg, "train") if has_list(cfg, "train") else None
-    except UserError:
+    except UserError as error:
+        logger.warning(
+            f"The number of training clips is unknown, and the sum of {_KEY} is used in its place: "
+            f"{str(error).splitlines()[0]}"
+        )
         return None
 
 

@@ -6,13 +6,15 @@ Branch haooooooqi-patch-2 has none: there users register handlers at `slowfast.a
 
 from __future__ import annotations
 
+import importlib
+
 from slowfast.ak import paths
 
 
 def share() -> None:
     """Lets slowfast.ak open paths with the checkout's path manager, if the checkout has one."""
     try:
-        from slowfast.utils import env
+        env = importlib.import_module("slowfast.utils.env")
     except ModuleNotFoundError as error:
         if error.name != "slowfast.utils.env":
             raise

@@ -67,7 +67,7 @@ def test_figures(stats: Mapping) -> dict[str, Any]:
         "figures": figures(stats),
         "intervals": intervals,
         "more": {key: _number(stats[key]) for key in more},
-        "metrics": {key: _description(key) for key in more},
+        "metrics": {key: description(key) for key in more},
         "best": best_of(stats),
     }
 
@@ -97,7 +97,7 @@ def _is_many(key: str) -> bool:
     return name is not None and METRICS.facts(name).labels == "many"
 
 
-def _description(key: str) -> dict[str, str]:
+def description(key: str) -> dict[str, str]:
     name = metric_of(key)
     facts = METRICS.facts(name)
     segment = "" if key == name else key.removeprefix(f"{name}_")

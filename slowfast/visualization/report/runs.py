@@ -10,7 +10,7 @@ import yaml
 from slowfast.ak.errors import UserError
 from slowfast.utils.files.stats_line import FILE
 from slowfast.utils.run_folder.run_config import CONFIG_FILE
-from slowfast.visualization.report.curves import read_log
+from slowfast.visualization.report.curves import description, read_log
 from slowfast.visualization.report.record import FORMAT, settings
 
 MOST = 6  # lines and colours that a reader can distinguish
@@ -63,6 +63,8 @@ def read_run(folder: Path) -> dict:
     curves = read_log(log) if log.is_file() else None
     if (folder / RECORD).is_file():
         record = _read_record(folder / RECORD)
+        # Records of earlier versions do not describe the further figures.
+        record.setdefault("metrics", {key: description(key) for key in record["more"]})
         return record | {"curves": curves or record.get("curves")}
     if curves is None or not any(curves.values()):
         raise UserError(

@@ -49,7 +49,8 @@ def test_without_one_handlers_of_the_own_path_manager_serve(env, tmp_path):
 
 def test_a_checkout_without_the_module_is_not_changed(env, monkeypatch):
     monkeypatch.delattr(slowfast.utils, "env")
-    monkeypatch.setitem(sys.modules, "slowfast.utils.env", None)
+    monkeypatch.delitem(sys.modules, "slowfast.utils.env")
+    monkeypatch.setattr(slowfast.utils, "__path__", [])
     before = paths.pathmgr
     path_manager.share()
     assert paths.pathmgr is before
