@@ -25,6 +25,7 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.config.defaults import get_cfg
+from slowfast.utils import logging
 
 HEADER = "original_vido_id video_id frame_id path labels"
 # clip, frames, width, height, labels
@@ -168,3 +169,10 @@ def cfg(tiny_ak) -> CfgNode:
 def video_tools():
     """The functions `write_video` and `moving_square` of this module."""
     return SimpleNamespace(write_video=write_video, moving_square=moving_square)
+
+
+@pytest.fixture(autouse=True)
+def _forget_the_log_folder():
+    """Figures that a later test logs do not go to the folder of this test."""
+    yield
+    logging._output_dir = None

@@ -69,6 +69,7 @@ def _tables(
         "DATA.TRAIN_CROP_SIZE": crop,
         "DATA.TRAIN_JITTER_SCALES": [crop, round(crop * 4 / 3)],
         "MODEL.LOSS_FUNC": "bce_loss",
+        "MODEL.NUM_CLASSES": 14,  # of the demo data
         "LOG_MODEL_INFO": False,
         **({} if work.on_gpu else _TINY),
     }
