@@ -21,6 +21,7 @@ from slowfast.ak.metrics.comparison import Difference, align, compare, largest_c
 from slowfast.ak.metrics.figures import Figures
 from slowfast.ak.registries.metrics import column_of
 from slowfast.results.reading import Results, read_results
+from slowfast.utils.command_line import tool_parser
 from slowfast.utils.terminal import prints_errors
 
 MOST_RESAMPLES = 10_000
@@ -28,9 +29,7 @@ MOST_RESAMPLES = 10_000
 
 @prints_errors
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     parser.add_argument("first", metavar="A.pkl", help="saved results")
     parser.add_argument("second", metavar="B.pkl", help="saved results on the same clips")
     parser.add_argument("--classes", type=Path, metavar="SHEET", help="names and segments")

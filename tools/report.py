@@ -12,15 +12,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from slowfast.utils.command_line import tool_parser
 from slowfast.utils.terminal import prints_errors
 from slowfast.visualization.report.page import write_page
 from slowfast.visualization.report.runs import MOST, read_runs
 
 
 def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     add = parser.add_argument
     add("runs", nargs="+", metavar="RUN_DIR", help=f"OUTPUT_DIR of a run; up to {MOST}")
     add(
