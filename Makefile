@@ -10,7 +10,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 # As many workers as the system has cores (`auto` would count two threads of a core as one).
 # `worksteal` keeps the tests of a file, and so its shared fixtures, in one worker mostly.
-PYTEST := $(RUN) -m pytest -n logical --maxprocesses 8 --dist worksteal
+# The tests run on the CPU, on a machine with a GPU too; `make cuda-check` runs those for a GPU.
+PYTEST := CUDA_VISIBLE_DEVICES= $(RUN) -m pytest -n logical --maxprocesses 8 --dist worksteal
 
 .PHONY: demo test test-all cuda-check torchcodec lint clean-demo
 

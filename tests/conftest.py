@@ -27,6 +27,11 @@ from fvcore.common.config import CfgNode
 from slowfast.config.defaults import get_cfg
 from slowfast.utils import logging
 
+# The first backward pass of a process starts one autograd thread for each device, and after that a
+# fork cannot compute gradients. FakeTensorMode and torch.compile register a device. The first pass
+# is made here, before any device is registered, so that tests can fork in any order.
+torch.ones(1, requires_grad=True).sum().backward()
+
 HEADER = "original_vido_id video_id frame_id path labels"
 # clip, frames, width, height, labels
 TRAIN = [
