@@ -23,14 +23,15 @@ from slowfast.ak.checks.clips import (
 )
 from slowfast.ak.classes.table import count_classes, find_sheet
 from slowfast.ak.clips.dataset import ClipDataset
-from slowfast.ak.clips.from_cfg import kind_of_frames, video_folder
+from slowfast.ak.clips.from_cfg import kind_of_frames, list_form, video_folder
 from slowfast.ak.errors import UserError
 from slowfast.ak.frames.images import JpegFrames
 from slowfast.ak.frames.open_reader import open_reader
 from slowfast.ak.frames.reader import FrameReader
-from slowfast.ak.lists.clip_list import ClipList
+from slowfast.ak.lists.clip_list import ClipList, NumClasses
+from slowfast.ak.lists.lines import ListForm
 from slowfast.ak.paths import join
-from slowfast.ak.registries.datasets import DATASETS, facts_for
+from slowfast.ak.registries.datasets import DATASETS, classes_key, facts_for, num_classes
 from slowfast.data_tools.metadata_sheet import (
     METADATA,
     SheetClip,
@@ -68,9 +69,10 @@ class DataPlaces:
         lists: folder of the lists.
         images, videos: folders of the frames and of the videos.
         frames: which of the two is checked: auto, image, video or both.
-        num_classes: None if it is unknown; labels are then not checked.
+        num_classes: None if it is unknown; labels are then not checked. With label columns, the
+            number of classes of each column by its name.
         sheet: a sheet of clips, or None.
-        separator: separator of path and label in lists of pairs; None if the lists have a header.
+        form: how the lines of the lists are read.
         splits: the splits that have a list.
     """
 
@@ -78,9 +80,9 @@ class DataPlaces:
     images: str
     videos: str
     frames: str = "auto"
-    num_classes: int | None = None
+    num_classes: NumClasses | None = None
     sheet: Path | None = None
-    separator: str | None = None
+    form: ListForm = field(default_factory=ListForm)
     splits: tuple[str, ...] = ("train", "val")
 
     @classmethod
@@ -88,7 +90,8 @@ class DataPlaces:
         """Returns what a run of the configuration would read; `given` attributes replace it.
 
         Raises:
-            UserError: the data set of the configuration has no lists.
+            UserError: the data set of the configuration has no lists, or its label columns have
+                numbers of classes and one number is given.
         """
         facts, data = facts_for(cfg), cfg.DATA
         if not facts.list_format:
@@ -97,13 +100,19 @@ class DataPlaces:
                 f"TRAIN.DATASET is {cfg.TRAIN.DATASET}; expected a data set whose lists can be "
                 f"read here: {', '.join(known)}."
             )
+        if facts.label_columns and given.get("num_classes") is not None:
+            keys = ", ".join(classes_key(name) for name in facts.label_columns)
+            raise UserError(
+                f"--num-classes {given['num_classes']}: the lists of {cfg.TRAIN.DATASET} have the "
+                f"labels {', '.join(facts.label_columns)}; set {keys} instead."
+            )
         usual = {
             "lists": data.PATH_TO_DATA_DIR,
             "images": data.PATH_PREFIX,
             "videos": video_folder(cfg, facts),
             "frames": kind_of_frames(cfg, facts),
-            "num_classes": cfg.MODEL.NUM_CLASSES,
-            "separator": data.PATH_LABEL_SEPARATOR if facts.list_format == "pairs" else None,
+            "num_classes": num_classes(cfg, facts),
+            "form": list_form(cfg, facts),
             "splits": ("train", "val", "test")[: 3 if facts.has_test_list else 2],
         }
         return cls._of(usual, given)
@@ -258,14 +267,11 @@ def warnings_before_training(train: Dataset, val: Dataset, seconds: float) -> li
 
 def _read_lists(places: DataPlaces) -> tuple[dict[str, ClipList], list[Fault]]:
     """Returns the lists that can be read, and a fault for each other list."""
-    in_pairs = places.separator is not None
     lists, errors = {}, []
     for split in places.splits:
         path = join(places.lists, f"{split}.csv")
         try:
-            lists[split] = (
-                ClipList.read_pairs(path, places.separator) if in_pairs else ClipList.read(path)
-            )
+            lists[split] = ClipList.read(path, form=places.form, folder=places.images)
         except UserError as error:
             errors.append(error)
     if not lists:

@@ -7,7 +7,8 @@ from slowfast.datasets.ak import Ak
 from slowfast.datasets.build import DATASET_REGISTRY, build_dataset
 from slowfast.datasets.charades import Charades
 from slowfast.datasets.kinetics import Kinetics
+from slowfast.datasets.mammalnet import Mammalnet
 
 import_all(sys.modules[__name__])
 
-__all__ = ["DATASET_REGISTRY", "Ak", "Charades", "Kinetics", "build_dataset"]
+__all__ = ["DATASET_REGISTRY", "Ak", "Charades", "Kinetics", "Mammalnet", "build_dataset"]

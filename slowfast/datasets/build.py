@@ -25,7 +25,8 @@ An item is `([clip], labels, index, time, meta)`:
     clip     train, val: uint8 (3, T, H, W) RGB, one tensor for any number of pathways; the device
              makes floats and pathways of it. test: `slowfast.ak.clips.views.ClipViews`, all views
              of the clip
-    labels   float32 (classes,), 0 or 1; if DATA.MULTI_LABEL is False the class, a whole number
+    labels   float32 (classes,), 0 or 1; if DATA.MULTI_LABEL is False the class, a whole number; if
+             the facts name label columns, a dict with the class of each column
     index    the clip's index, an int
     time     the numbers of the frames shown, a tensor
     meta     a dict, usually empty. `slowfast.ak.clips.bad_clips.to_meta` makes the meta of a clip

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.lists import index_file
 from slowfast.ak.lists import lines as list_blocks
 from slowfast.ak.lists.clip_list import ClipIndex, ClipList
-from slowfast.ak.lists.lines import Source
+from slowfast.ak.lists.lines import ListForm, Source
 
 HEADER = "original_vido_id video_id frame_id path labels"
 LIGHT_HEADER = "video_id;labels"
@@ -47,7 +48,7 @@ def read(tmp_path, monkeypatch):
     def write_and_read(content: bytes, separator: str | None = None) -> ClipList:
         path.write_bytes(content)
         clips = ClipList.read(path) if separator is None else ClipList.read_pairs(path, separator)
-        source = Source.of(str(path), str(path), separator)
+        source = Source.of(str(path), str(path), ListForm(separator))
         index_file.write(tmp_path / "index", source, vars(clips._index))
         arrays = index_file.load(tmp_path / "index", source)
         stored = ClipList(clips.path, ClipIndex(**arrays))
@@ -150,9 +151,13 @@ def test_light_lists_are_read_as_the_csv_module_reads_them(read, data):
     assert found == [(row["video_id"], ids(row["labels"])) for row in by_csv(text, ";")]
 
 
+# Paths that do not end with a number of their own or with a blank, which are read as more labels.
+videos = words.filter(lambda path: not re.search(r"[ ,;\t][0-9 ,\t]*$", path))
+
+
 @often
 @given(
-    rows=st.dictionaries(words, st.integers(0, 400), min_size=1, max_size=8),
+    rows=st.dictionaries(videos, st.integers(0, 400), min_size=1, max_size=8),
     separator=st.sampled_from([" ", ",", "\t", ";"]),
 )
 def test_pairs_are_read_as_they_are_written(read, rows, separator):
@@ -223,7 +228,7 @@ def test_any_file_is_read_or_refused_with_a_message(read, start, content, pack, 
 def test_a_damaged_index_file_is_not_used(tmp_path, content, at):
     path, index = tmp_path / "a.csv", tmp_path / "index"
     path.write_text(f'{HEADER}\na 0 0 a/1.jpg "1"\n')
-    source = Source.of(str(path), "a.csv", None)
+    source = Source.of(str(path), "a.csv", ListForm())
     index_file.write(index, source, vars(ClipList.read(path)._index))
     good = index.read_bytes()
     other = good[:at] + content + good[at + len(content) :]

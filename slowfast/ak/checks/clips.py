@@ -16,10 +16,10 @@ import numpy as np
 from slowfast.ak.checks.files import FileFault, check_image_file, check_video_file, video_header
 from slowfast.ak.clips.bad_clips import TimeIsUp, TimeLimit
 from slowfast.ak.errors import BadClip
-from slowfast.ak.frames.images import JpegFrames
+from slowfast.ak.frames.images import FLOW, JpegFrames
 from slowfast.ak.frames.reader import FrameReader
 from slowfast.ak.frames.video import VideoFrames
-from slowfast.ak.lists.clip_list import ClipList
+from slowfast.ak.lists.clip_list import ClipList, NumClasses
 from slowfast.ak.paths import is_file, is_remote, local_path
 
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png")
@@ -94,6 +94,10 @@ def _check_images(reader: JpegFrames, clip: int, level: str) -> Iterator[tuple[s
         folder = os.path.dirname(paths[0])  # noqa: PTH120
         text = f"the folder has {len(extra)} frames that are not in the list, such as {min(extra)}"
         yield folder, FileFault("extra_frames", text)
+    stated = reader.clips.num_frames(clip)
+    if stated != count and stated is not None:
+        text = f"its folder has {count} frames, and the list states {stated}"
+        yield reader.place(clip), FileFault("frame_count", text)
     if level == "names":
         return
     if level == "ends":
@@ -142,7 +146,7 @@ def _find_files(paths: list[str], name: str) -> tuple[list[bool], set[str]]:
 
 def is_image(file: str) -> bool:
     """Whether a file name is the name of a frame. Files of the system begin with a dot."""
-    return file.lower().endswith(IMAGE_EXTENSIONS) and not file.startswith(".")
+    return file.lower().endswith(IMAGE_EXTENSIONS) and not file.startswith((".", *FLOW))
 
 
 def _check_video(reader: VideoFrames, clip: int, level: str) -> Iterator[tuple[str, FileFault]]:
@@ -163,8 +167,11 @@ def _check_video(reader: VideoFrames, clip: int, level: str) -> Iterator[tuple[s
         yield path, FileFault("frame_count", f"it has {frames} frames, and the list {listed}")
 
 
-def check_labels(clips: ClipList, num_classes: int) -> list[Fault]:
+def check_labels(clips: ClipList, num_classes: NumClasses) -> list[Fault]:
     """Returns a fault for each clip with a label of num_classes or more."""
+    if clips.columns:
+        columns = ((clips.column(name), num_classes[name]) for name in clips.columns)
+        return [found for column in columns for found in check_labels(*column)]
     if clips.highest_label < num_classes:
         return []
     outside = {

@@ -27,14 +27,15 @@ from slowfast.ak.clips.sampling import FrameSampler, SquareCrop
 from slowfast.ak.clips.views import ClipViews, UniformCrops
 from slowfast.ak.errors import BadClip, UserError
 from slowfast.ak.frames.reader import FrameReader
-from slowfast.ak.lists.clip_list import ClipList
+from slowfast.ak.lists.clip_list import ClipList, NumClasses
 
 # The number of clips that are tried for one training item, the drawn clip included.
 ATTEMPTS = 5
 
 Key = tuple[int, int] | tuple[int, int, int]
 Frames = Callable[[int, Sequence[int]], Iterable[np.ndarray]]
-Item = tuple[list[Tensor | ClipViews], Tensor, int, Tensor, dict[str, Any]]
+Labels = Tensor | dict[str, Tensor]
+Item = tuple[list[Tensor | ClipViews], Labels, int, Tensor, dict[str, Any]]
 
 
 class ClipDataset(Dataset):
@@ -42,7 +43,8 @@ class ClipDataset(Dataset):
 
     clip: uint8 (3, T, H, W) RGB, or `ClipViews` if the transform is `UniformCrops`. It becomes
         floats and pathways on the device (`slowfast.ak.clips.network_input`).
-    labels: float32 (num_classes,), 0 or 1; int64 scalar, the class, if not `multi_label`.
+    labels: float32 (num_classes,), 0 or 1; int64 scalar, the class, if not `multi_label`. For a
+        list with label columns, a dict with the class of each column, an int64 scalar, by its name.
     index: the index of the clip that is shown.
     time: float32 (T,) numbers of the frames shown; (windows, T) for a test clip.
     meta: what could not be read (`slowfast.ak.clips.bad_clips`).
@@ -52,6 +54,7 @@ class ClipDataset(Dataset):
     global generator.
 
     Args:
+        num_classes: the number of classes; with label columns, of each column by its name.
         span_labels: whether a multi-label item has only the labels of the frames between its first
             and its last frame. Otherwise it has all labels of the clip.
         replace_bad: whether another clip replaces one that cannot be read; (seed, epoch, index,
@@ -71,7 +74,7 @@ class ClipDataset(Dataset):
         frame_sampler: FrameSampler,
         transform: SquareCrop | Augmented | UniformCrops,
         *,
-        num_classes: int,
+        num_classes: NumClasses,
         multi_label: bool = True,
         span_labels: bool = False,
         seed: int = 0,
@@ -85,7 +88,7 @@ class ClipDataset(Dataset):
         self.span_labels, self.seed = span_labels and multi_label, seed
         self.replace_bad, self._limit = replace_bad, TimeLimit(read_timeout)
         self._timed_out: dict[int, str] = {}  # clips that timed out are not read again
-        if not multi_label:
+        if not multi_label and not clips.columns:
             self._check_single_labels()
 
     def __len__(self) -> int:
@@ -108,7 +111,10 @@ class ClipDataset(Dataset):
         return self.clips.name(index)
 
     def label_matrix(self) -> np.ndarray:
-        """(clips, classes) float32: 1 if any frame of the clip has the class."""
+        """(clips, classes) float32: 1 if any frame of the clip has the class.
+
+        With label columns, the classes of all columns side by side.
+        """
         return self.clips.multi_hot(self.num_classes)
 
     def __getitem__(self, key: int | Key) -> Item:
@@ -198,7 +204,9 @@ class ClipDataset(Dataset):
             to_meta(problems),
         )
 
-    def _labels(self, labels: list[int]) -> Tensor:
+    def _labels(self, labels: list[int]) -> Labels:
+        if columns := self.clips.columns:
+            return dict(zip(columns, map(torch.tensor, labels), strict=True))
         if not self.multi_label:
             return torch.tensor(labels[0])
         hot = torch.zeros(self.num_classes)

@@ -20,8 +20,9 @@ from slowfast.ak.frames.reader import FrameReader
 from slowfast.ak.frames.video import Decoding
 from slowfast.ak.lists.clip_list import ClipList, find_list
 from slowfast.ak.lists.holdout import read_holdout
+from slowfast.ak.lists.lines import ListForm
 from slowfast.ak.paths import beside, join
-from slowfast.ak.registries.datasets import DatasetFacts, facts_for
+from slowfast.ak.registries.datasets import DatasetFacts, facts_for, num_classes
 
 
 def clip_dataset_arguments(cfg, split: str, facts: DatasetFacts) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def clip_dataset_arguments(cfg, split: str, facts: DatasetFacts) -> dict[str, An
         "reader": _checked_reader(cfg, split, facts, clips),
         "frame_sampler": frame_sampler,
         "transform": transform,
-        "num_classes": cfg.MODEL.NUM_CLASSES,
+        "num_classes": num_classes(cfg, facts),
         "multi_label": cfg.DATA.MULTI_LABEL,
         "span_labels": split == "train",
         "seed": cfg.RNG_SEED,
@@ -61,16 +62,23 @@ def read_clips(cfg, split: str, facts: DatasetFacts | None = None) -> ClipList:
 
     def read(split: str) -> ClipList:
         own = facts or facts_for(cfg, split)
-        path, classes = join(cfg.DATA.PATH_TO_DATA_DIR, own.list_name(split)), cfg.MODEL.NUM_CLASSES
-        if own.list_format == "pairs":
-            return ClipList.read_pairs(path, cfg.DATA.PATH_LABEL_SEPARATOR, classes)
-        return ClipList.read(path, classes)
+        path = join(cfg.DATA.PATH_TO_DATA_DIR, own.list_name(split))
+        return ClipList.read(path, num_classes(cfg, own), list_form(cfg, own), cfg.DATA.PATH_PREFIX)
 
     if not cfg.AK.HOLDOUT or split == "test":
         return read(split)
     clips = read("train")
     held_out = read_holdout(cfg.AK.HOLDOUT, clips)
     return clips.select(held_out if split == "val" else ~held_out)
+
+
+def list_form(cfg, facts: DatasetFacts) -> ListForm:
+    """How the lines of the lists of a data set are read."""
+    if facts.list_format != "pairs":
+        return ListForm()
+    return ListForm(
+        cfg.DATA.PATH_LABEL_SEPARATOR, facts.label_columns, several=cfg.DATA.MULTI_LABEL
+    )
 
 
 def has_list(cfg, split: str) -> bool:

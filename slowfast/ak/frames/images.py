@@ -23,8 +23,12 @@ from slowfast.ak.paths import is_file, is_folder, join, local_path, names_in
 
 # A damaged header can claim up to 65500 x 65500 pixels, which would take 17 GB.
 MAX_PIXELS = 2**26
+# MMAction2 keeps optical flow beside the frames, in files such as flow_x_00001.jpg.
+FLOW = ("flow_x_", "flow_y_")
 # Names that begin with a dot are left out: some systems write such files beside each frame.
-_FRAME = re.compile(r"(?!\.)(?:.*[^0-9])?([0-9]+)\.jpe?g", re.ASCII | re.IGNORECASE | re.DOTALL)
+_FRAME = re.compile(
+    rf"(?!\.|{'|'.join(FLOW)})(?:.*[^0-9])?([0-9]+)\.jpe?g", re.ASCII | re.IGNORECASE | re.DOTALL
+)
 
 
 class JpegFrames(FrameReader):
@@ -43,19 +47,27 @@ class JpegFrames(FrameReader):
         self._listed: tuple[int, list[str]] = (-1, [])
 
     def num_frames(self, clip: int) -> int:
-        """The number of frames in the list, or else in the clip's folder.
+        """The number of frames that the list has or states, or else in the clip's folder.
 
         Raises:
-            BadClip: the clip's folder has no frames.
+            BadClip: the number is needed from the clip's folder, and it has no frames.
         """
         listed = self.clips.num_frames(clip)
         return len(self._files(clip)) if listed is None else listed
 
     def path(self, clip: int, frame: int) -> str:
-        """The file of a frame. An absolute path in the list, or a URL, is not changed."""
+        """The file of a frame. An absolute path in the list, or a URL, is not changed.
+
+        Raises:
+            BadClip: the clip's folder has fewer frames, or cannot be read.
+        """
         if self.clips.has_frames:
             return join(self.folder, self.clips.frame_path(clip, frame))
-        return f"{self._clip_folder(clip)}/{self._files(clip)[frame]}"
+        files, folder = self._files(clip), self._clip_folder(clip)
+        if frame >= len(files):
+            found = f"its folder has {len(files)} frames, and the list states more"
+            raise self._unreadable(clip, folder, found, f"frame {frame + 1}")
+        return f"{folder}/{files[frame]}"
 
     def paths(self, clip: int) -> list[str]:
         """The files of all frames of a clip. Raises BadClip as `num_frames`."""

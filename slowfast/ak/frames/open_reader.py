@@ -24,12 +24,12 @@ def open_reader(
 
     Args:
         frames: image, video or auto: images if the image folder exists and is not empty, else
-            videos.
+            videos. A list of folders of images always has images.
         decoding: how videos are decoded.
     """
     if frames == "auto":
         frames = "image" if not image_folder or _has_entries(image_folder) else "video"
-    if frames == "image":
+    if frames == "image" or clips.has_folders:
         return JpegFrames(clips, image_folder)
     return VideoFrames(clips, video_folder, decoding)
 

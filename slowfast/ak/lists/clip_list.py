@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -24,14 +24,16 @@ from slowfast.ak.lists import index_file
 from slowfast.ak.lists.lines import (
     MAX_DIGITS,
     Block,
+    ListForm,
     Run,
     Source,
     number_span,
     read_blocks,
     read_frame_lines,
     read_light_lines,
-    read_pair_lines,
 )
+from slowfast.ak.lists.video_lines import has_frame_counts, read_video_lines
+from slowfast.ak.registries.datasets import classes_key
 
 # Smaller lists get no index file: reading them is as fast, and they take no more memory.
 SMALLEST_LIST = 1 << 20
@@ -44,8 +46,11 @@ Store it as
   data/ak/image/<clip>/<clip>_000001.jpg ...   or   data/ak/video/<clip>.mp4
 or set DATA.PATH_TO_DATA_DIR to the folder of the lists and DATA.PATH_PREFIX to the image folder."""
 
-_HOW_TO_WRITE_PAIRS = """\
+_HOW_TO_WRITE_VIDEOS = """\
 Each line is the path of a video, DATA.PATH_LABEL_SEPARATOR and the number of its class."""
+
+# The number of classes; for a list with label columns, the number of classes of each column.
+NumClasses = int | Mapping[str, int]
 
 
 class ClipList:
@@ -54,53 +59,66 @@ class ClipList:
     Clips count from 0 in the order of their first lines, and frames of a clip count from 0. A clip
     is all lines with the same first field, also if they are scattered over the list.
 
+    A list of videos can have label columns: each clip has one label in each of them. `column` then
+    gives the list with the labels of one column.
+
     Args:
         path: the path of the list, for messages.
         kept: (clips,) ascending positions in the index; None keeps all clips.
+        columns: the names of the label columns; empty: the labels belong to one set of classes.
     """
 
-    def __init__(self, path: str, index: ClipIndex, kept: np.ndarray | None = None):
-        self.path, self._index, self._kept = path, index, kept
+    def __init__(
+        self,
+        path: str,
+        index: ClipIndex,
+        kept: np.ndarray | None = None,
+        columns: tuple[str, ...] = (),
+    ):
+        self.path, self._index, self._kept, self.columns = path, index, kept, columns
 
     @classmethod
-    def read(cls, path: str | Path, num_classes: int | None = None) -> ClipList:
-        """Reads the frame list or light list at `path`, or the packed list `<path>.gz` beside it.
+    def read(
+        cls,
+        path: str | Path,
+        num_classes: NumClasses | None = None,
+        form: ListForm | None = None,
+        folder: str | None = None,
+    ) -> ClipList:
+        """Reads the list at `path`, or the packed list `<path>.gz` beside it.
 
         A list that this process has read before is not read again.
+
+        Args:
+            form: how the lines are read; None: as a frame list or light list.
+            folder: the folder of the paths in a list of videos. If a line with two numbers names
+                a folder below it, the numbers are the number of images there and the label.
 
         Raises:
             UserError: there is no such file, it has no line, or a line does not fit: another number
                 of fields, a frame number or label that is not written in digits only, a label that
                 is not below `num_classes`. The message has the line.
         """
-        return cls._read(path, None, num_classes)
+        form = form or ListForm()
+        source = _source(path, form)
+        may_count = form.separator and not form.columns and folder is not None
+        if may_count and has_frame_counts(source, folder):
+            source = _source(path, dataclasses.replace(form, frame_counts=True))
+        clips = _cached_list(source)
+        if num_classes is not None:
+            clips.check_labels(num_classes)
+        return clips
 
     @classmethod
     def read_pairs(
         cls, path: str | Path, separator: str = " ", num_classes: int | None = None
     ) -> ClipList:
-        """Reads a list of pairs, with lines `path<separator>label`; the path names the clip.
+        """Reads a list of videos, with lines `path<separator>label`; the path names the clip.
 
         Raises:
             UserError: as `read`.
         """
-        return cls._read(path, separator, num_classes)
-
-    @classmethod
-    def _read(cls, path: str | Path, separator: str | None, num_classes: int | None) -> ClipList:
-        found = find_list(path)
-        if found is None:
-            advice = HOW_TO_GET_DATA if separator is None else _HOW_TO_WRITE_PAIRS
-            kind = "frame list" if separator is None else "list of videos"
-            raise UserError(f"{path}: there is no such {kind}.\n{advice}")
-        try:
-            local = paths.local_path(found)
-        except OSError as error:
-            raise UserError(f"{found}: this list cannot be fetched: {error}.") from None
-        clips = _cached_list(Source.of(local, found, separator))
-        if num_classes is not None:
-            clips.check_labels(num_classes)
-        return clips
+        return cls.read(path, num_classes, ListForm(separator))
 
     def __len__(self) -> int:
         return len(self._index.clip_runs) - 1 if self._kept is None else len(self._kept)
@@ -114,8 +132,15 @@ class ClipList:
         """The clip's name: the first field of its lines."""
         return decode(self._index.name(self._place(clip)))
 
+    @property
+    def has_folders(self) -> bool:
+        """Whether the clips are folders of images, and each line states the number of frames."""
+        return len(self._index.stated_frames) > 0
+
     def num_frames(self, clip: int) -> int | None:
-        """The number of frames that the list has for the clip; None if it has no frames."""
+        """The number of frames that the list has or states for the clip; None if it does not."""
+        if self.has_folders:
+            return int(self._index.stated_frames[self._runs(clip).start])
         if not self.has_frames:
             return None
         runs, frames = self._runs(clip), self._index.run_frames
@@ -145,17 +170,31 @@ class ClipList:
     def labels(self, clip: int, first: int | None = None, last: int | None = None) -> list[int]:
         """Sorted classes of the frames from `first` to `last`, both included.
 
-        Without these arguments, or if the list has no frames, the classes of the whole clip.
+        Without these arguments, or if the list has no frames, the classes of the whole clip. For a
+        list with label columns, the label of the clip in each column instead.
         """
         runs = self._runs(clip)
+        if self.columns:
+            return self._index.label_set(self._index.run_labels[runs.start])
         if self.has_frames:
             start = runs.start if first is None else self._locate(clip, first)[0]
             runs = range(start, runs.stop if last is None else self._locate(clip, last)[0] + 1)
         which = set(self._index.run_labels[runs.start : runs.stop].tolist())
         return sorted(set().union(*map(self._index.label_set, which)))
 
-    def multi_hot(self, num_classes: int) -> np.ndarray:
-        """(clips, num_classes) float32: 1 if any frame of the clip has the class."""
+    def column(self, name: str) -> ClipList:
+        """The same clips with the labels of one label column, as a list without label columns."""
+        index = _column_of(self._index, self.columns.index(name), len(self.columns))
+        return ClipList(self.path, index, self._kept)
+
+    def multi_hot(self, num_classes: NumClasses) -> np.ndarray:
+        """(clips, num_classes) float32: 1 if any frame of the clip has the class.
+
+        For a list with label columns, the arrays of its columns side by side.
+        """
+        if self.columns:
+            hot = [self.column(name).multi_hot(num_classes[name]) for name in self.columns]
+            return np.concatenate(hot, axis=1)
         index, count = self._index, len(self._index.clip_runs) - 1
         hot = np.zeros((count, num_classes), np.float32)
         run_clip = np.repeat(np.arange(count), np.diff(index.clip_runs))
@@ -165,8 +204,11 @@ class ClipList:
             hot[np.ix_(members, index.label_set(label_set))] = 1
         return hot if self._kept is None else hot[self._kept]
 
-    def class_counts(self, num_classes: int) -> np.ndarray:
-        """(num_classes,) int64: the number of clips that have each class."""
+    def class_counts(self, num_classes: NumClasses) -> np.ndarray:
+        """(num_classes,) int64: the number of clips that have each class.
+
+        For a list with label columns, the numbers of its columns one after the other.
+        """
         return self.multi_hot(num_classes).sum(axis=0, dtype=np.int64)
 
     @property
@@ -177,10 +219,17 @@ class ClipList:
     def select(self, keep: np.ndarray) -> ClipList:
         """A list of the clips whose entry of `keep`, (clips,) bool, is True, in the same order."""
         kept = keep.nonzero()[0].astype(np.int32)
-        return ClipList(self.path, self._index, kept if self._kept is None else self._kept[kept])
+        kept = kept if self._kept is None else self._kept[kept]
+        return ClipList(self.path, self._index, kept, self.columns)
 
-    def check_labels(self, num_classes: int) -> None:
+    def check_labels(self, num_classes: NumClasses) -> None:
         """Raises UserError with the line of the first label that is not below `num_classes`."""
+        for name in self.columns:
+            self.column(name)._check_labels(num_classes[name], name)
+        if not self.columns:
+            self._check_labels(num_classes)
+
+    def _check_labels(self, num_classes: int, column: str = "") -> None:
         index = self._index
         bad = np.flatnonzero(index.labels >= num_classes)
         if not len(bad):
@@ -188,9 +237,9 @@ class ClipList:
         first = int(np.searchsorted(index.label_bounds, bad[0], side="right")) - 1
         highest = index.labels[index.label_bounds[first + 1] - 1]
         raise UserError(
-            f"{self.path}:{index.label_lines[first]}: label {highest} is outside "
-            f"0..{num_classes - 1} (MODEL.NUM_CLASSES is {num_classes}). Correct the list or the "
-            "key."
+            f"{self.path}:{index.label_lines[first]}: {column or 'label'} {highest} is outside "
+            f"0..{num_classes - 1} ({classes_key(column)} is {num_classes}). Correct the list or "
+            "the key."
         )
 
     def _place(self, clip: int) -> int:
@@ -224,10 +273,31 @@ def find_list(path: str | Path) -> str | None:
         raise UserError(f"{path}: this list cannot be looked for: {error}.") from None
 
 
+def _source(path: str | Path, form: ListForm) -> Source:
+    """The source of the list at `path`, or of the packed list beside it, on this machine.
+
+    Raises:
+        UserError: there is no such list, or it cannot be fetched or read.
+    """
+    if form.separator == "":
+        raise UserError(
+            "DATA.PATH_LABEL_SEPARATOR: expected the text between path and label, found ''."
+        )
+    found = find_list(path)
+    if found is None:
+        advice = HOW_TO_GET_DATA if form.separator is None else _HOW_TO_WRITE_VIDEOS
+        kind = "frame list" if form.separator is None else "list of videos"
+        raise UserError(f"{path}: there is no such {kind}.\n{advice}")
+    try:
+        return Source.of(paths.local_path(found), found, form)
+    except OSError as error:
+        raise UserError(f"{found}: this list cannot be fetched: {error}.") from None
+
+
 @lru_cache(maxsize=16)
 def _cached_list(source: Source) -> ClipList:
     """The clips of a list. The key in `source` changes with the content of the list."""
-    return ClipList(source.name, open_index(source))
+    return ClipList(source.name, open_index(source), columns=source.form.columns)
 
 
 # ------------------------------------------------------------------ the index of a list
@@ -250,9 +320,10 @@ class ClipIndex:
     run_paths: np.ndarray  # (R,): which path; paths are in the order of the list
     paths: np.ndarray
     path_bounds: np.ndarray  # (R + 1,)
-    labels: np.ndarray  # ascending within a set
+    labels: np.ndarray  # ascending within a set; with label columns, one for each column
     label_bounds: np.ndarray  # (L + 1,)
     label_lines: np.ndarray  # (L,): first line of the list that has the set
+    stated_frames: np.ndarray  # (R,): frames that a line states for its clip; empty: it states none
 
     def name(self, clip: int) -> bytes:
         """The clip's name."""
@@ -263,7 +334,7 @@ class ClipIndex:
         return _text(self.paths, self.path_bounds, self.run_paths[run])
 
     def label_set(self, which: int) -> list[int]:
-        """The labels of a set, ascending."""
+        """The labels of a set, ascending; with label columns, in their order."""
         return self.labels[self.label_bounds[which] : self.label_bounds[which + 1]].tolist()
 
 
@@ -276,6 +347,28 @@ class StoredIndex(ClipIndex):
 
     def __reduce__(self):
         return _reopen, (self.place, self.source)
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnIndex(ClipIndex):
+    """An index with the labels of one label column. Its pickle refers to the whole index."""
+
+    whole: ClipIndex
+    column: int
+    num_columns: int
+
+    def __reduce__(self):
+        return _column_of, (self.whole, self.column, self.num_columns)
+
+
+def _column_of(whole: ClipIndex, column: int, num_columns: int) -> ColumnIndex:
+    labels = whole.labels[column::num_columns]
+    arrays = _arrays(whole) | {"labels": labels, "label_bounds": np.arange(len(labels) + 1)}
+    return ColumnIndex(**arrays, whole=whole, column=column, num_columns=num_columns)
+
+
+def _arrays(index: ClipIndex) -> dict[str, np.ndarray]:
+    return {each.name: getattr(index, each.name) for each in dataclasses.fields(ClipIndex)}
 
 
 def open_index(source: Source) -> ClipIndex:
@@ -292,8 +385,7 @@ def open_index(source: Source) -> ClipIndex:
         if Source.of(*source[:3]) != source:
             return index  # the list was written meanwhile: the index is not stored
         # Another process can have stored the index meanwhile; then both map the same file.
-        arrays = {each.name: getattr(index, each.name) for each in dataclasses.fields(index)}
-        stored = index_file.find(source) or index_file.store(source, arrays)
+        stored = index_file.find(source) or index_file.store(source, _arrays(index))
         if not stored:
             return index
     place, arrays = stored
@@ -317,26 +409,21 @@ def _reopen(place: Path, source: Source) -> ClipIndex:
 
 
 def read_index(source: Source) -> ClipIndex:
-    """Reads a list: pairs if the source has a separator, else what its header says.
+    """Reads a list: a list of videos if its form has a separator, else what its header says.
 
     Raises:
         UserError: the file is not such a list. The message has the line.
     """
-    name, separator = source.name, source.separator
+    name, form = source.name, source.form
     blocks = read_blocks(source.file, name)
-    if separator is not None:
-        if not separator:
-            raise UserError(
-                "DATA.PATH_LABEL_SEPARATOR: expected the text between path and label, found ''."
-            )
-        runs = read_pair_lines(blocks, name, separator)
-        return _build_index(runs, name, has_frames=False, advice=_HOW_TO_WRITE_PAIRS)
+    if form.separator is not None:
+        return _build_index(read_video_lines(blocks, name, form), name, form)
     first = next(blocks, Block(1, b""))
     header, _, rest = first.text.partition(b"\n")
     blocks = chain([Block(2, rest)] if rest else [], blocks)
     if _is_frame_list(header, name):
-        return _build_index(read_frame_lines(blocks, name), name, has_frames=True)
-    return _build_index(read_light_lines(blocks, name), name, has_frames=False)
+        return _build_index(read_frame_lines(blocks, name), name, form, has_frames=True)
+    return _build_index(read_light_lines(blocks, name), name, form)
 
 
 def _is_frame_list(header: bytes, name: str) -> bool:
@@ -356,7 +443,7 @@ def _is_frame_list(header: bytes, name: str) -> bool:
 
 
 def _build_index(
-    runs: Iterator[Run], name: str, has_frames: bool, advice: str = HOW_TO_GET_DATA
+    runs: Iterator[Run], name: str, form: ListForm, has_frames: bool = False
 ) -> ClipIndex:
     clip_of: dict[bytes, int] = {}
     set_of: dict[bytes, int] = {}
@@ -373,7 +460,9 @@ def _build_index(
             )
         if run.labels not in set_of:
             set_of[run.labels] = len(sets)
-            sets.append(_parse_labels(run.labels, name, run.line))
+            labels_of_set = _parse_labels(run.labels, name, run.line)
+            # With label columns, a label's place says what it is.
+            sets.append(labels_of_set if form.columns else sorted(set(labels_of_set)))
             set_lines.append(run.line)
         clip.append(number)
         labels.append(set_of[run.labels])
@@ -382,6 +471,7 @@ def _build_index(
         all_paths += run.path
         path_sizes.append(len(run.path))
     if not clip:
+        advice = HOW_TO_GET_DATA if form.separator is None else _HOW_TO_WRITE_VIDEOS
         raise UserError(f"{name}: the list has no line with a clip.\n{advice}")
 
     run_clip = _array(clip)
@@ -399,11 +489,12 @@ def _build_index(
         labels=np.array([label for labels in sets for label in labels], np.int64),
         label_bounds=_bounds(map(len, sets)),
         label_lines=np.array(set_lines, np.int64),
+        stated_frames=_array(length)[order] if form.frame_counts else np.zeros(0, np.int64),
     )
 
 
 def _parse_labels(text: bytes, name: str, line: int) -> list[int]:
-    """Turns `2,40` into [2, 40]: sorted, each label once."""
+    """Turns `2,40` into [2, 40]."""
     parts = text.split(b",") if text else []
     # int() would also accept 1_3, +1 and blanks.
     if not all(part.isdigit() and len(part) <= MAX_DIGITS for part in parts):
@@ -411,7 +502,7 @@ def _parse_labels(text: bytes, name: str, line: int) -> list[int]:
             f"{name}:{line}: expected labels as whole numbers from 0 on with commas between them "
             f'("2,40", or "" for none), found {decode(text[:200])!r}.'
         )
-    return sorted({int(part) for part in parts})
+    return [int(part) for part in parts]
 
 
 def decode(text: bytes) -> str:

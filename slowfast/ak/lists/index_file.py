@@ -26,7 +26,7 @@ import numpy as np
 
 from slowfast.ak.lists.lines import Source
 
-_MAGIC = b"slowfast clip index 1\n"  # count up if the arrays or the reading of lists change
+_MAGIC = b"slowfast clip index 2\n"  # count up if the arrays or the reading of lists change
 _SIZES = struct.Struct("<II")
 
 Arrays = dict[str, np.ndarray]

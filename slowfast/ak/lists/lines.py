@@ -1,4 +1,4 @@
-"""Reads the lines of a clip list: a frame list, a light list or a list of pairs.
+"""Reads the lines of a clip list with a header: a frame list or a light list.
 
 A frame list, as for Charades and Animal Kingdom, has a header and one line a frame:
 
@@ -10,10 +10,7 @@ A light list has a header and one line a clip, with its labels after a semicolon
     video_id;labels
     AAACXZTV;"2,40"
 
-A list of pairs, as for Kinetics, has no header and one line a clip: the path of a video, a
-separator and one label. The path can contain the separator, and nothing is quoted:
-
-    dancing/my clip.mp4 7
+`slowfast.ak.lists.video_lines` reads lists of videos, which have no header.
 
 Every function gives *runs*. A run is a series of lines of one clip with equal labels whose file
 names count up by one. A full-size frame list has millions of lines and few runs, so numpy finds and
@@ -53,26 +50,48 @@ _DIGIT_ZEROS, _TO_HIGHEST_BIT, _HIGHEST_BITS = (
 )
 
 
+@dataclass(frozen=True)
+class ListForm:
+    """How the lines of a list are read, where the list itself does not say it.
+
+    The default fits lists with a header. A list of videos has a separator.
+
+    Args:
+        separator: the text between path and label in a list of videos.
+        columns: names of the label columns, if each line of a list of videos has one label for each
+            of them; empty: the labels of a line belong to one set of classes.
+        several: whether all numbers behind a path are labels. Otherwise a line with two numbers is
+            refused, unless another field says what they are.
+        frame_counts: whether a path is a folder of images, and the first number behind it is its
+            number of frames.
+    """
+
+    separator: str | None = None
+    columns: tuple[str, ...] = ()
+    several: bool = False
+    frame_counts: bool = False
+
+
 class Source(NamedTuple):
-    """The file of a list, and a key of its content.
+    """The file of a list, how it is read, and a key of its content.
 
     Args:
         file: the local file.
         name: what messages call the list.
-        separator: the separator of a list of pairs; None for a list with a header.
-        key: changes with the content of the list.
+        form: how the lines are read.
+        key: changes with the content of the list and with its form.
     """
 
     file: str
     name: str
-    separator: str | None
+    form: ListForm
     key: str
 
     @classmethod
-    def of(cls, file: str, name: str, separator: str | None) -> Source:
+    def of(cls, file: str, name: str, form: ListForm) -> Source:
         """Returns the source of a list, with a key of its present content.
 
-        The key has the size, the time, and a hash of both ends of the file.
+        The key has the size, the time, a hash of both ends of the file, and the form.
 
         Raises:
             UserError: the file cannot be read.
@@ -85,8 +104,8 @@ class Source(NamedTuple):
                 digest.update(opened.read(_HASHED))
         except OSError as error:
             raise UserError(f"{name}: this list cannot be read: {error.strerror}.") from None
-        key = f"{stat.st_size} {stat.st_mtime_ns} {digest.hexdigest()} {separator!r}"
-        return cls(file, name, separator, key)
+        key = f"{stat.st_size} {stat.st_mtime_ns} {digest.hexdigest()} {form}"
+        return cls(file, name, form, key)
 
 
 class Block(NamedTuple):
@@ -168,7 +187,7 @@ def read_light_lines(blocks: Iterable[Block], name: str) -> Iterator[Run]:
     Raises:
         UserError: a line is not a clip and its labels. The message has `name` and the line.
     """
-    for line, text in _lines_with_text(blocks):
+    for line, text in lines_with_text(blocks):
         try:
             clip, labels = next(csv.reader([text], delimiter=";", strict=True))
         except (csv.Error, ValueError):
@@ -178,28 +197,10 @@ def read_light_lines(blocks: Iterable[Block], name: str) -> Iterator[Run]:
                 f"{name}:{line}: expected a clip, a semicolon and its labels, as in "
                 f'AAACXZTV;"2,40", found {text[:100]!r}.'
             )
-        yield Run(_encode(clip), b"", _encode(labels), 1, line)
+        yield Run(encode(clip), b"", encode(labels), 1, line)
 
 
-def read_pair_lines(blocks: Iterable[Block], name: str, separator: str) -> Iterator[Run]:
-    """Gives a run for each line of a list of pairs. Blank lines are skipped.
-
-    Raises:
-        UserError: a line is not a path, the separator and one label. The message has `name` and
-            the line.
-    """
-    for line, text in _lines_with_text(blocks):
-        path, _, label = text.rpartition(separator)
-        # "-1" and "1,2" are not labels. Without a separator in the line, `path` is empty.
-        if not path or not (label.isascii() and label.isdigit()):
-            raise UserError(
-                f"{name}:{line}: expected a path, {separator!r} and one label, a whole number from "
-                f"0 on, found {text[:100]!r}. DATA.PATH_LABEL_SEPARATOR sets the separator."
-            )
-        yield Run(_encode(path), b"", _encode(label), 1, line)
-
-
-def _lines_with_text(blocks: Iterable[Block]) -> Iterator[tuple[int, str]]:
+def lines_with_text(blocks: Iterable[Block]) -> Iterator[tuple[int, str]]:
     """Gives number and text, without the line end, of each line that is not blank."""
     for first, block in blocks:
         lines = block.decode("utf-8", "surrogateescape").split("\n")
@@ -208,7 +209,8 @@ def _lines_with_text(blocks: Iterable[Block]) -> Iterator[tuple[int, str]]:
                 yield line, text.removesuffix("\r")
 
 
-def _encode(text: str) -> bytes:
+def encode(text: str) -> bytes:
+    """A text as the bytes that it has in a list."""
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -299,7 +301,7 @@ def _fields_by_csv(block: Block, name: str) -> _Fields:
                 "number, frame number, path, labels in double quotes), found "
                 f"{len(row)}: {text[:100]!r}. Write a name with spaces in double quotes."
             )
-        pieces += map(_encode, (row[0], *row[2:]))
+        pieces += map(encode, (row[0], *row[2:]))
         lines.append(line)
     bounds = np.cumsum([0] + [len(piece) for piece in pieces])
     starts, ends = bounds[:-1].reshape(-1, 4), bounds[1:].reshape(-1, 4)

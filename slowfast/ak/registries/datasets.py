@@ -1,5 +1,8 @@
 """The registry of data sets, which TRAIN.DATASET and TEST.DATASET name."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from slowfast.ak.errors import UserError
@@ -16,8 +19,11 @@ class DatasetFacts(Facts):
         labels: ``many`` if a clip may have several classes, ``one`` if each clip has one, ``any``
             if DATA.MULTI_LABEL decides.
         list_format: how its lists in DATA.PATH_TO_DATA_DIR are written. ``header``: a frame list or
-            a light list, as the first line says. ``pairs``: a path and a label in each line.
+            a light list, as the first line says. ``pairs``: a path and its labels in each line.
             Empty: it has no such lists.
+        label_columns: names of the label columns, if each line of ``pairs`` has one label for each
+            of them. An item then has a dict of labels, and `classes_key` names the key of the
+            number of classes. Empty: all labels belong to the classes of MODEL.NUM_CLASSES.
         has_test_list: whether test.csv lists its test clips. Otherwise val.csv is the test set.
         frames: where its frames come from: ``image`` files, a ``video`` for each clip, or
             ``AK.FRAMES`` if that key decides.
@@ -32,6 +38,7 @@ class DatasetFacts(Facts):
 
     labels: str = "any"
     list_format: str = ""
+    label_columns: tuple[str, ...] = ()
     has_test_list: bool = False
     frames: str = "image"
     videos_in_prefix: bool = False
@@ -74,3 +81,21 @@ def facts_for(cfg, split: str = "train") -> DatasetFacts:
     if not len(DATASETS):
         raise UserError("No data set is registered; import slowfast.datasets first.")
     return DATASETS.facts((cfg.TEST if split == "test" else cfg.TRAIN).DATASET)
+
+
+def names_with(has: Callable[[DatasetFacts], bool]) -> list[str]:
+    """The data sets with certain facts, as a configuration names them."""
+    return [name for name in DATASETS.shown_names() if has(DATASETS.facts(name))]
+
+
+def classes_key(column: str = "") -> str:
+    """The key of the number of classes of a label column; "": of a data set without columns."""
+    return f"MODEL.NUM_CLASSES_{column.upper()}" if column else "MODEL.NUM_CLASSES"
+
+
+def num_classes(cfg, facts: DatasetFacts) -> int | dict[str, int]:
+    """The number of classes of a data set; with label columns, of each column by its name."""
+    if not facts.label_columns:
+        return cfg.MODEL.NUM_CLASSES
+    keys = {name: classes_key(name).rpartition(".")[2] for name in facts.label_columns}
+    return {name: cfg.MODEL[key] for name, key in keys.items()}

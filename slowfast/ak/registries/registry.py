@@ -29,11 +29,13 @@ class Facts:
         problems: finds settings with which the entry cannot run. It takes the configuration and
             yields (key, words), and is called only if the configuration names the entry.
         warnings: finds settings that can run but are seldom intended; as `problems`.
+        aliases: further names of the entry in a configuration.
     """
 
     keys: dict[str, Key] = field(default_factory=dict)
     problems: Check | None = None
     warnings: Check | None = None
+    aliases: tuple[str, ...] = ()
 
 
 F = TypeVar("F", bound=Facts)
@@ -125,9 +127,13 @@ class Registry(Generic[F]):
 
     def _entry_name(self, name: str) -> str:
         """The name of the entry that a name in the configuration means."""
-        if name in self._entries or not self._ignores_case:
-            return name
-        return next((each for each in self._entries if each.lower() == name.lower()), name)
+        known = {entry: entry for entry in self._entries}
+        for entry in self._entries:
+            for alias in self._facts[entry].aliases if entry in self._facts else ():
+                known.setdefault(alias, entry)
+        if name in known or not self._ignores_case:
+            return known.get(name, name)
+        return next((known[each] for each in known if each.lower() == name.lower()), name)
 
     def keys(self) -> list[str]:
         """The names, in the order in which they were registered."""

@@ -6,11 +6,14 @@ import shutil
 import numpy as np
 import pytest
 
+from slowfast.ak.checks.clips import check_clip
 from slowfast.ak.clips.animal_kingdom import Ak
 from slowfast.ak.errors import BadClip, UserError
 from slowfast.ak.frames import images as jpeg_frames
 from slowfast.ak.frames.images import JpegFrames, frame_files
+from slowfast.ak.frames.open_reader import open_reader
 from slowfast.ak.lists.clip_list import ClipList
+from slowfast.ak.lists.lines import ListForm
 
 
 def test_frames_are_sorted_by_number_and_other_files_are_skipped(tmp_path):
@@ -64,6 +67,26 @@ def test_a_folder_is_listed_once_for_a_clip(light, monkeypatch):
     reader.read(1, np.arange(10))
     reader.num_frames(2)
     assert len(listed) == 2
+
+
+def test_a_list_can_state_the_number_of_frames_of_a_folder(light, tmp_path):
+    """As MMAction2's lists of folders. Files of optical flow beside the frames are left out."""
+    full, _ = light
+    (tmp_path / "image/t0/flow_x_00001.jpg").touch()
+    (tmp_path / "folders.csv").write_text("t0 12 1\nt1 24 0\nt2 18 2\n")
+    folder = str(tmp_path / "image")
+    clips = ClipList.read(tmp_path / "folders.csv", form=ListForm(" "), folder=folder)
+    reader = open_reader(clips, "video", folder, "no videos")
+    assert [reader.num_frames(clip) for clip in range(3)] == [12, 24, 18]
+    every = range(12)
+    assert (reader.read(0, every) == JpegFrames(full, tmp_path / "image").read(0, every)).all()
+    with pytest.raises(BadClip, match=r"frame 18 of clip t2: its folder has 17 frames"):
+        reader.read(2, [17])
+    faults = [fault for clip in range(3) for fault in check_clip(reader, clip, "names")]
+    assert [(fault.clip, fault.kind) for fault in faults] == [
+        ("t0", "frame_count"),
+        ("t2", "frame_count"),
+    ]
 
 
 def test_a_missing_folder_or_one_without_frames_is_a_bad_clip(light, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
+from slowfast.ak.lists.lines import ListForm
 from slowfast.ak.statistics.summary import Split
 
 LIGHT = 'video_id;labels\nA;"2,40"\nB;""\nC;7\n'
@@ -80,6 +81,36 @@ def test_bad_pairs_are_refused_with_their_number(write, bad, says):
         ClipList.read_pairs(write("a.mp4 1\n" + bad + "\nc.mp4 1\n"), num_classes=4)
     assert "train.csv:2: " in str(error.value)
     assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "separator"),
+    [
+        ('a.mp4 0,1\nb c.mp4  2 \nd.mp4 "0, 3"\ne.mp4\t3, 1\n', " "),
+        ('a.mp4,"0,1"\nb c.mp4,2\nd.mp4, 0,3\ne.mp4,1,3\n', ","),
+        ("a.mp4 0 1\nb c.mp4 2\nd.mp4 0 3 \ne.mp4 3 1\n", " "),
+    ],
+)
+def test_a_video_can_have_several_labels(write, text, separator):
+    clips = ClipList.read(write(text), 4, ListForm(separator, several=True))
+    assert [clips.name(i) for i in range(4)] == ["a.mp4", "b c.mp4", "d.mp4", "e.mp4"]
+    assert [clips.labels(i) for i in range(4)] == [[0, 1], [2], [0, 3], [1, 3]]
+
+
+def test_two_numbers_behind_a_path_need_a_meaning(write, tmp_path):
+    path = write("a/v1 163 1\na/v2 12 0\n")
+    says = r"train\.csv:1: expected one label .*found 2 numbers: 'a/v1 163 1'\. Upstream"
+    with pytest.raises(UserError, match=says):
+        ClipList.read(path, form=ListForm(" "), folder=str(tmp_path))
+    (tmp_path / "a" / "v1").mkdir(parents=True)
+    clips = ClipList.read(path, form=ListForm(" "), folder=str(tmp_path))
+    assert [(clips.labels(i), clips.num_frames(i)) for i in (0, 1)] == [([1], 163), ([0], 12)]
+    assert clips.has_folders
+    assert not clips.has_frames
+    for line in ("a/v3 1", "a/v3 12 0 1", "a/v3 0 1", f"a/v3 {'9' * 20} 1"):
+        path.write_text(f"a/v1 163 1\n{line}\n")
+        with pytest.raises(UserError, match=r"train\.csv:2: expected a folder of images"):
+            ClipList.read(path, form=ListForm(" "), folder=str(tmp_path))
 
 
 def test_a_missing_or_empty_list_of_pairs_is_refused(write, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists import clip_list, index_file
 from slowfast.ak.lists.clip_list import ClipList, StoredIndex
-from slowfast.ak.lists.lines import Source
+from slowfast.ak.lists.lines import ListForm, Source
 
 HEADER = "original_vido_id video_id frame_id path labels\n"
 LINES = [f'clip{c} {c} {k} clip{c}/{k:06d}.jpg "{c % 7}"\n' for c in range(9) for k in range(40)]
@@ -98,7 +98,7 @@ def test_the_key_has_size_time_and_both_ends_of_a_long_list(folders, monkeypatch
         text[place] ^= 1
         path.write_bytes(text)
         os.utime(path, ns=(1, 1))
-        keys.add(Source.of(str(path), "", None).key)
+        keys.add(Source.of(str(path), "", ListForm()).key)
     assert len(keys) == 3
 
 
@@ -108,7 +108,7 @@ def test_a_broken_index_is_replaced(folders, monkeypatch):
     good = index.read_bytes()
     broken = [b"", b"\0" * len(good), b"PK\x03\x04" + good, good + b"\0", good[1:]]
     broken += [good[:size] for size in (3, 22, 25, 30, 100, len(good) // 2, len(good) - 1)]
-    broken += [good.replace(b"index 1", b"index 0", 1)]
+    broken += [good.replace(b"index 2", b"index 1", 1)]
     rng = np.random.default_rng(0)
     for place in [0, 21, 22, 26, 30, *rng.integers(0, len(good), 20)]:
         one = bytearray(good)

@@ -1,0 +1,139 @@
+"""Reads the lines of a list of videos: a path, and numbers behind it.
+
+Such a list, as for Kinetics, needs no header and has one line a clip. The path can contain the
+separator, and is not quoted:
+
+    dancing/my clip.mp4 7       one class
+    dancing/my clip.mp4 7,12    several classes
+
+Two or more numbers behind a path have one of these meanings, which `ListForm` states for the list:
+
+    a.mp4 3 120      a class of each of its label columns, such as behaviour and animal
+    folder 163 7     the number of frames of a folder of images, and then its classes
+    a.mp4 3 17       several classes
+
+Otherwise such a line is refused: the path would not be what was meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import islice
+
+from slowfast.ak import paths
+from slowfast.ak.errors import UserError
+from slowfast.ak.lists.lines import (
+    MAX_DIGITS,
+    Block,
+    ListForm,
+    Run,
+    Source,
+    encode,
+    lines_with_text,
+    read_blocks,
+)
+from slowfast.ak.registries.datasets import names_with
+
+_NUMBERS = "[0-9]+(?:[ \t]*,[ \t]*[0-9]+)*"  # labels with commas between them
+_BLANKS = re.compile("[ \t]+")
+
+
+def read_video_lines(blocks: Iterable[Block], name: str, form: ListForm) -> Iterator[Run]:
+    """Gives a run for each line of a list of videos. Blank lines are skipped.
+
+    The length of a run is the number of frames that the line states, or 1.
+
+    Raises:
+        UserError: a line is not a path and the numbers that `form` says. The message has `name` and
+            the line.
+    """
+    numbers_of = _Numbers(form.separator)
+    for line, text in lines_with_text(blocks):
+        path, numbers = numbers_of(text)
+        if form.columns:
+            fits = len(numbers) == len(form.columns) and "," not in "".join(numbers)
+        else:
+            labels = len(numbers) - form.frame_counts
+            fits = labels == 1 or (labels > 1 and form.several)
+        if form.frame_counts and fits:
+            fits = len(numbers[0]) <= MAX_DIGITS and numbers[0].strip("0").isdigit()
+        if not fits or not path:
+            raise UserError(f"{name}:{line}: {_problem(text, path, numbers, form)}")
+        length = int(numbers.pop(0)) if form.frame_counts else 1
+        yield Run(encode(path), b"", encode(",".join(numbers)), length, line)
+
+
+class _Numbers:
+    """Takes the numbers at the end of a line off."""
+
+    def __init__(self, separator: str) -> None:
+        between = "[ \t]+" if separator == " " else re.escape(separator) + "[ \t]*"
+        number = "[0-9]+" if separator == "," else _NUMBERS
+        self._last = re.compile(f"{between}({number})$")
+        self._quoted = re.compile(f'{between}"({_NUMBERS})"$')
+
+    def __call__(self, text: str) -> tuple[str, list[str]]:
+        """The path, and each field of numbers behind it, without blanks."""
+        path, numbers = text.rstrip(" \t"), []
+        while found := (not numbers and self._quoted.search(path)) or self._last.search(path):
+            path = path[: found.start()]
+            numbers.insert(0, _BLANKS.sub("", found[1]))
+        return path, numbers
+
+
+def _problem(text: str, path: str, numbers: list[str], form: ListForm) -> str:
+    """What is wrong with a line, what was expected, and what to do."""
+    found, between = repr(text[:100]), repr(form.separator)
+    if form.columns:
+        return (
+            f"expected a path, and a whole number from 0 on for each of {', '.join(form.columns)}, "
+            f"with {between} between them, found {found}. DATA.PATH_LABEL_SEPARATOR sets the "
+            "separator."
+        )
+    if form.frame_counts:
+        return (
+            f"expected a folder of images, its number of frames and its label, with {between} "
+            f"between them, as in the lines before, found {found}."
+        )
+    if len(numbers) > 1:
+        names = names_with(lambda facts: len(facts.label_columns) == len(numbers))
+        columns = f" If they are one label of each kind, set TRAIN.DATASET {' or '.join(names)}."
+        return (
+            f"expected one label behind the path, found {len(numbers)} numbers: {found}. Upstream "
+            "takes the last one as the label and ignores the others; here nothing is ignored. If "
+            f"they are several labels, set DATA.MULTI_LABEL True.{columns if names else ''} If "
+            f"they are a number of frames and a label, {path!r} has to be a folder of images below "
+            "DATA.PATH_PREFIX. If the path itself ends with a number, set "
+            "DATA.PATH_LABEL_SEPARATOR to a text that no path contains."
+        )
+    return (
+        f"expected a path, {between} and one label, a whole number from 0 on, found {found}. "
+        "DATA.PATH_LABEL_SEPARATOR sets the separator."
+    )
+
+
+def has_frame_counts(source: Source, folder: str) -> bool:
+    """Whether the first line with two numbers names a folder that exists below `folder`.
+
+    The numbers are then the number of frames and the label, as in MMAction2's lists. Only the first
+    block of the list is read.
+
+    Raises:
+        UserError: the list cannot be read.
+    """
+    path = _path_before_two_numbers(source)
+    place = paths.join(folder, path)
+    return bool(path) and paths.is_folder(place) and not paths.is_file(place)
+
+
+@lru_cache(maxsize=16)
+def _path_before_two_numbers(source: Source) -> str:
+    numbers_of = _Numbers(source.form.separator)
+    first = islice(read_blocks(source.file, source.name), 1)
+    for _, text in lines_with_text(first):
+        path, numbers = numbers_of(text)
+        if len(numbers) > 1:
+            return path
+    return ""
