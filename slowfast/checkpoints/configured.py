@@ -11,6 +11,7 @@ from slowfast.ak.errors import UserError
 from slowfast.checkpoints.differences import differences
 from slowfast.checkpoints.file import file_exists
 from slowfast.checkpoints.loading import LoadedWeights, apply_checkpoint, load_file
+from slowfast.config.dotted import get, show
 from slowfast.utils import logging
 
 logger = logging.get_logger(__name__)
@@ -27,8 +28,8 @@ def load_named_file(
 ) -> LoadedWeights:
     """Loads TRAIN.CHECKPOINT_FILE_PATH or TEST.CHECKPOINT_FILE_PATH.
 
-    A file to test gives its running average, if it has one. The other keys TRAIN.CHECKPOINT_*
-    apply to a file for training only.
+    A file to test gives its running average, if it has one, and has to have the classes of this
+    model. The other keys TRAIN.CHECKPOINT_* apply to a file for training only.
 
     Args:
         phase: TRAIN or TEST.
@@ -39,6 +40,10 @@ def load_named_file(
     path, kind = cfg[phase].CHECKPOINT_FILE_PATH, cfg[phase].CHECKPOINT_TYPE
     if kind not in ("pytorch", "caffe2"):
         raise UserError(f"{phase}.CHECKPOINT_TYPE: found {kind!r}, expected pytorch or caffe2.")
+    if Path(path).is_dir():
+        raise UserError(
+            f"{phase}.CHECKPOINT_FILE_PATH: {path} is a folder.{_weight_files_in(path)}"
+        )
     if not file_exists(path):
         raise UserError(
             f"{phase}.CHECKPOINT_FILE_PATH: there is no file {path}. Weights trained on Kinetics "
@@ -52,7 +57,46 @@ def load_named_file(
             "clear_patterns": cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN,
             "skip_head": cfg.TRAIN.CHECKPOINT_SKIP_HEAD,
         }
-    return load_file(path, model, optimizer, scaler, is_caffe2=kind == "caffe2", **options)
+    loaded = load_file(path, model, optimizer, scaler, is_caffe2=kind == "caffe2", **options)
+    if phase == "TEST":
+        _check_for_test(loaded)
+    for key, value in loaded.report.settings.items():
+        if get(cfg, key) != value:
+            logger.warning(
+                f"{path}: these weights were trained with {key} {show(value)}; here "
+                f"{show(get(cfg, key))}."
+            )
+    return loaded
+
+
+def _check_for_test(loaded: LoadedWeights) -> None:
+    """Refuses to test a network of which the head or most of the rest stayed random.
+
+    Raises:
+        UserError: the file is not for this model, or has no head for its classes.
+    """
+    report = loaded.report
+    if report.share_outside_head < 0.5:
+        raise UserError(
+            f"{loaded.path}: contains {report.share_outside_head:.0%} of this model's entries "
+            f"outside the head, and a test needs all.\n{report}\nConfigure the network of the file."
+        )
+    if report.has_head:
+        return
+    heads = [f"for {there} classes, not {here}" for there, here in report.other_heads().values()]
+    raise UserError(
+        f"{loaded.path}: a test needs a trained head, and the head of this file is "
+        f"{heads[0] if heads else 'missing or of another shape'}.\n{report}\nSet "
+        "MODEL.NUM_CLASSES and the data set to the classes of the file. Or fine-tune first: set "
+        "TRAIN.CHECKPOINT_FILE_PATH to the file, and train."
+    )
+
+
+def _weight_files_in(folder: str) -> str:
+    """Returns a sentence that names the weight files in a folder."""
+    ends = {".pyth", ".pth", ".pt", ".pkl", ".ckpt", ".bin", ".safetensors"}
+    files = sorted(file.name for file in Path(folder).iterdir() if file.suffix in ends)
+    return f" Name a file in it: {', '.join(files[:5])}." if files else " Name a weight file."
 
 
 def load_own_file(

@@ -4,28 +4,20 @@ The digest of a file is computed while the file is written. A file from elsewher
 and is checked by the checksums inside PyTorch's file format.
 """
 
-import errno
-import re
 import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.serialization import safe_globals
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.paths import pathmgr
-from slowfast.checkpoints import caffe2, digests
+from slowfast.checkpoints import digests
+from slowfast.checkpoints.formats.places import is_own_format
+from slowfast.checkpoints.formats.reading import read_weight_file
 from slowfast.checkpoints.names import get_checkpoint_dir, path_to_digest
 from slowfast.utils.files.atomic import replacing
-from slowfast.utils.files.safe_pickle import STAND_INS, StoredArray
-
-_SAFE_NUMPY = [
-    (stand_in, name.replace("numpy.core", core))
-    for name, stand_in in STAND_INS.items()
-    for core in ("numpy.core", "numpy._core")
-]
 
 
 def check_writable(output_dir: str | Path) -> None:
@@ -116,7 +108,7 @@ def _find_damage_inside(path: Path) -> str:
 
 
 def read_checkpoint(path: str | Path, *, lazily: bool = False) -> dict[str, Any]:
-    """Reads a PyTorch checkpoint as a dict with ``model_state``, on the CPU.
+    """Reads a checkpoint of this project as a dict with ``model_state``, on the CPU.
 
     A file that contains only a state dict becomes the ``model_state``. numpy's numbers and arrays
     become plain numbers and tensors.
@@ -127,76 +119,14 @@ def read_checkpoint(path: str | Path, *, lazily: bool = False) -> dict[str, Any]
     Raises:
         UserError: the file is missing or incomplete, or reading it would run code.
     """
-    local = _local(path)
-    try:
-        # Files of torch before 1.6 are not zip files, and cannot be read lazily.
-        mmap = lazily and zipfile.is_zipfile(local)
-        with safe_globals(_SAFE_NUMPY):
-            content = torch.load(local, map_location="cpu", weights_only=True, mmap=mmap)
-        content = _without_numpy(content)
-    except Exception as error:  # A damaged file may raise nearly anything.
-        # EINVAL: a damaged file makes torch seek to an impossible place.
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:
-            raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
-        raise UserError(f"{path}: {_why_unreadable(error)}") from None
-    if isinstance(content, dict) and isinstance(content.get("model_state"), dict):
+    content = read_weight_file(path, lazily=lazily).content
+    if is_own_format(content):
         return content
     if isinstance(content, dict) and content and all(map(torch.is_tensor, content.values())):
         return {"model_state": content}
     raise UserError(f"{path}: a PyTorch file, but no checkpoint: it has no `model_state`.")
 
 
-def _without_numpy(value: Any) -> Any:
-    """Replaces numpy values by tensors and plain numbers; changes dicts and lists in place."""
-    if isinstance(value, StoredArray):
-        array = value.array
-        if array is None or array.ndim == 0:
-            return None if array is None else array.item()
-        return torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
-    if isinstance(value, dict):
-        value.update({key: _without_numpy(part) for key, part in value.items()})
-    elif isinstance(value, list):
-        value[:] = map(_without_numpy, value)
-    elif type(value) is tuple:
-        return tuple(map(_without_numpy, value))
-    return value
-
-
-def read_caffe2(path: str | Path) -> dict[str, Any]:
-    """Reads a Caffe2 pickle as a dict with ``model_state``, under the names of this project.
-
-    ``num_skipped`` counts the blobs that are not weights.
-
-    Raises:
-        UserError: as :func:`slowfast.checkpoints.caffe2.read_blobs`.
-    """
-    blobs = caffe2.read_blobs(_local(path))
-    state = {
-        caffe2.parameter_name(name): torch.from_numpy(array)
-        for name, array in blobs.items()
-        if caffe2.is_weight(name)
-    }
-    return {"model_state": state, "num_skipped": len(blobs) - len(state)}
-
-
 def file_exists(path: str | Path) -> bool:
     """Returns whether a file exists; a remote file is fetched by its registered handler."""
-    return Path(_local(path)).is_file()
-
-
-def _local(path: str | Path) -> str:
-    return pathmgr.get_local_path(str(path))
-
-
-def _why_unreadable(error: Exception) -> str:
-    if array := re.search(r"an array of '[^']*'", str(error)):
-        return f"refused: it contains {array[0]}. A checkpoint contains plain values and tensors."
-    if called := re.search(r"GLOBAL ([\w.]+)", str(error)):
-        return (
-            f"refused: reading it would run code ({called[1]}). A checkpoint contains plain values "
-            "and tensors. Nothing in the file was run."
-        )
-    return (
-        "not a complete PyTorch checkpoint: the file is truncated or of another kind. Get it again "
-        "from its source. For a Caffe2 file (.pkl) set the key CHECKPOINT_TYPE to caffe2."
-    )
+    return Path(pathmgr.get_local_path(str(path))).is_file()

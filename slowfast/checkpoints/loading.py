@@ -14,9 +14,11 @@ from torch import nn
 
 from slowfast.ak.errors import UserError
 from slowfast.checkpoints.differences import settings_in
-from slowfast.checkpoints.file import read_caffe2, read_checkpoint
-from slowfast.checkpoints.sub_batch_norm import restore_splits
-from slowfast.checkpoints.weights import LoadReport, load_weights
+from slowfast.checkpoints.formats.first_bytes import Kind
+from slowfast.checkpoints.formats.places import OWN_AVERAGE, find_places, is_own_format
+from slowfast.checkpoints.formats.reading import read_weight_file
+from slowfast.checkpoints.namings.sub_batch_norm import restore_splits
+from slowfast.checkpoints.weights import LoadReport, load_from
 from slowfast.utils import logging
 from slowfast.utils.distributed import unwrap
 
@@ -37,8 +39,8 @@ class LoadedWeights:
         epoch: last finished epoch, from 0; -1 if the file's epoch was not taken.
         report: what matched; None without a file.
         averaged: whether the weights are a running average (SOLVER.EMA_DECAY).
-        extra: other entries of the file, such as ``cfg`` and ``epoch``; ``ema_state`` if the
-            file's epoch was taken.
+        extra: other entries of a checkpoint of SlowFast, such as ``cfg`` and ``epoch``;
+            ``ema_state`` if the file's epoch was taken.
     """
 
     path: str | None = None
@@ -62,13 +64,14 @@ def load_checkpoint(
 ) -> int:
     """Loads the matching weights of a file into a model and logs what does not match.
 
-    Epoch, optimizer and scaler are taken too if the file has them and all of its entries match,
-    unless ``epoch_reset`` is set.
+    The content of the file decides what it is: `slowfast.checkpoints.formats` lists the formats,
+    `slowfast.checkpoints.namings` the names of entries. From a checkpoint of SlowFast, epoch,
+    optimizer and scaler are taken too if all of its entries match, unless ``epoch_reset`` is set.
 
     Args:
         data_parallel: not used; upstream's callers pass it. A wrapped model is recognised.
         inflation: whether 2D kernels are spread over time.
-        convert_from_caffe2: whether the file is a Caffe2 pickle.
+        convert_from_caffe2: whether a Caffe2 pickle is expected; a line tells if it is none.
         clear_name_pattern: texts removed from the names in the file.
 
     Returns:
@@ -100,22 +103,43 @@ def load_file(
 ) -> LoadedWeights:
     """Reads a file and applies it to a model (:func:`apply_checkpoint`, which takes the options).
 
+    Args:
+        is_caffe2: whether a Caffe2 pickle is expected. The content of the file decides.
+
     Raises:
         UserError: the file cannot be read, nothing in it matches, or its optimizer does not fit.
     """
-    checkpoint = read_caffe2(path) if is_caffe2 else read_checkpoint(path)
-    options["pad_dims"] = is_caffe2
-    loaded = apply_checkpoint(path, checkpoint, model, optimizer, scaler, **options)
+    file = read_weight_file(path)
+    if is_caffe2 != (file.kind is Kind.CAFFE2):
+        expected = "caffe2" if is_caffe2 else "pytorch"
+        logger.info(
+            f"{path}: CHECKPOINT_TYPE is {expected}, and it is read as a {file.kind.value}."
+        )
+    loaded = apply_checkpoint(path, file.content, model, optimizer, scaler, **options)
     report = loaded.report
     if not report.matched:
-        raise UserError(
-            f"{path}: nothing in it matches this model. The file has {_some(report.unexpected)}; "
-            f"the model has {_some(report.missing)}. Check MODEL.ARCH, MODEL.MODEL_NAME, "
-            "RESNET.DEPTH and CHECKPOINT_TYPE."
-        )
-    log = logger.info if report.same_entries else logger.warning
+        raise UserError(f"{path}: {_why_nothing_matches(report)}")
+    log = logger.info if report.same_entries and not report.cautions else logger.warning
     log(f"{path}\n{report}")
     return loaded
+
+
+def _why_nothing_matches(report: LoadReport) -> str:
+    """Returns what a file and a network have, when they have no entry in common."""
+    wanted = [*report.missing, *report.not_there, *report.shapes]
+    words = [f"nothing in it matches this model; the model has {_some(wanted)}."]
+    if report.naming:
+        words.append(f"The file has {report.naming}: {_some(report.unexpected)}.")
+    else:
+        words.append(f"The file has {_some([*report.unexpected, *report.shapes])}.")
+    if report.shapes:
+        name, (in_file, here) = next(iter(report.shapes.items()))
+        words.append(f"{name} is {list(in_file)} in the file, {list(here)} here.")
+    if report.network:
+        words.append(f"The network of the file has {report.network}: set these keys.")
+    else:
+        words.append("Check MODEL.ARCH, MODEL.MODEL_NAME and RESNET.DEPTH, or name another file.")
+    return " ".join(words)
 
 
 def _some(names: Iterable[str]) -> str:
@@ -131,35 +155,42 @@ def apply_checkpoint(
     scaler: torch.amp.GradScaler | None = None,
     *,
     inflate: bool = False,
-    pad_dims: bool = False,
     epoch_reset: bool = False,
     clear_patterns: Iterable[str] = (),
     skip_head: bool = False,
     averaged: bool = False,
 ) -> LoadedWeights:
-    """Gives a model the matching weights of a checkpoint that was read, and further state.
+    """Gives a model the matching weights of a file that was read, and further state.
 
     Args:
-        path: the file that the checkpoint was read from, for messages.
+        path: the file that the content was read from, for messages.
+        checkpoint: the content of the file. Only from a checkpoint of SlowFast more than the
+            weights is taken.
         epoch_reset: whether only weights are taken.
         skip_head: whether the model keeps its projection; then only weights are taken.
         averaged: whether the model gets the running average of the weights if the file has one.
-        inflate, pad_dims, clear_patterns: as for `load_weights`.
+        inflate, clear_patterns: as for `load_weights`.
 
     Raises:
-        UserError: all weights match, but the optimizer's state does not fit.
+        UserError: the file has no weights or those of a network that is not built here; or all
+            weights match, but the optimizer's state does not fit.
     """
-    average = checkpoint.get("ema_state")
+    try:
+        places = find_places(checkpoint, averaged=averaged)
+        report = load_from(
+            model,
+            places,
+            inflate=inflate,
+            clear_patterns=clear_patterns,
+            skip_head=skip_head,
+            averaged=averaged,
+        )
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    if not is_own_format(checkpoint):
+        return LoadedWeights(path=str(path), initialisation=f"from {path}", report=report)
+    average = checkpoint.get(OWN_AVERAGE)
     takes_average = averaged and average is not None
-    report = load_weights(
-        model,
-        average if takes_average else checkpoint["model_state"],
-        inflate=inflate,
-        pad_dims=pad_dims,
-        clear_patterns=clear_patterns,
-        skip_head=skip_head,
-    )
-    report.num_skipped = checkpoint.pop("num_skipped", 0)
     loaded = LoadedWeights(
         path=str(path),
         initialisation=checkpoint.get("initialisation", f"from {path}"),
@@ -167,13 +198,14 @@ def apply_checkpoint(
         averaged=takes_average or checkpoint.get("averaged", False),
         extra={name: value for name, value in checkpoint.items() if not name.endswith("_state")},
     )
-    if "epoch" not in checkpoint or epoch_reset or not report.is_complete:
+    is_of_this_model = report.is_complete and not report.naming
+    if "epoch" not in checkpoint or epoch_reset or not is_of_this_model:
         return loaded
     loaded.epoch = int(checkpoint["epoch"])
     if takes_average:
         return loaded
     if average is not None:
-        loaded.extra["ema_state"] = average
+        loaded.extra[OWN_AVERAGE] = average
     restore_splits(unwrap(model), checkpoint.get("split_bn_state", {}))
     if optimizer is not None:
         saved = checkpoint.get("optimizer_state")

@@ -22,7 +22,7 @@ from slowfast.checkpoints.names import (
     get_path_to_checkpoint,
     get_path_to_unfinished,
 )
-from slowfast.checkpoints.sub_batch_norm import to_plain_batch_norm
+from slowfast.checkpoints.namings.sub_batch_norm import to_plain_batch_norm
 from slowfast.utils import distributed, logging
 from slowfast.utils.distributed import unwrap
 

@@ -163,7 +163,7 @@ def _check_partial_match(cfg: CfgNode, loaded: LoadedWeights) -> None:
     weights_only = cfg.TRAIN.CHECKPOINT_EPOCH_RESET or cfg.TRAIN.CHECKPOINT_SKIP_HEAD
     share = loaded.report.share_outside_head
     found = f"{loaded.path}: contains {share:.0%} of this model's entries outside the head"
-    if cfg.MODEL.DETACH_FINAL_FC and share < 1:
+    if cfg.MODEL.DETACH_FINAL_FC and (share < 1 or loaded.report.not_there):
         raise UserError(
             f"{found}, and MODEL.DETACH_FINAL_FC would leave the others at random.\n"
             f"{loaded.report}\nName a checkpoint of exactly this network."
@@ -176,7 +176,7 @@ def _check_partial_match(cfg: CfgNode, loaded: LoadedWeights) -> None:
                 "part all the same, set TRAIN.CHECKPOINT_EPOCH_RESET True."
             )
         logger.warning(f"{found}: most of it starts at random. {check}, if this is not intended.")
-    elif "epoch" in loaded.extra and not (weights_only or loaded.report.is_complete):
+    elif "epoch" in loaded.extra and loaded.epoch < 0 and not weights_only:
         logger.warning(
             f"{loaded.path}: is not from exactly this model, so only its weights are taken, not "
             "its epoch and optimizer. Training starts at the first epoch with a new optimizer. "

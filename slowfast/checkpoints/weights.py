@@ -1,21 +1,26 @@
 """Copying weights into a network, with a report of what matched and what did not.
 
-A file may name parameters as a wrapped network does (``module.``). It may have statistics of plain
-batch norm for a network with sub-batch norm, 2D kernels for 3D ones, or a head for other classes.
-Each case is converted here or listed in :class:`LoadReport`.
+A file may name entries as another library or a wrapped network does. It may have statistics of
+plain batch norm for a network with sub-batch norm, 2D kernels for 3D ones, or a head for other
+classes. Each case is converted here or listed in :class:`LoadReport`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
 
+from slowfast.ak.errors import UserError
 from slowfast.ak.norms.frozen import HEAD
-from slowfast.checkpoints.sub_batch_norm import to_plain_batch_norm, to_sub_batch_norm
+from slowfast.checkpoints.formats.places import Place
+from slowfast.checkpoints.namings import Fit, find_fit
+from slowfast.checkpoints.namings.network_of import differing_settings
+from slowfast.checkpoints.namings.own import OwnNames
+from slowfast.checkpoints.namings.sub_batch_norm import to_plain_batch_norm, to_sub_batch_norm
 from slowfast.utils.distributed import unwrap
 
-_WRAPPERS = ("module.", "_orig_mod.")
 _COUNTER = "num_batches_tracked"
 _LISTED = 5
 
@@ -30,8 +35,18 @@ class LoadReport:
         unexpected: entries of the file that the network lacks.
         shapes: entries of both with different shapes: the shape in the file, in the network.
         inflated: matched entries that were spread from 2D over time.
+        widened: matched kernels that read further channels here, which stay random.
+        neutral: entries that the network of the file lacks and that change nothing.
+        not_there: entries of the network for which the network of the file has no counterpart.
         left_out: the network's head entries, if the head of the file was not wanted.
         num_skipped: number of entries of the file that are not weights.
+        naming: how the entries of the file are named, and where they lie; "" for a file of SlowFast
+            as it is.
+        num_renamed: number of entries of the file that have a name here.
+        num_in_file: number of weights in the file.
+        network: the settings in which the network of the file differs; "" if none is known.
+        cautions: sentences on how the network differs from the one of the weights.
+        settings: values of configuration keys with which the weights were trained.
     """
 
     matched: list[str] = field(default_factory=list)
@@ -39,18 +54,28 @@ class LoadReport:
     unexpected: list[str] = field(default_factory=list)
     shapes: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
     inflated: list[str] = field(default_factory=list)
+    widened: list[str] = field(default_factory=list)
+    neutral: list[str] = field(default_factory=list)
+    not_there: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     num_skipped: int = 0
+    naming: str = ""
+    num_renamed: int = 0
+    num_in_file: int = 0
+    network: str = ""
+    cautions: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def num_wanted(self) -> int:
         """Number of entries of the network, without batch counters."""
-        return len(self.matched) + len(self.missing) + len(self.shapes) + len(self.left_out)
+        lists = (self.matched, self.missing, self.shapes, self.left_out)
+        return sum(map(len, (*lists, self.neutral, self.not_there)))
 
     @property
     def same_entries(self) -> bool:
         """Whether file and network have the same entries with the same shapes."""
-        return not (self.missing or self.unexpected or self.shapes)
+        return not (self.missing or self.unexpected or self.shapes or self.not_there)
 
     @property
     def is_complete(self) -> bool:
@@ -60,18 +85,27 @@ class LoadReport:
     @property
     def head_differs(self) -> bool:
         """Whether the head in the file is for another number of classes."""
-        return bool(self._other_heads())
+        return bool(self.other_heads())
+
+    @property
+    def has_head(self) -> bool:
+        """Whether the network got the classifier of the file, or has none of this name."""
+        not_loaded = (*self.missing, *self.shapes, *self.left_out)
+        return not any(name.startswith(HEAD) for name in not_loaded)
 
     @property
     def share_outside_head(self) -> float:
-        """Share of the network's entries outside the head that the file has, from 0 to 1."""
+        """Share of the network's entries outside the head that the file has, from 0 to 1.
+
+        Entries without a counterpart in networks of the file's kind do not count.
+        """
         loaded, not_loaded = (
             sum(not name.startswith(HEAD) for name in names)
-            for names in (self.matched, [*self.missing, *self.shapes])
+            for names in ([*self.matched, *self.neutral], [*self.missing, *self.shapes])
         )
         return loaded / (loaded + not_loaded) if loaded + not_loaded else 1.0
 
-    def _other_heads(self) -> dict[str, tuple[int, int]]:
+    def other_heads(self) -> dict[str, tuple[int, int]]:
         """Returns the head entries for other classes: classes in the file, in the network."""
         return {
             name: (in_file[0], here[0])
@@ -81,7 +115,11 @@ class LoadReport:
 
     def __str__(self) -> str:
         lines = [f"Weights: {len(self.matched)} of {self.num_wanted} entries of the model matched."]
-        other_heads = self._other_heads()
+        if self.naming:
+            lines.append(
+                f"  {self.naming}: {self.num_renamed} of {self.num_in_file} entries mapped."
+            )
+        other_heads = self.other_heads()
         if other_heads:
             in_file, here = next(iter(other_heads.values()))
             lines.append(
@@ -103,13 +141,43 @@ class LoadReport:
             if entries:
                 more = f"; and {len(entries) - _LISTED} more" if len(entries) > _LISTED else ""
                 lines.append(f"  {title}: {'; '.join(entries[:_LISTED])}{more}")
+        if self.network and (shapes or self.missing):
+            lines.append(f"  The network of the file has {self.network}.")
         if self.inflated:
             lines.append(f"  {len(self.inflated)} 2D kernels were spread over time.")
+        elif any(_is_flat(*pair) for pair in self.shapes.values()):
+            lines.append(
+                "  The file has 2D kernels for 3D ones here. TRAIN.CHECKPOINT_INFLATE True spreads "
+                "them over time."
+            )
+        if self.widened:
+            lines.append(
+                f"  {len(self.widened)} kernels read more channels here than in the file. The "
+                "weights of the further channels start at random."
+            )
+        if self.not_there:
+            lines.append(
+                f"  {len(self.not_there)} entries start at random, because networks of the file's "
+                f"kind have none like them: {'; '.join(_by_module(self.not_there)[:2])}; ..."
+            )
+        if self.neutral:
+            lines.append(
+                "  The network of the file has no "
+                f"{'; '.join(_by_module(self.neutral)[:_LISTED])}: values that change nothing in "
+                "evaluation take their place."
+            )
         if self.num_skipped:
             lines.append(
                 f"  {self.num_skipped} entries of the file are not weights (for example momenta)."
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  {caution}" for caution in self.cautions)])
+
+
+def _is_flat(in_file: Sequence[int], here: Sequence[int]) -> bool:
+    """Whether a kernel differs from a 3D one only in that it has no time, or one frame."""
+    flat = tuple(in_file[:2]) + tuple(in_file[-2:])
+    frames = tuple(in_file[2:-2])
+    return len(here) == 5 and frames in ((), (1,)) and flat == (*here[:2], *here[3:])
 
 
 def _by_module(names: Iterable[str]) -> list[str]:
@@ -130,7 +198,6 @@ def load_weights(
     state: Mapping[str, torch.Tensor],
     *,
     inflate: bool = False,
-    pad_dims: bool = False,
     clear_patterns: Iterable[str] = (),
     skip_head: bool = False,
 ) -> LoadReport:
@@ -138,21 +205,52 @@ def load_weights(
 
     Args:
         model: may be wrapped (DistributedDataParallel, torch.compile).
-        state: tensors by name.
+        state: tensors by name, under any naming of `slowfast.checkpoints.namings`.
         inflate: whether a 2D kernel (N, C, h, w) or (N, C, 1, h, w) is repeated over the T frames
-            of the model's (N, C, T, h, w) and divided by T (Carreira and Zisserman, 2017).
-        pad_dims: whether tensors of fewer dimensions get trailing ones.
+            of the model's (N, C, T, h, w) and divided by T (Carreira and Zisserman, 2017). Kernels
+            of an image network are spread in any case.
         clear_patterns: texts removed from the names in ``state``.
         skip_head: whether the network keeps its present projection.
 
     Returns:
         What matched and what did not.
+
+    Raises:
+        UserError: no network here computes what the weights were trained for.
+    """
+    options = {"inflate": inflate, "skip_head": skip_head}
+    return load_from(model, [Place("", state)], clear_patterns=clear_patterns, **options)
+
+
+def load_from(
+    model: nn.Module,
+    places: Sequence[Place],
+    *,
+    inflate: bool = False,
+    clear_patterns: Iterable[str] = (),
+    skip_head: bool = False,
+    averaged: bool = False,
+) -> LoadReport:
+    """Copies weights from the place of a file that fits a network best; see `load_weights`.
+
+    Args:
+        places: where in the file weights can lie.
+        averaged: whether a running average is preferred, where a file has both.
     """
     network = unwrap(model)
     own = network.state_dict()
-    state = _plain_names(state, tuple(clear_patterns))
-    state = to_sub_batch_norm(to_plain_batch_norm(state), own)
-    report = LoadReport()
+    wanted = [name for name in to_plain_batch_norm(own) if not name.endswith(_COUNTER)]
+    fit = find_fit(places, wanted, tuple(clear_patterns), averaged=averaged)
+    naming = fit.naming or OwnNames()
+    if refusal := naming.refusal(fit.state):
+        raise UserError(f"the file has {fit}: {refusal}.")
+    report = _described(fit, {*wanted})
+    state = {here: fit.state[there] for here, there in fit.names.items()}
+    neutral = naming.neutral(fit.state, {*wanted})
+    state.update((name, _neutral(network, name)) for name in neutral)
+    shapes = {name: value.shape for name, value in state.items()}
+    state = to_sub_batch_norm(state, own)
+    of_images = naming.is_of_images(fit.state)
     matching = {}
     for name, target in own.items():
         if skip_head and name.startswith(HEAD):
@@ -160,9 +258,13 @@ def load_weights(
             continue
         if name not in state:
             if not name.endswith(_COUNTER):
-                report.missing.append(name)
+                has_one = naming.has_counterpart(name)
+                (report.missing if has_one else report.not_there).append(name)
             continue
-        value, was_inflated = _reshape(state[name], target.shape, inflate, pad_dims)
+        value, was_inflated = _reshape(state[name], target, inflate or of_images, naming.pads)
+        if value.shape != target.shape and of_images and _reads_less(value, target):
+            value = torch.cat([value.to(target), target[:, value.shape[1] :]], dim=1)
+            report.widened.append(name)
         if value.shape != target.shape:
             report.shapes[name] = (tuple(state[name].shape), tuple(target.shape))
             continue
@@ -170,33 +272,57 @@ def load_weights(
         if was_inflated:
             report.inflated.append(name)
         if not name.endswith(_COUNTER):
-            report.matched.append(name)
-    report.unexpected = [n for n in state if n not in own and not n.endswith(_COUNTER)]
+            (report.neutral if name in neutral else report.matched).append(name)
+    if not report.same_entries:
+        report.network = differing_settings(shapes, {name: x.shape for name, x in own.items()})
     network.load_state_dict(matching, strict=False)
     return report
 
 
-def _plain_names(
-    state: Mapping[str, torch.Tensor], patterns: tuple[str, ...]
-) -> dict[str, torch.Tensor]:
-    renamed = {}
-    for name, value in state.items():
-        while name.startswith(_WRAPPERS):
-            name = name.split(".", 1)[1]
-        for pattern in patterns:
-            name = name.replace(pattern, "")
-        renamed[name] = value
-    return renamed
+def _described(fit: Fit, wanted: set[str]) -> LoadReport:
+    """Returns a report of what a file has, before any of it is loaded."""
+    naming = fit.naming or OwnNames()
+    here = {there: name for name, there in fit.names.items()}
+    weights = [n for n in fit.state if naming.is_weight(n) and not n.endswith(_COUNTER)]
+    report = LoadReport(
+        unexpected=[name for name in weights if here.get(name) not in wanted],
+        num_skipped=sum(not naming.is_weight(name) for name in fit.state),
+        naming="" if fit.is_own else str(fit),
+        num_renamed=sum(name in here for name in weights),
+        num_in_file=len(weights),
+        cautions=naming.cautions(fit.state),
+        settings=naming.settings(fit.state),
+    )
+    if fit.as_good:
+        report.cautions.append(f"The file has as many entries that fit {', '.join(fit.as_good)}.")
+    return report
+
+
+def _neutral(network: nn.Module, name: str) -> torch.Tensor:
+    """Returns the value of an entry of a norm, or of a bias, that changes nothing."""
+    module, _, leaf = name.rpartition(".")
+    layer = network.get_submodule(module)
+    layer = getattr(layer, "bn", layer)  # in sub-batch norm
+    like = torch.zeros(layer.num_features if hasattr(layer, "num_features") else layer.out_channels)
+    return like + {"weight": 1.0, "running_var": 1.0 - getattr(layer, "eps", 0.0)}.get(leaf, 0.0)
+
+
+def _reads_less(value: torch.Tensor, target: torch.Tensor) -> bool:
+    """Whether a kernel has fewer input channels than the network's, and is equal otherwise."""
+    rest = (value.shape[:1] + value.shape[2:], target.shape[:1] + target.shape[2:])
+    return value.ndim == 5 and rest[0] == rest[1] and value.shape[1] < target.shape[1]
 
 
 def _reshape(
-    value: torch.Tensor, shape: torch.Size, inflate: bool, pad_dims: bool
+    value: torch.Tensor, target: torch.Tensor, inflate: bool, pad_dims: bool
 ) -> tuple[torch.Tensor, bool]:
+    """Returns a tensor in the form of the network's, and whether it was spread over time."""
+    shape = target.shape
     if inflate and len(shape) == 5 and value.shape != shape:
         flat = value.squeeze(2) if value.ndim == 5 and value.shape[2] == 1 else value
-        if flat.shape == (*shape[:2], *shape[3:]):
+        if flat.ndim == 4 and flat.shape[2:] == shape[3:]:
             frames = shape[2]
-            return flat.unsqueeze(2).repeat(1, 1, frames, 1, 1) / frames, True
+            return flat.unsqueeze(2).repeat(1, 1, frames, 1, 1) / frames, frames > 1
     if pad_dims and value.ndim < len(shape):
         value = value.reshape(*value.shape, *(1,) * (len(shape) - value.ndim))
     return value, False

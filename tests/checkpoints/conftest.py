@@ -2,6 +2,7 @@
 
 import pytest
 
+import slowfast.datasets  # noqa: F401 -- registers the data sets of configurations
 from tests.checkpoints.checkpoint_cases import make_cfg
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from slowfast.ak.errors import UserError
-from slowfast.checkpoints.caffe2 import is_weight, parameter_name, read_blobs
+from slowfast.checkpoints.formats.caffe2_pickle import read_blobs
+from slowfast.checkpoints.namings.caffe2 import is_weight, parameter_name
 
 WEIGHTS = {"weight", "bias", "running_mean", "running_var"}
 NAMES = json.loads((Path(__file__).parents[1] / "reference/caffe2_names.json").read_text())

@@ -50,11 +50,20 @@ def test_a_file_in_which_nothing_matches_is_refused(tmp_path):
         load_checkpoint(tmp_path / "x.pyth", Network())
 
 
-def test_a_caffe2_file_read_as_a_pytorch_file_is_refused(tmp_path):
-    content = {"blobs": {"pred_b": np.ones(5, np.float32)}}
-    (tmp_path / "zoo.pkl").write_bytes(pickle.dumps(content, protocol=2))
-    with pytest.raises(UserError, match="CHECKPOINT_TYPE to caffe2"):
-        load_checkpoint(tmp_path / "zoo.pkl", Network())
+@pytest.mark.parametrize("is_caffe2", [True, False])
+@pytest.mark.parametrize("type_says_so", [True, False])
+def test_the_content_of_a_file_decides_its_type(tmp_path, caplog, is_caffe2, type_says_so):
+    path, bias = tmp_path / "zoo.pkl", np.arange(5, dtype=np.float32)
+    if is_caffe2:
+        path.write_bytes(pickle.dumps({"blobs": {"pred_b": bias}}, protocol=2))
+    else:
+        torch.save({"model_state": {"head.projection.bias": torch.from_numpy(bias)}}, path)
+    model = Network()
+    with caplog.at_level("INFO"):
+        load_checkpoint(path, model, convert_from_caffe2=is_caffe2 is type_says_so)
+    assert torch.equal(model.head.projection.bias.detach(), torch.from_numpy(bias))
+    kind = "Caffe2 pickle" if is_caffe2 else "PyTorch file"
+    assert (f"it is read as a {kind}" in caplog.text) is not type_says_so
 
 
 def test_sub_batch_norm_is_saved_as_batch_norm_and_restored(cfg, tmp_path):

@@ -42,7 +42,7 @@ def test_a_checkpoint_is_due_after_each_period_and_after_the_last_epoch(cfg):
 
 def test_a_given_initialisation_saves_reading_the_last_checkpoint(cfg, monkeypatch):
     opened = []
-    monkeypatch.setattr(checkpoint_file, "_local", lambda path: opened.append(path) or str(path))
+    monkeypatch.setattr(checkpoint_file, "read_weight_file", lambda path, **_: opened.append(path))
     _, path = save_epochs(cfg, *make(cfg), 1, 2)
     assert not opened
     assert torch.load(path, weights_only=True)["initialisation"] == "from scratch"

@@ -111,7 +111,9 @@ def caffe2_names(existing: Any, name: str) -> Made:
         converter = importlib.import_module("slowfast.utils.c2_model_loading")
         parameter_name = converter.get_name_convert_func()
     else:
-        parameter_name = importlib.import_module("slowfast.checkpoints.caffe2").parameter_name
+        parameter_name = importlib.import_module(
+            "slowfast.checkpoints.namings.caffe2"
+        ).parameter_name
     return Made({blob: parameter_name(blob) for blob in existing})
 
 

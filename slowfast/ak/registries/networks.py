@@ -71,7 +71,10 @@ class NetworkRegistry(Registry[NetworkFacts]):
         }
 
 
-_PYTORCHVIDEO = "pytorchvideo's networks are not built here; {} is the same network"
+_PYTORCHVIDEO = (
+    "pytorchvideo's classes are not built here; {0} is the same network: write MODEL.MODEL_NAME "
+    "{0}. Weight files of PTV{0}, and of pytorchvideo's hub, load into it"
+)
 
 NETWORKS = NetworkRegistry(
     "network",

@@ -1,12 +1,8 @@
-"""Weights of the Caffe2 model zoo: reading their pickles safely, and renaming their blobs."""
+"""Names of the Caffe2 model zoo, which are names of blobs."""
 
 import re
-from pathlib import Path
 
-import numpy as np
-
-from slowfast.ak.errors import UserError
-from slowfast.utils.files.safe_pickle import Refused, StoredArray, load_arrays
+from slowfast.checkpoints.namings.naming import Naming, State, register
 
 # Patterns of blob names without their ending, and the modules. {p} is the pathway: 1 for names that
 # begin with "t_" (fast), else 0.
@@ -57,32 +53,21 @@ def parameter_name(blob: str) -> str:
     return blob
 
 
-def read_blobs(path: str | Path) -> dict[str, np.ndarray]:
-    """Returns the arrays of a Caffe2 weight file by blob name, without running code in the file.
+@register
+class Caffe2(Naming):
+    """``res2_0_branch2a_w``: the published networks of SlowFast and of non-local networks."""
 
-    Raises:
-        UserError: the file is not such a pickle, or contains more than arrays and plain values.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            content = load_arrays(file, encoding="latin-1")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
-    except Refused as error:
-        raise UserError(
-            f"{path}: refused: it contains {error}. Caffe2 weights contain only arrays. Nothing in "
-            "the file was run. Get the file again from its publisher."
-        ) from None
-    except Exception as error:  # A malformed pickle may raise nearly anything.
-        raise UserError(
-            f"{path}: not a complete Caffe2 pickle ({type(error).__name__}: {error}). Get the file "
-            "again from its publisher. For a PyTorch file set CHECKPOINT_TYPE to pytorch."
-        ) from None
-    blobs = content.get("blobs") if isinstance(content, dict) else None
-    if not isinstance(blobs, dict):
-        raise UserError(f"{path}: a pickle without the dict `blobs` that Caffe2 weights have.")
-    return {
-        str(name): blob.array
-        for name, blob in blobs.items()
-        if isinstance(blob, StoredArray) and blob.array is not None
-    }
+    title = "Caffe2 names"
+    pads = True
+
+    def prefixes(self, state: State, wanted: set[str]) -> set[str]:
+        return {""} if any(parameter_name(name) != name for name in state) else set()
+
+    def is_weight(self, name: str) -> bool:
+        return is_weight(name)
+
+    def rename(self, state: State) -> dict[str, str]:
+        return {name: parameter_name(name) for name in state if is_weight(name)}
+
+    def is_of_images(self, state: State) -> bool:
+        return "conv1_w" in state and state["conv1_w"].ndim == 4

@@ -1,0 +1,112 @@
+"""The settings of the network that weights are of, read off names and shapes.
+
+A message compares them with the settings of the configured network. So it can say which keys to
+change for a file to fit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from slowfast.ak.registries.networks import NETWORKS
+from slowfast.models.resnet import ARCHITECTURES, NUM_BLOCKS
+from slowfast.models.x3d import NUM_BLOCKS as X3D_BLOCKS
+
+Shapes = Mapping[str, Sequence[int]]
+
+_BLOCK = re.compile(r"s(\d)\.pathway0_res(\d+)\.branch2\.a\.weight")
+
+
+def settings_of(shapes: Shapes) -> dict[str, Any]:
+    """Returns values of configuration keys that give the network of some weights.
+
+    Args:
+        shapes: the shapes of the entries, by the names of this project.
+
+    Returns:
+        Values by dotted key; empty for weights of no network that is known here.
+    """
+    stem = shapes.get("s1.pathway0_stem.conv.weight")
+    blocks = [match for name in shapes if (match := _BLOCK.fullmatch(name))]
+    if stem is None or not blocks:
+        return {}
+    depths = tuple(sum(match[1] == str(stage) for match in blocks) for stage in (2, 3, 4, 5))
+    if "s1.pathway0_stem.conv_xy.weight" in shapes:
+        found = _x3d(shapes, depths)
+    else:
+        found = _resnet(shapes, depths)
+    if head := shapes.get("head.projection.weight"):
+        found["MODEL.NUM_CLASSES"] = head[0]
+    arch = found.get("MODEL.ARCH", "").partition(" ")[0]
+    owners = [name for name in NETWORKS.keys() if arch in NETWORKS.facts(name).archs]  # noqa: SIM118
+    return {"MODEL.MODEL_NAME": owners[0], **found} if owners else found
+
+
+def _x3d(shapes: Shapes, depths: tuple[int, ...]) -> dict[str, Any]:
+    found = {"MODEL.ARCH": "x3d", "X3D.DEPTH_FACTOR": depths[2] / X3D_BLOCKS[2]}
+    found["X3D.WIDTH_FACTOR"] = shapes["s1.pathway0_stem.conv.weight"][0] / 12
+    if inner := shapes.get("s2.pathway0_res0.branch2.a.weight"):
+        found["X3D.BOTTLENECK_FACTOR"] = inner[0] / inner[1]
+    if last := shapes.get("head.lin_5.weight"):
+        found["X3D.DIM_C5"] = last[0]
+    return found
+
+
+def _resnet(shapes: Shapes, depths: tuple[int, ...]) -> dict[str, Any]:
+    stem = shapes["s1.pathway0_stem.conv.weight"]
+    found: dict[str, Any] = {}
+    fast = shapes.get("s1.pathway1_stem.conv.weight")
+    if fast:
+        found["MODEL.ARCH"] = "slowfast"
+    elif archs := _archs(shapes):
+        found["MODEL.ARCH"] = " or ".join(archs)
+    depth = next((depth for depth, blocks in NUM_BLOCKS.items() if blocks == depths), None)
+    found["RESNET.DEPTH"] = depth or f"of another kind, with {list(depths)} blocks"
+    found["RESNET.WIDTH_PER_GROUP"] = stem[0]
+    if fast:
+        found["SLOWFAST.BETA_INV"] = stem[0] / fast[0]
+    if lateral := shapes.get("s1_fuse.conv_f2s.weight"):
+        found["SLOWFAST.FUSION_KERNEL_SZ"] = lateral[2]
+        found["SLOWFAST.FUSION_CONV_CHANNEL_RATIO"] = lateral[0] / lateral[1]
+    return found
+
+
+def _archs(shapes: Shapes) -> list[str]:
+    """Returns the values of MODEL.ARCH whose temporal kernels weights of one pathway have."""
+    stem = shapes["s1.pathway0_stem.conv.weight"]
+    if len(stem) == 4:  # an image network
+        return []
+    found = []
+    for arch, (kernels, _) in ARCHITECTURES.items():
+        expected = [kernels[0][0]] + [
+            stage[block % len(stage)] for stage in kernels[1:] for block in (0, 1)
+        ]
+        first_two = [
+            shapes.get(f"s{stage}.pathway0_res{block}.branch2.a.weight")
+            for stage in (2, 3, 4, 5)
+            for block in (0, 1)
+        ]
+        if expected == [stem[2], *(shape[2] if shape else None for shape in first_two)]:
+            found.append(arch)
+    return found
+
+
+def differing_settings(theirs: Shapes, ours: Shapes) -> str:
+    """Returns the settings in which the network of some weights differs from another network.
+
+    Returns:
+        For example "MODEL.ARCH slowfast (here i3d), RESNET.DEPTH 101 (here 50)"; "" if none is
+        known.
+    """
+    there, here = settings_of(theirs), settings_of(ours)
+    return ", ".join(
+        f"{key} {_shown(value)}" + (f" (here {_shown(here[key])})" if key in here else "")
+        for key, value in there.items()
+        if value != here.get(key)
+    )
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,121 @@
+"""Namings of networks that are not built here. They are recognised to say what a file holds."""
+
+import re
+from dataclasses import dataclass
+
+from slowfast.checkpoints.namings.naming import NAMINGS, Naming, State
+
+
+@dataclass(frozen=True)
+class NotLoaded(Naming):
+    """A naming whose networks are not built here.
+
+    Attributes:
+        title: see `Naming`.
+        network: what the weights are of.
+        anchor: see `Naming`.
+        marks: patterns, each of which matches the name of another entry.
+        keys: the keys of a file under which alone the naming is found; empty: any.
+        dimensions: the number of dimensions of the anchor's entry; 0: any.
+        advice: what can be done with the weights.
+    """
+
+    title: str
+    network: str
+    anchor: re.Pattern
+    marks: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    dimensions: int = 0
+    advice: str = ""
+
+    def recognises(self, state: State, key: str) -> bool:
+        shapes = {value.ndim for name, value in state.items() if self.anchor.fullmatch(name)}
+        return (
+            all(any(re.fullmatch(mark, name) for name in state) for mark in self.marks)
+            and (not self.keys or key in self.keys)
+            and (not self.dimensions or self.dimensions in shapes)
+        )
+
+    def rename(self, state: State) -> dict[str, str]:
+        return {}
+
+    def refusal(self, state: State) -> str:
+        words = f"the weights are of {self.network}, which is not built here"
+        return f"{words}. {self.advice}" if self.advice else words
+
+
+_ATTENTION = r"blocks\.0\.attn\.qkv\.weight"
+_PATCHES = r"patch_embed\.proj\.weight"
+
+# The first that is recognised describes a file.
+NAMINGS += [
+    NotLoaded(
+        "names of a LoRA adapter",
+        "a LoRA adapter, which changes a network of another file",
+        re.compile(r".*\.lora_A\.(?:default\.)?weight"),
+        advice="Merge it into its network first: merge_and_unload() of peft",
+    ),
+    NotLoaded("V-JEPA names", "V-JEPA", re.compile(_PATCHES), keys=("encoder", "target_encoder")),
+    NotLoaded(
+        "SlowFast's names of MViT",
+        "MViT",
+        re.compile(_PATCHES),
+        (r"blocks\.0\.attn\.(?:pool|norm)_k\..*",),
+    ),
+    NotLoaded(
+        "pytorchvideo names of MViT", "MViT", re.compile(r"patch_embed\.patch_model\.weight")
+    ),
+    NotLoaded("torchvision names of MViT", "MViT", re.compile(r"conv_proj\.weight"), (_ATTENTION,)),
+    NotLoaded(
+        "torchvision names of Swin3D",
+        "a video Swin transformer",
+        re.compile(r"features\.0\.0\.attn\.relative_position_bias_table"),
+        (_PATCHES,),
+    ),
+    NotLoaded(
+        "torchvision names of S3D", "S3D", re.compile(r"features\.0\.0\.0\.weight"), dimensions=5
+    ),
+    NotLoaded(
+        "torchvision names of R3D, MC3 and R(2+1)D",
+        "R3D, MC3 or R(2+1)D of torchvision",
+        re.compile(r"stem\.0\.weight"),
+        (r"layer1\.0\.conv1\.0(?:\.0)?\.weight",),
+    ),
+    *(
+        NotLoaded(
+            f"transformers' names of {network}",
+            network,
+            re.compile(rf"{family}\.encoder\.layer\.0\.attention\..*\.weight"),
+        )
+        for family, network in (
+            ("videomae", "VideoMAE"),
+            ("vjepa2", "V-JEPA 2"),
+            ("timesformer", "TimeSformer"),
+            ("vivit", "ViViT"),
+        )
+    ),
+    NotLoaded(
+        "transformers' names",
+        "a transformer of the library transformers",
+        re.compile(r"encoder\.layer\.0\.attention\..*\.weight"),
+    ),
+    NotLoaded(
+        "names of vision transformers",
+        "a video transformer, such as VideoMAE, V-JEPA or Hiera",
+        re.compile(_PATCHES),
+        (_ATTENTION,),
+        dimensions=5,
+    ),
+    NotLoaded(
+        "names of vision transformers (images)",
+        "an image transformer (ViT)",
+        re.compile(_PATCHES),
+        (_ATTENTION,),
+        dimensions=4,
+    ),
+    NotLoaded(
+        "detectron2 names",
+        "a detector of detectron2",
+        re.compile(r"bottom_up\.(?:stem\.conv1|res2\.0\.conv1)\.weight"),
+    ),
+]

@@ -1,0 +1,130 @@
+"""pytorchvideo's files load by name, and the scores are those of pytorchvideo's networks."""
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from reference_parts.networks import clips
+from slowfast.ak.errors import UserError
+from slowfast.checkpoints.loading import load_file
+from slowfast.checkpoints.tested_weights import load_test_checkpoint
+from tests.checkpoints.namings.naming_cases import CLASSES, SIZE, filled, logits, make
+from tests.models.network_cases import C2D, I3D, SLOW, SLOWFAST, X3D
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from pytorchvideo.models import csn, r2plus1d, resnet, slowfast, x3d
+
+NARROW = {"model_num_class": CLASSES, "stem_dim_out": 4}
+POOLED = {"stage1_pool": nn.MaxPool3d, "head_pool_kernel_size": (2, 1, 1)}
+
+
+def slow():
+    kernels = {"stem_conv_kernel_size": (1, 7, 7), "head_pool_kernel_size": (4, 1, 1)}
+    return resnet.create_resnet(**NARROW, **kernels)
+
+
+def c2d():
+    kernels = ((1, 1, 1),) * 4
+    return resnet.create_resnet(
+        **NARROW, **POOLED, stem_conv_kernel_size=(1, 7, 7), stage_conv_a_kernel_size=kernels
+    )
+
+
+def i3d():
+    one, three = (1, 1, 1), (3, 1, 1)
+    kernels = ((three,), (three, one), (three, one), (one, three))
+    return resnet.create_resnet(
+        **NARROW, **POOLED, stem_conv_kernel_size=(5, 7, 7), stage_conv_a_kernel_size=kernels
+    )
+
+
+def two_pathways():
+    return slowfast.create_slowfast(
+        model_num_class=CLASSES,
+        stem_dim_outs=(8, 1),
+        slowfast_fusion_conv_kernel_size=(5, 1, 1),
+        head_pool_kernel_sizes=((1, 1, 1), (4, 1, 1)),
+    )
+
+
+def expanded():
+    return x3d.create_x3d(
+        model_num_class=CLASSES,
+        input_clip_length=4,
+        input_crop_size=32,
+        width_factor=1.0,
+        depth_factor=1.0,
+        head_dim_out=32,
+        head_activation=None,
+    )
+
+
+SLOWFAST_8 = {**SLOWFAST, "RESNET.WIDTH_PER_GROUP": 8, "SLOWFAST.FUSION_KERNEL_SZ": 5}
+SLOWFAST_8 |= {"SLOWFAST.ALPHA": 4, "SLOWFAST.BETA_INV": 8}
+X3D_S = {**X3D, "X3D.WIDTH_FACTOR": 1.0, "X3D.DEPTH_FACTOR": 1.0, "X3D.DIM_C5": 32}
+X3D_S |= {"X3D.BOTTLENECK_FACTOR": 2.25}
+ALL_BLOCKS = {"RESNET.NUM_BLOCK_TEMP_KERNEL": [[3], [4], [6], [3]]}
+ALL_BLOCKS_2 = {"RESNET.NUM_BLOCK_TEMP_KERNEL": [[3, 3], [4, 4], [6, 6], [3, 3]]}
+FAST_SIZES = [(1, 3, 1, 32, 32), SIZE]
+
+CASES = pytest.mark.parametrize(
+    ("theirs", "settings", "sizes"),
+    [
+        (slow, SLOW | ALL_BLOCKS, [SIZE]),
+        (c2d, C2D | ALL_BLOCKS, [SIZE]),
+        (i3d, I3D | ALL_BLOCKS, [SIZE]),
+        (two_pathways, SLOWFAST_8 | ALL_BLOCKS_2, FAST_SIZES),
+        (expanded, X3D_S, [SIZE]),
+    ],
+    ids=["slow", "c2d", "i3d", "slowfast", "x3d"],
+)
+
+
+@CASES
+def test_scores_are_those_of_pytorchvideo(tmp_path, theirs, settings, sizes):
+    theirs, (_, ours) = filled(theirs()), make(settings)
+    state = {f"model.{name}": value for name, value in theirs.state_dict().items()}
+    torch.save({"model_state": state}, tmp_path / "ptv.pyth")  # a file of SlowFast's PTV networks
+    report = load_file(tmp_path / "ptv.pyth", ours).report
+    assert report.is_complete
+    assert f"{report.num_in_file} of {report.num_in_file} entries mapped" in str(report)
+    inputs = clips(sizes)
+    with torch.inference_mode():
+        expected = theirs(list(inputs) if len(inputs) > 1 else inputs[0])
+    torch.testing.assert_close(logits(ours, inputs), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_missing_norm_of_x3d_is_reported(tmp_path):
+    _, ours = make(X3D_S)
+    torch.save({"model_state": expanded().state_dict()}, tmp_path / "x3d_s.pyth")
+    report = load_file(tmp_path / "x3d_s.pyth", ours).report
+    assert {name.rpartition(".")[0] for name in report.neutral} == {"s2.pathway0_res0.branch1_bn"}
+    assert "s2.pathway0_res0.branch1_bn.{weight,bias,running_mean,running_var}" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "network"),
+    [
+        (lambda: csn.create_csn(stem_dim_out=8, model_num_class=5), "channel-separated"),
+        (lambda: r2plus1d.create_r2plus1d(stem_dim_out=8, model_num_class=5), r"R\(2\+1\)D"),
+    ],
+    ids=["csn", "r2plus1d"],
+)
+def test_networks_that_are_not_built_are_named(tmp_path, theirs, network):
+    torch.save({"model_state": theirs().state_dict()}, tmp_path / "other.pyth")
+    with pytest.raises(UserError, match=f"pytorchvideo names, under `model_state`: .*{network}"):
+        load_file(tmp_path / "other.pyth", make(SLOW)[1])
+
+
+def test_a_file_of_another_network_tells_which_keys_fit_it(tmp_path):
+    torch.save({"model_state": i3d().state_dict()}, tmp_path / "i3d.pyth")
+    cfg, ours = make(X3D_S)
+    cfg.TEST.CHECKPOINT_FILE_PATH = str(tmp_path / "i3d.pyth")
+    with pytest.raises(UserError) as error:
+        load_test_checkpoint(cfg, ours)
+    assert "contains 4% of this model's entries" in str(error.value)
+    assert "MODEL.MODEL_NAME ResNet (here X3D)" in str(error.value)
+    assert "MODEL.ARCH i3d or i3d_nopool (here x3d), RESNET.DEPTH 50" in str(error.value)
