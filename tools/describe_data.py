@@ -15,6 +15,7 @@ from pathlib import Path
 from slowfast.ak.classes.table import ClassTable, count_classes, find_sheet
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
+from slowfast.ak.lists.lines import ListForm
 from slowfast.ak.statistics.summary import Split, Statistics
 from slowfast.ak.statistics.text import as_text
 from slowfast.utils.command_line import tool_parser, write_text
@@ -63,7 +64,8 @@ def check(args: argparse.Namespace) -> None:
 
 def read(args: argparse.Namespace) -> Statistics:
     """Reads the data set that the command line names."""
-    lists = [ClipList.read(args.folder / name) for name in ("train.csv", "val.csv")]
+    form = ListForm(several=True)
+    lists = [ClipList.read(args.folder / name, form=form) for name in ("train.csv", "val.csv")]
     sheet = find_sheet(args.classes, str(args.folder))
     highest = max(clips.highest_label for clips in lists)
     if highest < 0:

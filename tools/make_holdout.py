@@ -19,6 +19,7 @@ import numpy as np
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.lists.holdout import stratified_holdout, write_holdout
+from slowfast.ak.lists.lines import ListForm
 from slowfast.utils.command_line import tool_parser
 from slowfast.utils.terminal import prints_errors
 
@@ -39,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         raise UserError(f"--share {args.share}: expected a number between 0 and 1, such as 0.1.")
     if args.seed < 0:
         raise UserError(f"--seed {args.seed}: expected 0 or more.")
-    clips = ClipList.read(args.folder / "train.csv")
+    clips = ClipList.read(args.folder / "train.csv", form=ListForm(several=True))
     labels = clips.multi_hot(clips.highest_label + 1) > 0
     held_out = stratified_holdout(labels, args.share, args.seed)
     chosen = held_out.nonzero()[0]

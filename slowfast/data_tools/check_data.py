@@ -30,6 +30,7 @@ from slowfast.ak.frames.open_reader import open_reader
 from slowfast.ak.frames.reader import FrameReader
 from slowfast.ak.lists.clip_list import ClipList, NumClasses
 from slowfast.ak.lists.lines import ListForm
+from slowfast.ak.lists.notes import list_notes
 from slowfast.ak.paths import join
 from slowfast.ak.registries.datasets import DATASETS, classes_key, facts_for, num_classes
 from slowfast.data_tools.metadata_sheet import (
@@ -126,6 +127,7 @@ class DataPlaces:
             "images": str(lists.parent / "image"),
             "videos": str(lists.parent / "video"),
             "num_classes": count_classes(sheet) if sheet else None,
+            "form": ListForm(several=True),
         }
         return cls._of(usual, given)
 
@@ -231,8 +233,7 @@ def check_data(places: DataPlaces, level: str = "files") -> DataReport:
     for clips in lists.values():
         if places.num_classes is not None:
             report.add(check_labels(clips, places.num_classes))
-        if not clips.highest_label + 1:
-            report.remarks.append(f"{clips.path}: no clip has a label.")
+        report.remarks += list_notes(clips, places.num_classes)
     for split, clips in lists.items():
         if split != "train" and "train" in lists:
             report.add(shared_clips(lists["train"], clips))

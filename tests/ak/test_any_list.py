@@ -167,9 +167,15 @@ def test_pairs_are_read_as_they_are_written(read, rows, separator):
 
 
 def line_by_csv(line: str) -> bool:
-    """Whether a line is one of a frame list, by the csv module and plain rules."""
+    """Whether a line is one of a frame list, by the csv module and plain rules.
+
+    Several blanks between two fields, and blanks at both ends, do not matter.
+    """
     try:
         (row,) = csv.reader([line], delimiter=" ", strict=True)
+        if len(row) != 5:
+            outside_quotes = r' +(?=(?:[^"]*"[^"]*")*[^"]*$)'
+            (row,) = csv.reader([re.sub(outside_quotes, " ", line.strip())], delimiter=" ")
     except (csv.Error, ValueError):
         return False
     numbers = [row[2], *(row[4].split(",") if row[4] else [])] if len(row) == 5 else []
@@ -189,6 +195,8 @@ def line_by_csv(line: str) -> bool:
 @example(lines=['a 0 0 a/1.jpg ""2""'], good=1)
 @example(lines=['a 0 0 "a b" "1"'], good=1)
 @example(lines=['a 0 0 a"b "1"'], good=1)
+@example(lines=['a 0 0 a  "1"'], good=1)
+@example(lines=['  a  0 0 "a  b"   "1"  '], good=1)
 def test_a_line_is_refused_if_the_csv_module_refuses_it(read, lines, good):
     """Also between plain lines, which are read with numpy."""
     lines = [f'c 0 {k} c/{k}.jpg "1"' for k in range(good)] + lines

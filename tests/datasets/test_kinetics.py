@@ -59,6 +59,39 @@ def test_separator_and_absolute_paths(cfg, tiny_ak, tmp_path):
     assert [int(dataset[(0, i)][1]) for i in (0, 1)] == [1, 2]
 
 
+def test_a_clip_with_several_labels(cfg, tmp_path):
+    (tmp_path / "train.csv").write_text("t0.mp4 0,2\nt1.mp4 1\nt1.mp4 2\n")
+    with pytest.raises(UserError, match=r"train\.csv:3: clip t1\.mp4 has a line already, line 2"):
+        Kinetics(cfg, "train")
+    cfg.DATA.MULTI_LABEL = True
+    dataset = Kinetics(cfg, "train")
+    assert [dataset[(0, i)][1].tolist() for i in range(2)] == [[1, 0, 1], [0, 1, 1]]
+
+
+def test_a_repeated_line_is_drawn_more_often_in_training(cfg, tmp_path, caplog):
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.csv").write_text("t0.mp4 0\nt1.mp4 1\nt0.mp4 0\nt0.mp4 0\n")
+    cfg.TRAIN.BATCH_SIZE = 2
+    loader = construct_loader(cfg, "train")
+    for epoch in range(3):
+        loader.sampler.set_epoch(epoch)
+        assert sorted(key[1:] for key in loader.sampler) == [(0,), (0, 1), (0, 2), (1,)]
+    assert len(loader) == 2
+    assert "4 draws of 2 clips" in caplog.text
+    assert len(construct_loader(cfg, "test")) == 2
+
+
+def test_folders_of_images_are_read_as_images(cfg, tiny_ak, tmp_path):
+    (tmp_path / "test.csv").write_text("v0 1\nv2 0\n")
+    videos = Kinetics(cfg, "test").reader
+    (tmp_path / "test.csv").write_text("v0 20 1\nv2 6 0\n")
+    cfg.DATA.PATH_PREFIX = str(tiny_ak.image)
+    dataset = Kinetics(cfg, "test")
+    assert [int(dataset[(0, i)][1]) for i in range(2)] == [1, 0]
+    assert [dataset.reader.num_frames(i) for i in range(2)] == [20, 6]
+    assert np.abs(dataset.reader.read(1, [5]) - videos.read(1, [5]).astype(float)).mean() < 4
+
+
 def test_the_error_for_a_missing_video_has_its_line(cfg, tmp_path):
     (tmp_path / "val.csv").write_text("v0.mp4 1\nnone.mp4 2\n")
     cfg.DATA.MAX_BAD_FRACTION = 0

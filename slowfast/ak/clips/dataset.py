@@ -55,8 +55,11 @@ class ClipDataset(Dataset):
 
     Args:
         num_classes: the number of classes; with label columns, of each column by its name.
-        span_labels: whether a multi-label item has only the labels of the frames between its first
-            and its last frame. Otherwise it has all labels of the clip.
+        clip_label: which class an item has if not `multi_label` and the frames of its clip have
+            different classes: ``majority``, the class of most frames, or ``centre``, the class of
+            the frame in the middle.
+        span_labels: whether an item has only the labels of the frames between its first and its
+            last frame, if any of them has a label. Otherwise it has the labels of the whole clip.
         replace_bad: whether another clip replaces one that cannot be read; (seed, epoch, index,
             repeat, attempt) chooses it. Otherwise the frames that can be read are used; without
             any, the item is black and its problem is `missing`.
@@ -64,7 +67,7 @@ class ClipDataset(Dataset):
             unreadable from then on. 0: no limit.
 
     Raises:
-        UserError: not `multi_label`, and a clip does not have exactly one label.
+        UserError: not `multi_label`, and a clip has no label, or several for the same frames.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class ClipDataset(Dataset):
         *,
         num_classes: NumClasses,
         multi_label: bool = True,
+        clip_label: str = "majority",
         span_labels: bool = False,
         seed: int = 0,
         replace_bad: bool = False,
@@ -84,8 +88,7 @@ class ClipDataset(Dataset):
         self.clips, self.reader = clips, reader
         self.frame_sampler, self.transform = frame_sampler, transform
         self.num_classes, self.multi_label = num_classes, multi_label
-        # The class of a clip also holds for its frames without a label.
-        self.span_labels, self.seed = span_labels and multi_label, seed
+        self.clip_label, self.span_labels, self.seed = clip_label, span_labels, seed
         self.replace_bad, self._limit = replace_bad, TimeLimit(read_timeout)
         self._timed_out: dict[int, str] = {}  # clips that timed out are not read again
         if not multi_label and not clips.columns:
@@ -109,6 +112,10 @@ class ClipDataset(Dataset):
     def clip_name(self, index: int) -> str:
         """The name of a clip in the list."""
         return self.clips.name(index)
+
+    def repeats(self) -> np.ndarray:
+        """(clips,) int64: how often an epoch of training draws each clip, as the list has it."""
+        return self.clips.repeats()
 
     def label_matrix(self) -> np.ndarray:
         """(clips, classes) float32: 1 if any frame of the clip has the class.
@@ -198,30 +205,33 @@ class ClipDataset(Dataset):
         span = (int(distinct[0]), int(distinct[-1])) if self.span_labels else ()
         return (
             [clip],
-            self._labels(self.clips.labels(index, *span)),
+            self._labels(index, span),
             index,
             time if isinstance(clip, ClipViews) else time[0],
             to_meta(problems),
         )
 
-    def _labels(self, labels: list[int]) -> Labels:
+    def _labels(self, clip: int, span: tuple[int, ...]) -> Labels:
+        """The labels of a clip, or of its frames from the first to the last of `span`."""
         if columns := self.clips.columns:
-            return dict(zip(columns, map(torch.tensor, labels), strict=True))
+            return dict(zip(columns, map(torch.tensor, self.clips.labels(clip)), strict=True))
         if not self.multi_label:
-            return torch.tensor(labels[0])
+            return torch.tensor(self.clips.one_label(clip, self.clip_label, *span))
         hot = torch.zeros(self.num_classes)
-        hot[labels] = 1
+        hot[self.clips.labels(clip, *span)] = 1
         return hot
 
     def _check_single_labels(self) -> None:
         for clip in range(len(self.clips)):
-            labels = self.clips.labels(clip)
-            if len(labels) != 1:
-                raise UserError(
-                    f"{self.clips.path}:{self.clips.line(clip)}: clip {self.clips.name(clip)} has "
-                    f"{len(labels)} labels; with DATA.MULTI_LABEL False each clip has one. Set "
-                    "DATA.MULTI_LABEL to True, or correct the list."
-                )
+            if self.clips.most_labels(clip) == 1:
+                continue
+            count = len(self.clips.labels(clip))
+            raise UserError(
+                f"{self.clips.path}:{self.clips.line(clip)}: clip {self.clips.name(clip)} has "
+                f"{count} labels; with DATA.MULTI_LABEL False each clip has one"
+                f"{', and so has each of its frames' * (self.clips.has_frames and count > 1)}. Set "
+                "DATA.MULTI_LABEL to True, or correct the list."
+            )
 
 
 def _black_frames(clip: int, indices: Sequence[int]) -> Iterable[np.ndarray]:

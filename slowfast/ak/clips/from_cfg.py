@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from slowfast.ak.clips.augmentation import Augmented
@@ -21,28 +22,37 @@ from slowfast.ak.frames.video import Decoding
 from slowfast.ak.lists.clip_list import ClipList, find_list
 from slowfast.ak.lists.holdout import read_holdout
 from slowfast.ak.lists.lines import ListForm
+from slowfast.ak.lists.notes import check_has_labels, list_notes
 from slowfast.ak.paths import beside, join
 from slowfast.ak.registries.datasets import DatasetFacts, facts_for, num_classes
+
+logger = logging.getLogger(__name__)
 
 
 def clip_dataset_arguments(cfg, split: str, facts: DatasetFacts) -> dict[str, Any]:
     """The arguments of `ClipDataset` for split train, val or test.
 
-    It also looks for missing files, and warns if a few are missing.
+    It also warns of what is unusual in the list, and if a few files are missing.
 
     Raises:
-        UserError: a list does not fit, or more clips have missing files than DATA.MAX_BAD_FRACTION
-            allows; in a test, all clips have.
+        UserError: a list does not fit, no training clip has a label, or more clips have missing
+            files than DATA.MAX_BAD_FRACTION allows; in a test, all clips have.
     """
-    clips = read_clips(cfg, split, facts)
+    clips, classes = read_clips(cfg, split, facts), num_classes(cfg, facts)
+    if split == "train":
+        check_has_labels(clips)
+    if split != "val" or not cfg.AK.HOLDOUT:  # else the training clips have told it
+        for note in list_notes(clips, classes):
+            logger.warning(note)
     frame_sampler, transform = _sampler_and_transform(cfg, split, facts)
     return {
         "clips": clips,
         "reader": _checked_reader(cfg, split, facts, clips),
         "frame_sampler": frame_sampler,
         "transform": transform,
-        "num_classes": num_classes(cfg, facts),
+        "num_classes": classes,
         "multi_label": cfg.DATA.MULTI_LABEL,
+        "clip_label": cfg.AK.CLIP_LABEL,
         "span_labels": split == "train",
         "seed": cfg.RNG_SEED,
         "replace_bad": split == "train",
@@ -74,10 +84,12 @@ def read_clips(cfg, split: str, facts: DatasetFacts | None = None) -> ClipList:
 
 def list_form(cfg, facts: DatasetFacts) -> ListForm:
     """How the lines of the lists of a data set are read."""
-    if facts.list_format != "pairs":
-        return ListForm()
+    has_header = facts.list_format != "pairs"
     return ListForm(
-        cfg.DATA.PATH_LABEL_SEPARATOR, facts.label_columns, several=cfg.DATA.MULTI_LABEL
+        separator=None if has_header else cfg.DATA.PATH_LABEL_SEPARATOR,
+        columns=facts.label_columns,
+        several=cfg.DATA.MULTI_LABEL,
+        first_label=cfg.AK.FIRST_LABEL,
     )
 
 

@@ -223,7 +223,8 @@ def make_loader(
         on_gpu: whether each process has a GPU.
         num_workers: workers of each process; -1: what the cores allow.
         most_workers: the most that -1 may choose; None: no limit.
-        sampler: how often a training clip is drawn (`slowfast.ak.clips.rebalancing`).
+        sampler: how often a training clip is drawn (`slowfast.ak.clips.rebalancing`). A clip that
+            the data set has several times (its `repeats()`) is drawn as many times more often.
         in_order: whether batches come in the order of the keys, or as soon as each is ready.
         keep_workers: whether workers live across epochs.
         collate: joins items to a batch with a `meta`; None: joins them as torch does.
@@ -281,8 +282,9 @@ def _workers_by_cores(split: str, processes: int, on_gpu: bool, most: int) -> in
 
 def _expected_draws(dataset: Dataset, sampler: str, threshold: float) -> np.ndarray | None:
     """How often each training clip is drawn; None: once. The log describes it."""
+    repeats = dataset.repeats() if callable(getattr(dataset, "repeats", None)) else np.ones(1)
     if sampler == "shuffle":
-        return None
+        return None if (repeats == 1).all() else repeats.astype(np.float64)
     if not callable(getattr(dataset, "label_matrix", None)):
         raise UserError(
             f"DATA_LOADER.SAMPLER: {sampler} needs the labels of all clips, and the data set "
@@ -290,6 +292,6 @@ def _expected_draws(dataset: Dataset, sampler: str, threshold: float) -> np.ndar
             "slowfast/datasets/build.py). Add that method, or set the key to shuffle."
         )
     labels = np.asarray(dataset.label_matrix())
-    draws = expected_draws(sampler, labels, threshold)
+    draws = expected_draws(sampler, labels, threshold) * repeats
     logger.info(f"Sampling {sampler}: {describe_draws(labels, draws)}.")
     return draws

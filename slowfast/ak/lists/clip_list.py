@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -32,6 +32,7 @@ from slowfast.ak.lists.lines import (
     read_frame_lines,
     read_light_lines,
 )
+from slowfast.ak.lists.other_forms import other_form
 from slowfast.ak.lists.video_lines import has_frame_counts, read_video_lines
 from slowfast.ak.registries.datasets import classes_key
 
@@ -49,6 +50,8 @@ or set DATA.PATH_TO_DATA_DIR to the folder of the lists and DATA.PATH_PREFIX to 
 _HOW_TO_WRITE_VIDEOS = """\
 Each line is the path of a video, DATA.PATH_LABEL_SEPARATOR and the number of its class."""
 
+_WITH_HEADER = ListForm()
+
 # The number of classes; for a list with label columns, the number of classes of each column.
 NumClasses = int | Mapping[str, int]
 
@@ -65,7 +68,7 @@ class ClipList:
     Args:
         path: the path of the list, for messages.
         kept: (clips,) ascending positions in the index; None keeps all clips.
-        columns: the names of the label columns; empty: the labels belong to one set of classes.
+        form: how the list was read.
     """
 
     def __init__(
@@ -73,16 +76,16 @@ class ClipList:
         path: str,
         index: ClipIndex,
         kept: np.ndarray | None = None,
-        columns: tuple[str, ...] = (),
+        form: ListForm = _WITH_HEADER,
     ):
-        self.path, self._index, self._kept, self.columns = path, index, kept, columns
+        self.path, self._index, self._kept, self.form = path, index, kept, form
 
     @classmethod
     def read(
         cls,
         path: str | Path,
         num_classes: NumClasses | None = None,
-        form: ListForm | None = None,
+        form: ListForm = _WITH_HEADER,
         folder: str | None = None,
     ) -> ClipList:
         """Reads the list at `path`, or the packed list `<path>.gz` beside it.
@@ -90,21 +93,26 @@ class ClipList:
         A list that this process has read before is not read again.
 
         Args:
-            form: how the lines are read; None: as a frame list or light list.
+            form: how the lines are read; the default is for frame lists and light lists.
             folder: the folder of the paths in a list of videos. If a line with two numbers names
                 a folder below it, the numbers are the number of images there and the label.
 
         Raises:
             UserError: there is no such file, it has no line, or a line does not fit: another number
                 of fields, a frame number or label that is not written in digits only, a label that
-                is not below `num_classes`. The message has the line.
+                is not below `num_classes`, other labels than another line of a clip. The message
+                has the line.
         """
-        form = form or ListForm()
+        several = form.several
+        if form.separator is None:  # the lines are the same then, and so is the index file
+            form = replace(form, several=False)
         source = _source(path, form)
         may_count = form.separator and not form.columns and folder is not None
         if may_count and has_frame_counts(source, folder):
-            source = _source(path, dataclasses.replace(form, frame_counts=True))
+            source = _source(path, replace(form, frame_counts=True))
         clips = _cached_list(source)
+        if not several or clips.columns or clips.has_folders:
+            clips._check_lines_agree()
         if num_classes is not None:
             clips.check_labels(num_classes)
         return clips
@@ -122,6 +130,11 @@ class ClipList:
 
     def __len__(self) -> int:
         return len(self._index.clip_runs) - 1 if self._kept is None else len(self._kept)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the label columns; empty: the labels belong to one set of classes."""
+        return self.form.columns
 
     @property
     def has_frames(self) -> bool:
@@ -182,10 +195,58 @@ class ClipList:
         which = set(self._index.run_labels[runs.start : runs.stop].tolist())
         return sorted(set().union(*map(self._index.label_set, which)))
 
+    def most_labels(self, clip: int) -> int:
+        """The number of labels of the frame of a clip that has most; without frames, of the clip.
+
+        0 if no frame has a label.
+        """
+        if not self.has_frames:
+            return len(self.labels(clip))
+        runs = self._runs(clip)
+        which = set(self._index.run_labels[runs.start : runs.stop].tolist())
+        return max(len(self._index.label_set(each)) for each in which)
+
+    def one_label(
+        self, clip: int, rule: str, first: int | None = None, last: int | None = None
+    ) -> int:
+        """The class of a clip whose frames have one class or none each.
+
+        Args:
+            rule: ``majority``: the class of most of the frames from `first` to `last`, the earlier
+                one of two with as many frames. ``centre``: the class of the frame in the middle of
+                these, or of the nearest frame that has a class.
+            first, last: frames, both included; without them, or if none of them has a class, the
+                whole clip.
+        """
+        if len(labels := self.labels(clip)) == 1:
+            return labels[0]
+        runs = self._labelled_runs(clip)
+        if first is None or last is None:
+            first, last = 0, self.num_frames(clip) - 1
+        if rule == "centre":
+            middle = (first + last) // 2
+            return min(runs, key=lambda run: max(run[0] - middle, middle - run[1], 0))[2]
+        frames: dict[int, int] = {}
+        for start, stop, label in runs:
+            shown = min(stop, last) - max(start, first) + 1
+            if shown > 0:
+                frames[label] = frames.get(label, 0) + shown
+        return max(frames, key=frames.get) if frames else self.one_label(clip, rule)
+
+    def _labelled_runs(self, clip: int) -> list[tuple[int, int, int]]:
+        """The first frame, the last frame and the first label of each run of a clip with labels."""
+        runs, index = self._runs(clip), self._index
+        bounds = index.run_frames[runs.start : runs.stop + 1] - index.run_frames[runs.start]
+        sets = index.run_labels[runs.start : runs.stop].tolist()
+        rows = zip(
+            bounds[:-1].tolist(), bounds[1:].tolist(), map(index.label_set, sets), strict=True
+        )
+        return [(start, stop - 1, labels[0]) for start, stop, labels in rows if labels]
+
     def column(self, name: str) -> ClipList:
         """The same clips with the labels of one label column, as a list without label columns."""
         index = _column_of(self._index, self.columns.index(name), len(self.columns))
-        return ClipList(self.path, index, self._kept)
+        return ClipList(self.path, index, self._kept, replace(self.form, columns=()))
 
     def multi_hot(self, num_classes: NumClasses) -> np.ndarray:
         """(clips, num_classes) float32: 1 if any frame of the clip has the class.
@@ -216,11 +277,42 @@ class ClipList:
         """The highest class id of any clip; -1 if no clip has a label."""
         return int(self._index.labels.max(initial=-1))
 
+    @property
+    def lowest_label(self) -> int:
+        """The lowest class id of any clip; -1 if no clip has a label."""
+        return int(self._index.labels.min(initial=self.highest_label))
+
+    def repeats(self) -> np.ndarray:
+        """(clips,) int64: how often the list has each clip.
+
+        In a list with one line a clip, a repeated line means that a clip is to be drawn more often
+        in training. Lines that give a clip further labels do not count. 1 for frame lists.
+        """
+        index, count = self._index, len(self._index.clip_runs) - 1
+        times = np.ones(count, np.int64)
+        if not self.has_frames and len(index.run_labels) > count:
+            run_clip = np.repeat(np.arange(count), np.diff(index.clip_runs))
+            sets = len(index.label_bounds)
+            lines, number = np.unique(run_clip * sets + index.run_labels, return_counts=True)
+            np.maximum.at(times, lines // sets, number)
+        return times if self._kept is None else times[self._kept]
+
+    def clips_with_repeated_frames(self) -> list[int]:
+        """The clips of a frame list in which two runs of lines begin with the same path."""
+        if not self.has_frames:
+            return []
+        found = []
+        for clip in range(len(self)):
+            runs = self._runs(clip)
+            if len(runs) > 1 and len(set(map(self._index.path, runs))) < len(runs):
+                found.append(clip)
+        return found
+
     def select(self, keep: np.ndarray) -> ClipList:
         """A list of the clips whose entry of `keep`, (clips,) bool, is True, in the same order."""
         kept = keep.nonzero()[0].astype(np.int32)
         kept = kept if self._kept is None else self._kept[kept]
-        return ClipList(self.path, self._index, kept, self.columns)
+        return ClipList(self.path, self._index, kept, self.form)
 
     def check_labels(self, num_classes: NumClasses) -> None:
         """Raises UserError with the line of the first label that is not below `num_classes`."""
@@ -235,11 +327,44 @@ class ClipList:
         if not len(bad):
             return
         first = int(np.searchsorted(index.label_bounds, bad[0], side="right")) - 1
-        highest = index.labels[index.label_bounds[first + 1] - 1]
+        lowest, start = self.lowest_label, self.form.first_label
+        highest = index.labels[index.label_bounds[first + 1] - 1] + start
+        advice = ""
+        if not column and not start and lowest == 1 and self.highest_label == num_classes:
+            advice = (
+                f" All labels of the list lie in 1..{num_classes}: if it counts classes from 1, "
+                "set AK.FIRST_LABEL 1."
+            )
         raise UserError(
             f"{self.path}:{index.label_lines[first]}: {column or 'label'} {highest} is outside "
-            f"0..{num_classes - 1} ({classes_key(column)} is {num_classes}). Correct the list or "
-            "the key."
+            f"{start}..{num_classes - 1 + start} ({classes_key(column)} is {num_classes}). Correct "
+            f"the list or the key.{advice}"
+        )
+
+    def _check_lines_agree(self) -> None:
+        """Raises UserError with the first line that gives a clip other labels than before.
+
+        The frames of a clip can have different labels.
+        """
+        index = self._index
+        if self.has_frames or len(index.run_labels) == len(index.clip_runs) - 1:
+            return
+        first = np.repeat(index.clip_runs[:-1], np.diff(index.clip_runs))  # the clip's first run
+        differs = index.run_labels != index.run_labels[first]
+        if self.has_folders:
+            differs |= index.stated_frames != index.stated_frames[first]
+        if not differs.any():
+            return
+        run = np.flatnonzero(differs)[index.run_lines[differs].argmin()]
+        clip = np.searchsorted(index.clip_runs, run, side="right") - 1
+        advice = "Keep one of them."
+        if not self.columns and not self.has_folders:
+            advice += (
+                " If a clip can have several labels, set DATA.MULTI_LABEL True: it joins them."
+            )
+        raise UserError(
+            f"{self.path}:{index.run_lines[run]}: clip {decode(index.name(clip))} has a line "
+            f"already, line {index.run_lines[first[run]]}, which says something else. {advice}"
         )
 
     def _place(self, clip: int) -> int:
@@ -297,7 +422,7 @@ def _source(path: str | Path, form: ListForm) -> Source:
 @lru_cache(maxsize=16)
 def _cached_list(source: Source) -> ClipList:
     """The clips of a list. The key in `source` changes with the content of the list."""
-    return ClipList(source.name, open_index(source), columns=source.form.columns)
+    return ClipList(source.name, open_index(source), form=source.form)
 
 
 # ------------------------------------------------------------------ the index of a list
@@ -435,10 +560,11 @@ def _is_frame_list(header: bytes, name: str) -> bool:
     fields = plain.split(b";")
     if len(fields) == 2 and fields[1].strip() == b"labels":
         return False
+    found = decode(plain[:200])
     raise UserError(
         f"{name}:1: expected the header 'original_vido_id video_id frame_id path labels', or "
-        f"'video_id;labels' for a list with one line a clip, found "
-        f"{plain[:80].decode('utf-8', 'replace')!r}. Put that line first."
+        f"'video_id;labels' for a list with one line a clip, found {found[:80]!r}. Put that line "
+        f"first.{other_form(decode(header[:200]), 'header')}"
     )
 
 
@@ -449,21 +575,17 @@ def _build_index(
     set_of: dict[bytes, int] = {}
     clip, length, labels, line, path_sizes = (array("q") for _ in range(5))
     all_paths = bytearray()
-    sets: list[list[int]] = []
+    sets: dict[tuple[int, ...], int] = {}
     set_lines: list[int] = []
     for run in runs:
         number = clip_of.setdefault(run.clip, len(clip_of))
-        if not has_frames and number < len(clip):
-            raise UserError(
-                f"{name}:{run.line}: clip {decode(run.clip)} has a line already, line "
-                f"{line[number]}. Keep one of them."
-            )
         if run.labels not in set_of:
-            set_of[run.labels] = len(sets)
-            labels_of_set = _parse_labels(run.labels, name, run.line)
+            parsed = _parse_labels(run.labels, name, run.line, form.first_label)
             # With label columns, a label's place says what it is.
-            sets.append(labels_of_set if form.columns else sorted(set(labels_of_set)))
-            set_lines.append(run.line)
+            own = tuple(parsed if form.columns else sorted(set(parsed)))
+            set_of[run.labels] = sets.setdefault(own, len(sets))
+            if len(sets) > len(set_lines):
+                set_lines.append(run.line)
         clip.append(number)
         labels.append(set_of[run.labels])
         length.append(run.length)
@@ -493,8 +615,8 @@ def _build_index(
     )
 
 
-def _parse_labels(text: bytes, name: str, line: int) -> list[int]:
-    """Turns `2,40` into [2, 40]."""
+def _parse_labels(text: bytes, name: str, line: int, first: int) -> list[int]:
+    """Turns `2,40` into [2, 40]; with a first label of 1, into [1, 39]."""
     parts = text.split(b",") if text else []
     # int() would also accept 1_3, +1 and blanks.
     if not all(part.isdigit() and len(part) <= MAX_DIGITS for part in parts):
@@ -502,7 +624,13 @@ def _parse_labels(text: bytes, name: str, line: int) -> list[int]:
             f"{name}:{line}: expected labels as whole numbers from 0 on with commas between them "
             f'("2,40", or "" for none), found {decode(text[:200])!r}.'
         )
-    return [int(part) for part in parts]
+    labels = [int(part) - first for part in parts]
+    if min(labels, default=0) < 0:
+        raise UserError(
+            f"{name}:{line}: label {min(labels) + first} is below {first}, the first label "
+            "(AK.FIRST_LABEL). Correct the list or the key."
+        )
+    return labels
 
 
 def decode(text: bytes) -> str:

@@ -21,10 +21,12 @@ fields) is read line by line with the csv module instead.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import hashlib
 import os
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -43,6 +45,7 @@ _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _LF, _CR, _SPACE, _QUOTE, _DOT, _ZERO = b'\n\r ".0'
 _PAD = b"\0" * 8
+_BLANKS = re.compile("[ \t]+")
 # _FIRST_BYTES[k] keeps the first k bytes of a little-endian word of eight bytes.
 _FIRST_BYTES = np.array([(1 << 8 * k) - 1 for k in range(9)], dtype=np.uint64)
 _DIGIT_ZEROS, _TO_HIGHEST_BIT, _HIGHEST_BITS = (
@@ -60,16 +63,19 @@ class ListForm:
         separator: the text between path and label in a list of videos.
         columns: names of the label columns, if each line of a list of videos has one label for each
             of them; empty: the labels of a line belong to one set of classes.
-        several: whether all numbers behind a path are labels. Otherwise a line with two numbers is
-            refused, unless another field says what they are.
+        several: whether a clip can have several labels. Then all numbers behind a path are labels,
+            and the labels of several lines of a clip are joined. Otherwise both are refused, unless
+            another field says what the numbers are.
         frame_counts: whether a path is a folder of images, and the first number behind it is its
             number of frames.
+        first_label: the label of the first class; labels that the list gives count from 0.
     """
 
     separator: str | None = None
     columns: tuple[str, ...] = ()
     several: bool = False
     frame_counts: bool = False
+    first_label: int = 0
 
 
 class Source(NamedTuple):
@@ -133,10 +139,10 @@ class Run(NamedTuple):
 
 
 def read_blocks(file: str, name: str) -> Iterator[Block]:
-    """Reads a list, packed with gzip or not, in blocks of whole lines.
+    """Reads a list in blocks of whole lines. It can be packed with gzip, and can be UTF-16.
 
-    The first bytes of the file decide whether it is unpacked. Only one block is held in memory. A
-    byte-order mark is left out, and the last line gets a newline if it has none.
+    The first bytes of the file decide about both. Only one block is held in memory. A byte-order
+    mark is left out, and the last line gets a newline if it has none.
 
     Args:
         name: what messages call the list.
@@ -147,7 +153,7 @@ def read_blocks(file: str, name: str) -> Iterator[Block]:
     line, rest = 1, b""
     try:
         with Path(file).open("rb") as opened:
-            plain = _unpacked(opened)
+            plain = _as_utf8(opened)
             while text := plain.read(BLOCK_BYTES):
                 text = (rest + text).removeprefix(_BOM if line == 1 else b"")
                 cut = text.rfind(b"\n") + 1
@@ -158,7 +164,7 @@ def read_blocks(file: str, name: str) -> Iterator[Block]:
                 if text:
                     yield Block(line, text)
                     line += text.count(b"\n")
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, UnicodeError, zlib.error) as error:
         found = getattr(error, "strerror", None) or error
         raise UserError(
             f"{name}: cannot be read after line {line - 1}: {found}. Copy the list again."
@@ -172,10 +178,16 @@ def read_blocks(file: str, name: str) -> Iterator[Block]:
         yield Block(line, rest + b"\n")
 
 
-def _unpacked(file: BinaryIO) -> BinaryIO:
-    begin = file.read(len(_GZIP))
-    file.seek(0)
-    return gzip.GzipFile(fileobj=file) if begin == _GZIP else file
+def _as_utf8(file: BinaryIO) -> BinaryIO:
+    """The content of an open file, unpacked, and converted if it is UTF-16."""
+    packed = file.peek(2).startswith(_GZIP)
+    plain = gzip.GzipFile(fileobj=file) if packed else file
+    begin = plain.peek(2)[:2]
+    if begin in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return codecs.EncodedFile(plain, "utf-8", "utf-16")
+    if len(begin) == 2 and begin.count(0) == 1:  # UTF-16 without a mark: a list begins with ASCII
+        return codecs.EncodedFile(plain, "utf-8", "utf-16-be" if begin[0] == 0 else "utf-16-le")
+    return plain
 
 
 # ------------------------------------------------------------------ lists with one line a clip
@@ -293,13 +305,15 @@ def _fields_by_csv(block: Block, name: str) -> _Fields:
             continue
         try:
             row = next(csv.reader([text], delimiter=" ", strict=True))
+            if len(row) != 5:  # tabs, several blanks between two fields, or blanks at an end
+                row = next(csv.reader([_single_blanks(text)], delimiter=" ", strict=True))
         except csv.Error as error:
             raise UserError(f"{name}:{line}: not readable as a line of a list: {error}.") from None
         if len(row) != 5 or not row[0] or not row[3]:
             raise UserError(
-                f"{name}:{line}: expected five fields with single spaces between them (clip, clip "
-                "number, frame number, path, labels in double quotes), found "
-                f"{len(row)}: {text[:100]!r}. Write a name with spaces in double quotes."
+                f"{name}:{line}: expected five fields with blanks between them (clip, clip number, "
+                f"frame number, path, labels in double quotes), found {len(row)}: {text[:100]!r}. "
+                "Write a name with blanks in double quotes."
             )
         pieces += map(encode, (row[0], *row[2:]))
         lines.append(line)
@@ -307,6 +321,13 @@ def _fields_by_csv(block: Block, name: str) -> _Fields:
     starts, ends = bounds[:-1].reshape(-1, 4), bounds[1:].reshape(-1, 4)
     clip, frame, path, labels = ((starts[:, k], ends[:, k]) for k in range(4))
     return _Fields(b"".join(pieces), clip, frame, path, labels, np.array(lines, dtype=np.int64))
+
+
+def _single_blanks(text: str) -> str:
+    """The line with one blank instead of tabs and several blanks, except in quotes."""
+    parts = text.strip(" \t").split('"')
+    parts[::2] = [_BLANKS.sub(" ", part) for part in parts[::2]]
+    return '"'.join(parts)
 
 
 def _runs(fields: _Fields, name: str) -> Iterator[Run]:

@@ -17,6 +17,7 @@ Otherwise such a line is refused: the path would not be what was meant.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -34,10 +35,15 @@ from slowfast.ak.lists.lines import (
     lines_with_text,
     read_blocks,
 )
+from slowfast.ak.lists.other_forms import other_form
 from slowfast.ak.registries.datasets import names_with
+
+logger = logging.getLogger(__name__)
 
 _NUMBERS = "[0-9]+(?:[ \t]*,[ \t]*[0-9]+)*"  # labels with commas between them
 _BLANKS = re.compile("[ \t]+")
+# Names of the column with the labels.
+_LABEL_NAME = re.compile(r"(class|label|action|behaviou?r|categor|target)\w*( ?_?(id|index|name))?")
 
 
 def read_video_lines(blocks: Iterable[Block], name: str, form: ListForm) -> Iterator[Run]:
@@ -50,8 +56,11 @@ def read_video_lines(blocks: Iterable[Block], name: str, form: ListForm) -> Iter
             the line.
     """
     numbers_of = _Numbers(form.separator)
-    for line, text in lines_with_text(blocks):
+    for number, (line, text) in enumerate(lines_with_text(blocks)):
         path, numbers = numbers_of(text)
+        if not number and not numbers and _is_header(text, form.separator):
+            logger.info(f"{name}:{line}: the header {text!r} is left out.")
+            continue
         if form.columns:
             fits = len(numbers) == len(form.columns) and "," not in "".join(numbers)
         else:
@@ -83,6 +92,21 @@ class _Numbers:
         return path, numbers
 
 
+def _is_header(text: str, separator: str) -> bool:
+    """Whether a line names the columns of the list, as in `video_path label`.
+
+    Its fields are two to four words without a dot or a slash, and one of them is a usual name of
+    the labels. A frame list has five.
+    """
+    fields = [field.strip(" \t\"'").lower() for field in text.split(separator)]
+    words = [field for field in fields if field]
+    return (
+        1 < len(words) < 5
+        and all(re.fullmatch(r"[^\W\d][\w -]*", word) for word in words)
+        and any(_LABEL_NAME.fullmatch(word) for word in words[1:])
+    )
+
+
 def _problem(text: str, path: str, numbers: list[str], form: ListForm) -> str:
     """What is wrong with a line, what was expected, and what to do."""
     found, between = repr(text[:100]), repr(form.separator)
@@ -108,9 +132,16 @@ def _problem(text: str, path: str, numbers: list[str], form: ListForm) -> str:
             "DATA.PATH_PREFIX. If the path itself ends with a number, set "
             "DATA.PATH_LABEL_SEPARATOR to a text that no path contains."
         )
+    words = other_form(text, "pairs")
+    if not words and re.fullmatch(r"\S+\.\w+", text.strip()):
+        words = (
+            " The line has no label. Upstream takes it as class 0; here nothing is guessed. Test "
+            "lists of UCF101 are so: the class is the folder, with the number in classInd.txt. "
+            "Write it behind each path."
+        )
     return (
         f"expected a path, {between} and one label, a whole number from 0 on, found {found}. "
-        "DATA.PATH_LABEL_SEPARATOR sets the separator."
+        f"DATA.PATH_LABEL_SEPARATOR sets the separator.{words}"
     )
 
 

@@ -142,6 +142,28 @@ def test_single_labels(cfg, tmp_path):
     assert label == 3
 
 
+def test_training_takes_the_class_of_the_frames_shown(cfg, tmp_path):
+    """A clip that changes from class 1 to class 2; validation takes the class of the clip."""
+    cfg.DATA.MULTI_LABEL = False
+    lines = [f"t6 0 {k} t6/t6_{k + 1:06d}.jpg {1 + (k >= 20)}" for k in range(30)]
+    header = "original_vido_id video_id frame_id path labels"
+    for name in ("train.csv", "val.csv"):
+        (tmp_path / name).write_text("\n".join([header, *lines]))
+    cfg.DATA.PATH_TO_DATA_DIR = str(tmp_path)
+    dataset, seen = Ak(cfg, "train"), set()
+    for epoch in range(40):
+        _, label, _, time, _ = dataset[(epoch, 0)]
+        span = range(int(time[0]), int(time[-1]) + 1)
+        assert int(label) == 1 + (sum(frame >= 20 for frame in span) > len(span) / 2)
+        seen.add(int(label))
+    assert seen == {1, 2}
+    assert int(Ak(cfg, "val")[(0, 0)][1]) == 1
+    cfg.AK.CLIP_LABEL = "centre"
+    lines[14] = lines[14][:-1] + "3"
+    (tmp_path / "val.csv").write_text("\n".join([header, *lines]))
+    assert int(Ak(cfg, "val")[(0, 0)][1]) == 3
+
+
 def test_a_single_label_is_used_for_frames_without_a_label(cfg, tmp_path):
     """Ten of thirty frames have a label. Most windows have only frames without a label."""
     cfg.DATA.MULTI_LABEL = False

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import slowfast.datasets  # noqa: F401  registers the data sets that messages name
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.lists.lines import ListForm
@@ -111,6 +112,70 @@ def test_two_numbers_behind_a_path_need_a_meaning(write, tmp_path):
         path.write_text(f"a/v1 163 1\n{line}\n")
         with pytest.raises(UserError, match=r"train\.csv:2: expected a folder of images"):
             ClipList.read(path, form=ListForm(" "), folder=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("header", "separator"),
+    [("path label", " "), ("video_path,label_id", ","), ('"file name";"Class index"', ";")],
+)
+def test_a_header_of_a_list_of_videos_is_left_out(write, caplog, header, separator):
+    caplog.set_level("INFO")
+    clips = ClipList.read_pairs(write(f"{header}\na.mp4{separator}1\n"), separator)
+    assert [(clips.name(0), clips.labels(0), clips.line(0))] == [("a.mp4", [1], 2)]
+    assert f"train.csv:1: the header {header!r} is left out" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("HandStand/v_g01_c01.avi", "no label. Upstream takes it as class 0"),
+        ("original_vido_id video_id frame_id path labels", "the header of a frame list; TRAIN.D"),
+        ("video_id;labels", "the header of a light list; TRAIN.DATASET ak or charades reads it"),
+        ("a.mp4,3", r"'a\.mp4,3'\. DATA\.PATH_LABEL_SEPARATOR sets the separator"),
+        ("a.mp4 3.0", r"one label, a whole number from 0 on, found 'a\.mp4 3\.0'"),
+    ],
+)
+def test_a_line_without_a_label_is_refused_with_what_it_looks_like(write, line, says):
+    with pytest.raises(UserError, match=rf"train\.csv:1: expected a path, ' ' .*{says}"):
+        ClipList.read_pairs(write(line + "\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "separator"),
+    [
+        ("video_id;labels\na;0\nb;1\na;3\na;0\na;0\n", None),
+        ("a 0\nb 1\na 3\na 0\na 0\n", " "),
+    ],
+)
+def test_lines_of_a_clip_are_repeats_or_give_further_labels(write, text, separator):
+    path, form = write(text), ListForm(separator)
+    says = r"train\.csv:[34]: clip a has a line already, line [12], .*set DATA\.MULTI_LABEL True"
+    with pytest.raises(UserError, match=says):
+        ClipList.read(path, form=form)
+    clips = ClipList.read(path, form=ListForm(separator, several=True))
+    assert [(clips.name(i), clips.labels(i)) for i in range(len(clips))] == [
+        ("a", [0, 3]),
+        ("b", [1]),
+    ]
+    assert clips.repeats().tolist() == [3, 1]
+    assert clips.class_counts(4).tolist() == [1, 1, 0, 1]  # clips, not lines
+    path.write_text("\n".join(line for line in text.split("\n") if "3" not in line))
+    assert ClipList.read(path, form=form).repeats().tolist() == [3, 1]
+
+
+def test_labels_can_count_from_1(write):
+    path = write("a.avi 1\nb.avi 3\n")
+    with pytest.raises(
+        UserError, match=r"train\.csv:2: label 3 is outside 0\.\.2 .*AK\.FIRST_LABEL 1"
+    ):
+        ClipList.read(path, 3, ListForm(" "))
+    clips = ClipList.read(path, 3, ListForm(" ", first_label=1))
+    assert [clips.labels(i) for i in range(2)] == [[0], [2]]
+    with pytest.raises(UserError, match=r"train\.csv:2: label 3 is outside 1\.\.2 "):
+        ClipList.read(path, 2, ListForm(" ", first_label=1))
+    path.write_text("a.avi 1\nb.avi 0\n")
+    with pytest.raises(UserError, match=r"train\.csv:2: label 0 is below 1, .*AK\.FIRST_LABEL"):
+        ClipList.read(path, 3, ListForm(" ", first_label=1))
 
 
 def test_a_missing_or_empty_list_of_pairs_is_refused(write, tmp_path):

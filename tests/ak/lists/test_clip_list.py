@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import slowfast.datasets  # noqa: F401  registers the data sets that messages name
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
 
@@ -88,6 +89,32 @@ def test_frame_names_of_many_kinds(read, paths):
     assert_agrees(read(text), text)
 
 
+def assert_same(clips: ClipList, others: ClipList) -> None:
+    for k in range(2):
+        assert clips.name(k) == others.name(k)
+        for frame in range(clips.num_frames(k)):
+            assert clips.frame_path(k, frame) == others.frame_path(k, frame)
+            assert clips.labels(k, frame, frame) == others.labels(k, frame, frame)
+            assert clips.line(k, frame) == others.line(k, frame)
+    assert len(clips) == len(others)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace(" ", "\t"),
+        lambda text: text.replace(" ", "  ").replace(' "', ' \t"'),
+        lambda text: text.replace("\n", " \t\r\n").replace("A 0", " A 0"),
+        lambda text: text.replace('"', "").replace(" \n", ' ""\n').encode("utf-16"),
+        lambda text: text.encode("utf-16-le"),
+        lambda text: "\ufeff".encode("utf-16-be") + text.encode("utf-16-be"),
+    ],
+)
+def test_blanks_and_encodings_do_not_matter(read, change):
+    text = PLAIN.replace("B/B_", "é/é_")
+    assert_same(read(change(text), 41), read(text, 41))
+
+
 def test_scattered_lines_of_a_clip_are_joined(read):
     lines = PLAIN.splitlines(keepends=True)[1:]
     random.Random(1).shuffle(lines)
@@ -122,6 +149,26 @@ def test_clips_are_counted_and_not_lines(read):
     counts = clips.class_counts(41)
     assert counts[[2, 7, 40]].tolist() == [1, 1, 1]
     assert counts.sum() == 3
+
+
+KABR = ["", "3", "3", "3", "5", "5", "", "0", "0", "0"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "span", "label"),
+    [
+        ("majority", (), 3),  # 3 and 0 have three frames each: the earlier one
+        ("majority", (3, 9), 0),
+        ("majority", (0, 0), 3),  # no frame has a label: the whole clip
+        ("centre", (), 5),
+        ("centre", (5, 7), 5),  # frame 6 has no label: the nearest that has one
+        ("centre", (1, 3), 3),
+    ],
+)
+def test_a_clip_whose_frames_have_different_labels_has_one_class(read, rule, span, label):
+    clips = read(HEADER + "".join(f"a 0 {k} a/{k}.jpg {own}\n" for k, own in enumerate(KABR)))
+    assert clips.most_labels(0) == 1
+    assert clips.one_label(0, rule, *span) == label
 
 
 @pytest.mark.parametrize(
@@ -160,6 +207,19 @@ def test_a_list_is_checked_for_each_number_of_classes(read):
     assert read(text, 6).labels(0) == [5]
     with pytest.raises(UserError, match=r"train.csv:2: label 5 is outside 0..4"):
         read(text, 5)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("dancing/a.mp4 7", "a list of videos or folders .*; TRAIN.DATASET kinetics or"),
+        ("1j20qq1JyX4,0902,0.002,0.118,0.714,0.977,12,1", "a box of AVA .*; no data set reads it"),
+        ('A 0 0 A/1.jpg "5"', "a frame list without its header .*; TRAIN.DATASET ak or charades"),
+    ],
+)
+def test_a_list_of_another_data_set_is_recognised(read, line, says):
+    with pytest.raises(UserError, match=rf"train.csv:1: expected the header .*{says}"):
+        read(line + "\n")
 
 
 @pytest.mark.parametrize("text", ["", "\n", HEADER[:10], 'A 0 0 A/1.jpg "5"\n', b"PK\x03\x04\xff"])

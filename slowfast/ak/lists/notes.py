@@ -1,0 +1,117 @@
+"""What in a list can be read, and is seldom what was meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from slowfast.ak.errors import UserError
+from slowfast.ak.lists.clip_list import ClipList, NumClasses
+from slowfast.ak.registries.datasets import classes_key
+
+# UCF101 has this table beside its lists: a number from 1 on and a name in each line.
+_CLASSES_FROM_1 = "classInd.txt"
+_SHOWN = 3  # names in a message
+
+
+def check_has_labels(clips: ClipList) -> None:
+    """Checks a list that is to be trained with.
+
+    Raises:
+        UserError: no line of the list has a label.
+    """
+    if clips.highest_label < 0:
+        raise UserError(
+            f"{clips.path}: none of its {len(clips)} clips has a label, so there is nothing to "
+            "learn. AVA and Something-Something V2 have such lists: their labels are in other "
+            "files (AVA's boxes, something-something-v2-train.json), which no data set here reads. "
+            "Write the labels of each frame or clip into the list."
+        )
+
+
+def list_notes(clips: ClipList, num_classes: NumClasses | None = None) -> list[str]:
+    """Sentences about a list that is read, but is seldom what was meant; each names the list.
+
+    Args:
+        num_classes: as for `ClipList.check_labels`; None: unknown.
+    """
+    if clips.highest_label < 0:
+        return [f"{clips.path}: no clip has a label."]
+    notes = [_unused_first_class(clips, num_classes), _split_numbers(clips, num_classes)]
+    notes += [_repeated_lines(clips), _repeated_frames(clips)]
+    return [note for note in notes if note]
+
+
+def _unused_first_class(clips: ClipList, num_classes: NumClasses | None, column: str = "") -> str:
+    for name in clips.columns:
+        own = None if num_classes is None else num_classes[name]
+        if note := _unused_first_class(clips.column(name), own, name):
+            return note
+    if clips.columns or clips.lowest_label < 1 or num_classes == 1:
+        return ""
+    start = clips.form.first_label
+    lowest = clips.lowest_label + start
+    what = column or "label"
+    words = f"{clips.path}: the lowest {what} is {lowest}; no clip has {what} {start}."
+    if start:
+        return words
+    if Path(clips.path).with_name(_CLASSES_FROM_1).is_file():
+        words += f" {_CLASSES_FROM_1} beside the list counts classes from 1."
+    of = (
+        ""
+        if num_classes is None
+        else f" of 0..{num_classes - 1} ({classes_key(column)} {num_classes})"
+    )
+    return (
+        f"{words} Labels are taken as classes{of}. If the list counts from 1, set AK.FIRST_LABEL 1."
+    )
+
+
+def _split_numbers(clips: ClipList, num_classes: NumClasses | None) -> str:
+    """HMDB51's split files look like lists of videos: their numbers are 0, 1 and 2."""
+    if clips.form.separator is None or clips.columns or not isinstance(num_classes, int):
+        return ""
+    if (
+        clips.highest_label > 2
+        or num_classes < 10
+        or any("/" in clips.name(clip) for clip in range(len(clips)))
+    ):
+        return ""
+    return (
+        f"{clips.path}: its labels are only {_some(sorted(_classes(clips)))} of {num_classes} "
+        "classes, and no path has a folder. A split file of HMDB51 is so: 1 there means training, "
+        "2 test, 0 neither, and the class is the name of the file. Write path and class instead."
+    )
+
+
+def _classes(clips: ClipList) -> set[int]:
+    return set(clips.class_counts(clips.highest_label + 1).nonzero()[0].tolist())
+
+
+def _repeated_lines(clips: ClipList) -> str:
+    repeats = clips.repeats()
+    if (repeats == 1).all():
+        return ""
+    most = int(repeats.argmax())
+    return (
+        f"{clips.path}: {repeats.sum() - len(clips)} lines repeat a clip of the list; "
+        f"{clips.name(most)} has {repeats[most]} lines. An epoch of training draws a clip as often "
+        f"as it is listed: {repeats.sum()} draws of {len(clips)} clips. Validation and test take "
+        "each clip once."
+    )
+
+
+def _repeated_frames(clips: ClipList) -> str:
+    twice = clips.clips_with_repeated_frames()
+    if not twice:
+        return ""
+    names = _some([clips.name(clip) for clip in twice])
+    return (
+        f"{clips.path}: {len(twice)} of {len(clips)} clips list a frame more than once ({names}), "
+        "so that a clip shows the same pictures again. To draw a clip more often, set "
+        "DATA_LOADER.SAMPLER, or repeat its line in a list with one line a clip."
+    )
+
+
+def _some(values: list) -> str:
+    shown = ", ".join(map(str, values[:_SHOWN]))
+    return f"{shown}, ..." if len(values) > _SHOWN else shown

@@ -1,0 +1,68 @@
+"""What is seldom meant in a list is said, and a list without labels is not trained with."""
+
+import pytest
+
+from slowfast.ak.errors import UserError
+from slowfast.ak.lists.clip_list import ClipList
+from slowfast.ak.lists.lines import ListForm
+from slowfast.ak.lists.notes import check_has_labels, list_notes
+
+HEADER = "original_vido_id video_id frame_id path labels\n"
+
+
+@pytest.fixture
+def notes(tmp_path):
+    """Returns the notes on a list of a text."""
+
+    def of(text: str, num_classes=None, **form) -> list[str]:
+        path = tmp_path / "train.csv"
+        path.write_text(text)
+        separator = None if text.startswith("original") else " "
+        return list_notes(ClipList.read(path, None, ListForm(separator, **form)), num_classes)
+
+    return of
+
+
+def test_a_usual_list_needs_no_note(notes):
+    assert notes("a/x.mp4 0\na/y.mp4 3\n", 5) == []
+    lines = [f'c {k} {k} c/{k}.jpg "{k % 2}"\n' for k in range(4)]
+    assert notes(HEADER + "".join(lines), 2) == []
+
+
+def test_a_class_0_that_is_not_used_is_pointed_out(notes, tmp_path):
+    (note,) = notes("a/x.avi 1\na/y.avi 3\n", 101)
+    assert (
+        "the lowest label is 1; no clip has label 0. Labels are taken as classes of 0..100" in note
+    )
+    assert "If the list counts from 1, set AK.FIRST_LABEL 1." in note
+    assert notes("a/x.avi 1\na/y.avi 3\n", 101, first_label=1) == []
+    (tmp_path / "classInd.txt").write_text("1 ApplyEyeMakeup\n")
+    assert "classInd.txt beside the list counts classes from 1" in notes("a/x.avi 1\n", 101)[0]
+    columns = {"columns": ("behavior", "animal")}
+    (note,) = notes("x.mp4 0 1\ny.mp4 2 4\n", {"behavior": 3, "animal": 5}, **columns)
+    assert "the lowest animal is 1; no clip has animal 0" in note
+    assert "MODEL.NUM_CLASSES_ANIMAL 5" in note
+
+
+def test_a_split_file_of_hmdb_is_recognised(notes):
+    (note,) = notes("x.avi 1 \ny.avi 2 \nz.avi 0 \n", 51)
+    assert "its labels are only 0, 1, 2 of 51 classes" in note
+    assert "1 there means training" in note
+
+
+def test_repeats_are_counted(notes):
+    (note,) = notes("x.mp4 0\nx.mp4 0\ny.mp4 1\nx.mp4 0\n", 2)
+    assert "2 lines repeat a clip of the list; x.mp4 has 3 lines" in note
+    assert "4 draws of 2 clips" in note
+    clip = [f'c 0 {k} c/{k + 1}.jpg "0"\n' for k in range(3)]
+    (note,) = notes(HEADER + "".join(clip * 2), 1)
+    assert "1 of 1 clips list a frame more than once (c)" in note
+
+
+def test_a_list_without_labels_is_not_trained_with(notes, tmp_path):
+    assert notes(HEADER + 'c 0 0 c/1.jpg ""\n') == [f"{tmp_path}/train.csv: no clip has a label."]
+    clips = ClipList.read(tmp_path / "train.csv")
+    with pytest.raises(
+        UserError, match=r"none of its 1 clips has a label.*AVA and Something-Somet"
+    ):
+        check_has_labels(clips)
