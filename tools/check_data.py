@@ -21,7 +21,6 @@ prints what it has found so far.
 Exit status: 0 no fault, 1 faults were found, 2 the check could not run, 130 it was stopped.
 """
 
-import argparse
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -31,13 +30,13 @@ from slowfast.ak.checks.clips import LEVELS
 from slowfast.ak.errors import UserError
 from slowfast.ak.paths import is_folder
 from slowfast.data_tools.check_data import DataPlaces, check_data
-from slowfast.utils.command_line import tool_parser, write_text
+from slowfast.utils.command_line import OverridesParser, write_text
 from slowfast.utils.terminal import print_all, prints_errors
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> OverridesParser:
     levels = "; ".join(f"{name}: {words}" for name, words in LEVELS.items())
-    parser = tool_parser(__doc__)
+    parser = OverridesParser(description=__doc__)
     add = parser.add_argument
     add("--cfg", metavar="FILE.yaml", help="check what a run of this configuration would read")
     add("--lists", type=Path, metavar="DIR", help="folder of train.csv and val.csv")
@@ -51,14 +50,14 @@ def make_parser() -> argparse.ArgumentParser:
     add("--level", choices=tuple(LEVELS), default="files", help=words)
     add("--json", type=Path, metavar="FILE", help="write all findings, for programs")
     add("--show", type=int, default=5, metavar="N", help="clips shown of each kind (default: 5)")
-    add("--opts", nargs="*", action="extend", default=[], metavar="KEY VALUE", help="overrides")
-    add("overrides", nargs="*", metavar="KEY VALUE", help="overrides of the configuration")
+    parser.add_configuration_options()
+    add("opts", nargs="*", metavar="KEY VALUE", help="overrides of the configuration")
     return parser
 
 
 @prints_errors
 def main(argv: list[str] | None = None) -> int:
-    args = make_parser().parse_intermixed_args(argv)
+    args = make_parser().parse(argv)
     report = check_data(find_places(args), args.level)
     print_all(report.as_text(max(0, args.show)))
     if args.json:
@@ -78,7 +77,6 @@ def find_places(args: Namespace) -> DataPlaces:
         raise UserError(
             f"--json {args.json}: there is no folder {args.json.parent}; make it, or name another."
         )
-    opts = args.opts + args.overrides
     given = {
         "images": args.images,
         "videos": args.videos,
@@ -92,14 +90,14 @@ def find_places(args: Namespace) -> DataPlaces:
                 "there is nothing to check: name a configuration with --cfg, such as "
                 "configs/AK/SLOWFAST_8x8_R50.yaml, or the folder of train.csv with --lists."
             )
-        if opts:
+        if args.opts:
             raise UserError(
-                f"{' '.join(opts)}: overrides need a configuration; name it with --cfg."
+                f"{' '.join(args.opts)}: overrides need a configuration; name it with --cfg."
             )
         return DataPlaces.beside(args.lists, **given)
     from slowfast.utils.parser import load_config
 
-    cfg = load_config(Namespace(cfg_files=[args.cfg], opts=opts))
+    cfg = load_config(args, args.cfg)
     return DataPlaces.from_cfg(cfg, lists=args.lists, **given)
 
 

@@ -72,6 +72,9 @@ class Key(Limits):
         comment: what the key does, in which unit, and when it matters.
         kind: the type of the items where the default is an empty list, or of the value where the
             default is None: ``int``, ``float``, ``str``, or ``list`` (a list of any depth).
+            ``path``: a text, or each text of a list, is the path of a file or folder.
+        nullable: whether None is a value of a key whose default is a number. None then has the
+            meaning of 0.
         unserved: why no value of the key has an effect here; empty: the key is used.
         is_switch: whether an unserved key switches something on that is not built. Such a key is
             refused if its value is not the default. Other unserved keys cause one warning.
@@ -82,6 +85,7 @@ class Key(Limits):
     default: Any = None
     comment: str = ""
     kind: str = ""
+    nullable: bool = False
     unserved: str = ""
     is_switch: bool = False
     tree_only: bool = False
@@ -92,6 +96,8 @@ class Key(Limits):
         parts = [self.comment]
         if self.choices:
             parts.append("One of " + ", ".join(str(c) or "''" for c in self.choices) + ".")
+        if self.kind == "path":
+            parts.append("~ and $NAME are expanded.")
         if self.unserved and self.is_switch:
             parts.append(f"Refused when changed: {self.unserved} is not built here yet.")
         elif self.unserved:
@@ -124,8 +130,9 @@ def keys_from_signature(
     """A key for each parameter of `build` with a default that YAML can express.
 
     The key is named `<group>.<PARAMETER>`. Its default is the default of the parameter, with a
-    tuple as a list. `Limits` in an ``Annotated`` type become the limits of the key. The comment is
-    the text on the parameter in the ``Args:`` section of the docstring.
+    tuple as a list. `Limits` in an ``Annotated`` type become the limits of the key. A type that
+    names `pathlib.Path`, such as ``Union[str, Path]``, makes the key a path. The comment is the
+    text on the parameter in the ``Args:`` section of the docstring.
 
     Args:
         build: a function, or a class, whose own ``__init__`` is read. A class without one has no
@@ -150,9 +157,14 @@ def keys_from_signature(
             continue
         metadata = getattr(hints.get(name), "__metadata__", ())
         limits = next((each for each in metadata if isinstance(each, Limits)), Limits())
-        key = Key(default, texts.get(name, ""), **vars(limits))
-        keys[f"{group}.{name.upper()}"] = key
+        kind = "path" if _names_path(hints.get(name)) else ""
+        keys[f"{group}.{name.upper()}"] = Key(default, texts.get(name, ""), kind, **vars(limits))
     return keys
+
+
+def _names_path(hint: Any) -> bool:
+    """Whether a type is `pathlib.Path`, or contains it."""
+    return hint is Path or any(map(_names_path, getattr(hint, "__args__", ())))
 
 
 def _described(docstring: str) -> Iterator[tuple[str, str]]:

@@ -1,12 +1,14 @@
 """Local and remote paths of lists, frames and weights, for example `s3://bucket/ak/image`.
 
 A path with a scheme goes to iopath's path manager and the handler that is registered there, which
-fetches a local copy. Any other path is a local file.
+fetches a local copy. Any other path is a local file. In a path of a configuration `~` and `$NAME`
+are expanded, as a shell does it.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from iopath.common.file_io import PathManager, PathManagerFactory
@@ -24,6 +26,28 @@ def use_path_manager(manager: PathManager) -> None:
 def is_remote(path: str) -> bool:
     """Returns whether a path has a scheme, such as `s3://`."""
     return "://" in path
+
+
+def expand(path: str) -> str:
+    """Returns a path with `$NAME`, `${NAME}` and a leading `~` replaced, as a shell does it.
+
+    A remote path is returned unchanged, and so is the name of a variable that is not defined.
+    """
+    return path if is_remote(path) else os.path.expanduser(os.path.expandvars(path))  # noqa: PTH111
+
+
+def not_expanded(path: str) -> str:
+    """Returns why `expand` left `$NAME` or `~NAME` in a path; empty if it left nothing.
+
+    A file or folder can have such a name. The result is empty for a path that exists.
+    """
+    if is_remote(path) or os.path.lexists(path):
+        return ""
+    if variable := re.search(r"\$(\w+)|\$\{([^}]+)\}", path):
+        return f"the environment variable {variable[1] or variable[2]} is not defined"
+    if path.startswith("~"):
+        return f"there is no home folder of {path.split('/')[0]}"
+    return ""
 
 
 def join(folder: str, path: str) -> str:

@@ -8,15 +8,17 @@ register those that need them. No check reads data, builds a network or needs a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Container, Iterable, Iterator
+from typing import Any, NamedTuple
 
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.keys import Finding, Key
+from slowfast.ak.paths import not_expanded
 from slowfast.config.dotted import get, has, set_value, show
 from slowfast.config.keys import known_keys
-from slowfast.config.provenance import describe, recorded
+from slowfast.config.provenance import describe, source_of
+from slowfast.config.readers import can_be_read, why_unread
 from slowfast.config.schema import WrongType, coerce, expected
 
 Check = Callable[[CfgNode], Iterator[Finding]]
@@ -44,30 +46,37 @@ def warning(check: Check) -> Check:
 
 
 def problems(cfg: CfgNode) -> list[str]:
-    """All problems because of which this configuration cannot run, one line each."""
-    impossible = list(_impossible_values(cfg))
-    blamed = {name for name, _ in impossible}
-    corrected = _with_defaults(cfg, blamed)
+    """All problems because of which this configuration cannot run, one line each.
+
+    A value that the run does not read is no problem, whatever it is.
+    """
+    impossible = dict(_impossible_values(cfg))
+    corrected = _with_defaults(cfg, impossible)
     findings = [
         *_switches_of_missing_parts(corrected),
-        *impossible,
+        *((key, words) for key, words in impossible.items() if can_be_read(corrected, key)),
         *(
             (key, words)
             for check in _PROBLEMS
             for key, words in check(corrected)
-            if not any(name in f"{key} {words}" for name in blamed)
+            if not any(name in f"{key} {words}" for name in impossible)
         ),
     ]
     return [f"{describe(cfg, key)}: {words}" for key, words in findings]
 
 
 def warnings(cfg: CfgNode) -> list[str]:
-    """All settings that can run but are seldom intended, one line each."""
-    findings = [
-        *_settings_without_effect(cfg),
-        *(found for check in _WARNINGS for found in check(cfg)),
+    """All settings that can run but are seldom intended, one line each.
+
+    The first warning names all settings that have no effect in this run.
+    """
+    impossible = dict(_impossible_values(cfg))
+    corrected = _with_defaults(cfg, impossible)
+    findings = [found for check in _WARNINGS for found in check(corrected)]
+    return [
+        *_as_one_warning(cfg, list(_settings_without_effect(cfg, corrected, impossible))),
+        *(f"{describe(cfg, key)}: {words}" for key, words in findings),
     ]
-    return [f"{describe(cfg, key)}: {words}" for key, words in findings]
 
 
 def _keys_of(cfg: CfgNode) -> dict[str, Key]:
@@ -77,17 +86,54 @@ def _keys_of(cfg: CfgNode) -> dict[str, Key]:
 
 def _switches_of_missing_parts(cfg: CfgNode) -> Iterator[Finding]:
     for name, key in _keys_of(cfg).items():
-        if key.is_switch and get(cfg, name) != key.default:
+        value = get(cfg, name)
+        if key.is_switch and value not in (key.default, None) and can_be_read(cfg, name):
             words = f"asks for {key.unserved}, which is not built here yet"
             yield name, f"{words}; leave it at {show(key.default)}"
 
 
-def _settings_without_effect(cfg: CfgNode) -> Iterator[Finding]:
-    known = known_keys()
-    for name in recorded(cfg):
-        key = known.get(name)
-        if key and key.unserved and not key.is_switch and get(cfg, name) != key.default:
-            yield name, f"has no effect here: {key.unserved}"
+def _settings_without_effect(
+    cfg: CfgNode, corrected: CfgNode, impossible: Container[str]
+) -> Iterator[tuple[str, _Effect]]:
+    """(key, why it has no effect) of the settings that a user is to be told about.
+
+    Args:
+        corrected: the same configuration, in which the impossible values are the defaults.
+    """
+    for name, key in _keys_of(cfg).items():
+        if get(cfg, name) == key.default:
+            continue
+        unread = why_unread(corrected, name)
+        if key.unserved and not key.is_switch:
+            yield name, _Effect("has no effect here", "have no effect here", f": {key.unserved}")
+        elif unread and (unread.told or key.unserved or name in impossible):
+            yield name, _Effect("is not read", "are not read", f" with {unread.decided_by}")
+
+
+class _Effect(NamedTuple):
+    """Why settings have no effect: the verb for one and for several, and what follows."""
+
+    one: str
+    several: str
+    reason: str
+
+
+def _as_one_warning(cfg: CfgNode, settings: list[tuple[str, _Effect]]) -> Iterator[str]:
+    """Yields one text that names all settings, in a line for each source and reason."""
+    groups: dict[tuple[str, _Effect], list[str]] = {}
+    for key, effect in settings:
+        setting = f"{key} = {show(get(cfg, key))}"
+        groups.setdefault((source_of(cfg, key), effect), []).append(setting)
+    lines = [
+        f"{source}: {', '.join(names)}: "
+        + (effect.one if len(names) == 1 else effect.several)
+        + effect.reason
+        for (source, effect), names in groups.items()
+    ]
+    if len(lines) == 1:
+        yield lines[0]
+    elif lines:
+        yield "\n  ".join([f"{len(settings)} settings have no effect in this run:", *lines])
 
 
 def _impossible_values(cfg: CfgNode) -> Iterator[Finding]:
@@ -99,13 +145,25 @@ def _impossible_values(cfg: CfgNode) -> Iterator[Finding]:
 
 
 def _why_impossible(key: Key, value: Any) -> str:
+    if value is None and key.nullable:
+        return ""
     # A value that a program sets is not converted, unlike values from files and commands.
     plain = list(value) if isinstance(value, tuple) else value
     try:
-        fits = coerce(value, key.default, key.kind) == plain
+        fits = value is not None and coerce(value, key.default, key.kind) == plain
     except WrongType:
         fits = False
-    return key.problem_with(value) if fits else f"expected {expected(key.default, key.kind)}"
+    if not fits:
+        return f"expected {expected(key.default, key.kind)}"
+    return key.problem_with(value) or _why_no_path(key, value)
+
+
+def _why_no_path(key: Key, value: Any) -> str:
+    paths = value if isinstance(value, (list, tuple)) else [value]
+    for path in paths if key.kind == "path" else ():
+        if words := not_expanded(path):
+            return f"{words}; define it, or write the path in full"
+    return ""
 
 
 def _with_defaults(cfg: CfgNode, names: Iterable[str]) -> CfgNode:

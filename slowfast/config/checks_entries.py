@@ -18,8 +18,7 @@ from slowfast.ak.registries.registry import Registry
 from slowfast.ak.registries.tasks import TASKS
 from slowfast.config.checks import problem, warning
 from slowfast.config.derived import enabled_phases
-from slowfast.config.dotted import get, key_and_value
-from slowfast.config.keys import known_keys
+from slowfast.config.dotted import get
 
 
 def _named_entries(cfg: CfgNode) -> Iterator[tuple[Registry, str]]:
@@ -58,16 +57,6 @@ def _problems_of_entries(cfg: CfgNode) -> Iterator[Finding]:
 @warning
 def _warnings_of_entries(cfg: CfgNode) -> Iterator[Finding]:
     yield from _findings(cfg, "warnings")
-
-
-@warning
-def _settings_of_other_networks(cfg: CfgNode) -> Iterator[Finding]:
-    others = NETWORKS.keys_of_others(cfg.MODEL.MODEL_NAME)
-    network = key_and_value(cfg, "MODEL.MODEL_NAME")
-    for key, declared in known_keys().items():
-        owner = next((others[start] for start in others if key.startswith(start)), "")
-        if owner and not declared.unserved and get(cfg, key) != declared.default:
-            yield key, f"is not read with {network}; MODEL.MODEL_NAME {owner} reads it"
 
 
 def _findings(cfg: CfgNode, kind: str) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""Checks of training: schedule, optimizer, loss and targets, norms, settings that nothing reads."""
+"""Checks of training: schedule, optimizer, loss and targets, norms."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from fvcore.common.config import CfgNode
 from slowfast.ak.config import label_smoothing_key
 from slowfast.ak.keys import Finding
 from slowfast.ak.norms.group import norm_group, sync_group
-from slowfast.ak.registries.datasets import facts_for
 from slowfast.ak.registries.losses import LOSSES
 from slowfast.ak.run.cores import processes_of_machine
 from slowfast.config.checks import problem, warning
 from slowfast.config.derived import clips_per_pass, process_count
 from slowfast.config.dotted import get, key_and_value
-from slowfast.config.keys import known_keys
-from slowfast.config.provenance import recorded
 
 
 @problem
@@ -51,10 +48,11 @@ def _steps(cfg: CfgNode) -> Iterator[Finding]:
         return
     if steps[0] != 0 or any(a >= b for a, b in pairwise(steps)):
         yield "SOLVER.STEPS", "expected 0 first and every later epoch larger, such as [0, 41, 49]"
-    if len(rates) < len(steps):
+    reached = [step for step in steps if step < cfg.SOLVER.MAX_EPOCH]
+    if len(rates) < len(reached):
         yield (
             "SOLVER.LRS",
-            f"found {len(rates)} rates for the {len(steps)} epochs of "
+            f"found {len(rates)} rates for the {len(reached)} epochs of "
             f"{key_and_value(cfg, 'SOLVER.STEPS')}; expected one for each",
         )
 
@@ -165,43 +163,3 @@ def _unused_schedule(cfg: CfgNode) -> Iterator[Finding]:
     if solver.STEPS and solver.LR_POLICY != "steps_with_relative_lrs":
         words = "is only read with SOLVER.LR_POLICY steps_with_relative_lrs"
         yield "SOLVER.STEPS", f"{words}; found {solver.LR_POLICY}"
-
-
-@warning
-def _unread_settings(cfg: CfgNode) -> Iterator[Finding]:
-    """Settings of losses, samplers and other parts of training that the run does not use."""
-    if not cfg.TRAIN.ENABLE:
-        return
-    name, facts = cfg.MODEL.LOSS_FUNC, LOSSES.facts(cfg.MODEL.LOSS_FUNC)
-    loss = key_and_value(cfg, "MODEL.LOSS_FUNC")
-    sampler = key_and_value(cfg, "DATA_LOADER.SAMPLER")
-    # Beginning of keys, whether the run reads them, and the setting that decides it.
-    rules = [
-        *(
-            (f"LOSS.{group}.", group == name.upper(), loss)
-            for group, value in cfg.LOSS.items()
-            if isinstance(value, CfgNode)
-        ),
-        ("LOSS.CLASS_COUNTS", facts.needs_counts is not False, loss),
-        ("DATA_LOADER.REPEAT_THRESHOLD", cfg.DATA_LOADER.SAMPLER == "repeat_factor", sampler),
-        (
-            "TRAIN.CHECKPOINT_SKIP_HEAD",
-            bool(cfg.TRAIN.CHECKPOINT_FILE_PATH),
-            "an empty TRAIN.CHECKPOINT_FILE_PATH",
-        ),
-        (
-            "DATA.TARGET_FPS",
-            facts_for(cfg).frame_rate_key == "DATA.TARGET_FPS",
-            key_and_value(cfg, "TRAIN.DATASET"),
-        ),
-        ("MIXUP.", cfg.MIXUP.ENABLE, key_and_value(cfg, "MIXUP.ENABLE")),
-        ("AUG.", cfg.AUG.ENABLE, key_and_value(cfg, "AUG.ENABLE")),
-    ]
-    known = known_keys()
-    for key in recorded(cfg):
-        declared = known.get(key)  # None: a key of `custom_config`
-        if not declared or declared.unserved or get(cfg, key) == declared.default:
-            continue
-        for beginning, is_read, decided_by in rules:
-            if key.startswith(beginning) and not is_read:
-                yield key, f"is not read with {decided_by}"

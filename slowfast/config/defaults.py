@@ -75,6 +75,8 @@ def _scale_learning_rates(cfg: CfgNode) -> None:
     frozen = cfg.is_frozen()
     cfg.defrost()
     for key in ("BASE_LR", "WARMUP_START_LR", "COSINE_END_LR"):
+        if cfg.SOLVER[key] is None:  # no value, in a run that does not read it
+            continue
         source = provenance.source_of(cfg, f"SOLVER.{key}")
         cfg.SOLVER[key] *= cfg.NUM_SHARDS
         if cfg.NUM_SHARDS > 1:

@@ -1,32 +1,38 @@
 """Setting keys from YAML files and command lines.
 
-A file or a command line is read to its end. One error then lists all mistakes, each with the
-nearest known name. Keys are set only if there is no mistake.
+All files that a configuration names, or a command line, are read to their end. One error then lists
+all mistakes, each with the nearest known name. Keys are set only if there is no mistake.
 ``Config`` is fvcore's ``CfgNode`` with its two merging methods replaced by these.
+
+A value arrives as it is given, in the type of its key. Only a path changes: ``~`` and ``$NAME`` are
+expanded.
 """
 
 from __future__ import annotations
 
 import ast
 import logging
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.keys import Key
+from slowfast.ak.paths import expand
 from slowfast.config import provenance
-from slowfast.config.dotted import dotted_keys, nearest_key, set_value, show
-from slowfast.config.keys import known_keys
+from slowfast.config.dotted import dotted_keys, has, nearest_key, set_value, show
+from slowfast.config.keys import is_read_by_nothing, known_keys
 from slowfast.config.schema import WrongType, coerce, found_in_words
 from slowfast.config.yaml_files import read_with_bases
 
 logger = logging.getLogger(__name__)
 
-# Some of upstream's YAML files set this key in a group in which upstream's code has no such key.
-_UNKNOWN_UPSTREAM = "PREFETCH"
+
+class UnknownKeys(UserError):
+    """Settings of keys that the configuration does not have, perhaps with other mistakes."""
 
 
 class Config(CfgNode):
@@ -42,33 +48,65 @@ class Config(CfgNode):
         merge_list(self, cfg_list)
 
 
-def merge_file(cfg: CfgNode, path: str | Path) -> None:
+class Setting(NamedTuple):
+    """A value for a dotted key, and the file or command that gives it."""
+
+    source: str
+    key: str
+    value: Any
+
+
+def merge_file(cfg: CfgNode, path: str | Path, ignore_unknown: bool = False) -> None:
     """Sets in ``cfg`` the keys of the YAML file at ``path``.
 
+    Args:
+        ignore_unknown: whether unknown keys cause one warning instead of an error.
+
     Raises:
-        UserError: the file does not exist or is not YAML, keys are unknown, values have a wrong
-            type.
+        UnknownKeys: keys are unknown.
+        UserError: the file does not exist or is not YAML, values have a wrong type.
     """
-    for file, settings in read_with_bases(Path(path).expanduser()):
-        _merge(cfg, _leaves(cfg, settings, ""), str(file))
+    settings = [
+        Setting(str(file), key, value)
+        for file, tree in read_with_bases(Path(expand(str(path))))
+        for key, value in _leaves(cfg, tree, "")
+    ]
+    _merge(cfg, settings, ignore_unknown)
     provenance.record_file(cfg, str(path))
 
 
-def merge_list(cfg: CfgNode, pairs: list[Any], source: str = provenance.COMMAND_LINE) -> None:
-    """Sets keys of ``cfg`` from ``[KEY, VALUE, KEY, VALUE, ...]``; texts are read as Python values.
+def merge_list(
+    cfg: CfgNode,
+    pairs: list[Any],
+    source: str = provenance.COMMAND_LINE,
+    ignore_unknown: bool = False,
+) -> None:
+    """Sets keys of ``cfg`` from ``[KEY, VALUE, KEY, VALUE, ...]``.
+
+    A text is read as a Python value, such as a number or a list, unless the key takes text.
+
+    Args:
+        ignore_unknown: whether unknown keys cause one warning instead of an error.
 
     Raises:
-        UserError: a key has no value, keys are unknown, values have a wrong type.
+        UnknownKeys: keys are unknown.
+        UserError: a key has no value, values have a wrong type.
     """
     pairs = list(pairs)
     _check_pairs(pairs, source)
-    _merge(cfg, zip(map(str, pairs[::2]), pairs[1::2], strict=True), source)
+    settings = [
+        Setting(source, str(key), value) for key, value in zip(pairs[::2], pairs[1::2], strict=True)
+    ]
+    _merge(cfg, settings, ignore_unknown)
 
 
 def _check_pairs(pairs: list[Any], source: str) -> None:
     """Raises UserError for overrides that the shell has split, or that are not pairs."""
-    for text in map(str, pairs):
-        if text.startswith(("[", "(")) and not text.endswith(("]", ")")):
+    known = known_keys()
+    for place, text in enumerate(map(str, pairs)):
+        key = known.get(str(pairs[place - 1])) if place % 2 else None
+        is_text = key is not None and _takes_text(key)
+        if text.startswith(("[", "(")) and not text.endswith(("]", ")")) and not is_text:
             raise UserError(
                 f"{source}: {text!r} is part of a list; a list goes in quotes, such as "
                 "SOLVER.STEPS '[0, 41, 49]'"
@@ -95,35 +133,63 @@ def _leaves(node: CfgNode, settings: dict[Any, Any], prefix: str) -> Iterator[tu
             yield f"{prefix}{name}", value
 
 
-def _merge(cfg: CfgNode, settings: Iterator[tuple[str, Any]] | zip, source: str) -> None:
+def _merge(cfg: CfgNode, settings: Iterable[Setting], ignore_unknown: bool) -> None:
+    """Sets all keys, or none and raises one error."""
     problems, accepted, known = [], [], known_keys()
-    for key, value in settings:
-        if key.rsplit(".", 1)[-1] == _UNKNOWN_UPSTREAM and key not in dotted_keys(cfg):
-            logger.warning("%s: %s is ignored: no version of SlowFast has it", source, key)
-            continue
-        try:
-            accepted.append((key, _accept(cfg, key, value, known.get(key))))
-        except _Refused as error:
-            problems.append(f"{source}: {error}")
+    unknown: list[Setting] = []
+    unread: dict[str, list[str]] = defaultdict(list)
+    for setting in settings:
+        source, key, value = setting
+        if is_read_by_nothing(key) and not has(cfg, key):
+            unread[source].append(key)
+        elif words := _why_unknown(cfg, key):
+            unknown.append(setting)
+            problems += [f"{source}: {words}"] * (not ignore_unknown)
+        else:
+            try:
+                accepted.append(Setting(source, key, _accept(cfg, key, value, known.get(key))))
+            except _Refused as error:
+                problems.append(f"{source}: {error}")
     if problems:
-        raise UserError("\n".join(problems))
-    for key, value in accepted:
+        raise (UnknownKeys if unknown and not ignore_unknown else UserError)("\n".join(problems))
+    for source, keys in unread.items():
+        verb, them = ("is", "it") if len(keys) == 1 else ("are", "them")
+        words = f"ignored: no version of SlowFast reads {them}"
+        logger.warning("%s: %s %s %s", source, ", ".join(keys), verb, words)
+    if unknown:
+        logger.warning(_ignored(cfg, unknown))
+    for source, key, value in accepted:
         set_value(cfg, key, value)
         provenance.record(cfg, key, source)
+
+
+def _ignored(cfg: CfgNode, unknown: list[Setting]) -> str:
+    """The warning that names all unknown keys that are left out."""
+    count = "1 unknown key is" if len(unknown) == 1 else f"{len(unknown)} unknown keys are"
+    lines = [f"{source}: {_why_unknown(cfg, key)}" for source, key, _ in unknown]
+    return f"{count} ignored:\n  " + "\n  ".join(lines)
 
 
 class _Refused(ValueError):
     """Why one setting cannot be accepted."""
 
 
+def _why_unknown(cfg: CfgNode, key: str) -> str:
+    """Words about a key that the configuration does not have; empty if it has the key."""
+    if has(cfg, key):
+        return ""
+    near = nearest_key(cfg, key)
+    return f"unknown key {show(key)}" + (f"; did you mean {near}?" if near else "")
+
+
 def _accept(cfg: CfgNode, key: str, value: Any, known: Key | None) -> Any:
-    """The value, converted to the type of its key. Raises _Refused."""
+    """The value, converted to the type of its key, which the configuration has.
+
+    Raises:
+        _Refused: the value has a wrong type, or the key is a group.
+    """
     node: Any = cfg
     for part in key.split("."):
-        if not isinstance(node, CfgNode) or part not in node:
-            near = nearest_key(cfg, key)
-            hint = f"; did you mean {near}?" if near else ""
-            raise _Refused(f"unknown key {show(key)}{hint}")
         node = node[part]
     if isinstance(node, CfgNode):
         example = dotted_keys(node, f"{key}.")
@@ -132,14 +198,27 @@ def _accept(cfg: CfgNode, key: str, value: Any, known: Key | None) -> Any:
             f"{key}: expected the keys of this group{hint}; found {found_in_words(value)}"
         )
     known = known or Key(node)  # a key of `custom_config` has the type of its value
-    if isinstance(value, str) and not isinstance(known.default, str):
+    if isinstance(value, str) and not _takes_text(known):
         value = _literal(value)
     try:
-        return coerce(value, known.default, known.kind)
+        value = coerce(value, known.default, known.kind)
     except WrongType as error:
         raise _Refused(f"{key}: expected {error}; found {found_in_words(value)}") from None
     except RecursionError:
         raise _Refused(f"{key}: the list contains itself") from None
+    return _expanded(value) if known.kind == "path" else value
+
+
+def _takes_text(key: Key) -> bool:
+    """Whether a text is the value of a key as it stands, and not the notation of a value."""
+    return isinstance(key.default, str) or (key.default is None and key.kind in ("str", "path"))
+
+
+def _expanded(value: Any) -> Any:
+    """A path, or each path of a list, with ``~`` and ``$NAME`` expanded."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_expanded, value))
+    return expand(value) if isinstance(value, str) else value
 
 
 def _literal(text: str) -> Any:

@@ -11,8 +11,14 @@ from typing import Any
 
 from slowfast.config.dotted import show
 
-_ITEM_WORDS = {"int": "whole numbers", "float": "numbers", "str": "texts"}
-_ONE_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "True or False"}
+_ITEM_WORDS = {"int": "whole numbers", "float": "numbers", "str": "texts", "path": "paths"}
+_ONE_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "path": "a path",
+    "bool": "True or False",
+}
 
 
 class WrongType(ValueError):
@@ -23,9 +29,9 @@ def coerce(value: Any, default: Any, kind: str = "") -> Any:
     """The value, converted to the type of ``default``.
 
     An int is accepted for a float, a float without a fraction for an int, and a text that holds a
-    number for both, because YAML reads ``1e-4`` as text. A missing value becomes the empty text for
-    a text key, and None where the default is None. Tuples become lists unless the default is a
-    tuple.
+    number for both, because YAML reads ``1e-4`` as text. Tuples become lists unless the default is
+    a tuple. None is accepted for each type, as upstream does: it becomes the empty text, the empty
+    list, or False, and stays None for a number and where the default is None.
 
     Raises:
         WrongType: the value does not fit.
@@ -33,8 +39,10 @@ def coerce(value: Any, default: Any, kind: str = "") -> Any:
     if default is None:
         return _coerce_optional(value, kind)
     if isinstance(default, (list, tuple)):
-        items = _coerce_list(value, default, kind)
+        items = [] if value is None else _coerce_list(value, default, kind)
         return tuple(items) if isinstance(default, tuple) else items
+    if value is None and isinstance(default, (bool, int, float)):
+        return False if isinstance(default, bool) else None
     return _coerce_one(value, _type_name(default))
 
 
@@ -102,7 +110,7 @@ def _coerce_list(value: Any, default: Any, kind: str) -> list[Any]:
 
 
 def _coerce_one(value: Any, wanted: str) -> Any:
-    if wanted == "str":
+    if wanted in ("str", "path"):
         if value is None or value in ("None", "null"):
             return ""
         if isinstance(value, str):

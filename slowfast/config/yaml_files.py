@@ -12,6 +12,7 @@ from fvcore.common.config import BASE_KEY
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.nearest import nearest
+from slowfast.ak.paths import expand
 from slowfast.config.schema import found_in_words
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def read_with_bases(
             raise UserError(
                 f"{path}: {BASE_KEY}: expected a file name, found {found_in_words(base)}"
             )
-        yield from read_with_bases(path.parent / Path(base).expanduser(), (*inside, path.resolve()))
+        yield from read_with_bases(path.parent / expand(base), (*inside, path.resolve()))
     yield path, settings
 
 

@@ -7,7 +7,9 @@ from slowfast.ak.clips.from_cfg import clip_dataset_arguments
 from slowfast.ak.registries.datasets import DATASETS
 
 
-@DATASETS.register("Charades", list_format="header", frames="image", random_validation=True)
+@DATASETS.register(
+    "Charades", list_format="header", frames="image", random_validation=True, own_keys=()
+)
 class Charades(ClipDataset):
     """Clips as extracted frames; validation during training takes a random window and crop."""
 

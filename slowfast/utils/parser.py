@@ -1,13 +1,12 @@
 """The command line of the programs: configuration files, options and overrides.
 
 Overrides follow ``--opts`` or come at the end, as on the two upstream branches, before or after
-other options.
+other options. A value arrives as it is written.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +16,17 @@ from fvcore.common.config import CfgNode
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import get_cfg
 from slowfast.config.explain import explain
-from slowfast.config.merge import merge_file, merge_list
+from slowfast.config.merge import UnknownKeys, merge_file, merge_list
+from slowfast.utils.command_line import OverridesParser
 from slowfast.utils.terminal import print_all
 
 # Address at which the processes of a run on one machine connect.
 DEFAULT_INIT_METHOD = "tcp://localhost:9999"
+
+_WITHOUT_UNKNOWN = (
+    "Correct the names. Keys of another version or of a fork can be left out: "
+    "--ignore-unknown-keys runs without them."
+)
 
 _USAGE = "%(prog)s --cfg FILE.yaml [FILE.yaml ...] [options]\n       [KEY VALUE ...]"
 
@@ -90,24 +95,20 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
     Returns:
         a namespace of ``cfg_files`` (list of paths), ``opts`` (``[KEY, VALUE, ...]``),
-        ``dry_run``, ``init_method``, ``num_shards`` and ``shard_id`` (None if not given: the
-        configuration decides).
+        ``ignore_unknown_keys``, ``dry_run``, ``init_method``, ``num_shards`` and ``shard_id``
+        (None if not given: the configuration decides).
     """
     name = f"python {sys.argv[0]}"
-    parser = argparse.ArgumentParser(
+    parser = OverridesParser(
         prog=name,
         usage=_USAGE,
         description="Train a video network, then test it, as the configuration says.",
         epilog=_EXAMPLES.format(name=name),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument(
         "--cfg", dest="cfg_files", nargs="+", metavar="FILE.yaml", help="configuration files"
     )
-    parser.add_argument(
-        "--opts", nargs="*", action="extend", default=[], metavar="KEY VALUE", help="overrides"
-    )
+    parser.add_configuration_options()
     parser.add_argument(
         "--dry-run",
         action="store_true",
@@ -127,15 +128,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="NAME",
         help="explain a key or a group, and exit",
     )
-    # With a leading space argparse does not read a negative value such as -1e-4 as an option.
-    tokens = [
-        f" {token}" if re.match(r"-[\d.]|-inf", token) else token
-        for token in (sys.argv[1:] if argv is None else argv)
-    ]
-    args, rest = parser.parse_known_args(tokens)
-    unknown = [token for token in rest if token.startswith("-")]
-    if unknown:
-        parser.error(f"unknown option {unknown[0]}; --help shows all of them")
+    args = parser.parse(argv)
     if args.keys is not None:
         try:
             print_all(explain(args.keys))
@@ -144,8 +137,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.exit()
     if not args.cfg_files:
         parser.error("--cfg is missing: name a file, such as configs/AK/SLOWFAST_8x8_R50.yaml")
-    args.cfg_files, trailing = _split_files(args.cfg_files)
-    args.opts = [token.strip() for token in (*trailing, *args.opts, *rest)]
     return args
 
 
@@ -162,19 +153,15 @@ def load_config(args: argparse.Namespace, path_to_config: str | Path | None = No
     cfg = get_cfg()
     files = getattr(args, "cfg_files", None) or [getattr(args, "cfg_file", None)]
     path = path_to_config if path_to_config is not None else files[0]
-    if path is not None:
-        merge_file(cfg, path)
-    merge_list(cfg, getattr(args, "opts", None) or [])
+    ignore = bool(getattr(args, "ignore_unknown_keys", False))
+    try:
+        if path is not None:
+            merge_file(cfg, path, ignore_unknown=ignore)
+        merge_list(cfg, getattr(args, "opts", None) or [], ignore_unknown=ignore)
+    except UnknownKeys as error:
+        raise UserError(f"{error}\n{_WITHOUT_UNKNOWN}") from None
     for field in ("num_shards", "shard_id", "rng_seed", "output_dir"):
         value = getattr(args, field, None)
         if value is not None:
             merge_list(cfg, [field.upper(), value])
     return cfg
-
-
-def _split_files(tokens: list[str]) -> tuple[list[str], list[str]]:
-    """Separates the YAML files after ``--cfg`` from the overrides that follow them."""
-    count = 1
-    while count < len(tokens) and tokens[count].lower().endswith((".yaml", ".yml")):
-        count += 1
-    return tokens[:count], tokens[count:]

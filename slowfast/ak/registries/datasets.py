@@ -8,6 +8,15 @@ from dataclasses import dataclass
 from slowfast.ak.errors import UserError
 from slowfast.ak.registries.registry import Facts, Registry
 
+# Keys of upstream that choose how clips are read, sampled, cropped and coloured. Its Kinetics reads
+# them; its Charades has one way and reads none.
+WAYS_TO_MAKE_CLIPS = (
+    *("DATA.TRAIN_JITTER_SCALES_RELATIVE", "DATA.TRAIN_JITTER_ASPECT_RELATIVE"),
+    *("DATA.TRAIN_JITTER_MOTION_SHIFT", "DATA.TRAIN_JITTER_FPS", "DATA.TRAIN_CROP_NUM_"),
+    *("DATA.TIME_DIFF_PROB", "DATA.SSL_COLOR_JITTER", "DATA.USE_OFFSET_SAMPLING"),
+    *("DATA.SKIP_ROWS", "DATA.LOADER_CHUNK_", "DATA.DUMMY_LOAD", "AUG.GEN_MASK_LOADER"),
+)
+
 
 @dataclass(frozen=True)
 class DatasetFacts(Facts):
@@ -34,6 +43,8 @@ class DatasetFacts(Facts):
         random_validation: whether validation during training takes random frames and a random crop,
             as upstream does. Otherwise it takes the centre.
         always_rgb: whether the network gets RGB, whatever DATA.REVERSE_INPUT_CHANNEL says.
+        own_keys: names, or beginnings of names, of the keys that only data sets read that name
+            them, here or in upstream. None: it is not known which keys the data set reads.
     """
 
     labels: str = "any"
@@ -45,10 +56,17 @@ class DatasetFacts(Facts):
     frame_rate_key: str = ""
     random_validation: bool = False
     always_rgb: bool = False
+    own_keys: tuple[str, ...] | None = None
 
     def list_name(self, split: str) -> str:
         """The file name of the list of split train, val or test."""
         return "val.csv" if split == "test" and not self.has_test_list else f"{split}.csv"
+
+    def reads(self, key: str) -> bool | None:
+        """Whether `key` is a key of this data set; None if that is not known."""
+        if key == self.frame_rate_key or key.startswith(self.own_keys or ()):
+            return True
+        return None if self.own_keys is None else False
 
 
 _NOT_BUILT = "this data set is not built here yet"

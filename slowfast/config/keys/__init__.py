@@ -1,13 +1,15 @@
 """Every key of the configuration.
 
 The YAML files of this folder are tables of the keys that this tree uses, one file a topic.
-``unserved.yaml`` lists upstream's keys that have no effect here. The tables have all keys of both
+``unserved.yaml`` lists upstream's keys that have no effect here. ``readers.yaml`` says when a run
+reads a key. The tables have all keys of both
 upstream branches, so that any published YAML file loads. ``slowfast.ak.config`` and the
 registries (losses, networks, data sets, metrics, tasks) add the keys of this project.
 """
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import yaml
@@ -25,14 +27,14 @@ REGISTRIES = (LOSSES, NETWORKS, DATASETS, METRICS, TASKS)
 
 _FOLDER = Path(__file__).parent
 _TOPICS = ("run", "data", "model", "solver", "augmentation", "visualization")
+_UNSERVED = yaml.safe_load((_FOLDER / "unserved.yaml").read_text(encoding="utf-8"))
 
 
 def _unserved_keys() -> dict[str, Key]:
-    text = (_FOLDER / "unserved.yaml").read_text(encoding="utf-8")
     return {
         name: Key(default, unserved=group["why"], is_switch="switches" in group)
-        for group in yaml.safe_load(text)
-        for name, default in group.get("switches", group.get("keys")).items()
+        for group in _UNSERVED
+        for name, default in group.get("switches", group.get("keys", {})).items()
     }
 
 
@@ -42,6 +44,12 @@ UPSTREAM_KEYS: dict[str, Key] = {
     },
     **_unserved_keys(),
 }
+
+
+def is_read_by_nothing(key: str) -> bool:
+    """Whether published files set a dotted key that no version of SlowFast has or reads."""
+    patterns = (pattern for group in _UNSERVED for pattern in group.get("names", ()))
+    return any(fnmatchcase(key, pattern) for pattern in patterns)
 
 
 def registered_keys() -> dict[str, Key]:

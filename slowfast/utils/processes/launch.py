@@ -43,6 +43,8 @@ def fit_to_machine(cfg: CfgNode) -> None:
     Raises:
         UserError: the machines would have different numbers of processes.
     """
+    if None in (cfg.NUM_GPUS, cfg.NUM_SHARDS):
+        return  # the check of the configuration refuses it
     run = torchrun.current()
     if run:
         run.check_machines()

@@ -1,0 +1,100 @@
+"""A setting is refused only by a run that reads it; else one warning names it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from slowfast.config import checks
+from slowfast.config.keys import UPSTREAM_KEYS, known_keys
+from slowfast.config.readers import CONDITIONS, _begins_with
+
+TEST_ONLY = {"TRAIN.ENABLE": False}
+TRAIN_ONLY = {"TEST.ENABLE": False}
+CHARADES = {"TRAIN.DATASET": "charades", "TEST.DATASET": "charades"}
+
+# A setting that cannot be served, what makes a run not read it, and the words that say so.
+UNREAD = [
+    ({"DATA.SSL_COLOR_JITTER": True}, TEST_ONLY, "with TRAIN.ENABLE False"),
+    ({"DATA.SSL_COLOR_JITTER": True}, CHARADES, "with TRAIN.DATASET charades"),
+    ({"DATA.USE_OFFSET_SAMPLING": True}, TRAIN_ONLY, "with TEST.ENABLE False"),
+    ({"MULTIGRID.LONG_CYCLE": True}, TEST_ONLY, "with TRAIN.ENABLE False"),
+    ({"SOLVER.LR_POLICY": "step"}, TEST_ONLY, "with TRAIN.ENABLE False"),
+    ({"TEST.NUM_SPATIAL_CROPS": 2}, TRAIN_ONLY, "with TEST.ENABLE False"),
+    ({"DATA.ENSEMBLE_METHOD": "mean"}, TRAIN_ONLY, "with TEST.ENABLE False"),
+    ({"TRAIN.CHECKPOINT_TYPE": "jax"}, {}, "with an empty TRAIN.CHECKPOINT_FILE_PATH"),
+    ({"X3D.WIDTH_FACTOR": 0}, {}, "with MODEL.MODEL_NAME SlowFast; MODEL.MODEL_NAME X3D reads it"),
+    ({"MIXUP.PROB": 2}, {}, "with MIXUP.ENABLE False"),
+    ({"AUG.RE_MODE": "rand"}, {}, "with AUG.ENABLE False"),
+    ({"TENSORBOARD.HISTOGRAM.TOPK": 0}, {}, "with TENSORBOARD.ENABLE False"),
+]
+# What makes a run read the same settings.
+READ = {
+    "TRAIN.CHECKPOINT_FILE_PATH": "w.pyth",
+    "MIXUP.ENABLE": True,
+    "AUG.ENABLE": True,
+    "TENSORBOARD.ENABLE": True,
+    "TENSORBOARD.HISTOGRAM.ENABLE": True,
+}
+X3D = {
+    "MODEL.MODEL_NAME": "X3D",
+    "MODEL.ARCH": "x3d",
+    "RESNET.TRANS_FUNC": "x3d_transform",
+    "DATA.INPUT_CHANNEL_NUM": [3],
+}
+
+
+@pytest.mark.parametrize(("setting", "situation", "words"), UNREAD)
+def test_a_setting_is_refused_only_if_the_run_reads_it(setting, situation, words, load_runnable):
+    (key,) = setting
+    cfg = load_runnable(setting | situation)
+    assert checks.problems(cfg) == []
+    (warning,) = checks.warnings(cfg)
+    assert warning.startswith(f"X.yaml: {key} = ")
+    assert warning.endswith(f": is not read {words}")
+
+    cfg = load_runnable(READ | (X3D if "X3D" in key else {}) | setting)
+    assert any(line.startswith(f"X.yaml: {key} = ") for line in checks.problems(cfg))
+
+
+def test_one_warning_names_all_settings_without_effect(load_runnable):
+    cfg = load_runnable(
+        {"AVA.BGR": True, "MIXUP.ALPHA": 0.2, "MIXUP.PROB": 0.5, "DEMO.FPS": 3, "DEMO.WEBCAM": 0}
+    )
+    cfg.merge_from_list(["MIXUP.SWITCH_PROB", 1])
+    assert [warning.splitlines() for warning in checks.warnings(cfg)] == [
+        [
+            "6 settings have no effect in this run:",
+            "  X.yaml: MIXUP.ALPHA = 0.2, MIXUP.PROB = 0.5: are not read with MIXUP.ENABLE False",
+            "  command line: MIXUP.SWITCH_PROB = 1.0: is not read with MIXUP.ENABLE False",
+            "  X.yaml: AVA.BGR = True: has no effect here: the data set ava is not built",
+            "  X.yaml: DEMO.WEBCAM = 0, DEMO.FPS = 3: have no effect here: DEMO.ENABLE is not "
+            "built",
+        ]
+    ]
+
+
+def test_the_dump_of_a_fork_is_tested(load_runnable):
+    """A whole configuration, in which the training had what is not built here."""
+    reference = Path(__file__).parents[1] / "reference"
+    dump = json.loads((reference / "config_defaults_main.json").read_text())
+    of_training = {
+        "DATA.SSL_COLOR_JITTER": True,
+        "DATA.TRAIN_JITTER_SCALES_RELATIVE": [0.1, 1.0],
+        "DATA_LOADER.ENABLE_MULTI_THREAD_DECODE": True,
+        "SOLVER.LAYER_DECAY": 0.8,
+        "AUG.NUM_SAMPLE": 2,
+        "MODEL.LOSS_FUNC": "their_loss",
+    }
+    cfg = load_runnable(dump | CHARADES | of_training | {"DATA.MULTI_LABEL": True})
+    cfg.merge_from_list(["MODEL.HEAD_ACT", "sigmoid", "TRAIN.ENABLE", False, "TEST.ENABLE", True])
+    assert checks.problems(cfg) == []
+    (warning,) = checks.warnings(cfg)
+    assert all(key in warning for key in of_training if UPSTREAM_KEYS[key].unserved)
+
+
+def test_each_condition_is_on_keys_that_exist():
+    known = known_keys()
+    for condition in CONDITIONS:
+        for each in (*condition.keys, *condition.exceptions):
+            assert any(_begins_with(key, (each,)) for key in known), each
