@@ -3,10 +3,11 @@
 
     python tools/compare_results.py output/bce/results.pkl output/ldam/results.pkl
 
-The output has mAP overall and of each segment: both values, the difference, its 95 % interval over
-resampled test clips, and the share of resamples in which the second result is better. Names and
-segments come from the files beside the pickles, or from a sheet (--classes). The interval says
-nothing about another training run with the same settings: train with other seeds to see that.
+The output has mAP overall and of each segment, or with one class a clip the accuracies over clips
+and over classes: both values, the difference, its 95 % interval over resampled test clips, and the
+share of resamples in which the second result is better. Names and segments come from the files
+beside the pickles, or from a sheet (--classes). The interval says nothing about another training
+run with the same settings: train with other seeds to see that.
 """
 
 import argparse
@@ -18,8 +19,8 @@ import numpy as np
 from slowfast.ak.classes.table import read_sheet
 from slowfast.ak.errors import UserError
 from slowfast.ak.metrics.comparison import Difference, align, compare, largest_changes
-from slowfast.ak.metrics.figures import Figures
-from slowfast.ak.registries.metrics import column_of
+from slowfast.ak.metrics.figures import Figures, TestOptions
+from slowfast.ak.registries.metrics import METRICS, column_of, facts_of
 from slowfast.results.reading import Results, read_results
 from slowfast.utils.command_line import tool_parser
 from slowfast.utils.terminal import prints_errors
@@ -32,30 +33,33 @@ def main(argv: list[str] | None = None) -> int:
     parser = tool_parser(__doc__)
     parser.add_argument("first", metavar="A.pkl", help="saved results")
     parser.add_argument("second", metavar="B.pkl", help="saved results on the same clips")
+    parser.add_argument("--set", default="", help="label set, where the tests have several")
     parser.add_argument("--classes", type=Path, metavar="SHEET", help="names and segments")
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="of the resamples (0)")
     parser.add_argument("--changes", type=int, default=10, metavar="N", help="classes shown (10)")
     args = parser.parse_args(argv)
     check(args)
-    first, second = read_results(args.first), read_results(args.second)
+    first, second = (read_results(path, args.set) for path in (args.first, args.second))
     rows, remark = match_clips(first, second)
     names, segments, source = name_classes(first, second, args.classes)
-    labels = first.labels
-    figures = [Figures(scores, labels, segments) for scores in (first.scores, second.scores[rows])]
+    labels, options = first.labels, TestOptions()
+    figures = [
+        Figures(scores, first.targets, segments, options)
+        for scores in (first.scores, second.scores[rows])
+    ]
     found = compare(*figures, args.resamples, args.seed)
     if not found:
         raise UserError(
-            f"{first.path} and {second.path}: no clip carries a class, so there is no average "
-            "precision to compare. Check that both were tested on the right list."
+            f"{first.path} and {second.path}: no clip carries a class, so there is no figure to "
+            "compare. Check that both were tested on the right list."
         )
     print(f"A: {describe(first)}\nB: {describe(second)}\n{len(labels)} test clips. {remark}\n")
-    print("\n".join(table(found, args.resamples)))
+    print("\n".join(table(found, args.resamples, figures[0].quantity)))
     print(f"Segments: {source}." if segments else f"No segments: {source}.")
     changes = largest_changes(*figures, args.changes)
-    print(
-        "\nLargest changes of a class, average precision in %. With few test clips, the change of a"
-    )
+    measure = METRICS.facts(next(iter(figures[0].class_columns.values()))).class_title
+    print(f"\nLargest changes of a class, {measure} in %. With few test clips, the change of a")
     print("single class is mostly chance:")
     for index, one, other in changes:
         clips = int(labels[:, index].sum())
@@ -136,9 +140,11 @@ def describe(result: Results) -> str:
     return ", ".join(parts)
 
 
-def table(found: dict[str, Difference], resamples: int) -> list[str]:
-    heads = ("mAP in %", "A", "B", "B - A", "95 % interval", "B better in")
-    line = "{:<10}{:>9}{:>9}{:>9}{:>18}{:>13}"
+def table(found: dict[str, Difference], resamples: int, quantity: str) -> list[str]:
+    heads = (f"{quantity} in %", "A", "B", "B - A", "95 % interval", "B better in")
+    names = {key: column_of(key) or facts_of(key).title for key in found}
+    width = max(10, *(len(name) + 2 for name in (heads[0], *names.values())))
+    line = f"{{:<{width}}}{{:>9}}{{:>9}}{{:>9}}{{:>18}}{{:>13}}"
     lines = [line.format(*heads)]
     lines.append("-" * len(lines[0]))
     for key, one in found.items():
@@ -146,7 +152,7 @@ def table(found: dict[str, Difference], resamples: int) -> list[str]:
         cells = (f"{100 * one.first:.2f}", f"{100 * one.second:.2f}", f"{100 * one.value:+.2f}")
         share = f"{100 * one.share_better:.1f} %"
         words = "" if one.is_shown else "  no difference that these clips can show"
-        lines.append(line.format(column_of(key), *cells, f"{low} to {high}", share) + words)
+        lines.append(line.format(names[key], *cells, f"{low} to {high}", share) + words)
     lines.append(f"Over {resamples} resamples of the clips, the same for both.")
     return lines
 

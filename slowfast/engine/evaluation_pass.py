@@ -6,8 +6,9 @@ thrown away.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from fvcore.common.config import CfgNode
@@ -22,6 +23,7 @@ from slowfast.engine.learner import Learner
 from slowfast.engine.meters import ValMeter
 from slowfast.engine.stopping import StopRequests
 from slowfast.tasks import Rows
+from slowfast.tasks.batch import joined, mapped
 from slowfast.utils import distributed
 from slowfast.utils.progress import progress_bar
 
@@ -103,17 +105,19 @@ def gather_rows(parts: list[Rows], missing: Collection[int] = ()) -> Rows:
         parts: rows of this process, in any number of parts.
         missing: numbers of clips to leave out.
     """
-    own = [_joined([rows[field] for rows in parts]) for field in range(3)] if parts else None
+    own = mapped(list(_joined(parts)), Tensor.cpu) if parts else None
     shards = [shard for shard in distributed.all_gather_unaligned(own) if shard is not None]
-    keys, scores, targets = (_joined(field) for field in zip(*shards, strict=True))
+    keys, scores, targets = _joined(shards)
     keys, where = keys.unique(dim=0, return_inverse=True)
     # The first of several rows with one key is kept.
     backwards = torch.arange(len(where)).flip(0)
     first = torch.empty(len(keys), dtype=torch.int64).scatter_(0, where.flip(0), backwards)
     read = ~torch.isin(keys[:, 0], torch.tensor(sorted(missing), dtype=keys.dtype))
     kept = first[read]
-    return Rows(keys[read], scores[kept], None if targets is None else targets[kept])
+    return Rows(
+        keys[read], *(mapped(field, lambda rows: rows[kept]) for field in (scores, targets))
+    )
 
 
-def _joined(parts: list[Tensor | None]) -> Tensor | None:
-    return None if parts[0] is None else torch.cat(parts).cpu()
+def _joined(parts: Sequence[Sequence[Any]]) -> Rows:
+    return Rows(*(joined(field) for field in zip(*parts, strict=True)))

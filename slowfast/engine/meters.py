@@ -198,7 +198,7 @@ class ValMeter(_EpochMeter):
         """Logs the line of the clips that were added, and returns it; mAPs are fractions.
 
         Args:
-            segments: of each class; adds ``map_<segment>``.
+            segments: of each class; adds ``map_<segment>``, or ``top1_macro_<segment>``.
         """
         found = Figures(torch.cat(self._preds), torch.cat(self._labels), segments)
         return self.log_figures(cur_epoch, found.evaluation_line())
@@ -307,7 +307,8 @@ class TestMeter(LoopTimer):
             self.stats |= {f"top{k}_acc": self.stats["map"] for k in ks}
         else:
             for k in ks:
-                self.stats[f"top{k}_acc"] = f"{100 * accuracy(preds, labels, k):.2f}"
+                share = accuracy(preds, labels, k)
+                self.stats[f"top{k}_acc"] = None if isnan(share) else f"{100 * share:.2f}"
         logging.log_json_stats(self.stats)
         return self.stats
 

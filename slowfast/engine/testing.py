@@ -35,6 +35,7 @@ from slowfast.results.files import (
 )
 from slowfast.results.table import log_table
 from slowfast.tasks import Batch, Rows, Task, build_task
+from slowfast.tasks.batch import joined, mapped
 from slowfast.utils import distributed, logging
 from slowfast.utils.distributed import unwrap
 from slowfast.utils.progress import progress_bar
@@ -242,14 +243,18 @@ class TestPass:
         """Joins the rows of the views of one clip, by key."""
         keys, where = views.keys.unique(dim=0, return_inverse=True)
         own = [(where == key).nonzero().flatten() for key in range(len(keys))]
-        scores = torch.stack([self.combine(views.scores[each], dim=0) for each in own])
         first = torch.tensor([int(each[0]) for each in own])
-        return Rows(keys, scores, None if views.targets is None else views.targets[first])
+
+        def combined(scores: torch.Tensor) -> torch.Tensor:
+            return torch.stack([self.combine(scores[each], dim=0) for each in own])
+
+        scores = mapped(views.scores, combined)
+        return Rows(keys, scores, mapped(views.targets, lambda targets: targets[first]))
 
 
 def _joined(parts: list[Rows]) -> Rows:
-    return Rows(*(None if f[0] is None else torch.cat(f) for f in zip(*parts, strict=True)))
+    return Rows(*(joined(field) for field in zip(*parts, strict=True)))
 
 
 def _part(rows: Rows, start: int, stop: int) -> Rows:
-    return Rows(*(None if field is None else field[start:stop] for field in rows))
+    return Rows(*mapped(tuple(rows), lambda field: field[start:stop]))

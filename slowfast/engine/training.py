@@ -13,7 +13,7 @@ from fvcore.common.config import CfgNode
 from slowfast.ak.checks.recipe import describe_run
 from slowfast.ak.clips.loader import ClipLoader
 from slowfast.ak.lists.holdout import fingerprint
-from slowfast.ak.registries.metrics import METRICS, column_of, metric_of
+from slowfast.ak.registries.metrics import column_of, facts_of, metric_of
 from slowfast.checkpoints.best import Best
 from slowfast.checkpoints.evaluations import evaluations_so_far
 from slowfast.checkpoints.file import check_writable
@@ -185,15 +185,16 @@ def epoch_line(figures: dict) -> str:
     """Returns the figures of an epoch in words: the loss, and those of an evaluation."""
     line = f"Epoch {figures['epoch']}: loss {figures['loss']:.4f}, lr {figures['lr']:.3g}"
     for key, value in figures.items():
-        name = metric_of(key)
-        if name is None or value != value:
+        owner, _, own_key = key.rpartition("/")
+        name, facts = metric_of(key), facts_of(key)
+        if name is None or (text := facts.text(value)) is None:
             continue
-        facts = METRICS.facts(name)
-        title = facts.title or key
         # "mAP 12.00 %, head 20.00, tail 8.00, micro 15.00"
-        if key != name or title == facts.column:
-            line += f", {column_of(key)} {facts.text(value)}"
+        if own_key != name:
+            line += f", {column_of(key)} {text}"
+        elif facts.title == facts.column:
+            line += f", {f'{owner} {facts.column}'.lstrip()} {text}"
         else:
-            line += f", {title} {facts.text(value)}{facts.sign}"
+            line += f", {f'{owner} {facts.title or own_key}'.lstrip()} {text}{facts.sign}"
     is_best = figures.get("best_epoch") == first_number(figures["epoch"])
     return line + (", the best so far" if is_best else "")

@@ -2,8 +2,8 @@
 
 Below OUTPUT_DIR, at TEST.SAVE_RESULTS_PATH: upstream's pickle of [predictions, labels], a CSV with
 one row per clip, and a JSON with the figures and how they were obtained. If the task's figures are
-figures of classes and clips have many labels, OUTPUT_DIR also gets a table with one row per class.
-Each number of views has its own files.
+figures of classes, OUTPUT_DIR also gets a table with one row per class and, with one class a clip,
+the confusion matrix. Each number of views and each label set has its own files.
 
 A clip that could not be read has no row in any file. The JSON names it and the reason in
 ``missing_clips``, and clips that were scored from a part of their frames in ``incomplete_clips``;
@@ -19,19 +19,23 @@ import csv
 import json
 import os
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from fvcore.common.config import CfgNode
+from torch import Tensor
 
-from slowfast.ak.classes.table import ClassTable
+from slowfast.ak.classes.label_sets import Classes, by_set, of_set
 from slowfast.ak.errors import UserError
+from slowfast.ak.metrics.figure_sets import sets_of
 from slowfast.ak.metrics.figures import Figures
 from slowfast.checkpoints.loading import LoadedWeights
-from slowfast.results.per_class import ClassResult, class_results, write_class_results
+from slowfast.results.confusion import write_confusion
+from slowfast.results.per_class import ClassResult, results_of, write_class_results
 from slowfast.tasks import EvaluationFigures
 from slowfast.utils import distributed, logging
 
@@ -47,11 +51,12 @@ class Outcome:
     Attributes:
         views: the number of views in words.
         suffix: part of file names, such as "_2x3"; "" if one number of views is tested.
-        scores: (R, ...), for classification (N, C).
-        targets: (R, ...), for classification (N, C) or (N,); None: the task has none.
+        scores: (R, ...), for classification (N, C); or by label set.
+        targets: (R, ...), for classification (N, C) or (N,); or by label set; None: the task has
+            none.
         numbers: (R,) numbers of the clips in the data set, in the order of the list.
         clips: the data set.
-        classes: names and segments of the classes; None: not known.
+        classes: names and segments of the classes, or by label set; None: not known.
         weights: the tested weights.
         missing, incomplete: reasons by name, for clips that could not be read at all or in part.
         figures: all figures; None before they are computed.
@@ -62,11 +67,11 @@ class Outcome:
 
     views: str
     suffix: str
-    scores: torch.Tensor
-    targets: torch.Tensor | None
-    numbers: torch.Tensor
+    scores: Tensor | Mapping[str, Tensor]
+    targets: Tensor | Mapping[str, Tensor] | None
+    numbers: Tensor
     clips: object
-    classes: ClassTable | None
+    classes: Classes
     weights: LoadedWeights
     missing: dict[str, str] = field(default_factory=dict)
     incomplete: dict[str, str] = field(default_factory=dict)
@@ -76,11 +81,15 @@ class Outcome:
     unwritten: list[str] = field(default_factory=list)
 
     @cached_property
-    def per_class(self) -> list[ClassResult]:
-        """One row per class; none unless the figures are figures of classes with many labels."""
-        if not (isinstance(self.figures, Figures) and self.figures.many_labels):
-            return []
-        return class_results(self.figures.by_class("map"), self.figures.positives, self.classes)
+    def per_class(self) -> dict[str, list[ClassResult]]:
+        """One row per class, by label set; empty unless the figures are figures of classes.
+
+        The only label set of classification has the name "".
+        """
+        return {
+            name: results_of(figures, of_set(self.classes, name))
+            for name, figures in sets_of(self.figures).items()
+        }
 
     @cached_property
     def names(self) -> list[str]:
@@ -93,7 +102,8 @@ class Outcome:
         Raises:
             UserError: names the clips with such scores.
         """
-        bad = self.scores.flatten(1).isnan().any(dim=1)
+        parts = by_set(self.scores).values()
+        bad = torch.stack([part.flatten(1).isnan().any(dim=1) for part in parts]).any(dim=0)
         if not bad.any():
             return
         rows = bad.nonzero().flatten().tolist()
@@ -175,16 +185,38 @@ class ResultFiles:
         outcome.write("clips", path.with_suffix(".csv"), lambda path: _write_csv(path, outcome))
 
     def write_figures(self, outcome: Outcome) -> None:
-        """Writes the table of classes, if the figures have one, and the JSON."""
-        if rows := outcome.per_class:
-            path = _with_suffix(self.folder / "per_class_ap.csv", outcome)
-            outcome.write("classes", path, lambda path: write_class_results(path, rows))
+        """Writes the tables of classes and of confusions, if there are some, and the JSON."""
+        for name, figures in sets_of(outcome.figures).items():
+            self._write_classes(outcome, name, figures)
         if self.results is not None:
             path = _with_suffix(self.results, outcome).with_suffix(".json")
             outcome.write("summary", path, lambda path: self._write_summary(path, outcome))
 
+    def _write_classes(self, outcome: Outcome, name: str, figures: Figures) -> None:
+        rows, end = outcome.per_class[name], f"_{name}" if name else ""
+        measure = "_ap" if figures.many_labels else ""
+        path = _with_suffix(self.folder / f"per_class{measure}{end}.csv", outcome)
+        outcome.write(_kind("classes", name), path, lambda path: write_class_results(path, rows))
+        if figures.many_labels or figures.scores is None:
+            return
+        path = _with_suffix(self.folder / f"confusion{end}.csv", outcome)
+        clips, names = figures.ranks.confusion(), [row.name for row in rows]
+        outcome.write(
+            _kind("confusion", name), path, lambda path: write_confusion(path, clips, names)
+        )
+
     def _write_summary(self, path: Path, outcome: Outcome) -> None:
-        table = outcome.files.get("classes")
+        def tables(kind: str) -> dict[str, str] | str | None:
+            # Relative, so that they are found again when the folder of the run has been moved.
+            found = {
+                name: os.path.relpath(outcome.files[_kind(kind, name)], path.parent)
+                for name in outcome.per_class
+                if _kind(kind, name) in outcome.files
+            }
+            return found.get("", found or None)
+
+        classes = by_set(outcome.classes) if outcome.classes else {}
+        sources = {name: table.source for name, table in classes.items() if table}
         summary = {
             **outcome.stats,
             "views": outcome.views,
@@ -194,9 +226,9 @@ class ResultFiles:
             "incomplete_clips": outcome.incomplete,
             "checkpoint": outcome.weights.path,
             "initialisation": outcome.weights.initialisation,
-            "segments": outcome.classes.source if outcome.classes else None,
-            # Relative, so that it is found again when the folder of the run has been moved.
-            "per_class": os.path.relpath(table, path.parent) if table else None,
+            "segments": sources.get("", sources or None),
+            "per_class": tables("classes"),
+            "confusion": tables("confusion"),
         }
         path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
 
@@ -214,6 +246,11 @@ def check_all_written(outcomes: Sequence[Outcome]) -> None:
         )
 
 
+def _kind(kind: str, name: str) -> str:
+    """The kind of a file of a label set."""
+    return f"{kind} {name}".rstrip()
+
+
 def _with_suffix(path: Path, outcome: Outcome) -> Path:
     return path.with_name(f"{path.stem}{outcome.suffix}{path.suffix}")
 
@@ -226,20 +263,30 @@ def _write_pickle(path: Path, outcome: Outcome) -> None:
 def _write_csv(path: Path, outcome: Outcome) -> None:
     """Writes one line per row: the name of the clip, the class ids of its labels, all scores.
 
-    Labels stay empty if the task has no targets.
+    Labels stay empty if the task has no targets. With several label sets, each has a column of
+    labels, such as "animal labels", and its scores have columns such as "animal 17".
     """
-    scores = outcome.scores.flatten(1)
-    columns = outcome.classes.names if outcome.classes else map(str, range(scores.shape[1]))
-    targets = [None] * len(scores) if outcome.targets is None else outcome.targets
+    scores = {name: part.flatten(1) for name, part in by_set(outcome.scores).items()}
+    heads, labels = [], []
+    for name, part in scores.items():
+        table = of_set(outcome.classes, name)
+        columns = table.names if table else map(str, range(part.shape[1]))
+        heads += [f"{name} {column}".lstrip() for column in columns]
+        labels.append(_labels(outcome.targets, name, len(part)))
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
-        writer.writerow(["clip", "labels", *columns])
-        for name, target, row in zip(outcome.names, targets, scores.tolist(), strict=True):
-            labels = " ".join(map(str, _class_ids(target)))
-            writer.writerow([name, labels, *(f"{score:.6g}" for score in row)])
+        writer.writerow(["clip", *(f"{name} labels".lstrip() for name in scores), *heads])
+        rows = torch.cat([part.float() for part in scores.values()], dim=1).tolist()
+        for name, own, row in zip(outcome.names, zip(*labels, strict=True), rows, strict=True):
+            writer.writerow([name, *own, *(f"{score:.6g}" for score in row)])
 
 
-def _class_ids(target: torch.Tensor | None) -> list[int]:
-    if target is None:
-        return []
+def _labels(targets: Any, name: str, rows: int) -> list[str]:
+    """The class ids of the labels of each row in a label set, as text."""
+    if targets is None:
+        return [""] * rows
+    return [" ".join(map(str, _class_ids(target))) for target in of_set(targets, name)]
+
+
+def _class_ids(target: Tensor) -> list[int]:
     return target.nonzero().flatten().tolist() if target.ndim else [int(target)]

@@ -22,11 +22,12 @@ from slowfast.utils.files.safe_pickle import Refused, StoredArray, load_arrays
 
 @dataclass(frozen=True)
 class Results:
-    """The results of a test with many labels.
+    """The results of a test.
 
     Attributes:
         path: the pickle.
-        scores, labels: (N, C).
+        scores: (N, C).
+        targets: (N, C) of 0 and 1; or (N,), one class a clip.
         clips: N names; empty: not known.
         classes: C rows; empty: not known.
         summary: the figures and how they were obtained; empty: not known.
@@ -34,37 +35,57 @@ class Results:
 
     path: Path
     scores: np.ndarray
-    labels: np.ndarray
+    targets: np.ndarray
     clips: list[str]
     classes: list[ClassResult]
     summary: dict[str, Any]
 
+    @property
+    def labels(self) -> np.ndarray:
+        """(N, C) labels; one class a clip as one-hot booleans."""
+        return one_hot(self.targets, self.scores.shape[1])
 
-def read_results(path: str | Path) -> Results:
+
+def one_hot(targets: np.ndarray, num_classes: int) -> np.ndarray:
+    """Returns targets (N, C) as they are, and classes (N,) as booleans (N, C)."""
+    return targets if targets.ndim == 2 else targets[:, None] == np.arange(num_classes)
+
+
+def read_results(path: str | Path, label_set: str = "") -> Results:
     """Reads a pickle of results, and the files that the test wrote beside it.
 
+    Args:
+        label_set: name of the label set to read, where a test has several; empty: it has one.
+
     Raises:
-        UserError: the file is no such pickle, has one label a clip, or does not fit the files
-            beside it.
+        UserError: the file is no such pickle, or does not fit the files beside it.
     """
     path = Path(path)
-    scores, labels = read_scores(path)
-    if labels.ndim == 1:
+    scores, targets = read_scores(path, label_set)
+    count = scores.shape[1]
+    if targets.ndim == 1 and not np.isin(targets, np.arange(count)).all():
         raise UserError(
-            f"{path}: expected scores and labels (clips, classes) of many labels, found "
-            f"{scores.shape} and {labels.shape}."
+            f"{path}: expected one class from 0 to {count - 1} a clip, as there are {count} "
+            f"scores, found {targets.min():g} to {targets.max():g}."
         )
     summary = _read_summary(path.with_suffix(".json"))
+    for part in ("segments", "per_class"):
+        if isinstance(summary.get(part), dict):
+            summary[part] = summary[part].get(label_set)
     table = path.with_suffix(".csv")
     clips = _read_names(table) if table.is_file() else []
     if clips and len(clips) != len(scores):
         raise UserError(f"{table}: has {len(clips)} clips, and {path} has {len(scores)}.")
-    classes = _read_classes(path, summary, labels)
-    return Results(path, scores, labels, clips, classes, summary)
+    targets = targets.astype(np.int64) if targets.ndim == 1 else targets
+    classes = _read_classes(path, summary, one_hot(targets, count).sum(axis=0))
+    return Results(path, scores, targets, clips, classes, summary)
 
 
-def read_scores(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_scores(path: Path, label_set: str = "") -> tuple[np.ndarray, np.ndarray]:
     """Reads scores (N, C) and labels, (N, C) or (N,), from a pickle of results.
+
+    Args:
+        label_set: as for `read_results`.
 
     Raises:
         UserError: the file is no such pickle.
@@ -72,7 +93,9 @@ def read_scores(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         with path.open("rb") as file:
             content = load_arrays(file, _TENSORS)
-        scores, labels = (_array(part) for part in content)
+        scores, labels = (_array(_of_set(part, label_set)) for part in content)
+    except _OtherSet as error:
+        raise UserError(f"{path}: {error}.") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
     except Refused as error:
@@ -107,6 +130,20 @@ _TENSORS = {
 }
 
 
+class _OtherSet(Exception):
+    """The results have other label sets than the one that was asked for."""
+
+
+def _of_set(part: Any, label_set: str) -> Any:
+    if not isinstance(part, dict):
+        return part
+    if label_set not in part:
+        names = ", ".join(map(str, part))
+        found = f"none is called {label_set!r}" if label_set else "name one of them (--set)"
+        raise _OtherSet(f"has results of the label sets {names}; {found}")
+    return part[label_set]
+
+
 def _array(part: Any) -> np.ndarray:
     array = part.array if isinstance(part, StoredArray) else np.asarray(part)
     if array is None or array.dtype.kind not in "fiub":
@@ -131,7 +168,7 @@ def _read_summary(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: cannot be read as the summary of a test: {error}") from None
 
 
-def _read_classes(path: Path, summary: dict[str, Any], labels: np.ndarray) -> list[ClassResult]:
+def _read_classes(path: Path, summary: dict[str, Any], counts: np.ndarray) -> list[ClassResult]:
     """Reads the table of classes that the summary names, relative to its own folder.
 
     If it is not there, a table of the same name beside the pickle is read: somebody can have copied
@@ -147,7 +184,7 @@ def _read_classes(path: Path, summary: dict[str, Any], labels: np.ndarray) -> li
     if found is None:
         return []
     rows = read_class_results(found)
-    if [row.test_count for row in rows] != labels.sum(axis=0).tolist():
+    if [row.test_count for row in rows] != counts.tolist():
         raise UserError(
             f"{found}: belongs to another test than {path}: the numbers of test clips differ. A "
             "later test may have replaced the table; test again, or move the table away."

@@ -1,8 +1,8 @@
 """The table at the end of a test: figures, intervals, chance level, and the files written.
 
-For figures of classes it fits in 80 columns with three segments, and says how segments are defined,
-which classes have no test clip, and on which clips the weights were chosen. A task with other
-figures gets one row per figure.
+For figures of classes it fits in 90 columns with three segments, and says how segments are defined,
+which classes have no test clip, and on which clips the weights were chosen. Each label set has its
+own part. A task with other figures gets one row per figure.
 """
 
 from pathlib import Path
@@ -10,9 +10,11 @@ from textwrap import wrap
 
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.classes.table import SEGMENTS
+from slowfast.ak.classes.label_sets import of_set
+from slowfast.ak.classes.table import SEGMENTS, ClassTable
+from slowfast.ak.metrics.figure_sets import sets_of
 from slowfast.ak.metrics.figures import Figures
-from slowfast.ak.registries.metrics import METRICS, column_of, metric_of
+from slowfast.ak.registries.metrics import METRICS, column_of, facts_of
 from slowfast.checkpoints.best import Best
 from slowfast.results.files import Outcome
 from slowfast.results.per_class import ClassResult
@@ -31,15 +33,35 @@ def log_table(cfg: CfgNode, outcomes: list[Outcome]) -> None:
     lines = ["", f"Results of {cfg.MODEL.MODEL_NAME}, weights {first.weights.initialisation}"]
     if best := first.weights.extra.get("best"):
         lines += _wrapped(f"Weights of the best evaluation: {Best(**best)}.")
-    if isinstance(first.figures, Figures):
-        lines += _columns(outcomes)
-        lines += _rows_of_further_metrics(outcomes)
-    else:
+    sets = sets_of(first.figures)
+    for name in sets:
+        own = [_Part(each, name) for each in outcomes]
+        lines += ["", name] if len(sets) > 1 else []
+        lines += _columns(own)
+        lines += _rows_of_further_metrics(own)
+    if not sets:
         lines += _rows_of_figures(outcomes)
     lines += _unread_clips(first)
     lines += ["", "Written:"]
     lines += [f"  {name:<12}{path}" for name, path in _paths(cfg, outcomes)]
     logger.info("\n".join(lines))
+
+
+class _Part:
+    """The part of a test that belongs to a label set."""
+
+    def __init__(self, outcome: Outcome, name: str) -> None:
+        self.views: str = outcome.views
+        self.figures: Figures = sets_of(outcome.figures)[name]
+        self.classes: ClassTable | None = of_set(outcome.classes, name)
+        self.per_class: list[ClassResult] = outcome.per_class[name]
+
+    def text(self, key: str) -> str | None:
+        return facts_of(key).text(self.figures.values[key])
+
+    def interval(self, key: str) -> str | None:
+        ends = self.figures.interval_texts(key)
+        return "-".join(f"{float(end):.1f}" for end in ends) if ends else None
 
 
 def _rows_of_figures(outcomes: list[Outcome]) -> list[str]:
@@ -49,55 +71,65 @@ def _rows_of_figures(outcomes: list[Outcome]) -> list[str]:
     return _table(heads, [(key, [each[key] for each in texts]) for key in texts[0]])
 
 
-def _columns(outcomes: list[Outcome]) -> list[str]:
+def _columns(parts: list[_Part]) -> list[str]:
     """The first table: metrics with a column, in rows the numbers of views."""
-    first = outcomes[0]
-    keys = [key for key in first.figures.values if METRICS.facts(metric_of(key)).column]
+    first = parts[0]
+    keys = first.figures.columns
     rows = []
-    for outcome in outcomes:
-        rows.append((outcome.views, [_text(outcome, key) for key in keys]))
-        if outcome.figures.intervals:
-            rows.append(("  95 % interval", [_interval(outcome, key) for key in keys]))
+    for part in parts:
+        rows.append((part.views, [part.text(key) for key in keys]))
+        if part.figures.intervals:
+            rows.append(("  95 % interval", [part.interval(key) for key in keys]))
     if chance := first.figures.chance:
-        texts = [METRICS.facts(metric_of(key)).text(chance[key]) for key in keys]
+        texts = [facts_of(key).text(chance[key]) for key in keys]
         rows.append(("random scores", texts))
-    many_labels = first.figures.many_labels
-    lines = _table([column_of(key) for key in keys], rows, "mAP in %" if many_labels else "")
-    return lines + (_remarks(first) if many_labels else [])
+    lines = _table([column_of(key) for key in keys], rows, f"{first.figures.quantity} in %")
+    return lines + _remarks(first)
 
 
-def _remarks(outcome: Outcome) -> list[str]:
-    lines = []
-    if outcome.figures.intervals:
+def _remarks(part: _Part) -> list[str]:
+    figures, lines = part.figures, []
+    if figures.intervals:
         lines.append(
-            f"Intervals: over {outcome.figures.resamples} resamples of the {len(outcome.scores)} "
-            "test clips."
+            f"Intervals: over {figures.resamples} resamples of the {len(figures.targets)} test "
+            "clips."
         )
-    lines.append(
-        "Micro pools all classes; head classes dominate it, and it cannot be compared with an mAP."
-    )
-    if outcome.classes:
-        lines.append(f"Segments: {outcome.classes.source}; {_tested_classes(outcome.per_class)}.")
-    if missing := [row.name for row in outcome.per_class if not row.test_count]:
+    if figures.many_labels:
+        lines.append(
+            "Micro pools all classes; head classes dominate it, and it cannot be compared with an "
+            "mAP."
+        )
+    else:
+        lines.append("Macro, head, middle and tail are means over classes of top-1 accuracies.")
+    accuracies = any(facts_of(key).labels == "one each" for key in figures.values)
+    if accuracies and not figures.have_one_each:
+        lines.append(
+            f"Accuracies: over the {len(figures.ranks.classes)} of {len(figures.targets)} clips "
+            "that carry exactly one class."
+        )
+    if part.classes:
+        lines.append(f"Segments: {part.classes.source}; {_tested_classes(part.per_class)}.")
+    if missing := [row.name for row in part.per_class if not row.test_count]:
         lines.append(f"Classes without a test clip, which are in no mean {_listed(missing)}")
-    return [part for line in lines for part in _wrapped(line)]
+    return [words for line in lines for words in _wrapped(line)]
 
 
-def _rows_of_further_metrics(outcomes: list[Outcome]) -> list[str]:
-    """The second table: metrics without a column, a row each."""
+def _rows_of_further_metrics(parts: list[_Part]) -> list[str]:
+    """The second table: metrics without a column in the first one, a row each."""
     rows, notes = [], {}
-    for key in outcomes[0].figures.values:
-        facts = METRICS.facts(metric_of(key))
-        if facts.column:
+    figures = parts[0].figures
+    for key in figures.values:
+        facts = facts_of(key)
+        if key in figures.columns:
             continue
         title = facts.title if key in METRICS else f"{facts.title}, {column_of(key)}"
         if facts.note:
             title += " *"
             notes[f"* {facts.note}"] = None
-        rows.append((title or key, [_text(outcome, key) for outcome in outcomes]))
+        rows.append((title or key, [part.text(key) for part in parts]))
     if not rows:
         return []
-    heads = [outcome.views.removesuffix(" views") for outcome in outcomes]
+    heads = [part.views.removesuffix(" views") for part in parts]
     return ["", *_table(heads, rows, "More, in %"), *notes]
 
 
@@ -130,15 +162,6 @@ def _tested_classes(per_class: list[ClassResult]) -> str:
         if tested:
             parts.append(f"{sum(tested)} of {len(tested)} {segment}")
     return f"{', '.join(parts)} classes have test clips"
-
-
-def _text(outcome: Outcome, key: str) -> str | None:
-    return METRICS.facts(metric_of(key)).text(outcome.figures.values[key])
-
-
-def _interval(outcome: Outcome, key: str) -> str | None:
-    ends = outcome.figures.interval_texts(key)
-    return "-".join(f"{float(end):.1f}" for end in ends) if ends else None
 
 
 def _wrapped(line: str) -> list[str]:

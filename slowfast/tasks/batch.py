@@ -65,14 +65,22 @@ class Batch:
 
     def _mapped(self, change: Callable[[Tensor], Any]) -> Batch:
         return replace(
-            self, inputs=_mapped(self.inputs, change), targets=_mapped(self.targets, change)
+            self, inputs=mapped(self.inputs, change), targets=mapped(self.targets, change)
         )
 
 
-def _mapped(value: Any, change: Callable[[Tensor], Any]) -> Any:
-    """The same nested lists, tuples and dicts with each tensor changed."""
+def mapped(value: Any, change: Callable[[Tensor], Any]) -> Any:
+    """The same nested lists, tuples and dicts with each tensor changed; None stays None."""
     if isinstance(value, dict):
-        return {name: _mapped(part, change) for name, part in value.items()}
+        return {name: mapped(part, change) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_mapped(part, change) for part in value]
+        return [mapped(part, change) for part in value]
     return value if value is None else change(value)
+
+
+def joined(values: Sequence[Any]) -> Any:
+    """Joins tensors, or dicts of tensors, over their first dimension; None where they are None."""
+    first = values[0]
+    if isinstance(first, dict):
+        return {name: joined([value[name] for value in values]) for name in first}
+    return None if first is None else torch.cat(list(values))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -12,9 +13,12 @@ from slowfast.ak.classes.counts import read_class_table
 from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.clips.mixup import BatchMixer
 from slowfast.ak.clips.network_input import InputTransform
+from slowfast.ak.keys import Finding
 from slowfast.ak.losses import check_targets
 from slowfast.ak.metrics.figures import Figures, TestOptions
 from slowfast.ak.metrics.top_k import topk_errors
+from slowfast.ak.registries.metrics import figure_keys, problem_with_figure
+from slowfast.ak.registries.networks import NETWORKS
 from slowfast.ak.registries.tasks import TASKS
 from slowfast.models import build_model
 from slowfast.models.losses import build_loss, set_loss_epoch
@@ -23,7 +27,13 @@ from slowfast.tasks.batch import Batch
 from slowfast.tasks.task import Loss, Moment, Network, Rows, Task
 
 
-@TASKS.register("classification")
+def _problems(cfg: CfgNode) -> Iterator[Finding]:
+    metric = cfg.TRAIN.BEST_METRIC
+    if metric and (words := problem_with_figure(metric, figure_keys(cfg.DATA.MULTI_LABEL))):
+        yield "TRAIN.BEST_METRIC", words
+
+
+@TASKS.register("classification", problems=_problems)
 class Classification(Task):
     """Gives each clip a score per class.
 
@@ -38,6 +48,9 @@ class Classification(Task):
         frames: T, of an example.
         crops: sides of the clips in training and in scoring, pixels.
         classes: names and segments of the classes; None: not known.
+        best: key of the figure that chooses the best evaluation; empty: mAP, or with one class a
+            clip the top-1 error.
+        evaluation: what evaluations during training compute.
     """
 
     def __init__(
@@ -51,16 +64,20 @@ class Classification(Task):
         frames: int,
         crops: tuple[int, int],
         classes: ClassTable | None = None,
+        best: str = "",
+        evaluation: TestOptions | None = None,
     ) -> None:
         super().__init__()
         self.network, self.loss, self.to_input = network, loss, to_input
         self._mix, self._multi_label = mix, multi_label
         self._frames, self._crops, self.classes = frames, crops, classes
-        self.best = "map" if multi_label else "top1_err"
+        self.best = best or ("map" if multi_label else "top1_err")
+        self._evaluation = evaluation
 
     @staticmethod
     def applies(cfg: CfgNode) -> bool:
-        return not cfg.TASK and not cfg.DETECTION.ENABLE
+        label_sets = NETWORKS.facts(cfg.MODEL.MODEL_NAME).label_sets
+        return not (cfg.TASK or cfg.DETECTION.ENABLE or label_sets)
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode, device: torch.device, trains: bool) -> Classification:
@@ -74,6 +91,8 @@ class Classification(Task):
             frames=cfg.DATA.NUM_FRAMES,
             crops=(cfg.DATA.TRAIN_CROP_SIZE, cfg.DATA.TEST_CROP_SIZE),
             classes=classes,
+            best=cfg.TRAIN.BEST_METRIC,
+            evaluation=TestOptions.of_evaluation(cfg),
         )
 
     def check(self, batch: Batch) -> None:
@@ -118,7 +137,7 @@ class Classification(Task):
 
     def figures(self, rows: Rows, options: TestOptions | None = None) -> Figures:
         segments = self.classes.segments if self.classes else None
-        return Figures(rows.scores, rows.targets, segments, options)
+        return Figures(rows.scores, rows.targets, segments, options or self._evaluation)
 
     def draw_input(self, board: Any, batch: Batch) -> None:
         board.add_clips(batch.inputs, batch.targets)

@@ -13,7 +13,7 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
-from slowfast.ak.classes.table import ClassTable
+from slowfast.ak.classes.label_sets import Classes
 from slowfast.ak.metrics.figures import TestOptions
 from slowfast.tasks.batch import Batch
 
@@ -53,20 +53,21 @@ class Rows(NamedTuple):
 
     Attributes:
         keys: (R, K) int64 on the CPU, a different one for each row; the number of the clip first.
-        scores: (R, ...) float32.
-        targets: (R, ...), or None.
+        scores: (R, ...) float32; or a dict of such tensors by label set.
+        targets: (R, ...), or a dict as for the scores, or None.
     """
 
     keys: Tensor
-    scores: Tensor
-    targets: Tensor | None
+    scores: Tensor | dict[str, Tensor]
+    targets: Tensor | dict[str, Tensor] | None
 
 
 class EvaluationFigures(Protocol):
     """The figures of an evaluation or a test, as the loops and the result files need them.
 
-    `slowfast.ak.metrics.figures.Figures`, the figures of classes, also become a table of classes, a
-    report page and a table of means at the end of a test.
+    `slowfast.ak.metrics.figures.Figures`, the figures of classes, and `FigureSets`, the figures of
+    several label sets, also become tables of classes, a report page and tables of means at the end
+    of a test.
     """
 
     def evaluation_line(self) -> dict[str, float]:
@@ -93,12 +94,13 @@ class Task(nn.Module):
             processes train. Its state dict is the ``model_state`` of checkpoints.
         best: name of the figure that chooses the best evaluation; its facts in the registry of
             metrics give the direction, by default higher is better. Empty: none is better.
-        classes: names and segments of the columns of the scores; None: not known.
+        classes: names and segments of the columns of the scores, or of the classes of each label
+            set; None: not known.
     """
 
     network: nn.Module
     best: str = ""
-    classes: ClassTable | None = None
+    classes: Classes = None
 
     # ------------------------------------------------------------------ choosing and building
 

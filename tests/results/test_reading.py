@@ -33,7 +33,9 @@ class Code:
     [
         (pickle.dumps([Code(), Code()]), r"refused. It contains a call of pathlib"),
         (b"nothing", "expected saved results"),
-        (pickle.dumps([np.zeros((2, 3)), np.zeros(2)]), r"many labels, found \(2, 3\) and \(2,\)"),
+        (pickle.dumps([np.zeros((2, 3)), np.array([0, 3])]), "class from 0 to 2 a clip.* 0 to 3"),
+        (pickle.dumps([np.zeros((2, 3)), np.zeros(3)]), r"found \(2, 3\) and \(3,\)"),
+        (pickle.dumps([{"a": np.zeros((2, 3))}, {"a": np.zeros(2)}]), "label sets a; name one"),
         (pickle.dumps([np.zeros((2, 3))]), "expected saved results"),
         (pickle.dumps([np.array([["a"]]), np.zeros((1, 1))]), "refused. It contains an array of"),
         (pickle.dumps([["a"], np.zeros((1, 1))]), "other values than numbers"),

@@ -117,6 +117,25 @@ def test_two_results_are_compared(tool, save):
     assert said.count("no difference that these clips can show") == 4
 
 
+def test_results_with_one_class_a_clip_are_compared(tool, tmp_path):
+    generator = np.random.default_rng(0)
+    classes = generator.integers(3, size=60)
+    noise = generator.normal(size=(60, 4))
+    paths = []
+    for name, strength in (("a", 1.0), ("b", 2.5)):
+        paths.append(tmp_path / f"{name}.pkl")
+        paths[-1].write_bytes(pickle.dumps([noise + strength * np.eye(4)[classes], classes]))
+    status, said, _ = tool("compare_results", *paths, "--resamples", 50)
+    assert status == 0
+    lines = {line.split("  ")[0]: line.split() for line in said.splitlines() if line}
+    right = [(noise + s * np.eye(4)[classes]).argmax(axis=1) == classes for s in (1.0, 2.5)]
+    assert lines["top-1"][1:3] == [f"{100 * each.mean():.2f}" for each in right]
+    macro = [np.mean([each[classes == c].mean() for c in range(3)]) for each in right]
+    assert lines["macro"][1:3] == [f"{100 * each:.2f}" for each in macro]
+    assert "accuracy in %" in said
+    assert "Largest changes of a class, recall in %" in said
+
+
 def test_segments_may_come_from_a_sheet_or_from_nowhere(tool, save, tmp_path):
     first, second = save("a", 1.0, table=False), save("b", 1.5, table=False)
     status, said, _ = tool("compare_results", first, second, "--resamples", 20)

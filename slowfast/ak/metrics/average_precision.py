@@ -38,11 +38,13 @@ def chance_average_precision(positives: np.ndarray, clips: int) -> np.ndarray:
     reported="always",
     title="mAP",
     column="overall",
+    quantity="mAP",
+    class_column="AP",
+    class_title="average precision",
     by_segment=True,
     chance=chance_average_precision,
     resampled=resampled_ap,
-    without_value=0.0,  # as upstream logs it
-    also_logged_as=("top1_acc", "top5_acc"),  # likewise
+    also_logged_as=("top1_acc", "top5_acc"),  # as upstream logs it
 )
 def average_precision(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Returns the average precision of each class.
@@ -75,6 +77,7 @@ def _micro_chance(positives: np.ndarray, clips: int) -> float:
     reported="always",
     title="micro",
     column="micro",
+    quantity="mAP",
     chance=_micro_chance,
     resampled=resampled_micro_ap,
 )

@@ -52,7 +52,7 @@ def compare(
     Args:
         first, second: figures of the same clips in the same order.
     """
-    weights = resample_weights(len(first.scores), resamples, seed)
+    weights = resample_weights(len(first.targets), resamples, seed)
     others = second.resampled(weights)
     found = {}
     for key, values in first.resampled(weights).items():
@@ -67,11 +67,16 @@ def compare(
 
 
 def largest_changes(first: Figures, second: Figures, count: int) -> list[tuple[int, float, float]]:
-    """Returns the classes whose average precision differs most: id, first and second value."""
-    ap = np.stack([first.by_class("map"), second.by_class("map")])
-    change = np.abs(ap[1] - ap[0])
+    """Returns the classes whose average precision, or recall with one class a clip, differs most.
+
+    Returns:
+        Of each class the id, the first and the second value.
+    """
+    metric = next(iter(first.class_columns.values()))
+    values = np.stack([each.by_class(metric) for each in (first, second)])
+    change = np.abs(values[1] - values[0])
     order = np.argsort(-np.nan_to_num(change, nan=-1), kind="stable")[:count]
-    return [(int(i), float(ap[0, i]), float(ap[1, i])) for i in order if change[i] > 0]
+    return [(int(i), float(values[0, i]), float(values[1, i])) for i in order if change[i] > 0]
 
 
 def align(names: Sequence[str], other_names: Sequence[str]) -> np.ndarray:

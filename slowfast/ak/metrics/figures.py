@@ -16,15 +16,18 @@ import numpy as np
 from slowfast.ak.metrics.bootstrap import centred, interval, resample_weights
 from slowfast.ak.metrics.calibration import as_probabilities
 from slowfast.ak.metrics.inputs import known_mean, segment_means
+from slowfast.ak.metrics.ranks import Ranks
 from slowfast.ak.registries.losses import LOSSES
-from slowfast.ak.registries.metrics import METRICS, MetricFacts, metric_of
+from slowfast.ak.registries.metrics import METRICS, facts_of, fits, metric_of
 
 
 @dataclass(frozen=True)
 class TestOptions:
-    """What a test computes beyond the figures of an evaluation.
+    """What is computed: the figures of a test, or of an evaluation during training.
 
     Args:
+        is_test: whether the figures of tests are computed, or those of evaluations.
+        asked: keys of further figures to compute, such as TRAIN.BEST_METRIC.
         on_request: whether metrics are computed that are reported on request only.
         resamples: the number of resamples for intervals; 0: no intervals.
         seed: the seed of the resamples.
@@ -34,6 +37,8 @@ class TestOptions:
 
     __test__ = False  # pytest does not collect this class as a test
 
+    is_test: bool = True
+    asked: tuple[str, ...] = ()
     on_request: bool = False
     resamples: int = 0
     seed: int = 0
@@ -44,27 +49,43 @@ class TestOptions:
     def from_cfg(cls, cfg: Any) -> TestOptions:
         """The options of a configuration in which the number of views is set."""
         is_sum = cfg.DATA.ENSEMBLE_METHOD == "sum"
-        scale = LOSSES.facts(cfg.MODEL.LOSS_FUNC).probability_scale
         return cls(
+            asked=_asked(cfg),
             on_request=cfg.TEST.MORE_METRICS,
             resamples=cfg.TEST.BOOTSTRAP,
             seed=cfg.RNG_SEED,
             summed_views=cfg.TEST.NUM_ENSEMBLE_VIEWS * cfg.TEST.NUM_SPATIAL_CROPS if is_sum else 1,
-            probability_scale=reduce(getattr, scale.split("."), cfg) if scale else 1.0,
+            probability_scale=_probability_scale(cfg),
         )
+
+    @classmethod
+    def of_evaluation(cls, cfg: Any) -> TestOptions:
+        """The options of evaluations during training, which score one view of each clip."""
+        return cls(is_test=False, asked=_asked(cfg), probability_scale=_probability_scale(cfg))
+
+
+def _asked(cfg: Any) -> tuple[str, ...]:
+    return (cfg.TRAIN.BEST_METRIC,) if cfg.TRAIN.BEST_METRIC else ()
+
+
+def _probability_scale(cfg: Any) -> float:
+    scale = LOSSES.facts(cfg.MODEL.LOSS_FUNC).probability_scale
+    return reduce(getattr, scale.split("."), cfg) if scale else 1.0
 
 
 class Figures:
     """Computes all figures of one evaluation or test.
 
     A figure has a key: the name of a metric, such as ``map``, or of its mean over a segment, such
-    as ``map_head``. Values are in the unit of the metric; nan stands for no value.
+    as ``map_head``. Values are in the unit of the metric; nan stands for no value, such as a mean
+    over no class.
 
     Args:
-        scores: (N, C) on the CPU.
+        scores: (N, C) on the CPU; None: only `ranks` are known.
         targets: (N, C) of 0 and 1, or (N,) class indices.
         segments: the segment of each class; None: there are none.
-        options: the options of a test; None for an evaluation during training.
+        options: what is computed; None: the figures of evaluations during training.
+        ranks: the ranks of clips with one class each; None: they follow from the scores.
 
     Attributes:
         values: the value of each figure.
@@ -80,18 +101,14 @@ class Figures:
         targets: Any,
         segments: Sequence[str] | None = None,
         options: TestOptions | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
-        self.scores, self.targets = np.asarray(scores), np.asarray(targets)
-        self.segments, self._options = segments, options or TestOptions()
-        reported = {"always", "evaluations" if options is None else "tests"}
-        if self._options.on_request:
-            reported.add("on request")
-        labels = "many" if self.many_labels else "one"
-        self.names = [
-            name
-            for name, _ in METRICS
-            if METRICS.facts(name).labels == labels and METRICS.facts(name).reported in reported
-        ]
+        self.scores = None if scores is None else np.asarray(scores)
+        self.targets = np.asarray(targets)
+        self.segments, self._options = segments, options or TestOptions(is_test=False)
+        if ranks is not None:
+            self.ranks = ranks
+        self.names = [name for name, _ in METRICS if self._is_reported(name)]
         self._results: dict[str, Any] = {}
         self.values: dict[str, float] = {}
         for name in self.names:
@@ -102,16 +119,68 @@ class Figures:
         """The result of a metric, computed at the first call: (C,), or a number where the metric
         has no values by class. Single labels are taken as one-hot where the metric needs that."""
         if name not in self._results:
-            facts = METRICS.facts(name)
-            scores = self._probabilities if facts.takes == "probabilities" else self.scores
-            targets = self.labels if facts.labels == "many" else self.targets
-            self._results[name] = METRICS.get(name)(scores, targets)
+            self._results[name] = METRICS.get(name)(*self._arguments(name))
         return self._results[name]
+
+    def _arguments(self, name: str) -> tuple[Any, ...]:
+        """The arguments of a metric."""
+        facts = METRICS.facts(name)
+        if facts.takes == "ranks":
+            return (self.ranks,)
+        scores = self._probabilities if facts.takes == "probabilities" else self.scores
+        return scores, self.labels if facts.labels == "many" else self.targets
+
+    def _is_reported(self, name: str) -> bool:
+        facts = METRICS.facts(name)
+        if not fits(name, self.many_labels) or (self.scores is None and facts.takes != "ranks"):
+            return False
+        if self._options.on_request or name in map(metric_of, self._options.asked):
+            return True
+        if self.many_labels and facts.labels == "one each" and not self.have_one_each:
+            return False
+        return facts.reported in ("always", "tests" if self._options.is_test else "evaluations")
 
     @property
     def many_labels(self) -> bool:
         """Whether a clip can have several labels: targets are (N, C)."""
         return self.targets.ndim == 2
+
+    @cached_property
+    def have_one_each(self) -> bool:
+        """Whether every clip has exactly one class."""
+        return not self.many_labels or bool((self.targets.sum(axis=1) == 1).all())
+
+    @cached_property
+    def ranks(self) -> Ranks:
+        """The ranks of the clips with exactly one class."""
+        if not self.many_labels:
+            return Ranks.of(self.scores, self.targets)
+        clips = (self.targets.sum(axis=1) == 1).nonzero()[0]
+        return Ranks.of(self.scores[clips], self.targets[clips].argmax(axis=1), clips)
+
+    @property
+    def columns(self) -> list[str]:
+        """The keys of the first results table."""
+        labels = ("many",) if self.many_labels else ("one", "one each")
+        return [
+            key for key in self.values if facts_of(key).column and facts_of(key).labels in labels
+        ]
+
+    @property
+    def quantity(self) -> str:
+        """What the figures of the first results table are: mAP or accuracy."""
+        return next((facts_of(key).quantity for key in self.columns), "")
+
+    @property
+    def class_columns(self) -> dict[str, str]:
+        """The metrics of the table of classes by the heads of their columns, the main one first."""
+        labels = ("many",) if self.many_labels else ("one", "one each")
+        facts = [(name, METRICS.facts(name)) for name, _ in METRICS]
+        return {
+            each.class_column: name
+            for name, each in facts
+            if each.class_column and each.labels in labels
+        }
 
     @property
     def resamples(self) -> int:
@@ -123,25 +192,31 @@ class Figures:
         """(N, C) labels: the targets of many labels, or single labels as one-hot booleans."""
         if self.many_labels:
             return self.targets
-        return np.eye(self.scores.shape[1], dtype=bool)[self.targets]
+        return self.ranks.classes[:, None] == np.arange(self.ranks.count)
 
     @cached_property
     def positives(self) -> np.ndarray:
         """(C,) numbers of clips that carry each class."""
-        return self.labels.sum(axis=0)
+        return self.labels.sum(axis=0) if self.many_labels else self.ranks.positives
 
     @cached_property
     def chance(self) -> dict[str, float]:
-        """The mean value of random scores, for each figure for which it is known."""
+        """The mean value of random scores, for each figure for which it is known.
+
+        It is known for figures of scores, not of ranks only.
+        """
         found: dict[str, float] = {}
         for name in self.names:
-            if METRICS.facts(name).chance:
+            if METRICS.facts(name).chance and self.scores is not None:
                 found |= self._means(name, self.chance_by_class(name))
         return found
 
     def chance_by_class(self, name: str) -> Any:
         """The mean value of random scores in each class, (C,), as `by_class`."""
-        return METRICS.facts(name).chance(self.positives, len(self.scores))
+        facts = METRICS.facts(name)
+        if facts.takes == "ranks":
+            return facts.chance(self.ranks.positives, len(self.ranks.classes))
+        return facts.chance(self.positives, len(self.targets))
 
     def resampled(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """The figures in each resample of the clips.
@@ -155,12 +230,12 @@ class Figures:
         found: dict[str, np.ndarray] = {}
         for name in self.names:
             if resampled := METRICS.facts(name).resampled:
-                found |= self._means(name, resampled(self.scores, self.labels, weights))
+                found |= self._means(name, resampled(*self._arguments(name), weights))
         return found
 
     def evaluation_line(self) -> dict[str, float]:
         """The figures as the ``val_epoch`` line of json_stats holds them, in their own units."""
-        return {key: self._logged(key) for key in self.values}
+        return dict(self.values)
 
     def test_line(self) -> dict[str, str | list[str] | None]:
         """The figures as the ``test_final`` line of json_stats holds them.
@@ -170,20 +245,18 @@ class Figures:
             and ``interval_<key>``: both ends as such texts, or None.
         """
         line: dict[str, Any] = {}
-        for key in self.values:
-            line[key] = _facts(key).text(self._logged(key))
+        for key, value in self.values.items():
+            line[key] = facts_of(key).text(value)
         for name in self.names:
-            line |= dict.fromkeys(METRICS.facts(name).also_logged_as, line[name])
+            facts = METRICS.facts(name)
+            if not (self.many_labels and facts.labels == "one each"):
+                line |= dict.fromkeys(facts.also_logged_as, line[name])
         return line | {f"interval_{key}": self.interval_texts(key) for key in self.intervals}
 
     def interval_texts(self, key: str, decimals: int = 2) -> list[str] | None:
         """Both ends of the interval of a figure in per cent; None where there is none."""
         low, high = self.intervals.get(key, (np.nan, np.nan))
         return None if isnan(low) else [f"{100 * end:.{decimals}f}" for end in (low, high)]
-
-    def _logged(self, key: str) -> float:
-        value = self.values[key]
-        return METRICS.facts(key).without_value if isnan(value) else value
 
     @cached_property
     def _probabilities(self) -> np.ndarray:
@@ -203,14 +276,10 @@ class Figures:
     def _intervals(self) -> dict[str, tuple[float, float]]:
         if not any(METRICS.facts(name).resampled for name in self.names):
             return {}
-        weights = resample_weights(len(self.scores), self._options.resamples, self._options.seed)
+        weights = resample_weights(len(self.targets), self._options.resamples, self._options.seed)
         found = {}
         for key, values in self.resampled(weights).items():
             low, high = interval(centred(values, self.values[key]))
             # Centred resamples may pass the ends of the scale; max and min keep nan.
             found[key] = (low, high) if isnan(low) else (max(0.0, low), min(1.0, high))
         return found
-
-
-def _facts(key: str) -> MetricFacts:
-    return METRICS.facts(metric_of(key))

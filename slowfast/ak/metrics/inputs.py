@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from slowfast.ak.errors import UserError
-
-SEGMENT_ORDER = ("head", "middle", "tail")
+from slowfast.ak.registries.metrics import SEGMENT_ORDER
 
 
 def checked(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

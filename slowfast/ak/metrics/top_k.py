@@ -1,13 +1,19 @@
-"""Top-k accuracies and errors of clips with one class each."""
+"""Top-k accuracies and errors of clips with one class each.
+
+Micro is the share of clips whose class is among the k highest scores. Macro is the mean of this
+share over the classes that have a test clip, so that each class counts the same. Top-1 macro is
+also called the mean class accuracy, or balanced accuracy.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slowfast.ak.metrics.ranks import Ranks
 from slowfast.ak.registries.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -51,35 +57,101 @@ def topk_accuracies(
 
 
 def accuracy(scores: np.ndarray, classes: np.ndarray, k: int) -> float:
-    """Returns the fraction of clips whose class is among the k best scores; 0 without clips."""
-    return float(_correct(scores, classes, k)) / max(1, len(scores))
+    """Returns the fraction of clips whose class is among the k best scores; nan without clips."""
+    return micro(Ranks.of(scores, classes), k)
 
 
-def error(scores: np.ndarray, classes: np.ndarray, k: int) -> float:
+def micro(ranks: Ranks, k: int) -> float:
+    """Returns the fraction of clips whose class is among the k best scores; nan without clips."""
+    return float((ranks.places < k).mean()) if len(ranks.places) else float("nan")
+
+
+def macro(ranks: Ranks, k: int) -> np.ndarray:
+    """Returns the same for the clips of each class, (C,); nan for a class without a clip."""
+    return ranks.mean_by_class(ranks.places < k)
+
+
+def error(ranks: Ranks, k: int) -> float:
     """Returns the per cent of clips whose class is not among the k best scores."""
-    return float(100 - _correct(scores, classes, k) * (100 / len(scores)))
+    return 100 * (1 - micro(ranks, k))
 
 
-def _correct(scores: np.ndarray, classes: np.ndarray, k: int) -> torch.Tensor:
-    import torch
+def resampled_micro(ranks: Ranks, weights: np.ndarray, k: int) -> np.ndarray:
+    """Returns `micro` in each resample, (R,); nan for a resample without a clip."""
+    drawn, true = (sums.sum(axis=1) for sums in ranks.drawn_by_class(ranks.places < k, weights))
+    return np.divide(true, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)
 
-    return topks_correct(torch.as_tensor(scores), torch.as_tensor(classes), (k,))[0]
+
+def resampled_macro(ranks: Ranks, weights: np.ndarray, k: int) -> np.ndarray:
+    """Returns `macro` in each resample, (R, C); nan for a class that was not drawn."""
+    drawn, true = ranks.drawn_by_class(ranks.places < k, weights)
+    return np.divide(true, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)
 
 
-def _register(k: int) -> None:
-    """Registers the error of evaluations, ``top<k>_err``, and the accuracy of tests."""
+def _chance_micro(positives: np.ndarray, clips: int, k: int) -> float:
+    """The share of clips whose class is among k classes that were drawn at random."""
+    return min(1.0, k / len(positives)) if clips else float("nan")
+
+
+def _chance_macro(positives: np.ndarray, clips: int, k: int) -> np.ndarray:
+    return np.where(positives > 0, _chance_micro(positives, clips, k), np.nan)
+
+
+def _register_error(k: int) -> None:
+    """Registers the error of evaluations, ``top<k>_err``, as upstream logs it."""
     METRICS.register(
         f"top{k}_err",
         labels="one",
         reported="evaluations",
+        takes="ranks",
         unit="per cent",
         higher_is_better=False,
         title=f"top-{k} error",
     )(partial(error, k=k))
+
+
+def _register_micro(k: int, column: str = "", reported: str = "tests") -> None:
+    """Registers ``top<k>_micro``, the accuracy over clips."""
     METRICS.register(
-        f"top{k}_acc", labels="one", reported="tests", title=f"top-{k}", column=f"top-{k} %"
-    )(partial(accuracy, k=k))
+        f"top{k}_micro",
+        labels="one each",
+        reported=reported,
+        takes="ranks",
+        title=f"top-{k} accuracy",
+        heading=f"Top-{k} accuracy",
+        explanation="share of the clips",
+        column=column,
+        quantity="accuracy",
+        chance=partial(_chance_micro, k=k),
+        resampled=partial(resampled_micro, k=k),
+        also_logged_as=(f"top{k}_acc",),
+    )(partial(micro, k=k))
 
 
-for _k in (1, 5):
-    _register(_k)
+def _register_macro(k: int, class_column: str, **facts: Any) -> None:
+    """Registers ``top<k>_macro``, the mean over classes of the accuracy of their clips."""
+    METRICS.register(
+        f"top{k}_macro",
+        labels="one each",
+        takes="ranks",
+        title=f"macro top-{k} accuracy",
+        heading=f"Top-{k} accuracy",
+        explanation="mean over classes",
+        quantity="accuracy",
+        class_column=class_column,
+        chance=partial(_chance_macro, k=k),
+        resampled=partial(resampled_macro, k=k),
+        **{"reported": "tests", **facts},
+    )(partial(macro, k=k))
+
+
+_register_error(1)
+_register_error(5)
+_register_micro(1, column="top-1", reported="always")
+_register_micro(5, column="top-5")
+_register_macro(
+    1, "recall", class_title="recall", column="macro", reported="always", by_segment=True
+)
+_register_micro(3)
+_register_macro(3, "top3", class_title="top-3 accuracy")
+_register_macro(5, "top5", class_title="top-5 accuracy")

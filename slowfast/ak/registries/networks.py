@@ -16,12 +16,15 @@ class NetworkFacts(Facts):
 
     Args:
         archs: the values of MODEL.ARCH that the network takes; empty: any.
+        label_sets: names of the sets of classes that the network scores, in the order of its
+            outputs; empty: it scores one set, and its output is a tensor (N, C).
         pathways: the number of input tensors; 0: MODEL.MULTI_PATHWAY_ARCH decides.
         own_keys: beginnings of the keys that only this network reads, such as ``X3D.``. None: it is
             not known which keys the network reads, so that no warning names an unread key.
     """
 
     archs: tuple[str, ...] = ()
+    label_sets: tuple[str, ...] = ()
     pathways: int = 0
     own_keys: tuple[str, ...] | None = None
 
@@ -90,6 +93,7 @@ NETWORKS = NetworkRegistry(
         "PTVMViT": "vision transformers are not built here yet",
         "PTVCSN": "channel-separated networks are not built here yet",
         "PTVR2plus1D": "R(2+1)D networks are not built here yet",
+        "MViT_composition": "vision transformers are not built here yet",
         "ResNet_nopool": "write MODEL.MODEL_NAME ResNet and MODEL.ARCH c2d_nopool or i3d_nopool",
     },
 )

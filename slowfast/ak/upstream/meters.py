@@ -58,6 +58,8 @@ def get_map(preds: np.ndarray, labels: np.ndarray) -> float:
         UserError: scores or labels cannot be ranked.
     """
     figures = Figures(preds, labels, _measured.segments).evaluation_line()
+    # Upstream logs 0 where no class has a positive clip.
+    figures["map"] = 0.0 if math.isnan(figures["map"]) else figures["map"]
     _measured.figures = figures if _measured.is_ak else {}
     return figures["map"]
 

@@ -1,6 +1,6 @@
 """The report page of a run: one HTML file that opens anywhere, without a network.
 
-A test with many labels ends with ``OUTPUT_DIR/report/report.json``, the data of the page, and
+A test of classes ends with ``OUTPUT_DIR/report/report.json``, the data of the page, and
 ``index.html``, the page. ``tools/report.py`` makes the page again from run folders, and compares
 several runs on one page; it needs neither the data set nor torch.
 
@@ -13,7 +13,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from slowfast.ak.metrics.figures import Figures
+from slowfast.ak.metrics.figure_sets import sets_of
 from slowfast.visualization.report.page import write_page
 from slowfast.visualization.report.record import Tested, make_record
 
@@ -23,7 +23,7 @@ FOLDER = "report"
 
 
 def write_report(cfg, tests: Sequence[Tested]) -> Path | None:
-    """Writes report.json and index.html of a run with many labels below OUTPUT_DIR.
+    """Writes report.json and index.html of a run below OUTPUT_DIR.
 
     A failure causes a warning only, since the results are saved before.
 
@@ -32,11 +32,10 @@ def write_report(cfg, tests: Sequence[Tested]) -> Path | None:
             of the last.
 
     Returns:
-        The page; None if TEST.REPORT is False, if the figures are not figures of classes with
-        many labels, or if writing failed.
+        The page; None if TEST.REPORT is False, if the figures are not figures of classes, or if
+        writing failed.
     """
-    figures = tests[-1].figures
-    if not (cfg.TEST.REPORT and isinstance(figures, Figures) and figures.many_labels):
+    if not (cfg.TEST.REPORT and sets_of(tests[-1].figures)):
         return None
     folder = Path(cfg.OUTPUT_DIR, FOLDER)
     try:

@@ -60,8 +60,12 @@ function choices(runs) {
   return texts;
 }
 
+// The names of the figures of several runs of one label set.
+const namesOfRuns = (runs) => Object.assign({}, ...runs.map((run) => run.names));
+
 function figuresSection(runs) {
-  const keys = Object.keys(FIGURE_NAMES).filter((key) => runs.some((run) => key in run.figures));
+  const names = namesOfRuns(runs);
+  const keys = Object.keys(names).filter((key) => runs.some((run) => key in run.figures));
   const [first] = runs;
   const cell = (run, key) => {
     const difference = run === first ? null : ofFirst(run, first, key);
@@ -77,13 +81,13 @@ function figuresSection(runs) {
     new Set(runs.map((run) => run.test_set)).size === 1 && first.test_set ? first.chance : null;
   const rows = [...runs, ...(chance ? [{ name: "chance", figures: chance, isChance: true }] : [])];
   return section(
-    "figures",
-    "mAP in %",
+    idOf(first, "figures"),
+    titled(first, `${capital(first.quantity)} in %`),
     `Differences are to ${first.name}, in points. Differences may be noise: ` +
       "tools/compare_results.py shows whether the test clips support them (paired interval), and " +
       `only other seeds show how much training itself varies.${rangesNote(runs)}`,
     dataTable({
-      caption: "mAP of each run",
+      caption: titled(first, `${capital(first.quantity)} of each run`),
       rows,
       plain: true,
       columns: [
@@ -103,7 +107,7 @@ function figuresSection(runs) {
                 ),
         },
         ...keys.map((key) => ({
-          name: FIGURE_NAMES[key],
+          name: names[key],
           number: true,
           value: () => null,
           cell: (run) => (run.isChance ? perCent(run.figures[key]) : cell(run, key)),
@@ -113,31 +117,59 @@ function figuresSection(runs) {
   );
 }
 
-function comparedCurves(runs) {
-  const series = (points) =>
-    runs.map((run, index) => ({
-      name: run.name,
-      tone: runTone(index),
-      dash: RUN_DASHES[index],
-      points: points(run),
-    }));
-  const keys = Object.keys(FIGURE_NAMES).filter((key) =>
-    runs.some((run) => mapCurve(run, key).some(([, value]) => isNumber(value))),
+// A curve of each run, of a figure that the reader chooses.
+function comparedFigures(runs) {
+  const series = (points) => coloured(runs, points);
+  const names = namesOfRuns(runs);
+  const { quantity } = runs[0];
+  const keys = Object.keys(names).filter((key) =>
+    runs.some((run) => figureCurve(run, key).some(([, value]) => isNumber(value))),
   );
   const place = el("div");
   const draw = (key) =>
     place.replaceChildren(
       lineChart({
-        label: `${FIGURE_NAMES[key]} mAP by epoch`,
-        yLabel: `${FIGURE_NAMES[key].toLowerCase()} mAP in %`,
+        label: `${names[key]} ${quantity} by epoch`,
+        yLabel: `${names[key].toLowerCase()} ${quantity} in %`,
         format: perCent,
         floor: 0,
         top: 100,
         withLegend: true,
-        series: series((run) => mapCurve(run, key)),
+        series: series((run) => figureCurve(run, key)),
       }),
     );
-  draw("map");
+  if (keys.length) draw(keys[0]);
+  else place.replaceChildren(nothing("There is nothing to draw here yet."));
+  return box(
+    null,
+    el("h3", {}, titled(runs[0], `${capital(quantity)} at evaluations`)),
+    keys.length > 1
+      ? box(
+          "picks",
+          selector(
+            "Figure",
+            keys.map((key) => names[key]),
+            0,
+            (index) => draw(keys[index]),
+          ),
+        )
+      : null,
+    place,
+  );
+}
+
+function coloured(runs, points) {
+  return runs.map((run, index) => ({
+    name: run.name,
+    tone: runTone(index),
+    dash: RUN_DASHES[index],
+    points: points(run),
+  }));
+}
+
+function comparedCurves(groups) {
+  const [runs] = groups;
+  const series = (points) => coloured(runs, points);
   return section(
     "curves",
     "Curves",
@@ -159,38 +191,15 @@ function comparedCurves(runs) {
             )
           : null,
       ),
-      box(
-        null,
-        el("h3", {}, "mAP at evaluations"),
-        keys.length > 1
-          ? box(
-              "picks",
-              selector(
-                "Figure",
-                keys.map((key) => FIGURE_NAMES[key]),
-                0,
-                (index) => draw(keys[index]),
-              ),
-            )
-          : null,
-        place,
-      ),
+      groups.map(comparedFigures),
     ),
   );
-}
-
-function selector(label, names, chosen, changed) {
-  const select = el(
-    "select",
-    { onchange: () => changed(select.selectedIndex) },
-    names.map((name, index) => el("option", { selected: index === chosen ? "" : null }, name)),
-  );
-  return el("label", {}, label, select);
 }
 
 function comparedClasses(runs) {
   const tested = runs.filter((run) => run.classes.length);
   if (tested.length < 2) return [];
+  const [{ key: main, name: measure, title }] = tested[0].measures;
   const tablePlace = el("div");
   const chartPlace = el("div");
   let pair = [0, 1];
@@ -198,13 +207,13 @@ function comparedClasses(runs) {
   function draw() {
     const [a, b] = pair.map((index) => tested[index]);
     const rows = a.classes.map((row, index) => {
-      const aps = tested.map((run) => run.classes[index].ap);
-      const [x, y] = pair.map((place) => aps[place]);
-      return { ...row, key: row.id, aps, difference: x === null || y === null ? null : y - x };
+      const values = tested.map((run) => run.classes[index][main]);
+      const [x, y] = pair.map((place) => values[place]);
+      return { ...row, key: row.id, values, difference: x === null || y === null ? null : y - x };
     });
     const most = Math.max(1, ...rows.map((row) => Math.abs(row.difference ?? 0)));
     const table = dataTable({
-      caption: "Average precision of each class in each run",
+      caption: `${capital(title)} of each class in each run`,
       rows,
       search: classSearch,
       hint: "Name, id or segment",
@@ -222,11 +231,11 @@ function comparedClasses(runs) {
           name: run.name,
           number: true,
           run: true,
-          value: (row) => row.aps[index],
+          value: (row) => row.values[index],
           cell: (row) =>
-            row.aps[index] === null
+            row.values[index] === null
               ? el("span", { class: "absent" }, "no test clip")
-              : perCent(row.aps[index]),
+              : perCent(row.values[index]),
         })),
       ),
     });
@@ -234,25 +243,25 @@ function comparedClasses(runs) {
     const points = rows
       .filter((row) => row.difference !== null)
       .map((row) => ({
-        x: row.aps[pair[0]],
-        y: row.aps[pair[1]],
+        x: row.values[pair[0]],
+        y: row.values[pair[1]],
         segment: row.segment,
         key: row.key,
         name: row.name,
         rows: [
           ...classRows(row),
-          [a.name, perCentSign(row.aps[pair[0]])],
-          [b.name, perCentSign(row.aps[pair[1]])],
+          [a.name, perCentSign(row.values[pair[0]])],
+          [b.name, perCentSign(row.values[pair[1]])],
           ["difference", signed(row.difference)],
         ],
       }));
     chartPlace.replaceChildren(
       scatterChart({
-        label: "Average precision of each class in two runs",
+        label: `${capital(title)} of each class in two runs`,
         points,
         diagonal: true,
-        xLabel: `AP in %, ${brief(a.name)}`,
-        yLabel: `AP in %, ${brief(b.name)}`,
+        xLabel: `${capital(measure)} in %, ${brief(a.name)}`,
+        yLabel: `${capital(measure)} in %, ${brief(b.name)}`,
         pick: table.find,
       }),
     );
@@ -270,17 +279,17 @@ function comparedClasses(runs) {
   );
   return [
     section(
-      "scatter",
-      "Class by class",
+      idOf(runs[0], "scatter"),
+      titled(runs[0], "Class by class"),
       "Each point is a class: above the line the second run is better. Click one to find it in " +
         "the table.",
       picks,
       chartPlace,
     ),
     section(
-      "classes",
-      "Classes",
-      "The difference is the AP of the second run minus that of the first, in points.",
+      idOf(runs[0], "classes"),
+      titled(runs[0], "Classes"),
+      `The difference is the ${measure} of the second run minus that of the first, in points.`,
       tablePlace,
     ),
   ];
@@ -326,11 +335,27 @@ function comparedSettings(runs) {
   );
 }
 
+// The runs once for each label set. A run without a test has no classes of any set.
+function runsBySet(runs) {
+  const parted = runs.find((run) => run.parts?.length);
+  if (!parted) return [runs];
+  return setsOf(parted).map(({ set, names, quantity }) =>
+    runs.map(
+      (run) =>
+        setsOf(run).find((one) => one.set === set) ?? {
+          ...run,
+          ...{ set, names, quantity, figures: {}, classes: [] },
+        },
+    ),
+  );
+}
+
 function drawComparison(runs) {
+  const groups = runsBySet(runs);
   const parts = [
-    figuresSection(runs),
-    comparedCurves(runs),
-    ...comparedClasses(runs),
+    ...groups.map(figuresSection),
+    comparedCurves(groups),
+    ...groups.flatMap(comparedClasses),
     comparedSettings(runs),
   ].filter(Boolean);
   return [
@@ -339,7 +364,7 @@ function drawComparison(runs) {
       runs.length === 2 ? `${runs[0].name} and ${runs[1].name}` : `${runs.length} runs`,
       null,
     ),
-    ...cautions(runs),
+    ...cautions(groups[0]),
     navigation(parts),
     ...parts,
   ];

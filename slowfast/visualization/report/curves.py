@@ -6,14 +6,23 @@ lines of this epoch and of later epochs. The lines that led to the end of the ru
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import slowfast.ak.metrics  # noqa: F401  registers the metrics
 from slowfast.ak.errors import UserError
-from slowfast.ak.registries.metrics import METRICS, metric_of
+from slowfast.ak.registries.metrics import (
+    column_of,
+    facts_of,
+    figure_keys,
+    metric_of,
+    title_of,
+)
 from slowfast.utils.files.stats_line import first_number, read_line
+
+# Entries about the best evaluation, whose names can look like figures of a label set.
+_BEST_KEYS = ("best_epoch", "best_metric", "best_value", "best_chosen_on")
 
 
 def read_log(path: str | Path) -> dict:
@@ -24,8 +33,8 @@ def read_log(path: str | Path) -> dict:
     Returns:
         ``train``: [{epoch, loss, lr}] and ``val``: [{epoch, map, map_head, ...}], ordered by epoch
         (the first is 1); ``best``: the best evaluation, see `best_of`; ``test``: the last test, see
-        `test_figures`, or None. mAP is in per cent; None stands for a value that is missing or not
-        finite.
+        `test_figures`, or None. Figures are in per cent; None stands for a value that is missing or
+        not finite.
 
     Raises:
         UserError: the file cannot be read.
@@ -54,17 +63,18 @@ def test_figures(stats: Mapping) -> dict[str, Any]:
     """Returns the figures in the json_stats line of a test.
 
     Returns:
-        ``figures``: mAPs in per cent; ``intervals``: [low, high] of the mAPs that have one;
-        ``more``: further metrics, and ``metrics``: their names, explanations and units; ``best``:
-        the evaluation whose weights were tested, see `best_of`.
+        ``figures``: mAPs or accuracies in per cent; ``intervals``: [low, high] of the figures that
+        have one; ``more``: further metrics, and ``metrics``: their names, explanations and units;
+        ``best``: the evaluation whose weights were tested, see `best_of`.
     """
     intervals = {}
     for key, pair in stats.items():
         if key.startswith("interval_") and isinstance(pair, Sequence) and len(pair) == 2:
             intervals[key.removeprefix("interval_")] = [_number(end) for end in pair]
-    more = [key for key in stats if _is_many(key) and not METRICS.facts(metric_of(key)).column]
+    found = figures(stats)
+    more = [key for key in stats if metric_of(key) and key not in found and key not in _BEST_KEYS]
     return {
-        "figures": figures(stats),
+        "figures": found,
         "intervals": intervals,
         "more": {key: _number(stats[key]) for key in more},
         "metrics": {key: description(key) for key in more},
@@ -73,40 +83,74 @@ def test_figures(stats: Mapping) -> dict[str, Any]:
 
 
 def best_of(stats: Mapping) -> dict[str, Any] | None:
-    """Returns epoch, mAP (per cent) and clips of the best evaluation; None if there is none."""
-    epoch, value = stats.get("best_epoch"), _number(stats.get("best_map"))
+    """Returns the best evaluation of a line; None if there is none.
+
+    Returns:
+        ``epoch``; the value of the figure that chose it, under the key of the figure, fractions in
+        per cent; ``chosen_on``: the clips; and ``metric``: key, name and sign of the figure. Lines
+        of earlier versions have no ``metric``: their figure is ``map``.
+    """
+    epoch, key = stats.get("best_epoch"), str(stats.get("best_metric", "map"))
+    value = stats.get(f"best_{key}", stats.get("best_value"))
+    value = _number(value if isinstance(value, int | float) else None)
     if not isinstance(epoch, int) or epoch < 1 or value is None:
         return None
-    chosen_on = str(stats.get("best_chosen_on", ""))
-    return {"epoch": epoch, "map": round(100 * value, 4), "chosen_on": chosen_on}
+    facts = facts_of(key)
+    value = round(100 * value if facts.unit == "fraction" else value, 4)
+    found = {"epoch": epoch, key: value, "chosen_on": str(stats.get("best_chosen_on", ""))}
+    if "best_metric" in stats:
+        found["metric"] = {"key": key, "name": title_of(key), "sign": facts.sign}
+    return found
 
 
 def figures(stats: Mapping, scale: float = 1) -> dict[str, float | None]:
-    """Returns the mAPs of a line (the metrics with a column), multiplied by ``scale``."""
+    """Returns the figures of a line that have a column, multiplied by ``scale``.
+
+    They are mAPs, or accuracies if the line has no mAP. Keys of label sets keep their set.
+    """
+    metrics = {key: metric_of(key) for key in sorted(stats)}
+    labels: dict[str, set[str]] = {}
+    for key in filter(metrics.get, metrics):
+        labels.setdefault(_set_of(key), set()).add(facts_of(key).labels)
     found = {}
-    for key in sorted(stats):
-        if _is_many(key) and METRICS.facts(metric_of(key)).column:
+    for key in filter(metrics.get, metrics):
+        is_own = facts_of(key).labels == "many" or "many" not in labels[_set_of(key)]
+        if facts_of(key).column and is_own and key not in _BEST_KEYS:
             value = _number(stats[key])
             found[key] = None if value is None else round(value * scale, 4)
     return found
 
 
-def _is_many(key: str) -> bool:
-    """Whether a key belongs to a metric of many labels."""
-    name = metric_of(key)
-    return name is not None and METRICS.facts(name).labels == "many"
+def names_of(keys: Iterable[str]) -> dict[str, str]:
+    """Returns the short names of figures with a column, in the order of tables: {map: Overall}."""
+    order = figure_keys(True) + figure_keys(False)
+    own = sorted(keys, key=lambda key: (_set_of(key), order.index(key.rpartition("/")[2])))
+    names = {}
+    for key in own:
+        text = f"{_set_of(key)} {column_of(key)}".lstrip()
+        names[key] = text[:1].upper() + text[1:]
+    return names
+
+
+def quantity_of(keys: Iterable[str]) -> str:
+    """Returns what figures with a column are, mAP or accuracy; of no figure: mAP."""
+    return next((facts_of(key).quantity for key in keys), "mAP")
 
 
 def description(key: str) -> dict[str, str]:
-    name = metric_of(key)
-    facts = METRICS.facts(name)
-    segment = "" if key == name else key.removeprefix(f"{name}_")
-    explanation = ", ".join(part for part in (facts.explanation, segment) if part)
+    """Returns the name, the explanation and the unit sign of a figure without a column."""
+    facts, own_key = facts_of(key), key.rpartition("/")[2]
+    segment = "" if own_key == metric_of(key) else column_of(key)
+    explanation = ", ".join(part for part in (facts.explanation, segment, _set_of(key)) if part)
     return {
-        "name": facts.heading or facts.title or key,
+        "name": facts.heading or facts.title or own_key,
         "explanation": explanation,
         "sign": facts.sign,
     }
+
+
+def _set_of(key: str) -> str:
+    return key.rpartition("/")[0]
 
 
 def _lines(path: Path) -> Iterator[dict]:

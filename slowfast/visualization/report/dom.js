@@ -20,13 +20,19 @@ const svg = (tag, attributes, ...children) =>
 const box = (name, ...children) => el("div", { class: name }, ...children);
 
 const SEGMENT_NAMES = ["head", "middle", "tail"];
-const FIGURE_NAMES = {
-  map: "Overall",
-  map_head: "Head",
-  map_middle: "Middle",
-  map_tail: "Tail",
-  map_micro: "Micro",
-};
+
+// The label sets of a run: the run itself, or for several sets the run with the part of each set.
+const setsOf = (run) =>
+  run.parts?.length
+    ? run.parts.map((part) => ({ ...run, ...part, name: run.name, set: part.name, parts: null }))
+    : [run];
+const idOf = (run, id) => (run.set ? `${id}-${run.set}` : id);
+// A first capital letter, unless the text has capitals of its own, such as mAP.
+const capital = (text) =>
+  text === text.toLowerCase() ? text.slice(0, 1).toUpperCase() + text.slice(1) : text;
+const titled = (run, title) => (run.set ? `${capital(run.set)}: ${title.toLowerCase()}` : title);
+// The segment of a figure such as map_head; undefined for others.
+const segmentOf = (key) => SEGMENT_NAMES.find((name) => key.endsWith(`_${name}`));
 
 // Two decimals: fewer would hide differences, more would show noise.
 const perCent = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
@@ -176,3 +182,12 @@ function section(id, title, note, ...content) {
 }
 
 const nothing = (text) => box("empty", text);
+
+function selector(label, names, chosen, changed) {
+  const select = el(
+    "select",
+    { onchange: () => changed(select.selectedIndex) },
+    names.map((name, index) => el("option", { selected: index === chosen ? "" : null }, name)),
+  );
+  return el("label", {}, label, select);
+}

@@ -3,8 +3,11 @@
 
 function pairsSection(run) {
   const name = (id) => run.classes[id]?.name ?? String(id);
-  const note =
-    "The k highest scores of a clip with k labels are its predictions. The clip counts for a pair " +
+  const single = Boolean(run.matrix);
+  const note = single
+    ? "Clips of the first class for which the second one has the highest score. The share is of " +
+      "all test clips of the first class."
+    : "The k highest scores of a clip with k labels are its predictions. The clip counts for a pair " +
     "if it carries the first class, which is not predicted, and the second is predicted although " +
     "the clip does not carry it. The share is of all test clips that carry the first class.";
   const most = Math.max(...run.pairs.map((pair) => pair.share));
@@ -17,12 +20,12 @@ function pairsSection(run) {
         sort: [2, "descending"],
         columns: [
           {
-            name: "Carried, but missed",
+            name: single ? "True class" : "Carried, but missed",
             value: (pair) => name(pair.missed),
             wide: true,
             heading: true,
           },
-          { name: "Ranked in its place", value: (pair) => name(pair.taken), wide: true },
+          { name: single ? "Predicted" : "Ranked in its place", value: (pair) => name(pair.taken), wide: true },
           {
             name: "Clips",
             number: true,
@@ -38,7 +41,7 @@ function pairsSection(run) {
         ],
       }).node
     : nothing("No class took the place of another in two clips or more.");
-  return section("pairs", "Most confused pairs", note, table);
+  return section(idOf(run, "pairs"), titled(run, "Most confused pairs"), note, table);
 }
 
 function still(run, id, entry) {
@@ -85,6 +88,7 @@ function still(run, id, entry) {
 }
 
 function worstSection(run) {
+  const [main] = run.measures;
   const strip = (title, gloss, id, entries) =>
     entries.length
       ? box(
@@ -109,7 +113,7 @@ function worstSection(run) {
         el(
           "p",
           {},
-          `AP ${perCentSign(row.ap)}, `,
+          `${capital(main.name)} ${perCentSign(row[main.key])}, `,
           row.train === null ? "" : `${whole(row.train)} training, `,
           plural(row.test, "test clip"),
         ),
@@ -122,9 +126,9 @@ function worstSection(run) {
     );
   });
   return section(
-    "worst",
-    "Weakest classes",
-    "The classes of lowest AP in each segment, with the middle frames of clips that show why. " +
+    idOf(run, "worst"),
+    titled(run, "Weakest classes"),
+    `The classes of lowest ${main.name} in each segment, with the middle frames of clips that show why. ` +
       "Below each frame: the highest scores of the clip. Classes that it carries are ticked, the " +
       "class of the row is underlined.",
     cards.length

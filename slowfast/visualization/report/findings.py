@@ -1,6 +1,7 @@
-"""Failures of a test with many labels: its weakest classes, and the classes that it confuses.
+"""Failures of a test: its weakest classes, and the classes that it confuses.
 
-All arrays are (clips, classes): scores, higher meaning more likely, and labels of 0 and 1.
+All arrays are (clips, classes): scores, higher meaning more likely, and labels of 0 and 1. A clip
+can have one label or several.
 """
 
 from collections.abc import Sequence
@@ -56,14 +57,14 @@ def confused_pairs(scores: np.ndarray, labels: np.ndarray, most: int = 40) -> li
     return [pair for pair in by_clips if pair in kept]
 
 
-def worst_classes(ap: np.ndarray, segments: Sequence[str] | None, each: int = 3) -> list[int]:
-    """Returns the ``each`` classes of lowest average precision in head, middle and tail.
+def worst_classes(values: np.ndarray, segments: Sequence[str] | None, each: int = 3) -> list[int]:
+    """Returns the ``each`` classes of lowest average precision or recall in each segment.
 
     Args:
-        ap: (classes,), nan where a class has no test clip. Classes with nan or 1 are left out.
+        values: (classes,), nan where a class has no test clip. Classes with nan or 1 are left out.
         segments: the segment of each class; None: three times ``each`` of all classes are returned.
     """
-    order = [int(index) for index in np.argsort(ap, kind="stable") if ap[index] < 1]
+    order = [int(index) for index in np.argsort(values, kind="stable") if values[index] < 1]
     if segments is None:
         return order[: 3 * each]
     found = []

@@ -13,7 +13,7 @@ from slowfast.ak.errors import UserError
 
 _HERE = Path(__file__).parent
 _SCRIPTS = (
-    *("dom.js", "charts.js", "tables.js", "classes.js", "failures.js"),
+    *("dom.js", "charts.js", "tables.js", "classes.js", "matrix.js", "failures.js"),
     *("run.js", "compare.js", "main.js"),
 )
 

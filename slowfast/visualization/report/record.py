@@ -1,7 +1,9 @@
 """The data of the page as plain values for JSON: report.json.
 
-mAP, AP and chance are in per cent. None stands for a missing value, such as the AP of a class
-without a test clip. Clips that the page shows are listed once, by number.
+Figures, the measures of classes and chance are in per cent. None stands for a missing value, such
+as the AP of a class without a test clip. Clips that the page shows are listed once, by number.
+
+A test of several label sets has a part for each set, with the figures and classes of the set.
 """
 
 import hashlib
@@ -13,13 +15,21 @@ from typing import Any, Protocol
 import numpy as np
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.classes.table import ClassTable
+from slowfast.ak.classes.label_sets import Classes, of_set
+from slowfast.ak.metrics.figure_sets import line_of_set, sets_of
 from slowfast.ak.metrics.figures import Figures
+from slowfast.ak.registries.metrics import METRICS
 from slowfast.config.defaults import get_cfg
 from slowfast.config.dotted import dotted_keys, get
 from slowfast.results.per_class import ClassResult
 from slowfast.utils.files.stats_line import FILE
-from slowfast.visualization.report.curves import figures, read_log, test_figures
+from slowfast.visualization.report.curves import (
+    best_of,
+    figures,
+    names_of,
+    read_log,
+    test_figures,
+)
 from slowfast.visualization.report.findings import (
     confused_pairs,
     worst_classes,
@@ -39,22 +49,26 @@ class Tested(Protocol):
     names: Sequence[str]
     missing: Mapping[str, str]
     incomplete: Mapping[str, str]
-    figures: Figures
-    per_class: Sequence[ClassResult]
+    figures: Any
+    per_class: Mapping[str, Sequence[ClassResult]]
     stats: dict
     clips: Any
-    classes: ClassTable | None
+    classes: Classes
     weights: Any
 
 
 def make_record(cfg: CfgNode, tests: Sequence[Tested]) -> dict:
     """Returns the record of a run: the figures of all its tests, and details of the last."""
     last = tests[-1]
-    measured, table = last.figures, last.classes
-    scores, labels = measured.scores, measured.labels
-    worst = worst_classes(measured.by_class("map"), measured.segments)
     folder = Path(cfg.OUTPUT_DIR)
     log = folder / FILE
+    parts = {name: _part(tests, name) for name in sets_of(last.figures)}
+    if "" in parts:
+        own = parts[""]
+    else:
+        nothing = {key: {} for key in ("figures", "intervals", "more", "chance", "clips")}
+        nothing |= {key: [] for key in ("tests", "classes", "pairs", "worst")}
+        own = nothing | {"parts": [{"name": name, **part} for name, part in parts.items()]}
     return {
         "format": FORMAT,
         "name": folder.resolve().name or str(folder),
@@ -65,22 +79,69 @@ def make_record(cfg: CfgNode, tests: Sequence[Tested]) -> dict:
         "initialisation": last.weights.initialisation,
         "views": last.views,
         "ensemble": cfg.DATA.ENSEMBLE_METHOD,
-        "clips_tested": len(scores),
+        "clips_tested": len(last.names),
         "missing_clips": dict(last.missing),
         "incomplete_clips": dict(last.incomplete),
-        "test_set": _digest(last.names, labels),
-        "labels_per_clip": round(float(labels.sum(axis=1).mean()), 3) if len(labels) else None,
-        "segments": table.source if table else None,
-        "tests": [{"views": test.views, "figures": _figures(test)} for test in tests],
-        **test_figures(last.stats),
-        "figures": _figures(last),
-        "chance": {key: _per_cent(value) for key, value in measured.chance.items()},
-        "classes": _class_rows(last),
-        "pairs": [pair._asdict() for pair in confused_pairs(scores, labels)],
-        **_worst(last, scores, labels, worst),
+        **own,
+        "best": best_of(last.stats),
         "curves": read_log(log) if log.is_file() else None,
         "settings": settings(_flat(cfg)),
     }
+
+
+def _part(tests: Sequence[Tested], name: str) -> dict:
+    """Returns the figures and classes of a label set."""
+    last = tests[-1]
+    measured, table = sets_of(last.figures)[name], of_set(last.classes, name)
+    rows, labels = of_set(last.per_class, name), measured.labels
+    lines = [line_of_set(name, test.stats) for test in tests]
+    heads = measured.class_columns
+    measures = [
+        {"key": _measure(head), "name": head, "title": _title(heads[head])} for head in heads
+    ]
+    found = {
+        "test_set": _digest(last.names, labels),
+        "labels_per_clip": round(float(labels.sum(axis=1).mean()), 3) if len(labels) else None,
+        "segments": table.source if table else None,
+        "tests": [
+            {"views": test.views, "figures": figures(line)}
+            for test, line in zip(tests, lines, strict=True)
+        ],
+        **test_figures(lines[-1]),
+        "names": names_of(measured.columns),
+        "quantity": measured.quantity,
+        "measures": measures,
+        "chance": {key: _per_cent(value) for key, value in measured.chance.items()},
+        "classes": _class_rows(measured, rows),
+        "ranks_only": measured.scores is None,
+        "matrix": None,
+        "pairs": [],
+        "worst": [],
+        "clips": {},
+    }
+    if measured.scores is None:
+        return found
+    if not measured.many_labels:
+        found["matrix"] = _cells(measured.ranks.confusion())
+    main = measured.by_class(next(iter(heads.values())))
+    worst = worst_classes(main, measured.segments)
+    found["pairs"] = [pair._asdict() for pair in confused_pairs(measured.scores, labels)]
+    return found | _worst(last, measured.scores, labels, worst)
+
+
+def _measure(head: str) -> str:
+    """Returns the key of a measure of classes: the head of its column in small letters."""
+    return head.lower()
+
+
+def _title(metric: str) -> str:
+    return METRICS.facts(metric).class_title
+
+
+def _cells(clips: np.ndarray) -> list[list[int]]:
+    """Returns the cells of a matrix that are not 0: [row, column, value]."""
+    rows, columns = clips.nonzero()
+    return np.stack([rows, columns, clips[rows, columns]], axis=1).tolist()
 
 
 def settings(values: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -114,16 +175,11 @@ def _per_cent(fraction: float) -> float | None:
     return None if math.isnan(fraction) else round(100 * float(fraction), 4)
 
 
-def _figures(test: Tested) -> dict[str, float | None]:
-    """Returns the mAPs of a test; None for a mean over no class, which json_stats may log as 0."""
-    return {
-        key: None if math.isnan(test.figures.values.get(key, 0)) else value
-        for key, value in figures(test.stats).items()
-    }
-
-
-def _class_rows(test: Tested) -> list[dict]:
-    chance = test.figures.chance_by_class("map")
+def _class_rows(measured: Figures, rows: Sequence[ClassResult]) -> list[dict]:
+    main = next(iter(measured.class_columns.values()))
+    chance = np.full(len(rows), np.nan)
+    if measured.scores is not None:
+        chance = measured.chance_by_class(main)
     return [
         {
             "id": row.id,
@@ -131,10 +187,10 @@ def _class_rows(test: Tested) -> list[dict]:
             "segment": row.segment,
             "train": row.training_count,
             "test": row.test_count,
-            "ap": _per_cent(row.ap),
+            **{_measure(head): _per_cent(value) for head, value in row.measures.items()},
             "chance": _per_cent(chance[row.id]),
         }
-        for row in test.per_class
+        for row in rows
     ]
 
 

@@ -1,25 +1,22 @@
 "use strict";
 // The page of one run.
 
+const figureKeys = (run) => Object.keys(run.names).filter((key) => key in run.figures);
+
 function figureTiles(run) {
-  const keys = Object.keys(FIGURE_NAMES).filter((key) => key in run.figures);
   return box(
     "figures",
-    keys.map((key) => {
-      const segment = key.replace("map_", "");
+    figureKeys(run).map((key) => {
+      const segment = segmentOf(key);
       const interval = intervalOf(run, key);
       const chance = run.chance[key];
       return el(
         "div",
         {
           class: "figure",
-          style: SEGMENT_NAMES.includes(segment) ? `--tone: ${toneOf(segment)}` : null,
+          style: segment ? `--tone: ${toneOf(segment)}` : null,
         },
-        box(
-          "name",
-          SEGMENT_NAMES.includes(segment) ? shape(segment) : null,
-          `${FIGURE_NAMES[key]} mAP`,
-        ),
+        box("name", segment ? shape(segment) : null, `${run.names[key]} ${run.quantity}`),
         box(
           "value",
           perCent(run.figures[key]),
@@ -37,19 +34,42 @@ function intervalOf(run, key) {
   return isNumber(low) && isNumber(high) ? `${perCent(low)} – ${perCent(high)}` : null;
 }
 
+// The tiles of a run, a row for each label set, and what they mean.
+function figuresOf(run) {
+  const sets = setsOf(run).filter((one) => figureKeys(one).length);
+  if (!sets.length) return [];
+  const tested = sets.some((one) => one.classes.length);
+  const macro = sets.some((one) => one.quantity === "accuracy");
+  return [
+    ...sets.flatMap((one) => [
+      one.set ? el("h3", { class: "set" }, capital(one.set)) : null,
+      figureTiles(one),
+    ]),
+    el(
+      "p",
+      { class: "note under" },
+      `${capital(sets[0].quantity)} in per cent` +
+        `${tested && sets.some((one) => Object.keys(one.chance).length) ? "; chance is what random scores reach" : ""}.` +
+        (macro ? " Macro, head, middle and tail are means over classes of top-1 accuracies." : "") +
+        rangesNote(sets),
+    ),
+  ];
+}
+
 const rangesNote = (runs) =>
-  runs.some((run) => intervalOf(run, "map"))
+  runs.some((run) => Object.keys(run.names).some((key) => intervalOf(run, key)))
     ? " Ranges are 95 % bootstrap intervals over the test clips."
     : "";
 
 // In the words of `slowfast.checkpoints.best`; nothing about a choice that is not known.
 const isOptimistic = (best) => best.chosen_on && !best.chosen_on.startsWith("hold-out");
 const bestText = (best) =>
-  `epoch ${best.epoch} with mAP ${perCentSign(best.map)}, ` +
+  `epoch ${best.epoch} with ${best.metric?.name ?? "mAP"} ` +
+  `${perCent(best[best.metric?.key ?? "map"])}${best.metric?.sign ?? " %"}, ` +
   `chosen on ${best.chosen_on || "clips that are not known"}` +
   (isOptimistic(best) ? ", for which its figures are optimistic" : "");
 
-// Metrics beside mAP; `run.metrics` has their names, explanations and signs.
+// Metrics beside the figures in the tiles; `run.metrics` has their names, explanations and signs.
 function moreTable(run) {
   const rows = Object.entries(run.more || {}).map(([key, value]) => {
     const { name = key, explanation = "", sign = "" } = run.metrics?.[key] || {};
@@ -57,11 +77,11 @@ function moreTable(run) {
   });
   return rows.length
     ? dataTable({
-        caption: "Further figures",
+        caption: titled(run, "Further figures"),
         plain: true,
         rows,
         columns: [
-          { name: "Further figures", heading: true, value: (row) => row.name },
+          { name: titled(run, "Further figures"), heading: true, value: (row) => row.name },
           { name: "Of what", wide: true, value: (row) => row.explanation },
           { name: "Value", number: true, value: (row) => row.value },
         ],
@@ -77,8 +97,21 @@ function clipNames(clips, remark) {
   return `${plural(names.length, "clip")}${remark}: ${names.slice(0, 10).join(", ")}${more}`;
 }
 
-function runFacts(run) {
+function classFacts(run) {
   const withClips = run.classes.filter((row) => row.test).length;
+  return [
+    [
+      titled(run, "Classes"),
+      run.classes.length
+        ? `${run.classes.length}, ${withClips} of them with test clips; ` +
+          `${short(run.labels_per_clip)} ${run.labels_per_clip === 1 ? "label" : "labels"} a clip`
+        : null,
+    ],
+    [titled(run, "Segments"), run.segments],
+  ];
+}
+
+function runFacts(run) {
   const trained = run.curves?.train.length
     ? run.curves.train[run.curves.train.length - 1].epoch
     : null;
@@ -101,14 +134,7 @@ function runFacts(run) {
     ],
     ["Not read", clipNames(run.missing_clips, ", in no figure")],
     ["Read in part", clipNames(run.incomplete_clips, "")],
-    [
-      "Classes",
-      run.classes.length
-        ? `${run.classes.length}, ${withClips} of them with test clips; ` +
-          `${short(run.labels_per_clip)} labels a clip`
-        : null,
-    ],
-    ["Segments", run.segments],
+    ...setsOf(run).flatMap(classFacts),
   ];
   return el(
     "dl",
@@ -121,15 +147,14 @@ function runFacts(run) {
 
 function viewsTable(run) {
   if (run.tests.length < 2) return null;
-  const keys = Object.keys(FIGURE_NAMES).filter((key) => key in run.figures);
   return dataTable({
-    caption: "Figures by number of views",
+    caption: titled(run, "Figures by number of views"),
     plain: true,
     rows: run.tests,
     columns: [
-      { name: "Views", value: (test) => test.views, heading: true },
-      ...keys.map((key) => ({
-        name: FIGURE_NAMES[key],
+      { name: titled(run, "Views"), value: (test) => test.views, heading: true },
+      ...figureKeys(run).map((key) => ({
+        name: run.names[key],
         number: true,
         value: (test) => perCent(test.figures[key]),
       })),
@@ -137,8 +162,10 @@ function viewsTable(run) {
   }).node;
 }
 
-const mapCurve = (run, key) =>
-  (run.curves?.val || []).map((point) => [point.epoch, point[key] ?? null]);
+const figureCurve = (run, key) => {
+  const name = run.set ? `${run.set}/${key}` : key;
+  return (run.curves?.val || []).map((point) => [point.epoch, point[name] ?? null]);
+};
 const trainCurve = (run, key) =>
   (run.curves?.train || []).map((point) => [point.epoch, point[key]]);
 
@@ -151,21 +178,40 @@ const lossChart = (series, options) =>
     ...options,
   });
 
+// Tones and dashes of curves: of segments, of the first figure, and of others.
+const SEGMENT_DASHES = { head: "8 3", middle: "4 3", tail: "1.5 4" };
+const OTHER_STYLES = [
+  ["var(--ink)", null],
+  ["var(--soft)", "10 3 2 3"],
+  ["var(--accent)", "12 5"],
+];
+
+function figureChart(run) {
+  let others = 0;
+  const series = Object.keys(run.names)
+    .filter((key) => figureCurve(run, key).some(([, value]) => isNumber(value)))
+    .map((key) => {
+      const segment = segmentOf(key);
+      const [tone, dash] = segment
+        ? [toneOf(segment), SEGMENT_DASHES[segment]]
+        : OTHER_STYLES[others++ % OTHER_STYLES.length];
+      return { name: run.names[key], tone, dash, points: figureCurve(run, key) };
+    });
+  return box(
+    "whole",
+    el("h3", {}, titled(run, `${capital(run.quantity)} at evaluations`)),
+    lineChart({
+      label: `${run.set ? `${run.set} ` : ""}${run.quantity} by epoch`,
+      yLabel: `${run.quantity} in %`,
+      format: perCent,
+      floor: 0,
+      top: 100,
+      series,
+    }),
+  );
+}
+
 function curvesSection(run) {
-  const tones = {
-    map: "var(--ink)",
-    map_head: toneOf("head"),
-    map_middle: toneOf("middle"),
-    map_tail: toneOf("tail"),
-    map_micro: "var(--soft)",
-  };
-  const dashes = { map_head: "8 3", map_middle: "4 3", map_tail: "1.5 4", map_micro: "10 3 2 3" };
-  const maps = Object.keys(FIGURE_NAMES).map((key) => ({
-    name: FIGURE_NAMES[key],
-    tone: tones[key],
-    dash: dashes[key],
-    points: mapCurve(run, key),
-  }));
   const evaluations = run.curves?.val.length || 0;
   return section(
     "curves",
@@ -176,18 +222,7 @@ function curvesSection(run) {
       : null,
     box(
       "pair",
-      box(
-        "whole",
-        el("h3", {}, "mAP at evaluations"),
-        lineChart({
-          label: "mAP by epoch",
-          yLabel: "mAP in %",
-          format: perCent,
-          floor: 0,
-          top: 100,
-          series: maps,
-        }),
-      ),
+      setsOf(run).map(figureChart),
       box(
         null,
         el("h3", {}, "Training loss"),
@@ -253,11 +288,23 @@ function settingsSection(run) {
   );
 }
 
+// The sections of the classes of a label set.
+function testedSections(run) {
+  if (!run.classes.length) return [];
+  const table = classTable(run);
+  return [
+    ...classSections(run, table),
+    matrixSection(run, table.find),
+    ...(run.ranks_only ? [] : [pairsSection(run), worstSection(run)]),
+  ];
+}
+
 function drawRun(run) {
-  const tested = run.classes.length > 0;
+  const sets = setsOf(run);
+  const tested = sets.some((one) => one.classes.length);
   const parts = [
     curvesSection(run),
-    ...(tested ? [...classSections(run), pairsSection(run), worstSection(run)] : []),
+    ...sets.flatMap(testedSections),
     settingsSection(run),
   ].filter(Boolean);
   return [
@@ -275,16 +322,15 @@ function drawRun(run) {
           { class: "warning" },
           "No test has left a report in the folder of this run, so there are no classes to show.",
         ),
-    Object.keys(run.figures).length ? figureTiles(run) : null,
-    Object.keys(run.figures).length
-      ? el(
-          "p",
-          { class: "note under" },
-          `mAP in per cent${tested ? "; chance is what random scores reach" : ""}.${rangesNote([run])}`,
-        )
-      : null,
+    ...figuresOf(run),
     navigation(parts),
-    section("run", "What was run", null, runFacts(run), viewsTable(run), moreTable(run)),
+    section(
+      "run",
+      "What was run",
+      null,
+      runFacts(run),
+      sets.map((one) => [viewsTable(one), moreTable(one)]),
+    ),
     ...parts,
   ];
 }

@@ -10,7 +10,7 @@ import yaml
 from slowfast.ak.errors import UserError
 from slowfast.utils.files.stats_line import FILE
 from slowfast.utils.run_folder.run_config import CONFIG_FILE
-from slowfast.visualization.report.curves import description, read_log
+from slowfast.visualization.report.curves import description, names_of, quantity_of, read_log
 from slowfast.visualization.report.record import FORMAT, settings
 
 MOST = 6  # lines and colours that a reader can distinguish
@@ -65,7 +65,7 @@ def read_run(folder: Path) -> dict:
         record = _read_record(folder / RECORD)
         # Records of earlier versions do not describe the further figures.
         record.setdefault("metrics", {key: description(key) for key in record["more"]})
-        return record | {"curves": curves or record.get("curves")}
+        return _described(record | {"curves": curves or record.get("curves")})
     if curves is None or not any(curves.values()):
         raise UserError(
             f"{folder}: there are no results here: expected {RECORD}, which a test writes, or "
@@ -73,7 +73,19 @@ def read_run(folder: Path) -> dict:
         )
     empty = {part: kind() for part, kind in _PARTS.items()}
     known = {"format": FORMAT, "curves": curves} | (curves["test"] or {})
-    return empty | known | _from_config(folder / CONFIG_FILE)
+    return _described(empty | known | _from_config(folder / CONFIG_FILE))
+
+
+def _described(record: dict) -> dict:
+    """Adds the names of figures and measures to a record without them, as of earlier versions."""
+    evaluations = (record["curves"] or {}).get("val", [])
+    keys = {*record["figures"], *(key for point in evaluations for key in point if key != "epoch")}
+    usual = {
+        "names": names_of(keys),
+        "quantity": quantity_of(keys),
+        "measures": [{"key": "ap", "name": "AP", "title": "average precision"}],
+    }
+    return record | {key: value for key, value in usual.items() if key not in record}
 
 
 def _from_config(path: Path) -> dict[str, Any]:
@@ -135,19 +147,41 @@ def _short_names(places: Sequence[Path]) -> list[str]:
 
 def _check_classes(paths: Sequence[Path], records: Sequence[dict]) -> None:
     tested = [
-        (path, [(row["id"], row["name"]) for row in record["classes"]])
+        (path, sets)
         for path, record in zip(paths, records, strict=True)
-        if record["classes"]
+        if (sets := _classes_by_set(record))
     ]
-    for path, classes in tested[1:]:
+    for path, sets in tested[1:]:
         first, expected = tested[0]
-        if classes == expected:
-            continue
-        if len(classes) != len(expected):
-            difference = f"{len(classes)} classes, and {first} has {len(expected)}"
-        else:
-            (number, name), (_, other) = next(
-                pair for pair in zip(classes, expected, strict=True) if pair[0] != pair[1]
+        if sets.keys() != expected.keys():
+            found, known = (", ".join(filter(None, each)) or "none" for each in (sets, expected))
+            raise UserError(
+                f"{path}: its label sets are {found}, and in {first} {known}. Only runs with the "
+                "same label sets can be compared."
             )
-            difference = f"class {number} is {name!r}, and in {first} {other!r}"
-        raise UserError(f"{path}: {difference}. Only runs with the same classes can be compared.")
+        for name, classes in sets.items():
+            if difference := _difference(classes, expected[name], first):
+                raise UserError(
+                    f"{path}: {difference}. Only runs with the same classes can be compared."
+                )
+
+
+def _difference(
+    classes: list[tuple[int, str]], expected: list[tuple[int, str]], first: Path
+) -> str:
+    """The difference between the classes of a run and of the first run in words; "" for none."""
+    if len(classes) != len(expected):
+        return f"{len(classes)} classes, and {first} has {len(expected)}"
+    pairs = zip(classes, expected, strict=True)
+    (number, name), (_, other) = next((p for p in pairs if p[0] != p[1]), ((0, ""), (0, "")))
+    return "" if name == other else f"class {number} is {name!r}, and in {first} {other!r}"
+
+
+def _classes_by_set(record: dict) -> dict[str, list[tuple[int, str]]]:
+    """The ids and names of the classes of each label set, without sets that have none."""
+    parts = {part["name"]: part for part in record.get("parts") or ()} or {"": record}
+    return {
+        name: [(row["id"], row["name"]) for row in part["classes"]]
+        for name, part in parts.items()
+        if part["classes"]
+    }
