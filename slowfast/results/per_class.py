@@ -4,7 +4,7 @@ It is `per_class_ap.csv` for clips with several classes, and `per_class.csv` for
 class each; with several label sets, one table a set, such as `per_class_animal.csv`.
 
 Columns: id, name, segment, training_count and test_count (clips that carry the class), and one
-column for each measure, in 0 to 1: AP; or recall, top3, top5, precision and F1. A class without a
+column for each measure, in 0 to 1: AP; or recall, top-3, top-5, precision and F1. A class without a
 test clip has "no test clip" there. Unknown values stay empty.
 """
 

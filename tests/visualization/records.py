@@ -9,7 +9,7 @@ import numpy as np
 from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.metrics.figures import Figures, TestOptions
 from slowfast.config.defaults import get_cfg
-from slowfast.results.per_class import class_results
+from slowfast.results.per_class import results_of
 from slowfast.visualization.report import write_report
 
 CLIPS = 60
@@ -66,10 +66,17 @@ def outcome(seed: int = 0, **changed) -> SimpleNamespace:
     segments = classes.segments if classes else None
     figures = Figures(values["scores"], values["targets"], segments, TestOptions())
     stats = {"split": "test_final", "initialisation": "from scratch", **figures.test_line()}
-    rows = class_results(figures.by_class("map"), figures.positives, classes)
+    rows = results_of(figures, classes)
     names = [values["clips"].clip_name(number) for number in values["numbers"]]
     given = {"figures": figures, "per_class": rows, "stats": stats, "names": names}
     return SimpleNamespace(**{**given, **values})
+
+
+def single_label(seed: int = 0) -> dict:
+    """Returns scores and targets of clips with one class each; only class 5 has no clip."""
+    rng = np.random.default_rng(seed)
+    classes = np.repeat(np.arange(6), (25, 15, 10, 7, 3, 0))
+    return {"scores": rng.random((CLIPS, 6)) + 0.5 * np.eye(6)[classes], "targets": classes}
 
 
 def configuration(folder: Path, *settings):

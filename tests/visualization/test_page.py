@@ -11,7 +11,16 @@ from slowfast.visualization.report import write_report
 from slowfast.visualization.report.page import render_page
 from slowfast.visualization.report.runs import read_runs
 
-from .records import NAMES, NASTY, SEGMENTS, configuration, make_run, outcome, write_log
+from .records import (
+    NAMES,
+    NASTY,
+    SEGMENTS,
+    configuration,
+    make_run,
+    outcome,
+    single_label,
+    write_log,
+)
 
 MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
 
@@ -104,6 +113,56 @@ def test_sections_and_figures(open_page, page_of):
     assert page.evaluate("[...document.images].every((image) => image.naturalWidth > 0)")
     assert NASTY in cells(page, 2)
     assert page.locator("#page b[onclick]").count() == 0
+
+
+@pytest.fixture(scope="module")
+def single_runs(tmp_path_factory):
+    """Folders of two runs with one class a clip."""
+    folder = tmp_path_factory.mktemp("single")
+    for seed, name in enumerate("ab"):
+        make_run(folder / name, **single_label(seed))
+    return folder
+
+
+def test_a_run_with_one_class_a_clip(open_page, single_runs, tmp_path):
+    page = open_page(write_page(tmp_path, single_runs / "a"))
+    titles = page.locator("h2").all_inner_texts()
+    assert titles[2:6] == [
+        "Recall and training clips",
+        "Classes",
+        "Confusion matrix",
+        "Most confused pairs",
+    ]
+    tiles = [text.split("\n")[0] for text in page.locator(".figure").all_inner_texts()]
+    names = ["Top-1", "Top-5", "Macro", "Head", "Middle", "Tail"]
+    assert tiles == [f"{name} accuracy" for name in names]
+    truth = single_label()
+    right = truth["scores"].argmax(axis=1) == truth["targets"]
+    assert f"{100 * right.mean():.2f}" in page.locator(".figure").first.inner_text()
+    page.get_by_placeholder("Name, id or segment").fill("walking")
+    assert cells(page, 3) == [f"{100 * right[truth['targets'] == 0].mean():.2f}"]
+    # The first cell of the matrix is class 0, predicted rightly.
+    matrix = page.locator("#matrix svg[tabindex]")
+    matrix.focus()
+    matrix.press("ArrowRight")
+    assert f"{right[truth['targets'] == 0].sum()} of 25" in read_out(page)
+    page.get_by_label("Order by").select_option("test clips, most first")
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_two_runs_with_one_class_a_clip_are_compared(open_page, single_runs, tmp_path):
+    page = open_page(write_page(tmp_path, single_runs / "a", single_runs / "b"))
+    assert "Accuracy in %" in page.locator("h2").first.inner_text()
+    a, b = page.evaluate("runs.map((run) => run.figures.top1_macro)")
+    assert f"{b:.2f}" in page.locator("#figures tbody tr").nth(1).inner_text()
+    assert f"{abs(b - a):.2f}" in page.locator("#figures tbody tr").nth(1).inner_text()
+    differences = page.evaluate(
+        "runs[1].classes.slice(0, 5).map((c, i) => c.recall - runs[0].classes[i].recall)"
+    )
+    shown = [float(text.replace(MINUS, "-").replace("±", "")) for text in cells(page, 3)[:-1]]
+    assert sorted(shown) == pytest.approx(sorted(differences), abs=0.006)
 
 
 def test_sorting_by_mouse_and_keyboard(open_page, page_of):

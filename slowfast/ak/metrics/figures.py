@@ -134,11 +134,12 @@ class Figures:
         facts = METRICS.facts(name)
         if not fits(name, self.many_labels) or (self.scores is None and facts.takes != "ranks"):
             return False
-        if self._options.on_request or name in map(metric_of, self._options.asked):
+        if name in map(metric_of, self._options.asked):
             return True
         if self.many_labels and facts.labels == "one each" and not self.have_one_each:
-            return False
-        return facts.reported in ("always", "tests" if self._options.is_test else "evaluations")
+            return self._options.on_request
+        reported = {"always", "tests" if self._options.is_test else "evaluations"}
+        return facts.reported in reported | ({"on request"} if self._options.on_request else set())
 
     @property
     def many_labels(self) -> bool:

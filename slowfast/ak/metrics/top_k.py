@@ -153,5 +153,5 @@ _register_macro(
     1, "recall", class_title="recall", column="macro", reported="always", by_segment=True
 )
 _register_micro(3)
-_register_macro(3, "top3", class_title="top-3 accuracy")
-_register_macro(5, "top5", class_title="top-5 accuracy")
+_register_macro(3, "top-3", class_title="top-3 accuracy")
+_register_macro(5, "top-5", class_title="top-5 accuracy")

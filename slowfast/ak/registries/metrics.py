@@ -38,8 +38,8 @@ class MetricFacts(Facts):
         column: the head of the figure's column in the first results table; empty: the figure has a
             row in the second table.
         quantity: what a figure with a column is, ``mAP`` or ``accuracy``.
-        class_column: the head of the column with the values by class in the table of classes, a
-            word of letters and digits; empty: the table has no such column.
+        class_column: the head of the column with the values by class in the table of classes;
+            empty: the table has no such column.
         class_title: the same in full.
         by_segment: whether the mean over the classes of each segment is reported too, as
             ``<name>_<segment>``.
