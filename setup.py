@@ -1,5 +1,5 @@
 """Installs the `slowfast` package: `pip install -e .`; `.[test]` adds what the tests need,
-`.[torchcodec]` an optional decoder of videos."""
+`.[torchcodec]` an optional decoder of videos, `.[safetensors]` a reader of such weight files."""
 
 from pathlib import Path
 
@@ -32,6 +32,7 @@ setup(
     install_requires=requirements(),
     extras_require={
         "torchcodec": ["torchcodec>=0.17"],  # decodes videos; needs a FFmpeg of the system
+        "safetensors": ["safetensors>=0.4"],  # reads weight files of this format
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.2",
@@ -39,6 +40,7 @@ setup(
             "ruff>=0.6",
             "playwright>=1.49",
             "tensorboard>=2.15,<2.21",
+            "safetensors>=0.4",
         ],
     },
 )

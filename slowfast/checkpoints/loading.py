@@ -38,6 +38,7 @@ class LoadedWeights:
             Checkpoints carry it along.
         epoch: last finished epoch, from 0; -1 if the file's epoch was not taken.
         report: what matched; None without a file.
+        found: what the file turned out to be: its format, naming, whether kernels were spread.
         averaged: whether the weights are a running average (SOLVER.EMA_DECAY).
         extra: other entries of a checkpoint of SlowFast, such as ``cfg`` and ``epoch``;
             ``ema_state`` if the file's epoch was taken.
@@ -47,6 +48,7 @@ class LoadedWeights:
     initialisation: str = "from scratch"
     epoch: int = -1
     report: LoadReport | None = None
+    found: tuple[str, ...] = ()
     averaged: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -119,6 +121,8 @@ def load_file(
     report = loaded.report
     if not report.matched:
         raise UserError(f"{path}: {_why_nothing_matches(report)}")
+    facts = (file.kind.name.lower(), report.naming, "2D kernels spread over time")
+    loaded.found = tuple(filter(None, facts if report.inflated else facts[:2]))
     log = logger.info if report.same_entries and not report.cautions else logger.warning
     log(f"{path}\n{report}")
     return loaded
@@ -129,7 +133,7 @@ def _why_nothing_matches(report: LoadReport) -> str:
     wanted = [*report.missing, *report.not_there, *report.shapes]
     words = [f"nothing in it matches this model; the model has {_some(wanted)}."]
     if report.naming:
-        words.append(f"The file has {report.naming}: {_some(report.unexpected)}.")
+        words.append(f"The file has {report.naming}{report.where}: {_some(report.unexpected)}.")
     else:
         words.append(f"The file has {_some([*report.unexpected, *report.shapes])}.")
     if report.shapes:
@@ -188,7 +192,8 @@ def apply_checkpoint(
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     if not is_own_format(checkpoint):
-        return LoadedWeights(path=str(path), initialisation=f"from {path}", report=report)
+        origin = f"from {path}" + (f" ({report.naming})" if report.naming else "")
+        return LoadedWeights(path=str(path), initialisation=origin, report=report)
     average = checkpoint.get(OWN_AVERAGE)
     takes_average = averaged and average is not None
     loaded = LoadedWeights(

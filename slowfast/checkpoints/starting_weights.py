@@ -97,7 +97,8 @@ def load_train_checkpoint(
             f"{cfg.SOLVER.MAX_EPOCH}: nothing is left to train. To start from its weights at the "
             "first epoch set TRAIN.CHECKPOINT_EPOCH_RESET True."
         )
-    return Start(loaded.epoch + 1, 0, _average(loaded), configured_initialisation(cfg))
+    origin = configured_initialisation(cfg, loaded.found)
+    return Start(loaded.epoch + 1, 0, _average(loaded), origin)
 
 
 def _resume(

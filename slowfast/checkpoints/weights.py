@@ -40,9 +40,9 @@ class LoadReport:
         not_there: entries of the network for which the network of the file has no counterpart.
         left_out: the network's head entries, if the head of the file was not wanted.
         num_skipped: number of entries of the file that are not weights.
-        naming: how the entries of the file are named, and where they lie; "" for a file of SlowFast
-            as it is.
-        num_renamed: number of entries of the file that have a name here.
+        naming: how the entries of the file are named; "" for a file of SlowFast as it is.
+        where: the prefix of the names and their place in the file.
+        num_mapped: number of entries of the file that the network has, whatever their names.
         num_in_file: number of weights in the file.
         network: the settings in which the network of the file differs; "" if none is known.
         cautions: sentences on how the network differs from the one of the weights.
@@ -60,7 +60,8 @@ class LoadReport:
     left_out: list[str] = field(default_factory=list)
     num_skipped: int = 0
     naming: str = ""
-    num_renamed: int = 0
+    where: str = ""
+    num_mapped: int = 0
     num_in_file: int = 0
     network: str = ""
     cautions: list[str] = field(default_factory=list)
@@ -117,7 +118,8 @@ class LoadReport:
         lines = [f"Weights: {len(self.matched)} of {self.num_wanted} entries of the model matched."]
         if self.naming:
             lines.append(
-                f"  {self.naming}: {self.num_renamed} of {self.num_in_file} entries mapped."
+                f"  {self.naming}{self.where}: {self.num_mapped} of {self.num_in_file} entries of "
+                "the file mapped."
             )
         other_heads = self.other_heads()
         if other_heads:
@@ -287,14 +289,15 @@ def _described(fit: Fit, wanted: set[str]) -> LoadReport:
     report = LoadReport(
         unexpected=[name for name in weights if here.get(name) not in wanted],
         num_skipped=sum(not naming.is_weight(name) for name in fit.state),
-        naming="" if fit.is_own else str(fit),
-        num_renamed=sum(name in here for name in weights),
+        naming="" if fit.is_own else fit.title,
+        where=fit.where,
+        num_mapped=sum(here.get(name) in wanted for name in weights),
         num_in_file=len(weights),
         cautions=naming.cautions(fit.state),
         settings=naming.settings(fit.state),
     )
     if fit.as_good:
-        report.cautions.append(f"The file has as many entries that fit {', '.join(fit.as_good)}.")
+        report.cautions.append(f"The file has as many entries that fit{' and'.join(fit.as_good)}.")
     return report
 
 

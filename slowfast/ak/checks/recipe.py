@@ -7,6 +7,7 @@ learning rate and first weights, and warns if the recipe has other values. Nothi
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import torch
 
@@ -17,13 +18,20 @@ logger = logging.getLogger(__name__)
 FROM_SCRATCH = "from scratch"
 
 
-def configured_initialisation(cfg) -> str:
-    """Returns where the first weights come from: "from scratch", or "from <file> (...)"."""
+def configured_initialisation(cfg, found: Sequence[str] = ()) -> str:
+    """Returns where the first weights come from: "from scratch", or "from <file> (...)".
+
+    Args:
+        cfg: the configuration.
+        found: what the file turned out to be when it was loaded; empty: what the keys say of it.
+    """
     train = cfg.TRAIN
     if not train.CHECKPOINT_FILE_PATH:
         return FROM_SCRATCH
-    how = [train.CHECKPOINT_TYPE]
-    how += ["2D kernels spread over time"] * train.CHECKPOINT_INFLATE
+    how = list(found) or [
+        train.CHECKPOINT_TYPE,
+        *["2D kernels spread over time"] * train.CHECKPOINT_INFLATE,
+    ]
     how += ["epoch reset"] * train.CHECKPOINT_EPOCH_RESET
     how += ["new head"] * train.CHECKPOINT_SKIP_HEAD
     return f"from {train.CHECKPOINT_FILE_PATH} ({', '.join(how)})"

@@ -19,9 +19,9 @@ _PICKLE = re.compile(rb"\x80[\x02-\x05]|\(dp|\}q")
 
 
 class Kind(Enum):
-    """A format that holds weights, in words."""
+    """A format that holds weights, in words. The name in lower case is its CHECKPOINT_TYPE."""
 
-    TORCH = "PyTorch file"
+    PYTORCH = "PyTorch file"
     CAFFE2 = "Caffe2 pickle"
     SAFETENSORS = "safetensors file"
 
@@ -89,9 +89,9 @@ def kind_of(path: str | Path) -> Kind:
         start = file.read(4096)
     if start.startswith(b"PK\x03\x04"):
         _check_zip(path, size)
-        return Kind.TORCH
+        return Kind.PYTORCH
     if _TORCH_PICKLE.match(start):
-        return Kind.TORCH
+        return Kind.PYTORCH
     if _PICKLE.match(start):
         return Kind.CAFFE2
     if _is_safetensors(start, path, size):

@@ -40,7 +40,7 @@ def read_weight_file(path: str | Path, *, lazily: bool = False) -> WeightFile:
     local = pathmgr.get_local_path(str(path))
     try:
         kind = kind_of(local)
-        if kind is Kind.TORCH:
+        if kind is Kind.PYTORCH:
             return WeightFile(kind, read_torch(local, lazily=lazily))
         if kind is Kind.SAFETENSORS:
             return WeightFile(kind, read_safetensors(local))

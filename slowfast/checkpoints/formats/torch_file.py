@@ -6,6 +6,7 @@ import errno
 import pickletools
 import re
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,10 +21,56 @@ _SAFE_NUMPY = [
     for name, stand_in in STAND_INS.items()
     for core in ("numpy.core", "numpy._core")
 ]
+# Plain values and containers of training programs that lie beside weights. Only their names are
+# allowed: stand-ins, which keep nothing or the items alone, take their place.
+_BESIDE_WEIGHTS = (
+    "argparse.Namespace",
+    "pathlib.Path",
+    "pathlib.PosixPath",
+    "pathlib.PurePosixPath",
+    "pathlib.WindowsPath",
+    "pathlib._local.PosixPath",
+    "datetime.datetime",
+    "datetime.timedelta",
+    "mmengine.logging.history_buffer.HistoryBuffer",
+)
+_DICTS = (
+    "collections.defaultdict",
+    "fvcore.common.config.CfgNode",
+    "yacs.config.CfgNode",
+    "lightning_fabric.utilities.data.AttributeDict",
+    "lightning.fabric.utilities.data.AttributeDict",
+    "pytorch_lightning.utilities.parsing.AttributeDict",
+)
 _SAVE_WEIGHTS = (
     "Where you trust the file, save its weights alone: "
     "torch.save(model.state_dict(), 'weights.pth')"
 )
+
+
+class _LeftOut:
+    """Stands in for a value beside the weights; nothing of it is kept."""
+
+    def __new__(cls, *_: Any, **__: Any) -> _LeftOut:
+        return super().__new__(cls)
+
+    def __setstate__(self, state: Any) -> None:
+        """Keeps nothing."""
+
+
+class _Items(OrderedDict):
+    """Stands in for a kind of dict; only its items are kept."""
+
+    def __new__(cls, *_: Any) -> OrderedDict:
+        return OrderedDict()
+
+
+_SAFE = [
+    *_SAFE_NUMPY,
+    *((_LeftOut, name) for name in _BESIDE_WEIGHTS),
+    *((_Items, name) for name in _DICTS),
+    *((kind, f"builtins.{kind.__name__}") for kind in (dict, float, int, list)),
+]
 
 
 def read_torch(path: str | Path, *, lazily: bool = False) -> Any:
@@ -41,7 +88,7 @@ def read_torch(path: str | Path, *, lazily: bool = False) -> Any:
     try:
         # Files of torch before 1.6 are not zip files, and cannot be read lazily.
         mmap = lazily and zipfile.is_zipfile(path)
-        with safe_globals(_SAFE_NUMPY):
+        with safe_globals(_SAFE):
             return _without_numpy(
                 torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
             )
@@ -108,10 +155,11 @@ def _class_of_whole_object(path: str | Path) -> str:
 
 
 def _first_class(file: BinaryIO) -> str:
+    """Returns the first class that a pickle names; "" if it begins with a dict or list."""
     for operation, argument, _ in pickletools.genops(file):
+        if operation.name in ("EMPTY_DICT", "EMPTY_LIST"):
+            return ""
         if operation.name == "GLOBAL":
             name = str(argument).replace(" ", ".")
             return "" if name == "collections.OrderedDict" else name
-        if operation.name not in ("PROTO", "FRAME"):
-            return ""
     return ""

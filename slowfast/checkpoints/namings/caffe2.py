@@ -60,8 +60,8 @@ class Caffe2(Naming):
     title = "Caffe2 names"
     pads = True
 
-    def prefixes(self, state: State, wanted: set[str]) -> set[str]:
-        return {""} if any(parameter_name(name) != name for name in state) else set()
+    def prefixes(self, state: State, wanted: set[str]) -> list[str]:
+        return [""] if any(parameter_name(name) != name for name in state) else []
 
     def is_weight(self, name: str) -> bool:
         return is_weight(name)

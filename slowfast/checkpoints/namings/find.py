@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -47,9 +47,18 @@ class Fit:
     as_good: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        return f"{self.title}{self.where}"
+
+    @property
+    def title(self) -> str:
+        """How the entries are named, in words."""
+        return self.naming.title if self.naming else "names of no known kind"
+
+    @property
+    def where(self) -> str:
+        """The prefix and the place of the entries, in words that follow the title."""
         behind = f" behind `{self.prefix}`" if self.prefix else ""
-        title = self.naming.title if self.naming else "names of no known kind"
-        return f"{title}{behind}, {self.place}"
+        return f"{behind}, {self.place}"
 
     @property
     def is_own(self) -> bool:
@@ -95,9 +104,8 @@ def find_fit(
         return is_other != averaged, len(fit.prefix)
 
     chosen = min(equals, key=preference)
-    others = [str(fit.place) + (f" behind `{fit.prefix}`" if fit.prefix else "") for fit in equals]
-    others = [text for fit, text in zip(equals, others, strict=True) if fit is not chosen and best]
-    return Fit(**{**vars(chosen), "as_good": tuple(others)})
+    others = tuple(fit.where for fit in equals if fit is not chosen and best)
+    return replace(chosen, as_good=others)
 
 
 def _cleaned(place: Place, patterns: Sequence[str]) -> dict[str, torch.Tensor]:

@@ -33,15 +33,15 @@ class Naming:
     anchor: ClassVar[re.Pattern]
     pads = False
 
-    def prefixes(self, state: State, wanted: set[str]) -> set[str]:
-        """Returns the prefixes with which entries of a file can have this naming.
+    def prefixes(self, state: State, wanted: set[str]) -> list[str]:
+        """Returns the prefixes behind which entries of a file can have this naming, in file order.
 
         Args:
             state: the entries of the file.
             wanted: the names of the network's entries.
         """
         found = (re.search(rf"(?:^|\.)({self.anchor.pattern})$", name) for name in state)
-        return {match.string[: match.start(1)] for match in found if match}
+        return [*dict.fromkeys(match.string[: match.start(1)] for match in found if match)]
 
     def recognises(self, state: State, key: str) -> bool:
         """Returns whether entries with the anchor have this naming; `key` is their place."""

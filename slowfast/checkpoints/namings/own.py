@@ -9,15 +9,15 @@ class OwnNames(Naming):
 
     title = "names of SlowFast"
 
-    def prefixes(self, state: State, wanted: set[str]) -> set[str]:
-        found = set()
+    def prefixes(self, state: State, wanted: set[str]) -> list[str]:
+        found = {}
         for name in state:
             start = 0
             while name[start:] not in wanted and (dot := name.find(".", start)) >= 0:
                 start = dot + 1
             if name[start:] in wanted:
-                found.add(name[:start])
-        return found
+                found[name[:start]] = True
+        return [*found]
 
     def rename(self, state: State) -> dict[str, str]:
         return {name: name for name in state}

@@ -43,7 +43,9 @@ def test_kernels_are_spread_over_time_without_a_key(path, image_net, settings, s
     cfg, ours = make(settings, WIDE, ALL_BLOCKS, {"MODEL.NUM_CLASSES": 7})
     cfg.TRAIN.CHECKPOINT_FILE_PATH = str(path)
     head = ours.head.projection.weight.clone()
-    assert load_train_checkpoint(cfg, ours, construct_optimizer(ours, cfg)).epoch == 0
+    start = load_train_checkpoint(cfg, ours, construct_optimizer(ours, cfg))
+    words = "pytorch, names of image ResNets (torchvision, timm), 2D kernels spread over time"
+    assert (start.epoch, start.initialisation) == (0, f"from {path} ({words})")
     assert torch.equal(ours.head.projection.weight, head)
     report = load_file(path, ours).report
     assert len(report.inflated) == spread

@@ -90,7 +90,7 @@ def test_scores_are_those_of_pytorchvideo(tmp_path, theirs, settings, sizes):
     torch.save({"model_state": state}, tmp_path / "ptv.pyth")  # a file of SlowFast's PTV networks
     report = load_file(tmp_path / "ptv.pyth", ours).report
     assert report.is_complete
-    assert f"{report.num_in_file} of {report.num_in_file} entries mapped" in str(report)
+    assert f"{report.num_in_file} of {report.num_in_file} entries of the file mapped" in str(report)
     inputs = clips(sizes)
     with torch.inference_mode():
         expected = theirs(list(inputs) if len(inputs) > 1 else inputs[0])
