@@ -1,100 +1,122 @@
-"""Reads the table of video segments, a CSV file with these columns:
+"""From a table of events, or a folder of such tables, to the segments that are cut from videos.
 
-    video    file name, relative to the folder of videos
-    start    seconds from the beginning of the video
-    end      seconds
-    split    train or val
-    labels   class names, separated by ; (or by commas, in quotes); can be empty
-
-All rows are checked against each other and against the videos before anything is cut. One error
-lists all mistakes.
+`slowfast.data_tools.events` reads the tables. Here the events get their videos and their times on
+the axis of these videos, overlapping events become stretches of constant classes, and segments for
+validation are chosen if the table does not say. Everything is checked before anything is cut. One
+error lists all mistakes.
 """
 
-import csv
-import itertools
+from __future__ import annotations
+
 import math
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import av
-import numpy as np
-
 from slowfast.ak.errors import UserError
-from slowfast.ak.frames.pyav import open_container
+from slowfast.ak.nearest import suggestion
+from slowfast.data_tools.events import (
+    Coverage,
+    Event,
+    EventTable,
+    Mistake,
+    Place,
+    ReadOptions,
+    read_events,
+)
+from slowfast.data_tools.parallel import run_all
+from slowfast.data_tools.segments.holdout import hold_out
+from slowfast.data_tools.segments.media import VideoFacts, VideoFolder, probe
+from slowfast.data_tools.segments.mistakes import first_mistakes, raise_mistakes
+from slowfast.data_tools.segments.segment import Segment, stem_of
+from slowfast.data_tools.segments.stretches import (
+    Interval,
+    gaps,
+    groups_that_overlap,
+    stretches,
+)
+from slowfast.utils.plural import count
 
-COLUMNS = ("video", "start", "end", "split", "labels")
-SPLITS = ("train", "val")
-_MOST_MISTAKES = 20  # one error lists at most this many
+SPLITS = ("train", "val", "test")
+_ROUNDING = 0.5  # seconds that an interval can end after its video, because of rounded times
+_OF_A_LENGTH = 0.01  # the share by which a stated length can differ from that of the video
 
 
 @dataclass(frozen=True)
-class Segment:
-    """A part of a video that becomes one clip.
+class SegmentOptions:
+    """What is made of the events.
 
     Attributes:
-        line: line of its row in the table.
-        start, end: seconds from the beginning of the video.
+        subjects: only events of these subjects; empty: all, united.
+        observations: only events of these observations; empty: all.
+        modifiers: whether modifiers are part of a class, as in ``walking|slow``.
+        background: the class of the time without events; "": this time is not cut.
+        point_length: seconds from the moment of a point event on that are cut for it; 0 leaves
+            point events out; None: they are mistakes.
+        rows: ``clips``: each row is a clip; ``events``: overlapping rows are cut into stretches;
+            ``auto``: as the format and the columns say.
+        min_seconds: shorter stretches are left out; the least is one frame.
+        val_share: share of the time that is held out if the table has no splits.
+        skip_mistakes: whether rows with mistakes are left out, instead of an error.
     """
 
-    line: int
-    video: str
-    start: float
-    end: float
-    split: str
-    labels: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Name of the clip: the video and the times in milliseconds, so that names sort by time."""
-        return f"{_stem(self.video)}_{1000 * self.start:06.0f}-{1000 * self.end:06.0f}"
+    subjects: tuple[str, ...] = ()
+    observations: tuple[str, ...] = ()
+    modifiers: bool = False
+    background: str = ""
+    point_length: float | None = None
+    rows: str = "auto"
+    min_seconds: float = 0.0
+    val_share: float = 0.2
+    skip_mistakes: bool = False
 
 
-@dataclass(frozen=True)
-class VideoFacts:
-    """Properties of a video.
+@dataclass
+class CutPlan:
+    """What will be cut.
 
     Attributes:
-        seconds: length.
-        fps: average frame rate, in frames per second.
-        aspect: width of a pixel divided by its height; 1 for most videos.
+        facts: the properties of every video, by its path below the folder.
+        notes: what was decided or left out, in sentences for the user.
     """
 
-    seconds: float
-    fps: Fraction
-    aspect: Fraction = Fraction(1)
+    segments: list[Segment] = field(default_factory=list)
+    facts: dict[str, VideoFacts] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
-def read_table(table: Path) -> list[Segment]:
-    """Reads the rows of the table.
+def plan_segments(
+    table: Path,
+    videos: Path,
+    reading: ReadOptions | None = None,
+    options: SegmentOptions | None = None,
+    leave_out: Path | None = None,
+) -> CutPlan:
+    """Reads a table and the properties of its videos, and returns the segments to cut.
+
+    Args:
+        table: a file of events, or a folder of such files.
+        videos: the folder of the videos.
+        leave_out: a folder below `videos` without videos of the table.
 
     Raises:
-        UserError: lists every mistake that can be found without the videos, with file and line.
+        UserError: the table cannot be read, or has mistakes; the text lists them all.
     """
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            header = tuple(reader.fieldnames or ())
-            if set(header) != set(COLUMNS):
-                raise UserError(
-                    f"{table}:1: found the columns {', '.join(header) or '(none)'}; "
-                    f"expected {', '.join(COLUMNS)}"
-                )
-            rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{table}: cannot be read as a table ({error})") from error
-    segments, mistakes = [], []
-    for line, row in rows:
-        try:
-            segments.append(_parse_row(line, row))
-        except UserError as error:
-            mistakes.append(f"{table}:{line}: {error}")
-    if not rows:
-        mistakes.append(f"{table}: has no rows; expected one row for each segment of a video")
-    raise_mistakes(mistakes)
-    return segments
+    options = options or SegmentOptions()
+    _check(options)
+    found = read_events(table, reading)
+    planner = _Planner(found, VideoFolder(videos, leave_out), options)
+    plan = planner.plan()
+    mistakes = sorted(planner.mistakes, key=lambda mistake: mistake.place)
+    if mistakes and not options.skip_mistakes:
+        raise_mistakes(mistakes)
+    if mistakes:
+        plan.notes.append(f"{count(len(mistakes), 'mistake')}; these rows are left out:")
+        plan.notes += [f"  {line}" for line in first_mistakes(mistakes)]
+    if not plan.segments:
+        raise UserError("\n".join([f"{table}: nothing is left to cut", *plan.notes]))
+    return plan
 
 
 def class_names(segments: Sequence[Segment], order: str = "name") -> list[str]:
@@ -103,162 +125,394 @@ def class_names(segments: Sequence[Segment], order: str = "name") -> list[str]:
     return sorted(names) if order == "name" else names
 
 
-def check_videos(table: Path, videos: Path, segments: Sequence[Segment]) -> dict[str, VideoFacts]:
-    """Checks the rows against the videos and against each other.
-
-    Returns:
-        The properties of every video in the table, by file name.
-
-    Raises:
-        UserError: lists all mistakes.
-    """
-    facts: dict[str, VideoFacts] = {}
-    first_line: dict[str, int] = {}
-    mistakes = []
-    for segment in segments:
-        if segment.video in first_line:
-            continue
-        first_line[segment.video] = segment.line
-        try:
-            facts[segment.video] = probe(videos / segment.video)
-        except UserError as error:
-            mistakes.append(f"{table}:{segment.line}: {error}")
-    for segment in segments:
-        seconds = facts[segment.video].seconds if segment.video in facts else math.inf
-        if segment.end > seconds + 0.5 or segment.start >= seconds:
-            mistakes.append(
-                f"{table}:{segment.line}: {segment.start:g} to {segment.end:g} s, but "
-                f"{segment.video} is {seconds:.2f} s long"
-            )
-    mistakes += [f"{table}:{line}: {text}" for line, text in _conflicts(segments, first_line)]
-    raise_mistakes(mistakes)
-    return facts
+def _check(options: SegmentOptions) -> None:
+    """Raises a UserError for a number that is out of range."""
+    if not 0 <= options.val_share < 1:
+        raise UserError(f"--val-share {options.val_share:g}: expected 0 up to less than 1")
+    for name, value in (
+        ("point-length", options.point_length),
+        ("min-seconds", options.min_seconds),
+    ):
+        if value is not None and not 0 <= value < math.inf:
+            raise UserError(f"--{name} {value:g}: expected seconds, 0 or more")
 
 
-def split_segment(segment: Segment, video_seconds: float, clip_seconds: float) -> list[Segment]:
-    """Divides a segment into pieces of equal length, as close to `clip_seconds` as possible.
+class _Planner:
+    """Makes a plan from one table of events; `mistakes` are all that were found."""
 
-    Rounded times can end a little after the video. The segment then ends with the video.
-    """
-    end = min(segment.end, video_seconds)
-    if clip_seconds <= 0:
-        return [replace(segment, end=end)]
-    count = max(1, round((end - segment.start) / clip_seconds))
-    edges = np.linspace(segment.start, end, count + 1).tolist()
-    return [replace(segment, start=start, end=stop) for start, stop in itertools.pairwise(edges)]
+    def __init__(self, found: EventTable, folder: VideoFolder, options: SegmentOptions):
+        self.found, self.folder, self.options = found, folder, options
+        self.mistakes: list[Mistake] = list(found.mistakes)
+        self.plan_made = CutPlan(notes=list(found.notes))
 
+    def plan(self) -> CutPlan:
+        """Returns the plan; `self.mistakes` must be looked at too."""
+        made, options = self.plan_made, self.options
+        events, coverage = self._chosen()
+        files = self._files(events, coverage)
+        made.facts = self._facts(files)
+        paths = {name: path for name, path in files.items() if path in made.facts}
+        self._check_lengths(coverage, paths)
+        timed = [
+            interval
+            for event in events
+            if _video_of(event) in paths
+            for interval in self._interval(event, paths[_video_of(event)])
+        ]
+        self.mistakes += _conflicts(timed)
+        segments = self._clips(timed) if self._rows_are_clips else stretches(timed)
+        if not self._rows_are_clips or options.background:
+            segments += self._background(timed, coverage, paths)
+            segments = self._long_enough(segments)
+        made.segments = self._with_splits(sorted(segments, key=lambda s: s.place))
+        self._summarise(events)
+        return made
 
-def probe(path: Path) -> VideoFacts:
-    """Reads the properties of a video.
+    @property
+    def _rows_are_clips(self) -> bool:
+        auto = self.options.rows == "auto"
+        return self.found.rows_are_clips if auto else self.options.rows == "clips"
 
-    Raises:
-        UserError: there is no such file, or it is not a video.
-    """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    try:
-        with open_container(str(path)) as container:
-            if not container.streams.video:
-                raise UserError(f"{path}: has no video stream")
-            stream = container.streams.video[0]
-            fps = stream.average_rate or stream.guessed_rate or Fraction(25)
-            aspect = stream.sample_aspect_ratio or Fraction(1)
-            # The length in the header is an estimate in many files; the packets have exact times.
-            begins, ends = [], []
-            for packet in container.demux(stream):
-                stamp = packet.dts if packet.pts is None else packet.pts
-                if stamp is not None:
-                    begins.append(stamp)
-                    ends.append(stamp + (packet.duration or 1 / (fps * stream.time_base)))
-            if not begins:
-                raise UserError(f"{path}: has no frames")
-            seconds = float((max(ends) - min(begins)) * stream.time_base)
-    except (av.error.FFmpegError, OSError) as error:
-        raise UserError(f"{path}: cannot be opened as a video ({error})") from error
-    return VideoFacts(seconds, fps, aspect)
+    # ------------------------------------------------------------------ events and videos
 
+    def _chosen(self) -> tuple[list[Event], list[Coverage]]:
+        """The events and the videos of the chosen subjects and observations.
 
-def _parse_row(line: int, row: dict[str, str | None]) -> Segment:
-    """Returns one row as a segment.
+        Raises:
+            UserError: there is no such subject or observation.
+        """
+        events, coverage = self.found.events, self.found.coverage
+        for option, names, of in (
+            ("--observation", self.options.observations, lambda event: event.observation),
+            ("--subject", self.options.subjects, lambda event: event.subject),
+        ):
+            there = sorted({of(event) for event in events})
+            for name in names:
+                if name not in there:
+                    raise UserError(
+                        f"{option} {name}: the table has no such one; it has "
+                        f"{', '.join(filter(None, there)) or 'none'}; {suggestion(name, there)}"
+                    )
+            if names:
+                events = [event for event in events if of(event) in names]
+        if self.options.observations:
+            coverage = [one for one in coverage if one.observation in self.options.observations]
+        return events, coverage
 
-    Raises:
-        UserError: the row is wrong; the text does not name the file and the line.
-    """
-    if None in row or None in row.values():
-        raise UserError(
-            f"the number of fields is not {len(COLUMNS)}, as in the header; "
-            "labels separated by commas need quotes around them"
-        )
-    times = {}
-    for column in ("start", "end"):
-        try:
-            times[column] = float(row[column])
-        except ValueError:
-            times[column] = math.nan
-        if not 0 <= times[column] < math.inf:
-            raise UserError(f"{column} {row[column]!r}: expected seconds, such as 12.5")
-    if times["end"] <= times["start"]:
-        raise UserError(f"end {row['end']}: expected more than the start, {row['start']}")
-    split = row["split"].strip()
-    if split not in SPLITS:
-        raise UserError(f"split {row['split']!r}: expected train or val")
-    labels = dict.fromkeys(name.strip() for name in re.split("[;,]", row["labels"]))
-    video = row["video"].strip()
-    if not video:
-        raise UserError("video is empty; expected a file name")
-    return Segment(line, video, **times, split=split, labels=tuple(name for name in labels if name))
+    def _files(self, events: Sequence[Event], coverage: Sequence[Coverage]) -> dict[str, str]:
+        """The file of each video, by its name in the table; a mistake for each that is missing."""
+        rows = Counter(_video_of(event) for event in events)
+        first: dict[str, Place] = {}
+        wanted = [*events, *(coverage if self.options.background else ())]
+        for one in wanted:
+            first.setdefault(_video_of(one), one.place)
+        files = {}
+        for name, place in first.items():
+            try:
+                files[name] = self.folder.find(name)
+            except UserError as error:
+                more = f" ({rows[name]} events)" if rows[name] > 1 else ""
+                self.mistakes.append(Mistake(place, f"{error}{more}"))
+        stems: dict[str, str] = {}
+        for name, path in files.items():
+            other = stems.setdefault(stem_of(path), path)
+            if other != path:
+                text = f"clips of {path} and {other} would have the same names; rename one of them"
+                self.mistakes.append(Mistake(first[name], text))
+        self._places = first
+        return files
 
+    def _facts(self, files: dict[str, str]) -> dict[str, VideoFacts]:
+        """The properties of each file; mistakes for files that are no videos."""
 
-def _conflicts(
-    segments: Sequence[Segment], first_line: dict[str, int]
-) -> Iterator[tuple[int, str]]:
-    """Yields (line, mistake) for rows that contradict each other."""
-    stems: dict[str, str] = {}
-    for video in first_line:
-        other = stems.setdefault(_stem(video), video)
-        if other != video:
-            yield (
-                first_line[video],
-                f"clips of {video} and {other} would have the same names; rename one of the videos",
-            )
-    spelled: dict[str, str] = {}
-    for segment in segments:
-        for label in segment.labels:
-            other = spelled.setdefault(label.casefold(), label)
-            if other != label:
-                yield (
-                    segment.line,
-                    f"label {label!r} is spelled {other!r} in an earlier row; use one spelling",
+        def look(path: str) -> VideoFacts | UserError:
+            try:
+                return probe(self.folder.folder / path)
+            except UserError as error:
+                return error
+
+        names = {path: name for name, path in reversed(files.items())}
+        facts = dict(zip(names, run_all(list(names), look, "reading videos"), strict=True))
+        for path, found in facts.items():
+            if isinstance(found, UserError):
+                self.mistakes.append(Mistake(self._places[names[path]], str(found)))
+        return {path: found for path, found in facts.items() if isinstance(found, VideoFacts)}
+
+    def _check_lengths(self, coverage: Sequence[Coverage], paths: dict[str, str]) -> None:
+        """Compares the lengths that the table states with those of the videos."""
+        for one in coverage:
+            path = paths.get(_video_of(one))
+            if path is None:
+                continue
+            facts = self.plan_made.facts[path]
+            near = max(_ROUNDING, _OF_A_LENGTH * facts.seconds)
+            if one.frames is not None and abs(one.frames - facts.frames) > max(
+                2, _OF_A_LENGTH * facts.frames
+            ):
+                self.mistakes.append(
+                    Mistake(
+                        one.place,
+                        f"has labels of {one.frames} frames, but {path} has {facts.frames}; "
+                        "expected one label for each frame of the video",
+                    )
                 )
-    in_time = sorted(segments, key=lambda s: (s.video, s.start))
-    latest: dict[tuple[str, str], Segment] = {}  # the last end so far, by video and split
-    taken: dict[str, int] = {}
-    for segment in in_time:
-        line = taken.setdefault(segment.name, segment.line)
-        if line != segment.line:
-            yield segment.line, f"is the same segment of {segment.video} as line {line}"
-        other_split = "val" if segment.split == "train" else "train"
-        other = latest.get((segment.video, other_split))
-        if other is not None and segment.start < other.end:
-            yield (
-                segment.line,
-                f"overlaps line {other.line}, which is in {other.split}; training and validation "
-                "must not share frames",
+            if one.seconds is None or abs(one.seconds - facts.seconds) <= near:
+                continue
+            states = (
+                f"states a length of {one.seconds:g} s for {path}, which is {facts.seconds:.2f}"
             )
-        mine = latest.get((segment.video, segment.split))
-        if mine is None or segment.end > mine.end:
-            latest[segment.video, segment.split] = segment
+            if one.several_files and one.seconds > facts.seconds:
+                self.mistakes.append(
+                    Mistake(
+                        one.place,
+                        f"{states} s long. So the observation had several files in a row, and this "
+                        "older form of the table does not say when each began; give the BORIS "
+                        "project (.boris), or export the table with a newer BORIS",
+                    )
+                )
+            else:
+                self.plan_made.notes.append(f"{one.place}: {states} s long; is it the same video?")
+
+    # ------------------------------------------------------------------ times
+
+    def _interval(self, event: Event, path: str) -> Iterator[Interval]:
+        """Yields the event on the axis of its video; nothing if it is left out or a mistake."""
+        facts = self.plan_made.facts[path]
+        try:
+            start, stop = self._times(event, path, facts)
+            if start == stop:
+                if self.options.point_length == 0:
+                    return
+                stop = start + self._length_of_a_point(event, start)
+                if start < facts.seconds:
+                    stop = min(stop, facts.seconds)
+            if stop > facts.seconds + _ROUNDING or start >= facts.seconds:
+                raise UserError(
+                    f"{start:g} to {stop:g} s, but {path} is {facts.seconds:.2f} s long"
+                )
+        except UserError as error:
+            self.mistakes.append(Mistake(event.place, str(error)))
+            return
+        label = event.label
+        if label and self.options.modifiers:
+            label = "|".join((label, *event.modifiers))
+        yield Interval(event.place, path, label, start, min(stop, facts.seconds), event.split)
+
+    def _length_of_a_point(self, event: Event, start: float) -> float:
+        """The seconds that a point event is given.
+
+        Raises:
+            UserError: the user did not give a length.
+        """
+        if self.options.point_length is not None:
+            return self.options.point_length
+        what = "a point event" if event.point else "starts and stops"
+        raise UserError(
+            f"{event.label or 'the row'}: {what} at {start:g} s, without a length; --point-length "
+            "S cuts S seconds from there on, --point-length 0 leaves such events out"
+        )
+
+    def _times(self, event: Event, path: str, facts: VideoFacts) -> tuple[float, float]:
+        """The start and the end in seconds.
+
+        Raises:
+            UserError: the video has no such frames.
+        """
+        if event.start is not None and event.stop is not None:
+            return event.start, event.stop
+        first, stop = event.first_frame or 0, event.stop_frame or 0
+        if event.rate:
+            return first / event.rate, stop / event.rate
+        most = facts.frames + max(2, int(_OF_A_LENGTH * facts.frames))
+        if stop > most or first >= facts.frames:
+            raise UserError(f"frames {first} to {stop}, but {path} has {facts.frames} frames")
+        return facts.time_of(first), facts.time_of(min(stop, facts.frames))
+
+    # ------------------------------------------------------------------ segments
+
+    def _clips(self, timed: Sequence[Interval]) -> list[Segment]:
+        """One segment for each row; rows that overlap with other classes become stretches."""
+        rows: dict[tuple[Place, str, float], list[Interval]] = {}
+        for one in timed:
+            rows.setdefault((one.place, one.video, one.start), []).append(one)
+        segments = [_row(group) for group in rows.values()]
+        self.mistakes += _repeated(segments)
+        if self.options.rows == "clips":
+            return segments
+        kept, mixed = [], []
+        for group in groups_that_overlap(segments):
+            same = len({frozenset(segment.labels) for segment in group}) == 1
+            (kept if same else mixed).extend(group)
+        if mixed:
+            places = {(segment.place, segment.video) for segment in mixed}
+            parts = stretches(one for one in timed if (one.place, one.video) in places)
+            first = mixed[1].place.beside(mixed[0].place)
+            self.plan_made.notes.append(
+                f"{mixed[0].place}: {len(mixed)} rows overlap and have different labels (the next "
+                f"is {first}); they are cut into {len(parts)} stretches, each with the labels of "
+                "its time; --rows clips cuts every row as it is"
+            )
+            kept += self._long_enough(parts)
+        return kept
+
+    def _background(
+        self, timed: Sequence[Interval], coverage: Sequence[Coverage], paths: dict[str, str]
+    ) -> list[Segment]:
+        """The time of each video in which nothing was labelled, as segments of a class."""
+        if not self.options.background:
+            return []
+        covered: dict[str, list[Interval]] = {path: [] for path in paths.values()}
+        for one in timed:
+            covered[one.video].append(one)
+        place_of = {path: self._places[name] for name, path in paths.items()}
+        segments = []
+        for path, there in covered.items():
+            facts, spans, unknown, split = self.plan_made.facts[path], [], [], ""
+            for one in coverage:
+                if paths.get(_video_of(one)) == path:
+                    begin, end = one.span or (0.0, facts.seconds)
+                    spans.append((begin, min(end, facts.seconds)))
+                    split = one.split
+                    unknown += [
+                        (facts.time_of(a), facts.time_of(min(b, facts.frames)))
+                        for a, b in one.unknown
+                    ]
+            taken = [(one.start, one.stop) for one in there] + unknown
+            for start, end in gaps(taken, spans or [(0.0, facts.seconds)]):
+                side = _split_beside(there, start, end, split)
+                if side is not None:
+                    place = there[0].place if there else place_of[path]
+                    segments.append(
+                        Segment(place, path, start, end, side, (self.options.background,))
+                    )
+        return segments
+
+    def _long_enough(self, segments: Sequence[Segment]) -> list[Segment]:
+        """The segments without those shorter than a frame, or than the user allows."""
+        kept = []
+        for segment in segments:
+            least = max(
+                self.options.min_seconds, 0.999 / float(self.plan_made.facts[segment.video].fps)
+            )
+            if segment.seconds >= least:
+                kept.append(segment)
+        if len(kept) < len(segments):
+            short = [segment for segment in segments if segment not in kept]
+            self.plan_made.notes.append(
+                f"{count(len(short), 'stretch', 'es')} shorter than "
+                + (f"{self.options.min_seconds:g} s" if self.options.min_seconds else "a frame")
+                + f" left out, {sum(s.seconds for s in short):.2f} s together"
+            )
+        return kept
+
+    def _with_splits(self, segments: list[Segment]) -> list[Segment]:
+        """The segments with a split each: as the table says, or by holding some out.
+
+        Raises:
+            UserError: the table gives a split for some of them only.
+        """
+        without = [segment for segment in segments if not segment.split]
+        if not without:
+            splits = {segment.split for segment in segments}
+            if "test" in splits and "val" not in splits:
+                self.plan_made.notes.append(
+                    "the table has the split test and no validation; val.csv, which this data set "
+                    "tests on, lists the segments of test"
+                )
+                return [replace(s, split="val") if s.split == "test" else s for s in segments]
+            return segments
+        if len(without) < len(segments):
+            raise UserError(
+                f"{without[0].place}: has no split, and other rows have one; give a split to each "
+                "row, or to none"
+            )
+        segments, words = hold_out(segments, self.options.val_share)
+        self.plan_made.notes.append(words)
+        return segments
+
+    # ------------------------------------------------------------------ notes
+
+    def _summarise(self, events: Sequence[Event]) -> None:
+        """Adds notes on what was united and what was left out."""
+        notes, options = self.plan_made.notes, self.options
+        subjects = sorted({event.subject for event in events} - {""})
+        if len(subjects) > 1 and not options.subjects:
+            names = ", ".join(subjects[:5]) + (", ..." if len(subjects) > 5 else "")
+            notes.append(
+                f"a clip has the classes of all {len(subjects)} subjects ({names}); "
+                "--subject NAME takes one"
+            )
+        if any(event.modifiers for event in events) and not options.modifiers:
+            notes.append("modifiers are not part of the classes; --modifiers makes them so")
+        points = sum(event.point for event in events)
+        if points and options.point_length == 0:
+            notes.append(f"{count(points, 'point event')} left out")
+        background = self.found.background
+        if background and not options.background:
+            notes.append(
+                f"time of the class {background!r} alone is not cut; --background {background} "
+                "makes it a class"
+            )
+        used = {event.label for event in events}
+        unused = [n for n in self.found.classes if n not in used and n not in ("", background)]
+        if unused:
+            notes.append(f"classes without an event: {', '.join(unused)}")
 
 
-def raise_mistakes(mistakes: list[str]) -> None:
-    """Raises a UserError that lists the mistakes, if there are any."""
-    if not mistakes:
-        return
-    more = len(mistakes) - _MOST_MISTAKES
-    lines = mistakes[:_MOST_MISTAKES] + ([f"... and {more} more"] if more > 0 else [])
-    raise UserError("\n".join(lines))
+def _video_of(one: Event | Coverage) -> str:
+    """The name of the video in the table; the observation stands for a video that is not named."""
+    return one.video or one.observation
 
 
-def _stem(video: str) -> str:
-    """The part of a clip's name that stands for the video: letters, digits, _ and - only."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", str(Path(video).with_suffix(""))).strip("_") or "video"
+def _row(group: Sequence[Interval]) -> Segment:
+    first = group[0]
+    labels = tuple(dict.fromkeys(one.label for one in group if one.label))
+    return Segment(first.place, first.video, first.start, first.stop, first.split, labels)
+
+
+def _split_beside(there: Sequence[Interval], start: float, end: float, own: str) -> str | None:
+    """The split of the time between two events; None between events of different splits."""
+    before = [one for one in there if one.stop <= start]
+    after = [one for one in there if one.start >= end]
+    sides = {max(before, key=lambda one: one.stop).split} if before else set()
+    sides |= {min(after, key=lambda one: one.start).split} if after else set()
+    if len(sides) > 1:
+        return None
+    return sides.pop() if sides else own
+
+
+def _repeated(segments: Iterable[Segment]) -> Iterator[Mistake]:
+    """Yields the rows that are the same segment, with the same labels, as an earlier row."""
+    taken: dict[tuple[str, frozenset[str]], Segment] = {}
+    for segment in segments:
+        earlier = taken.setdefault((segment.name, frozenset(segment.labels)), segment)
+        if earlier is not segment:
+            at = earlier.place.beside(segment.place)
+            yield Mistake(segment.place, f"is the same segment of {segment.video} as {at}")
+
+
+def _conflicts(timed: Sequence[Interval]) -> Iterator[Mistake]:
+    """Yields the rows that contradict other rows."""
+    spelled: dict[str, str] = {}
+    for one in timed:
+        other = spelled.setdefault(one.label.casefold(), one.label)
+        if other != one.label:
+            text = f"label {one.label!r} is spelled {other!r} in an earlier row; use one spelling"
+            yield Mistake(one.place, text)
+    latest: dict[tuple[str, str], Interval] = {}  # the last end so far, by video and split
+    reported: set[Place] = set()
+    for one in sorted(timed, key=lambda one: (one.video, one.start)):
+        for split in SPLITS:
+            other = latest.get((one.video, split))
+            if split == one.split or other is None or one.start >= other.stop:
+                continue
+            if one.place not in reported:
+                reported.add(one.place)
+                yield Mistake(
+                    one.place,
+                    f"overlaps {other.place.beside(one.place)}, which is in {other.split}; "
+                    "training, validation and test must not share frames",
+                )
+        mine = latest.get((one.video, one.split))
+        if mine is None or one.stop > mine.stop:
+            latest[one.video, one.split] = one

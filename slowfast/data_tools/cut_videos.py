@@ -1,13 +1,14 @@
-"""Cuts a folder of videos into an `ak` data set, by a table of segments.
+"""Cuts a folder of videos into an `ak` data set, by a table of events.
 
-Each row of the table (see `cut_table`) becomes one clip, or several clips of about equal length.
+Each segment that the table gives (see `cut_table`) becomes one clip, or several clips of about
+equal length.
 The name of a clip is its origin: `dance_002000-003500` is the video `dance` from 2.0 to 3.5 s. So
 labels can be changed, rows can be added, and stopped work can be continued, and no clip is cut
 twice.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,15 +21,15 @@ from slowfast.ak.frames.pyav import open_container
 from slowfast.data_tools import ak_writer
 from slowfast.data_tools.ak_writer import ListedClass, ListedClip
 from slowfast.data_tools.cut_table import (
-    SPLITS,
-    Segment,
-    VideoFacts,
-    check_videos,
+    CutPlan,
+    SegmentOptions,
     class_names,
-    read_table,
-    split_segment,
+    plan_segments,
 )
+from slowfast.data_tools.events import ReadOptions
 from slowfast.data_tools.parallel import run_all
+from slowfast.data_tools.segments.media import VideoFacts
+from slowfast.data_tools.segments.segment import Segment, split_segment
 
 MARKER = "cut_videos.json"
 
@@ -54,15 +55,20 @@ class CutOptions:
 
 @dataclass(frozen=True)
 class CutResult:
-    """The data set that was made.
+    """The data set that was made, or that would be made.
 
     Attributes:
         classes: in the order of their ids.
-        clips: the clips of each split.
+        clips: the clips of each split; `test` is there only if the table has such rows.
     """
 
     classes: tuple[ListedClass, ...]
     clips: dict[str, tuple[ListedClip, ...]]
+
+    @property
+    def one_label(self) -> bool:
+        """Whether every clip has exactly one class."""
+        return all(len(clip.labels) == 1 for clips in self.clips.values() for clip in clips)
 
 
 def cut_videos(
@@ -75,64 +81,88 @@ def cut_videos(
     head_min: int = 500,
     tail_max: int = 100,
     order: str = "name",
+    reading: ReadOptions | None = None,
+    segments: SegmentOptions | None = None,
+    report: Callable[[str], None] = lambda note: None,
+    write: bool = True,
 ) -> CutResult:
-    """Makes the data set below `root` from the files in `videos` and the rows of `table`.
+    """Makes the data set below `root` from the files in `videos` and the events of `table`.
 
     Args:
-        clip_seconds: length of the clips that a row is divided into; 0 makes one clip of a row.
+        table: a file of events in any format of `slowfast.data_tools.events`, or a folder of such
+            files.
+        clip_seconds: length of the clips that a segment is divided into; 0 makes one clip of it.
         head_min: a class with at least this many training clips is a head class.
         tail_max: a class with at most this many training clips is a tail class.
         order: order of the class ids, by "name" or by "first" use in the table.
+        report: gets the notes on what was decided or left out, before anything is cut.
+        write: whether to write. Otherwise nothing is cut, and the clips have 0 frames.
 
     Raises:
         UserError: the table has mistakes (all are listed), a video is missing or cannot be decoded,
             or the folder holds something else.
     """
-    segments = read_table(table)
-    facts = check_videos(table, videos, segments)
-    names = class_names(segments, order)
-    _claim(root, options)
-    ak_writer.make_folders(root)
+    plan = plan_segments(table, videos, reading, segments, leave_out=root)
+    for note in plan.notes:
+        report(note)
+    names = class_names(plan.segments, order)
     pieces = [
         piece
-        for segment in segments
-        for piece in split_segment(segment, facts[segment.video].seconds, clip_seconds)
+        for segment in plan.segments
+        for piece in split_segment(segment, plan.facts[segment.video].seconds, clip_seconds)
     ]
-
-    def cut(piece: Segment) -> ListedClip:
-        if ak_writer.has_clip(root, piece.name):
-            num_frames = ak_writer.count_frames(root, piece.name)
-        else:
-            fps = Fraction(options.fps).limit_denominator(1001) or facts[piece.video].fps
-            num_frames = ak_writer.write_clip(
-                root,
-                piece.name,
-                _frames(table, videos, piece, facts[piece.video], fps, options),
-                fps=fps,
-                crf=options.crf,
-                jpeg_quality=options.jpeg_quality,
-            )
-        if num_frames == 0:
-            raise UserError(
-                f"{table}:{piece.line}: {piece.video} has no frame from {piece.start:g} to "
-                f"{piece.end:g} s; correct or remove this row"
-            )
-        return ListedClip(piece.name, num_frames, tuple(names.index(n) for n in piece.labels))
-
-    listed = run_all(pieces, cut, "cutting")
-    clips = {
-        split: tuple(c for c, p in zip(listed, pieces, strict=True) if p.split == split)
-        for split in SPLITS
-    }
+    if write:
+        _claim(root, options)
+        ak_writer.make_folders(root)
+        frames = run_all(pieces, lambda piece: _cut(videos, root, plan, piece, options), "cutting")
+    else:
+        frames = [0] * len(pieces)
+    clips: dict[str, list[ListedClip]] = {"train": [], "val": []}
+    for piece, num_frames in zip(pieces, frames, strict=True):
+        labels = tuple(names.index(name) for name in piece.labels)
+        clips.setdefault(piece.split, []).append(ListedClip(piece.name, num_frames, labels))
     counts = ak_writer.count_labels(clips["train"], len(names))
-    classes = tuple(
-        ListedClass(name, "", ak_writer.segment_of(count, head_min, tail_max), count)
-        for name, count in zip(names, counts, strict=True)
+    listed = tuple(
+        ListedClass(name, "", ak_writer.segment_of(number, head_min, tail_max), number)
+        for name, number in zip(names, counts, strict=True)
     )
-    for split in SPLITS:
-        ak_writer.write_frame_list(root / "annot" / f"{split}.csv", clips[split])
-    ak_writer.write_class_sheet(root / "annot" / "df_action.xlsx", classes)
-    return CutResult(classes, clips)
+    result = CutResult(listed, {split: tuple(found) for split, found in clips.items()})
+    if write:
+        _write_lists(root / "annot", result)
+    return result
+
+
+def _cut(videos: Path, root: Path, plan: CutPlan, piece: Segment, options: CutOptions) -> int:
+    """Writes a clip, unless it is there already, and returns the number of its frames.
+
+    Raises:
+        UserError: the video cannot be decoded, or has no frame in this time.
+    """
+    if ak_writer.has_clip(root, piece.name):
+        return ak_writer.count_frames(root, piece.name)
+    facts = plan.facts[piece.video]
+    fps = Fraction(options.fps).limit_denominator(1001) or facts.fps
+    num_frames = ak_writer.write_clip(
+        root,
+        piece.name,
+        _frames(videos, piece, facts, fps, options),
+        fps=fps,
+        crf=options.crf,
+        jpeg_quality=options.jpeg_quality,
+    )
+    if num_frames == 0:
+        raise UserError(
+            f"{piece.place}: {piece.video} has no frame from {piece.start:g} to {piece.end:g} s; "
+            "correct or remove this row"
+        )
+    return num_frames
+
+
+def _write_lists(folder: Path, result: CutResult) -> None:
+    """Writes the lists of clips and the table of classes."""
+    for split, clips in result.clips.items():
+        ak_writer.write_frame_list(folder / f"{split}.csv", clips)
+    ak_writer.write_class_sheet(folder / "df_action.xlsx", result.classes)
 
 
 def resample(
@@ -179,7 +209,6 @@ def fit_size(width: int, height: int, short_side: int) -> tuple[int, int]:
 
 
 def _frames(
-    table: Path,
     videos: Path,
     piece: Segment,
     facts: VideoFacts,
@@ -197,7 +226,7 @@ def _frames(
             yield _upright_rgb(frame, options.short_side, facts.aspect)
     except (av.error.FFmpegError, OSError) as error:
         raise UserError(
-            f"{table}:{piece.line}: {path} cannot be decoded from {piece.start:g} to "
+            f"{piece.place}: {path} cannot be decoded from {piece.start:g} to "
             f"{piece.end:g} s ({error}); repair the video or remove this row"
         ) from error
 

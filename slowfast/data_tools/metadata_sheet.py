@@ -24,7 +24,7 @@ from openpyxl import load_workbook
 
 from slowfast.ak.classes.table import ANIMAL_KINGDOM
 from slowfast.ak.errors import UserError
-from slowfast.data_tools.cut_table import raise_mistakes
+from slowfast.data_tools.segments.mistakes import raise_mistakes
 
 METADATA = "AR_metadata.xlsx"
 # The possible names of each column: in the workbook, in a csv, in frame lists.

@@ -1,0 +1,105 @@
+"""Videos and bouts in the tables that BORIS exports: what its two kinds of tables share.
+
+Newer tables state the files, their lengths and the time offset in each row (Source, Media duration,
+Time offset). Older tables state one file and the total length. Then an observation of several files
+in a row cannot be placed on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from slowfast.ak.errors import UserError
+from slowfast.data_tools.events.boris_observation import (
+    Axis,
+    Mark,
+    cover,
+    split_numbers,
+    split_players,
+    to_number,
+)
+from slowfast.data_tools.events.event import EventTable, Place, ReadOptions
+from slowfast.data_tools.events.headers import Header
+from slowfast.utils.plural import count
+
+_NO_MEDIA = {"", "na", "live", "not found"}
+
+
+@dataclass
+class ObservationRows:
+    """The marks of one observation, and what its rows say of its videos.
+
+    Attributes:
+        media: the files that single rows name, without repetition.
+        source, lengths, offset: of newer tables, as written; "" if the table has no such column.
+        total: the total length of older tables, as written.
+        bouts: first and last marks of an aggregated table.
+        marks: marks of a tabular table.
+    """
+
+    name: str
+    place: Place
+    source: str = ""
+    lengths: str = ""
+    offset: str = ""
+    total: str = ""
+    kind: str = ""
+    media: dict[str, None] = field(default_factory=dict)
+    bouts: list[tuple[Mark, Mark]] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+
+    @classmethod
+    def of_row(cls, header: Header, cells: tuple[str, ...], name: str, place: Place):
+        """The observation that a row belongs to, with what the row says of its videos."""
+        roles = ("source", "media_duration", "time_offset", "total_length", "observation_type")
+        return cls(name, place, *(header.cell(cells, role) for role in roles))
+
+    def add_media(self, name: str) -> None:
+        """Adds the file that a row names."""
+        if name.strip().casefold() not in _NO_MEDIA:
+            self.media[name.strip()] = None
+
+    @property
+    def has_no_video(self) -> bool:
+        """Whether no row names a video, as in live observations and those of pictures."""
+        return not (split_players(self.source) or self.media)
+
+    def axis(self, found: EventTable, options: ReadOptions) -> Axis | None:
+        """The videos of the observation; None, with a note, if it has none.
+
+        Raises:
+            UserError: the table does not say where the events are in the videos.
+        """
+        players = split_players(self.source)
+        if options.player > 1 and len(players) >= options.player:
+            raise UserError(
+                f"an exported table does not say when player {options.player} begins; give the "
+                "BORIS project itself for --player"
+            )
+        if options.player > 1 or self.has_no_video:
+            kind = f" ({self.kind.lower()})" if self.kind else ""
+            number = count(len(self.bouts) or len(self.marks), "event")
+            player = f"player {options.player}" if options.player > 1 else "video"
+            found.notes.append(
+                f"{self.place}: observation {self.name!r}{kind} has no {player}; {number} left out"
+            )
+            return None
+        shift = to_number(self.offset) or 0.0
+        if players:
+            names = [name.strip() for name in players[0]]
+            lengths = (split_numbers(self.lengths) or [[]])[0]
+            lengths += [None] * (len(names) - len(lengths))
+            axis = Axis.in_a_row(names, lengths[: len(names)], shift)
+            cover(found, axis, self.place, self.name)
+            return axis
+        names = list(self.media)
+        if len(names) > 1:
+            raise UserError(
+                f"observation {self.name!r} has several files in a row ({', '.join(names)}), and "
+                "this older form of the table does not state their lengths; give the BORIS project "
+                "(.boris), or export the table with a newer BORIS"
+            )
+        axis = Axis.in_a_row(names, [None], shift)
+        seconds = to_number(self.total)
+        cover(found, axis, self.place, self.name, seconds=seconds, several_files=True)
+        return axis

@@ -1,0 +1,156 @@
+"""An event of a video, and what a table of events holds: the types that all formats share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where something stands in a file.
+
+    Attributes:
+        line: line of a text file, from 1; 0 for a file without lines.
+        item: words for a place that is no line, such as ``observation 'day 1', event 3``.
+    """
+
+    file: Path
+    line: int = 0
+    item: str = ""
+
+    def __str__(self) -> str:
+        """The place with its file, for the beginning of a message."""
+        return f"{self.file}:{self.line}" if self.line else f"{self.file}: {self.item}"
+
+    def beside(self, other: Place) -> str:
+        """The place in words, without the file if `other` is in the same file."""
+        if self.file != other.file:
+            return str(self)
+        return f"line {self.line}" if self.line else self.item
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Something that is wrong in a table, and where."""
+
+    place: Place
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Event:
+    """A behaviour of one class in a video, for a time or at a moment.
+
+    Times are on the video's own axis: 0 is its first frame. An event has `start` and `stop`, or it
+    has `first_frame` and `stop_frame` and the times follow from the frames.
+
+    Attributes:
+        place: where it stands; events of one row have the same place.
+        video: the video as the table names it: a path of any machine, or a name; "" for none.
+        label: the class; "" states that no class occurs in this time.
+        start, stop: seconds; the event lasts from `start` up to, and without, `stop`. Equal for a
+            point event.
+        point: whether it is a moment without a length.
+        first_frame, stop_frame: frame numbers from 0; `stop_frame` is the first frame after it.
+        rate: frames per second with which frames become times; None: the frames of the video
+            itself have their times.
+        observation: the name of the observation or recording in the table.
+        split: train, val or test; "" if the table does not say.
+    """
+
+    place: Place
+    video: str
+    label: str
+    start: float | None = None
+    stop: float | None = None
+    point: bool = False
+    subject: str = ""
+    modifiers: tuple[str, ...] = ()
+    comment: str = ""
+    first_frame: int | None = None
+    stop_frame: int | None = None
+    rate: float | None = None
+    observation: str = ""
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What a table says of a whole video.
+
+    Attributes:
+        seconds, frames: the length of the video as the table states it; None: not stated.
+        several_files: whether `seconds` can be the length of several files in a row.
+        span: the time that was observed, in seconds; None: the whole video.
+        unknown: frames that nobody labelled, as (first, stop).
+    """
+
+    place: Place
+    video: str
+    observation: str = ""
+    seconds: float | None = None
+    frames: int | None = None
+    several_files: bool = False
+    span: tuple[float, float] | None = None
+    unknown: tuple[tuple[int, int], ...] = ()
+    split: str = ""
+
+
+@dataclass
+class EventTable:
+    """What a file of events holds.
+
+    Attributes:
+        format: name of the format in `FORMATS`.
+        mistakes: what is wrong with single rows. A caller reports them together.
+        notes: what the reader decided or left out, in sentences for the user.
+        coverage: one entry for each video of each observation, if the format knows them.
+        classes: the classes that the file declares, used or not.
+        background: the class that stands for "nothing else", if the file has one.
+        rows_are_clips: whether each row describes a clip, rather than an event among others.
+    """
+
+    format: str = ""
+    events: list[Event] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    coverage: list[Coverage] = field(default_factory=list)
+    classes: tuple[str, ...] = ()
+    background: str = ""
+    rows_are_clips: bool = False
+
+    def wrong(self, place: Place, text: str) -> None:
+        """Adds a mistake."""
+        self.mistakes.append(Mistake(place, text))
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a file of events is read, where the file itself does not say.
+
+    Attributes:
+        format: name of the format; "": recognised by the content.
+        encoding: of a text file; "": recognised.
+        sheet: the sheet of a workbook; "": the only one that holds a table.
+        columns: names of columns by role, such as {"video": "Datei"}.
+        decimal: the decimal sign, "." or ","; "": decided for each column.
+        time_unit: s, ms, min or frames; "": as the column names say, else seconds.
+        frame_rate: frames per second for frame numbers; "video": the times of the video's own
+            frames; None: the column of rates if there is one, else "video".
+        label_separator: what separates several labels in a cell; "": a semicolon, or else a comma.
+        player: which of the videos that were played side by side; 1 is the first.
+    """
+
+    format: str = ""
+    encoding: str = ""
+    sheet: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
+    decimal: str = ""
+    time_unit: str = ""
+    frame_rate: float | str | None = None
+    label_separator: str = ""
+    player: int = 1

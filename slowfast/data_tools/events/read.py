@@ -1,0 +1,98 @@
+"""Reads a file of events, or a folder of such files, whatever format they have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from slowfast.ak.errors import UserError
+from slowfast.ak.nearest import suggestion
+from slowfast.data_tools.events.content import Content
+from slowfast.data_tools.events.event import EventTable, ReadOptions
+from slowfast.data_tools.events.formats import FORMATS, Format
+
+# The endings of files that are looked for in a folder; a single file may have any name.
+_ENDINGS = (".boris", ".boris.gz", ".eaf", ".csv", ".tsv", ".txt", ".xlsx", ".json")
+
+
+def read_events(path: Path, options: ReadOptions | None = None) -> EventTable:
+    """Returns the events of a file, or of all files in a folder and its folders.
+
+    Mistakes in rows do not raise an error; `EventTable.mistakes` lists them.
+
+    Raises:
+        UserError: a file cannot be read, has no format of `FORMATS`, or what it means is not clear.
+    """
+    options = options or ReadOptions()
+    if options.format and options.format not in FORMATS:
+        raise UserError(
+            f"--format {options.format}: expected one of {', '.join(sorted(FORMATS))}; "
+            f"{suggestion(options.format, FORMATS)}"
+        )
+    if not path.is_dir():
+        return _read_file(path, options)
+    files = sorted(
+        file
+        for file in path.rglob("*")
+        if file.is_file() and file.name.lower().endswith(_ENDINGS) and file.name[0] not in ".~"
+    )
+    if not files:
+        raise UserError(
+            f"{path}: has no file of events; expected files that end in {', '.join(_ENDINGS)}"
+        )
+    return _joined([_read_file(file, options) for file in files])
+
+
+def recognise(content: Content, options: ReadOptions) -> Format:
+    """Returns the format of a content.
+
+    Raises:
+        UserError: it has none. The text says which columns were found.
+    """
+    if options.format:
+        return FORMATS[options.format]
+    content.refuse_what_is_no_table()
+    for entry in sorted(FORMATS.values(), key=lambda entry: (entry.general, entry.name)):
+        if entry.recognises(content, options):
+            return entry
+    titles = ", ".join(sorted(entry.title for entry in FORMATS.values()))
+    if content.json is not None:
+        raise UserError(
+            f"{content.path}: is a JSON file with {', '.join(list(content.json)[:6]) or 'nothing'}"
+            f"; expected one of: {titles}"
+        )
+    table = content.widest()
+    if table is None or not table.rows:
+        raise UserError(
+            f"{content.path}:1: found the columns (none); expected a table of events with a header"
+        )
+    line, names = table.rows[0]
+    raise UserError(
+        f"{table.place(line)}: found the columns {', '.join(names)}; expected columns for the "
+        "video, the start, the end (or the duration) and the labels, such as video, start, end, "
+        "split, labels. Other names can be given with --column ROLE=NAME. Also read: " + titles
+    )
+
+
+def _read_file(path: Path, options: ReadOptions) -> EventTable:
+    content = Content(path, options)
+    entry = recognise(content, options)
+    table = entry.read(content, options)
+    table.format = entry.name
+    if content.is_guess and not content.is_workbook:
+        table.notes.insert(
+            0, f"{path}: is not UTF-8 and was read as cp1252; --encoding names another encoding"
+        )
+    return table
+
+
+def _joined(tables: list[EventTable]) -> EventTable:
+    """One table of all events; rows are clips only if they are clips in every file."""
+    joined = EventTable(tables[0].format, rows_are_clips=all(t.rows_are_clips for t in tables))
+    for table in tables:
+        joined.events += table.events
+        joined.mistakes += table.mistakes
+        joined.notes += table.notes
+        joined.coverage += table.coverage
+        joined.background = joined.background or table.background
+        joined.classes += tuple(name for name in table.classes if name not in joined.classes)
+    return joined
