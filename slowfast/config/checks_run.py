@@ -8,7 +8,7 @@ from pathlib import PurePath
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.keys import Finding
-from slowfast.ak.registries.datasets import facts_for
+from slowfast.ak.registries.datasets import has_test_list
 from slowfast.ak.run.cores import processes_of_machine
 from slowfast.config.checks import problem, warning
 from slowfast.config.derived import draws_pictures, enabled_phases
@@ -92,7 +92,7 @@ def _results_file(cfg: CfgNode) -> Iterator[Finding]:
 
 @warning
 def _best_weights_chosen_on_the_test_set(cfg: CfgNode) -> Iterator[Finding]:
-    chosen_elsewhere = cfg.AK.HOLDOUT or facts_for(cfg).has_test_list
+    chosen_elsewhere = cfg.AK.HOLDOUT or has_test_list(cfg)
     both = cfg.TRAIN.ENABLE and cfg.TEST.ENABLE
     if both and cfg.TEST.WEIGHTS == "best" and not chosen_elsewhere:
         yield (

@@ -32,7 +32,13 @@ from slowfast.ak.lists.clip_list import ClipList, NumClasses
 from slowfast.ak.lists.lines import ListForm
 from slowfast.ak.lists.notes import list_notes
 from slowfast.ak.paths import join
-from slowfast.ak.registries.datasets import DATASETS, classes_key, facts_for, num_classes
+from slowfast.ak.registries.datasets import (
+    DATASETS,
+    classes_key,
+    facts_for,
+    list_name,
+    num_classes,
+)
 from slowfast.data_tools.metadata_sheet import (
     METADATA,
     SheetClip,
@@ -114,7 +120,9 @@ class DataPlaces:
             "frames": kind_of_frames(cfg, facts),
             "num_classes": num_classes(cfg, facts),
             "form": list_form(cfg, facts),
-            "splits": ("train", "val", "test")[: 3 if facts.has_test_list else 2],
+            "splits": ("train", "val", "test")[
+                : 3 if list_name(cfg, "test", facts) == "test.csv" else 2
+            ],
         }
         return cls._of(usual, given)
 

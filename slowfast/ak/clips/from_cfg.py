@@ -24,7 +24,7 @@ from slowfast.ak.lists.holdout import read_holdout
 from slowfast.ak.lists.lines import ListForm
 from slowfast.ak.lists.notes import check_has_labels, list_notes
 from slowfast.ak.paths import beside, join
-from slowfast.ak.registries.datasets import DatasetFacts, facts_for, num_classes
+from slowfast.ak.registries.datasets import DatasetFacts, facts_for, list_name, num_classes
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def read_clips(cfg, split: str, facts: DatasetFacts | None = None) -> ClipList:
 
     def read(split: str) -> ClipList:
         own = facts or facts_for(cfg, split)
-        path = join(cfg.DATA.PATH_TO_DATA_DIR, own.list_name(split))
+        path = join(cfg.DATA.PATH_TO_DATA_DIR, list_name(cfg, split, own))
         return ClipList.read(path, num_classes(cfg, own), list_form(cfg, own), cfg.DATA.PATH_PREFIX)
 
     if not cfg.AK.HOLDOUT or split == "test":
@@ -95,7 +95,7 @@ def list_form(cfg, facts: DatasetFacts) -> ListForm:
 
 def has_list(cfg, split: str) -> bool:
     """Whether the list of split train, val or test exists, packed or not."""
-    path = join(cfg.DATA.PATH_TO_DATA_DIR, facts_for(cfg, split).list_name(split))
+    path = join(cfg.DATA.PATH_TO_DATA_DIR, list_name(cfg, split))
     return find_list(path) is not None
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
-from slowfast.ak.registries.datasets import facts_for
+from slowfast.ak.registries.datasets import has_test_list
 
 _MOST_NAMES = 5  # in a message
 
@@ -28,7 +28,7 @@ def chosen_on(cfg) -> str:
     """Names, for messages, the clips on which training is evaluated and the best is chosen."""
     if cfg.AK.HOLDOUT:
         return f"hold-out {cfg.AK.HOLDOUT}"
-    name = "validation" if facts_for(cfg).has_test_list else "test"
+    name = "validation" if has_test_list(cfg) else "test"
     return f"the {name} set (val.csv)"
 
 

@@ -117,3 +117,18 @@ def num_classes(cfg, facts: DatasetFacts) -> int | dict[str, int]:
         return cfg.MODEL.NUM_CLASSES
     keys = {name: classes_key(name).rpartition(".")[2] for name in facts.label_columns}
     return {name: cfg.MODEL[key] for name, key in keys.items()}
+
+
+def list_name(cfg, split: str, facts: DatasetFacts | None = None) -> str:
+    """The file name of the list of split train, val or test; AK.TEST_LIST can name that of a test.
+
+    Args:
+        facts: facts about the data set; None: the facts of TRAIN.DATASET or TEST.DATASET.
+    """
+    own = facts or facts_for(cfg, split)
+    return (cfg.AK.TEST_LIST if split == "test" else "") or own.list_name(split)
+
+
+def has_test_list(cfg) -> bool:
+    """Whether the test has a list of its own, so that val.csv is not the test set."""
+    return list_name(cfg, "test", facts_for(cfg)) != list_name(cfg, "val")

@@ -154,3 +154,13 @@ def test_held_out_clips_do_not_change_the_segments(cfg, tmp_path):
     assert whole.train_counts.tolist() == [4, 3, 2, 2, 1]
     assert table.train_counts.tolist() == [3, 3, 2, 1, 1]
     assert table.source == f"{whole.source}, held-out clips counted too"
+
+
+def test_a_test_can_have_a_list_of_its_own(cfg, ak_copy):
+    cfg.DATA.PATH_TO_DATA_DIR = str(ak_copy / "annot")
+    assert chosen_on(cfg) == "the test set (val.csv)"
+    shutil.copy(ak_copy / "annot" / "train.csv", ak_copy / "annot" / "test.csv")
+    cfg.AK.TEST_LIST = "test.csv"
+    assert chosen_on(cfg) == "the validation set (val.csv)"
+    assert names(read_clips(cfg, "test")) == names(read_clips(cfg, "train"))
+    assert names(read_clips(cfg, "val")) != names(read_clips(cfg, "test"))
