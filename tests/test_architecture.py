@@ -19,10 +19,12 @@ ROOMS = (
     ("slowfast.config",),
     ("slowfast.utils",),
     ("slowfast.data_tools",),
+    ("slowfast.ethograms",),
     ("slowfast.datasets", "slowfast.models", "slowfast.checkpoints"),
     ("slowfast.tasks",),
     ("slowfast.visualization", "slowfast.results"),
     ("slowfast.engine",),
+    ("slowfast.prediction",),
     ("tools",),
 )
 
