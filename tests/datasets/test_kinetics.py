@@ -1,5 +1,6 @@
 """Kinetics: lists of path and label, one class a video, frames at TARGET_FPS a second."""
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -122,6 +123,36 @@ def test_workers_give_the_same_frames(cfg):
     worked = {int(item[2]): item[0][0].frames for item in construct_loader(cfg, "test")}
     assert plain.keys() == worked.keys()
     assert all(torch.equal(plain[clip], worked[clip]) for clip in plain)
+
+
+def test_videos_without_time_stamps_are_the_same_in_any_worker_and_after_a_resume(cfg, tmp_path):
+    frames = [np.full((48, 64, 3), 10 * k, np.uint8) for k in range(24)]
+    for name in ("a.avi", "b.avi", "c.avi", "d.ts"):
+        with av.open(str(tmp_path / name), "w") as container:
+            stream = container.add_stream("mpeg4" if name[2:] == "avi" else "mpeg2video", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            stream.options = {"g": "6", "bf": "2"}
+            for picture in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+    (tmp_path / "train.csv").write_text("a.avi 0\nb.avi 1\nc.avi 2\nd.ts 0\n")
+    cfg.DATA.PATH_PREFIX, cfg.DATA.TARGET_FPS, cfg.TRAIN.BATCH_SIZE = str(tmp_path), 30, 2
+
+    def batches(workers: int, epoch: int, done: int = 0) -> list:
+        cfg.DATA_LOADER.NUM_WORKERS = workers
+        loader = construct_loader(cfg, "train")
+        for earlier in range(epoch * (not done)):  # a resumed run has not read the epochs before
+            loader.sampler.set_epoch(earlier)
+            list(loader)
+        loader.sampler.set_epoch(epoch, 2 * done)
+        return [(clips[0], time) for clips, _, _, time, _ in loader]
+
+    plain = batches(0, 1)
+    for found, expected in ((batches(2, 1), plain), (batches(0, 1, done=1), plain[1:])):
+        assert len(found) == len(expected)
+        for (clips, time), (others, times) in zip(found, expected, strict=True):
+            assert torch.equal(clips, others)
+            assert torch.equal(time, times)
 
 
 def test_workers_that_decode_on_a_gpu_are_not_forked(cfg):

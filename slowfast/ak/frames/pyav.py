@@ -18,6 +18,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+from av.format import Flags
 
 Frames = Iterator[tuple[int, np.ndarray]]
 
@@ -41,6 +42,8 @@ class Timeline:
         key_frames: the frames at which decoding can start, ascending; the first is 0.
         key_pts: for each key frame, the stamp to seek to. An edit list can hide the key frame that
             frame 0 needs; then its stamp is not in `pts`.
+        stated_fps: frames a second as the file states them, if FFmpeg has made up the stamps; None:
+            the stamps are in the file.
         needs_first_picture: whether pictures after a seek are only right once the first picture of
             the file has been decoded.
     """
@@ -49,6 +52,7 @@ class Timeline:
     key_frames: np.ndarray
     key_pts: np.ndarray
     time_base: Fraction
+    stated_fps: float | None = None
     needs_first_picture: bool = False
 
     def key_before(self, frame: int) -> tuple[int, int]:
@@ -65,7 +69,9 @@ class Timeline:
 
     @property
     def fps(self) -> float:
-        """The mean number of frames a second; 0 for a video with one frame."""
+        """The mean number of frames a second; 0 if it is unknown, or if there is one frame."""
+        if self.stated_fps is not None:
+            return self.stated_fps
         span = (self.pts[-1] - self.pts[0]) * self.time_base
         return float((len(self.pts) - 1) / span) if span else 0.0
 
@@ -88,7 +94,26 @@ def read_timeline(
     frames = np.searchsorted(pts, keys)  # the first is 0, or hidden before frame 0
     shown = np.isin(keys, pts)
     shown[0] = True
-    return Timeline(pts, frames[shown], keys[shown], stream.time_base, _is_old_444(stream))
+    return Timeline(
+        pts,
+        frames[shown],
+        keys[shown],
+        stream.time_base,
+        stated_fps(container, stream) if _has_no_stamps(container) else None,
+        _is_old_444(stream),
+    )
+
+
+def stated_fps(container: av.container.InputContainer, stream: av.VideoStream) -> float:
+    """The mean number of frames a second that a file states; 0 if it states none."""
+    if _has_no_stamps(container) and not stream.codec_context.framerate:
+        return 0.0  # FFmpeg assumes 25
+    return float(stream.guessed_rate or stream.average_rate or 0)
+
+
+def _has_no_stamps(container: av.container.InputContainer) -> bool:
+    """Whether a file is a bare stream of a codec, such as H.264, for which stamps are made up."""
+    return bool(int(container.format.flags) & Flags.no_timestamps.value)
 
 
 def _is_old_444(stream: av.VideoStream) -> bool:

@@ -8,6 +8,7 @@ stamps could not be distinguished from a broken file.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -26,7 +28,13 @@ from slowfast.ak.frames.pyav import Frames, Timeline, read_timeline
 from slowfast.ak.frames.reader import FrameReader, reason
 from slowfast.ak.lists.clip_list import ClipList
 
-VIDEO_EXTENSIONS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
+logger = logging.getLogger(__name__)
+
+VIDEO_EXTENSIONS = (
+    *(".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"),
+    *(".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp"),
+)
+ASSUMED_FPS = 25  # of a file that states none, as FFmpeg assumes
 # Cameras also write .MP4.
 VIDEO_ENDINGS = (*VIDEO_EXTENSIONS, *map(str.upper, VIDEO_EXTENSIONS))
 # The parts of file names after the name of the clip. It is empty if both names are equal.
@@ -42,7 +50,8 @@ class Decoding:
         with_torchcodec: whether torchcodec decodes instead of PyAV.
         device: `cpu` or `cuda`, for torchcodec.
         fps: the rate at which frames are counted: frame k is the frame nearest to k / fps seconds
-            in a video that has its mean rate throughout. 0: the frames of the video.
+            in a video that has its mean rate throughout. The mean rate comes from the time stamps;
+            if they are missing or wrong, from the header. 0: the frames of the video.
     """
 
     with_torchcodec: bool = False
@@ -54,6 +63,13 @@ class Decoding:
         """Reads DATA.DECODING_BACKEND and DATA.DECODING_DEVICE."""
         data = cfg.DATA
         return cls(data.DECODING_BACKEND == "torchcodec", data.DECODING_DEVICE, fps)
+
+
+class Measure(NamedTuple):
+    """The number of frames of a video, and its mean rate in frames a second; 0: unknown."""
+
+    frames: int
+    fps: float
 
 
 class VideoFrames(FrameReader):
@@ -78,7 +94,8 @@ class VideoFrames(FrameReader):
         if not paths.is_remote(self.folder):
             self._list_folder()
         self._timelines: OrderedDict[int, Timeline | None] = OrderedDict()
-        self._counts: dict[int, int] = {}
+        self._measured: dict[int, Measure] = {}
+        self._warned_of_rate = False
 
     def _list_folder(self) -> None:
         """Finds the files directly in the folder by listing it once."""
@@ -124,7 +141,7 @@ class VideoFrames(FrameReader):
         listed = self.clips.num_frames(clip)
         if listed is not None and not self.decoding.fps:
             return listed
-        last = (listed or self._count(clip)) - 1
+        last = (listed or self._measure(clip).frames) - 1
         return int(last / self._step(clip) + 1e-6) + 1
 
     def frames(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
@@ -196,37 +213,46 @@ class VideoFrames(FrameReader):
         if not opened:
             with pyav.open_video(paths.local_path(self.path(clip))) as opened:
                 return self._timeline(clip, *opened)
-        self._timelines[clip] = read_timeline(*opened)
+        self._timelines[clip] = timeline = read_timeline(*opened)
+        if timeline:
+            # It stays so if the stamps turn out to be wrong, or a later reading would count other
+            # frames than an earlier one, and than other workers.
+            self._measured[clip] = Measure(len(timeline.pts), timeline.fps)
         if len(self._timelines) > self.TIMELINES_KEPT:
             self._timelines.popitem(last=False)
         return self._timelines[clip]
 
-    def _count(self, clip: int) -> int:
-        """The number of frames of the video."""
+    def _measure(self, clip: int) -> Measure:
+        """The frames and the rate of the video, the same at each call and in each worker."""
         with self._file(clip) as path:
-            timeline = self._timeline(clip)
-            if timeline:
-                return len(timeline.pts)
-            if clip not in self._counts:
-                self._counts[clip] = pyav.count_frames(path)
-            if not self._counts[clip]:
+            if clip not in self._measured and not self._timeline(clip):
+                with pyav.open_video(path) as opened:
+                    fps = pyav.stated_fps(*opened)
+                self._measured[clip] = Measure(pyav.count_frames(path), fps)
+            if not self._measured[clip].frames:
                 raise OSError("it has no picture")
-            return self._counts[clip]
+            return self._measured[clip]
 
     def _step(self, clip: int) -> float:
         """Frames of the video for each frame at the rate `Decoding.fps`."""
         if not self.decoding.fps:
             return 1.0
-        with self._file(clip):
-            timeline = self._timeline(clip)
-        return timeline.fps / self.decoding.fps if timeline and timeline.fps else 1.0
+        frames, fps = self._measure(clip)
+        if not fps and frames > 1 and not self._warned_of_rate:
+            self._warned_of_rate = True
+            logger.warning(
+                f"{self.path(clip)}: the file has neither time stamps nor a rate. It is taken to "
+                f"have {ASSUMED_FPS} frames a second, and so are other such files. If that is "
+                "wrong, convert them to mp4 with their true rate."
+            )
+        return (fps or ASSUMED_FPS) / self.decoding.fps
 
     def _note_end(self, clip: int, decodable: int, before: str = "") -> None:
         listed = self.clips.num_frames(clip)
         expected = "its packets say" if listed is None else "the list says"
         self.problems[clip] = (
             f"{before}{self.path(clip)}: has {decodable} frames that decode, {expected} "
-            f"{listed or self._count(clip)}; its last frame is repeated."
+            f"{listed or self._measure(clip).frames}; its last frame is repeated."
         )
 
     @contextmanager

@@ -57,17 +57,23 @@ def noisy(count: int, width: int, height: int) -> list[np.ndarray]:
     return [np.kron(f, np.ones((8, 8, 1), np.uint8))[:height, :width].copy() for f in coarse]
 
 
-def encode(path, frames, codec="libx264", pixels="yuv420p", first=0, stamps=None, **options):
-    """Writes RGB frames at `stamps` in milliseconds, or from frame number `first` on at 25 fps."""
+def encode(
+    path, frames, codec="libx264", pixels="yuv420p", first=0, stamps=None, rate=None, **options
+):
+    """Writes RGB frames at `stamps` in milliseconds, or from frame number `first` on at 25 fps.
+
+    With a rate, the file's stamps are multiples of a frame's time, as some codecs need them.
+    """
+    base = Fraction(1, rate or 1000)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25)
+        stream = container.add_stream(codec, rate=rate or 25)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt, stream.options = pixels, options
-        stream.codec_context.time_base = Fraction(1, 1000)
+        stream.codec_context.time_base = base
         for k, frame in enumerate(frames):
             picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
-            picture.pts = 40 * (k + first) if stamps is None else stamps[k]
-            picture.time_base = Fraction(1, 1000)
+            picture.pts = (1 if rate else 40) * (k + first) if stamps is None else stamps[k]
+            picture.time_base = base
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
 
@@ -242,6 +248,48 @@ def test_frames_are_counted_at_another_rate(tmp_path, pairs, decoding):
         reader = VideoFrames(pairs("a.mp4"), tmp_path, Decoding(decoding.with_torchcodec, fps=fps))
         assert reader.num_frames(0) == len(indices)
         assert (reader.read(0, range(len(indices))) == expected[list(indices)]).all()
+
+
+BF2 = {"g": "8", "bf": "2"}
+
+
+@pytest.mark.parametrize(
+    ("file", "codec", "options"),
+    [
+        ("a.avi", "mpeg4", BF2),  # no stamps in the file
+        ("a.avi", "libx264", BF2),
+        ("a.h264", "libx264", BF2),
+        ("a.hevc", "libx265", BF2 | {"x265-params": "log-level=0"}),
+        ("a.m2v", "mpeg2video", BF2),  # stamps that FFmpeg makes up
+        ("a.ts", "libx264", BF2),  # stamps, and no index to seek with
+        ("a.mpg", "mpeg2video", BF2),
+    ],
+)
+@pytest.mark.parametrize("rate", [25, 30])
+def test_each_reading_counts_at_the_rate_asked_for(
+    tmp_path, pairs, decoding, file, codec, options, rate
+):
+    """Whatever was read before, and in each reader, as two workers have them."""
+    encode(tmp_path / file, noisy(31, 64, 48), codec, rate=rate, **options)
+    every, clips = decode_all(tmp_path / file), pairs(file)
+    count = int(30 * 20 / rate) + 1
+    expected = every[[round(k * rate / 20) for k in range(count)]]
+    asked = Decoding(decoding.with_torchcodec, fps=20)
+    first, second = VideoFrames(clips, tmp_path, asked), VideoFrames(clips, tmp_path, asked)
+    assert first.num_frames(0) == count
+    for reader, indices in ((first, [1, 9, 17]), (first, [2, 18]), (second, [18, 3]), (first, [9])):
+        assert (reader.read(0, indices) == expected[indices]).all()
+        assert reader.num_frames(0) == count
+        assert not reader.problems
+
+
+def test_a_video_that_states_no_rate_is_pointed_out_once(tmp_path, pairs, caplog):
+    for name in ("a.mjpeg", "b.mjpeg"):
+        encode(tmp_path / name, noisy(6, 64, 48), "mjpeg", "yuvj420p")
+    reader = VideoFrames(pairs("a.mjpeg", "b.mjpeg"), tmp_path, Decoding(fps=50))
+    assert [reader.num_frames(clip) for clip in (0, 1, 0)] == [11] * 3
+    (record,) = caplog.records
+    assert "a.mjpeg: the file has neither time stamps nor a rate" in record.getMessage()
 
 
 def test_names_with_and_without_extension_and_folders(tmp_path, pairs):
