@@ -60,12 +60,11 @@ def load_named_file(
     loaded = load_file(path, model, optimizer, scaler, is_caffe2=kind == "caffe2", **options)
     if phase == "TEST":
         _check_for_test(loaded)
-    for key, value in loaded.report.settings.items():
-        if get(cfg, key) != value:
-            logger.warning(
-                f"{path}: these weights were trained with {key} {show(value)}; here "
-                f"{show(get(cfg, key))}."
-            )
+    others = {k: v for k, v in loaded.report.settings.items() if get(cfg, k) != v}
+    if others:
+        theirs = ", ".join(f"{key} {show(value)}" for key, value in others.items())
+        ours = ", ".join(show(get(cfg, key)) for key in others)
+        logger.warning(f"{path}: these weights were trained with {theirs}; here {ours}.")
     return loaded
 
 
@@ -77,18 +76,20 @@ def _check_for_test(loaded: LoadedWeights) -> None:
     """
     report = loaded.report
     if report.share_outside_head < 0.5:
+        network = f" The network of the file has {report.network}." if report.network else ""
         raise UserError(
             f"{loaded.path}: contains {report.share_outside_head:.0%} of this model's entries "
-            f"outside the head, and a test needs all.\n{report}\nConfigure the network of the file."
+            f"outside the head, and a test needs all.{network} Configure the network of the file, "
+            "or name another file."
         )
     if report.has_head:
         return
     heads = [f"for {there} classes, not {here}" for there, here in report.other_heads().values()]
     raise UserError(
         f"{loaded.path}: a test needs a trained head, and the head of this file is "
-        f"{heads[0] if heads else 'missing or of another shape'}.\n{report}\nSet "
-        "MODEL.NUM_CLASSES and the data set to the classes of the file. Or fine-tune first: set "
-        "TRAIN.CHECKPOINT_FILE_PATH to the file, and train."
+        f"{heads[0] if heads else 'missing or of another shape'}. Set MODEL.NUM_CLASSES and the "
+        "data set to the classes of the file. Or fine-tune first: set TRAIN.CHECKPOINT_FILE_PATH "
+        "to the file, and train."
     )
 
 

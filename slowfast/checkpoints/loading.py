@@ -131,11 +131,13 @@ def load_file(
 def _why_nothing_matches(report: LoadReport) -> str:
     """Returns what a file and a network have, when they have no entry in common."""
     wanted = [*report.missing, *report.not_there, *report.shapes]
-    words = [f"nothing in it matches this model; the model has {_some(wanted)}."]
-    if report.naming:
-        words.append(f"The file has {report.naming}{report.where}: {_some(report.unexpected)}.")
-    else:
-        words.append(f"The file has {_some([*report.unexpected, *report.shapes])}.")
+    found = [*report.unexpected, *report.shapes]
+    words = [
+        f"nothing in it matches this model; the model has {_some(wanted)}.",
+        f"The file has {report.naming}{report.where}: {_some(found)}."
+        if report.naming
+        else f"The file has {_some(found)}.",
+    ]
     if report.shapes:
         name, (in_file, here) = next(iter(report.shapes.items()))
         words.append(f"{name} is {list(in_file)} in the file, {list(here)} here.")

@@ -147,7 +147,9 @@ class LoadReport:
             lines.append(f"  The network of the file has {self.network}.")
         if self.inflated:
             lines.append(f"  {len(self.inflated)} 2D kernels were spread over time.")
-        elif any(_is_flat(*pair) for pair in self.shapes.values()):
+        elif shapes and all(
+            _is_flat(*pair) for name, pair in self.shapes.items() if name not in other_heads
+        ):
             lines.append(
                 "  The file has 2D kernels for 3D ones here. TRAIN.CHECKPOINT_INFLATE True spreads "
                 "them over time."

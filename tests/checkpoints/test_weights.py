@@ -41,6 +41,14 @@ def test_names_of_a_wrapped_network_match(prefix):
     assert all_are_one(model)
 
 
+def test_the_first_occurrence_of_a_pattern_is_removed():
+    model = nn.Module()
+    model.encoder = network()
+    state = {f"encoder.encoder.{name}": value for name, value in ones().items()}
+    assert load_weights(model, state, clear_patterns=["encoder."]).is_complete
+    assert all_are_one(model)
+
+
 def test_a_wrapped_network_takes_plain_names(tmp_path):
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1

@@ -79,7 +79,7 @@ def find_fit(
     Args:
         places: where in the file weights can lie; at least one.
         wanted: the names of the network's entries.
-        patterns: texts that are removed from the names in the file.
+        patterns: texts of which the first occurrence is removed from the names in the file.
         averaged: whether a running average is preferred to the weights themselves, where a file
             has both.
     """
@@ -116,7 +116,7 @@ def _cleaned(place: Place, patterns: Sequence[str]) -> dict[str, torch.Tensor]:
         while name.startswith(_WRAPPER):
             name = _WRAPPED.sub("", name.removeprefix(_WRAPPER))
         for pattern in patterns:
-            name = name.replace(pattern, "")
+            name = name.replace(pattern, "", 1)
         if name not in _NOT_WEIGHTS:
             cleaned[name] = value
     return dict(to_plain_batch_norm(cleaned))

@@ -34,7 +34,7 @@ _IN_BLOCK = rules(
 class ImageResNet(Naming):
     """``layerN``: ResNets of torchvision and timm. Their 2D kernels are spread over time."""
 
-    title = "names of image ResNets (torchvision, timm)"
+    title = "image ResNet names of torchvision and timm"
     anchor = re.compile(r"conv1\.weight")
 
     def recognises(self, state: State, key: str) -> bool:
@@ -52,6 +52,14 @@ class ImageResNet(Naming):
             if here:
                 renamed[name] = f"{here}.{leaf}"
         return renamed
+
+    def refusal(self, state: State) -> str:
+        if "layer1.0.conv3.weight" in state:
+            return ""
+        return (
+            "the weights are of ResNet-18 or ResNet-34, and video networks of RESNET.DEPTH 18 have "
+            "four times their channels. Weights of ResNet-50 and ResNet-101 load"
+        )
 
     def is_of_images(self, state: State) -> bool:
         return True

@@ -39,7 +39,8 @@ def settings_of(shapes: Shapes) -> dict[str, Any]:
         found = _resnet(shapes, depths)
     if head := shapes.get("head.projection.weight"):
         found["MODEL.NUM_CLASSES"] = head[0]
-    arch = found.get("MODEL.ARCH", "").partition(" ")[0]
+    # An image network has no MODEL.ARCH of its own: networks of one pathway can start from it.
+    arch = found.get("MODEL.ARCH", next(iter(ARCHITECTURES))).partition(" ")[0]
     owners = [name for name in NETWORKS.keys() if arch in NETWORKS.facts(name).archs]  # noqa: SIM118
     return {"MODEL.MODEL_NAME": owners[0], **found} if owners else found
 
@@ -101,11 +102,17 @@ def differing_settings(theirs: Shapes, ours: Shapes) -> str:
         known.
     """
     there, here = settings_of(theirs), settings_of(ours)
+    texts = {key: _shown(value) for key, value in here.items()}
     return ", ".join(
-        f"{key} {_shown(value)}" + (f" (here {_shown(here[key])})" if key in here else "")
+        f"{key} {_shown(value)}" + (f" (here {texts[key]})" if _is_one(texts.get(key)) else "")
         for key, value in there.items()
         if value != here.get(key)
     )
+
+
+def _is_one(text: str | None) -> bool:
+    """Whether a text states one value, and no choice of several."""
+    return text is not None and " or " not in text
 
 
 def _shown(value: Any) -> str:

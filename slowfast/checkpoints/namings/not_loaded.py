@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from slowfast.ak.registries.networks import NETWORKS
 from slowfast.checkpoints.namings.naming import NAMINGS, Naming, State
 
 
@@ -17,7 +18,7 @@ class NotLoaded(Naming):
         marks: patterns, each of which matches the name of another entry.
         keys: the keys of a file under which alone the naming is found; empty: any.
         dimensions: the number of dimensions of the anchor's entry; 0: any.
-        advice: what can be done with the weights.
+        advice: what can be done with the weights; "" if nothing.
     """
 
     title: str
@@ -41,7 +42,9 @@ class NotLoaded(Naming):
 
     def refusal(self, state: State) -> str:
         words = f"the weights are of {self.network}, which is not built here"
-        return f"{words}. {self.advice}" if self.advice else words
+        built = ", ".join(NETWORKS.shown_names())
+        advice = self.advice or f"Name weights of a network that MODEL.MODEL_NAME takes: {built}"
+        return f"{words}. {advice}"
 
 
 _ATTENTION = r"blocks\.0\.attn\.qkv\.weight"

@@ -1,5 +1,7 @@
 """Weights are found under any key of a file and behind any prefix of their names."""
 
+import sys
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -103,6 +105,13 @@ def test_safetensors_are_told_by_their_content(tmp_path, name):
     model = Network()
     assert load_file(tmp_path / name, model).report.is_complete
     assert torch.equal(weights(model), weights(given))
+
+
+def test_a_missing_reader_of_safetensors_is_named(tmp_path, monkeypatch):
+    save_file({"w": torch.zeros(1)}, tmp_path / "x.safetensors")
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(UserError, match="pip install safetensors"):
+        load_file(tmp_path / "x.safetensors", Network())
 
 
 VIT = {"patch_embed.proj.weight": torch.zeros(8, 3, 2, 4, 4)}

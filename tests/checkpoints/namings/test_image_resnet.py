@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from torchvision.models import resnet50
+from torchvision.models import resnet18, resnet50
 
 from reference_parts.networks import normal
+from slowfast.ak.errors import UserError
 from slowfast.checkpoints.loading import load_file
 from slowfast.checkpoints.starting_weights import load_train_checkpoint
 from slowfast.models.optimizer import construct_optimizer
@@ -44,7 +45,7 @@ def test_kernels_are_spread_over_time_without_a_key(path, image_net, settings, s
     cfg.TRAIN.CHECKPOINT_FILE_PATH = str(path)
     head = ours.head.projection.weight.clone()
     start = load_train_checkpoint(cfg, ours, construct_optimizer(ours, cfg))
-    words = "pytorch, names of image ResNets (torchvision, timm), 2D kernels spread over time"
+    words = "pytorch, image ResNet names of torchvision and timm, 2D kernels spread over time"
     assert (start.epoch, start.initialisation) == (0, f"from {path} ({words})")
     assert torch.equal(ours.head.projection.weight, head)
     report = load_file(path, ours).report
@@ -67,4 +68,10 @@ def test_the_slow_pathway_of_slowfast_starts_from_images(path, image_net, caplog
     assert all(torch.equal(value, before[name]) for name, value in fast.items())
     assert "networks of the file's kind have none like them: s1.pathway1_stem" in caplog.text
     assert "8 kernels read more channels here" in caplog.text
-    assert "DATA.MEAN [0.485, 0.456, 0.406]; here [0.45, 0.45, 0.45]" in caplog.text
+    assert "trained with DATA.MEAN [0.485, 0.456, 0.406], DATA.STD [0.229, " in caplog.text
+
+
+def test_a_narrower_image_network_is_refused(tmp_path):
+    torch.save(resnet18().state_dict(), tmp_path / "resnet18.pth")
+    with pytest.raises(UserError, match=r"ResNet-18 or ResNet-34.*ResNet-101 load"):
+        load_file(tmp_path / "resnet18.pth", make(SLOW)[1])

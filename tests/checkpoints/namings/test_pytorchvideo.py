@@ -9,7 +9,9 @@ from torch import nn
 from reference_parts.networks import clips
 from slowfast.ak.errors import UserError
 from slowfast.checkpoints.loading import load_file
+from slowfast.checkpoints.starting_weights import load_train_checkpoint
 from slowfast.checkpoints.tested_weights import load_test_checkpoint
+from slowfast.models.optimizer import construct_optimizer
 from tests.checkpoints.namings.naming_cases import CLASSES, SIZE, filled, logits, make
 from tests.models.network_cases import C2D, I3D, SLOW, SLOWFAST, X3D
 
@@ -103,6 +105,30 @@ def test_the_missing_norm_of_x3d_is_reported(tmp_path):
     report = load_file(tmp_path / "x3d_s.pyth", ours).report
     assert {name.rpartition(".")[0] for name in report.neutral} == {"s2.pathway0_res0.branch1_bn"}
     assert "s2.pathway0_res0.branch1_bn.{weight,bias,running_mean,running_var}" in str(report)
+
+
+def test_a_detector_gives_its_trunk_and_its_head(tmp_path):
+    theirs = filled(slow())
+    renamed = {
+        f"model.{name}".replace("model.blocks.5.proj", "detection_head.proj"): value
+        for name, value in theirs.state_dict().items()
+    }
+    torch.save({"model_state": renamed}, tmp_path / "detector.pyth")
+    _, ours = make(SLOW | ALL_BLOCKS)
+    assert load_file(tmp_path / "detector.pyth", ours).report.is_complete
+    assert torch.equal(ours.head.projection.weight, theirs.blocks[5].proj.weight)
+
+
+def test_the_head_of_other_classes_trains_anew_and_is_not_tested(tmp_path):
+    cfg, ours = make(SLOW | ALL_BLOCKS, {"MODEL.NUM_CLASSES": 7})
+    torch.save({"model_state": slow().state_dict()}, tmp_path / "slow.pyth")
+    cfg.TRAIN.CHECKPOINT_FILE_PATH = cfg.TEST.CHECKPOINT_FILE_PATH = str(tmp_path / "slow.pyth")
+    head = ours.head.projection.weight.clone()
+    start = load_train_checkpoint(cfg, ours, construct_optimizer(ours, cfg))
+    assert start.initialisation.endswith("slow.pyth (pytorch, pytorchvideo names)")
+    assert torch.equal(ours.head.projection.weight, head)
+    with pytest.raises(UserError, match=r"the head of this file is for 5 classes, not 7"):
+        load_test_checkpoint(cfg, ours)
 
 
 @pytest.mark.parametrize(
