@@ -27,7 +27,8 @@ setup(
         "slowfast.ak": ["*.yaml", "requirements.txt"],
         "slowfast.ak.classes": ["*.csv"],
         "slowfast.config.keys": ["*.yaml"],
-        "slowfast.visualization.report": ["*.html", "*.css", "*.js"],
+        "slowfast.visualization.page": ["*.html", "*.css", "*.js"],
+        "slowfast.visualization.report": ["*.css", "*.js"],
     },
     install_requires=requirements(),
     extras_require={

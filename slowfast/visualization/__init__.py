@@ -1,1 +1,1 @@
-"""What a run looks like to a person: the report page."""
+"""What a run looks like to a person: pages, and what TensorBoard shows."""

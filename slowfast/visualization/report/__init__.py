@@ -5,7 +5,8 @@ A test of classes ends with ``OUTPUT_DIR/report/report.json``, the data of the p
 several runs on one page; it needs neither the data set nor torch.
 
 Python collects the data (``record``, ``curves``, ``findings``, ``stills``, ``runs``) and joins the
-files (``page``). The scripts beside these modules draw everything from the data in the page.
+files (``page``). The scripts beside these modules, and those in `slowfast.visualization.page` that
+all pages share, draw everything from the data in the page.
 """
 
 import json

@@ -92,30 +92,6 @@ function drawAxes(node, x, y, width, height, xLabel, yLabel) {
   );
 }
 
-// Buttons that show and hide parts; `items` are {name, mark, hidden}.
-function legend(items, changed) {
-  return box(
-    "legend",
-    items.map((item) => {
-      const button = el(
-        "button",
-        {
-          type: "button",
-          "aria-pressed": String(!item.hidden),
-          onclick() {
-            item.hidden = !item.hidden;
-            button.setAttribute("aria-pressed", String(!item.hidden));
-            changed();
-          },
-        },
-        item.mark(),
-        item.name,
-      );
-      return button;
-    }),
-  );
-}
-
 /* Curves over epochs. series: [{name, tone, dash, points: [[epoch, value]]}]; a value may be null.
    `format` writes a value in the read-out; `floor` and `top` are the ends of the axis, where it has
    them; `withLegend`: a single curve has a legend too. */

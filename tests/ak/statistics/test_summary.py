@@ -89,7 +89,7 @@ def test_a_list_without_numbers_of_frames_is_described_and_drawn(data, tmp_path,
 
 
 def test_segments_have_the_colours_of_the_report_page():
-    style = Path(__file__).parents[3] / "slowfast/visualization/report/style.css"
+    style = Path(__file__).parents[3] / "slowfast/visualization/page/base.css"
     page = re.findall(r"--(head|middle|tail): light-dark\((#\w+),", style.read_text())
     assert dict(page) == COLOURS
 

@@ -191,3 +191,56 @@ function selector(label, names, chosen, changed) {
   );
   return el("label", {}, label, select);
 }
+
+// Buttons that show and hide parts; `items` are {name, mark, hidden}.
+function legend(items, changed) {
+  return box(
+    "legend",
+    items.map((item) => {
+      const button = el(
+        "button",
+        {
+          type: "button",
+          "aria-pressed": String(!item.hidden),
+          onclick() {
+            item.hidden = !item.hidden;
+            button.setAttribute("aria-pressed", String(!item.hidden));
+            changed();
+          },
+        },
+        item.mark(),
+        item.name,
+      );
+      return button;
+    }),
+  );
+}
+
+function pageTop(kicker, title, what) {
+  return el(
+    "header",
+    { class: "top" },
+    box(
+      null,
+      el("p", { class: "kicker" }, kicker),
+      el("h1", {}, title),
+      what ? el("p", { class: "what" }, what) : null,
+    ),
+    themeButton(),
+  );
+}
+
+const navigation = (parts) =>
+  el(
+    "nav",
+    { "aria-label": "Sections" },
+    parts.map((part) => el("a", { href: `#${part.id}` }, part.querySelector("h2").textContent)),
+  );
+
+addEventListener(
+  "scroll",
+  () => {
+    if (Math.abs(scrollY - tip.shownAt) > 40) tip.clear();
+  },
+  { passive: true },
+);
