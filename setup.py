@@ -27,6 +27,7 @@ setup(
         "slowfast.ak": ["*.yaml", "requirements.txt"],
         "slowfast.ak.classes": ["*.csv"],
         "slowfast.config.keys": ["*.yaml"],
+        "slowfast.upstream_names": ["*.yaml"],
         "slowfast.visualization.page": ["*.html", "*.css", "*.js"],
         "slowfast.visualization.report": ["*.css", "*.js"],
     },

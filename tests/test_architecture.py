@@ -3,13 +3,16 @@
 The import graph is built from the source. It contains late imports inside functions too, and a
 package that imports all of its modules (`import_all`) points to each of them. Two kinds of modules
 are left out: `slowfast/ak/upstream`, which connects us to an upstream checkout, and the front doors
-listed here, which are modules at upstream's paths.
+listed here, which are programs at upstream's paths. Upstream's other names are in
+`slowfast/upstream_names`, the highest room of the package.
 """
 
 import ast
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
+
+from slowfast.upstream_names.table import NAMES
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,20 +28,20 @@ ROOMS = (
     ("slowfast.visualization", "slowfast.results"),
     ("slowfast.engine",),
     ("slowfast.prediction",),
+    ("slowfast.upstream_names",),
     ("tools",),
 )
 
 FRONT_DOORS = {
-    "slowfast.utils.checkpoint",
-    "slowfast.utils.env",
-    "slowfast.utils.lr_policy",
-    "slowfast.utils.meters",
-    "slowfast.utils.metrics",
-    "slowfast.utils.misc",
+    "tools.demo_net",
+    "tools.test_net",
+    "tools.train_net",
+    "tools.visualization",
 }
 
-# The one place that imports modules by name: it finds the files of a registry's folder.
-IMPORTS_BY_NAME = {"slowfast.ak.registries.registry"}
+# The places that import modules by name: one finds the files of a registry's folder, the other one
+# upstream's paths.
+IMPORTS_BY_NAME = {"slowfast.ak.registries.registry", "slowfast.upstream_names"}
 
 MOST_MODULES = 16
 
@@ -191,10 +194,20 @@ def test_front_doors_say_so_and_hold_no_code_of_their_own():
             assert isinstance(node, kinds), f"{name}: line {node.lineno}"
 
 
-def test_nothing_inside_uses_a_front_door():
-    for name, targets in graph().items():
-        if name.startswith("slowfast"):
-            assert not targets & FRONT_DOORS, f"{name} imports {targets & FRONT_DOORS}"
+def test_nothing_inside_uses_a_name_that_is_for_scripts():
+    for name, tree in sources().items():
+        if not name.startswith("slowfast.") or name.startswith(
+            ("slowfast.upstream_names", "slowfast.ak.upstream")
+        ):
+            continue
+        targets = imports_of(name)
+        assert not {each for each in targets if height(each) > height("slowfast.engine")}, name
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                for each in node.names:
+                    path = f"{node.module}.{each.name}"
+                    assert path not in NAMES or path in sources(), f"{name} imports {path}"
+                    assert each.name not in NAMES.get(node.module, {}), f"{name} imports {path}"
 
 
 def test_no_folder_is_a_long_flat_list():

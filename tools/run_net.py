@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
     if "--keys" in (sys.argv[1:] if argv is None else argv):
         register_entries()
-    args = parse_args(argv)
+    args = parse_args(argv, needs_file=True)
     from slowfast.utils.processes import torchrun  # imports torch; --help does not need it
 
     return torchrun.as_worker(run_all)(args)

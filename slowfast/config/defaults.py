@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 
 
 @functools.lru_cache(maxsize=1)
-def _declared_defaults() -> Config:
-    """The defaults, without the keys of registered entries."""
+def declared_defaults() -> Config:
+    """The defaults that `get_cfg` copies, without the keys of registered entries."""
     cfg = Config()
     for name, key in UPSTREAM_KEYS.items():
         add_key(cfg, name, key.default)
@@ -41,7 +41,7 @@ def _declared_defaults() -> Config:
 
 def get_cfg() -> CfgNode:
     """A new copy of the default configuration."""
-    cfg = _declared_defaults().clone()
+    cfg = declared_defaults().clone()
     for name, key in registered_keys().items():
         if not has(cfg, name):
             add_key(cfg, name, key.default)

@@ -66,6 +66,9 @@ class _EpochMeter(LoopTimer):
         self.counts: dict[str, int] = {}
         self._start_series()
 
+    def _series_of(self, name: str) -> Window:
+        return self._series.setdefault(name, Window(self._window))
+
     def _log(self, kind: str, cur_epoch: int, **figures: object) -> dict:
         """Writes and returns a line of a kind, with the epoch (from 0) and the memory in use."""
         used, total = cpu_mem_usage()
@@ -124,9 +127,10 @@ class TrainMeter(_EpochMeter):
         lr: float,
         grad_norm: float,
         mb_size: int,
+        multi_loss: None = None,
     ) -> None:
         """Adds an iteration as loops written for upstream do: ``mb_size`` clips, errors in per
-        cent, None with many labels."""
+        cent, None with many labels. ``multi_loss`` is not used."""
         values = {"loss": loss, "grad_norm": grad_norm, "top1_err": top1_err, "top5_err": top5_err}
         self.update({n: value for n, value in values.items() if value is not None}, lr, mb_size)
 
@@ -155,9 +159,6 @@ class TrainMeter(_EpochMeter):
         """Time until the last epoch is trained, at the pace of the last iterations."""
         return self._eta(self._iters_left(cur_epoch, cur_iter + 1))
 
-    def _series_of(self, name: str) -> Window:
-        return self._series.setdefault(name, Window(self._window))
-
     def _iters_left(self, cur_epoch: int, iters_done: int) -> int:
         return (self._max_epoch - cur_epoch) * self._iterations - iters_done
 
@@ -166,13 +167,16 @@ class ValMeter(_EpochMeter):
     """Times and figures of evaluations.
 
     The loop here gives the figures of its task (:meth:`log_figures`). Loops written for upstream
-    give scores and labels, of which the meter computes mAP or top-k errors
-    (:meth:`update_predictions`, :meth:`log_epoch_stats`).
+    give scores and labels, of which the meter computes mAP or top-k errors, or errors of batches
+    (:meth:`update_predictions`, :meth:`update_stats`, :meth:`log_epoch_stats`).
 
     Args:
         max_iter: iterations of an evaluation.
         cfg: LOG_PERIOD, SOLVER.MAX_EPOCH and OUTPUT_DIR are read.
     """
+
+    def __init__(self, max_iter: int, cfg: CfgNode) -> None:
+        super().__init__(max_iter, cfg)
 
     def reset(self) -> None:
         """Forgets the evaluation."""
@@ -189,6 +193,11 @@ class ValMeter(_EpochMeter):
         """Logs the line of a finished evaluation, and returns it."""
         return self._log("val_epoch", cur_epoch, **self._means(), **figures)
 
+    def update_stats(self, top1_err: float, top5_err: float, mb_size: int) -> None:
+        """Adds the errors of a batch of ``mb_size`` clips, in per cent."""
+        self._series_of("top1_err").add(top1_err, mb_size)
+        self._series_of("top5_err").add(top5_err, mb_size)
+
     def update_predictions(self, preds: torch.Tensor, labels: torch.Tensor) -> None:
         """Adds clips: scores (N, C) and labels (N, C) or, with one label a clip, (N,)."""
         self._preds.append(preds.cpu())
@@ -200,6 +209,8 @@ class ValMeter(_EpochMeter):
         Args:
             segments: of each class; adds ``map_<segment>``, or ``top1_macro_<segment>``.
         """
+        if not self._preds:  # the errors of batches are means already
+            return self.log_figures(cur_epoch, {})
         found = Figures(torch.cat(self._preds), torch.cat(self._labels), segments)
         return self.log_figures(cur_epoch, found.evaluation_line())
 
@@ -249,6 +260,11 @@ class TestMeter(LoopTimer):
             label_shape, dtype=torch.float32 if multi_label else torch.int64
         )
         self.clip_count = torch.zeros(num_videos, dtype=torch.int64)
+
+    def reset(self) -> None:
+        """Forgets all views."""
+        for each in (self.video_preds, self.video_labels, self.clip_count):
+            each.zero_()
 
     def update_stats(
         self, preds: torch.Tensor, labels: torch.Tensor, clip_ids: torch.Tensor

@@ -31,23 +31,23 @@ class LostProcess(UserError):
 
 def init_process_group(
     local_rank: int,
-    local_size: int,
+    local_world_size: int,
     shard_id: int,
     num_shards: int,
     init_method: str | None,
-    backend: str = "nccl",
+    dist_backend: str = "nccl",
     timeout: timedelta | None = None,
     on_gpu: bool = False,
     store: dist.Store | None = None,
 ) -> None:
-    """Joins the processes of all machines ("shards"), ``local_size`` of them on each.
+    """Joins the processes of all machines ("shards"), ``local_world_size`` of them on each.
 
     Args:
         local_rank: number of this process on its machine, and of its GPU.
-        local_size: number of processes on this machine.
+        local_world_size: number of processes on this machine.
         shard_id: number of this machine, below ``num_shards``.
         init_method: where the processes meet, such as ``tcp://host:port`` or ``file:///path``.
-        backend: ``nccl`` for GPUs, ``gloo`` for the CPU.
+        dist_backend: ``nccl`` for GPUs, ``gloo`` for the CPU.
         timeout: how long a collective waits for the others; None: the backend's default.
         on_gpu: whether this process uses its GPU although the backend is not ``nccl``.
         store: where the processes meet instead of ``init_method``, which is None then.
@@ -56,14 +56,14 @@ def init_process_group(
         UserError: the processes cannot meet.
     """
     global _local_rank, _local_size
-    if on_gpu or backend == "nccl":
+    if on_gpu or dist_backend == "nccl":
         torch.cuda.set_device(local_rank)
     # NCCL then connects at once, and makes the groups of fewer processes by splitting this one.
-    device = torch.device("cuda", local_rank) if backend == "nccl" else None
-    rank, world_size = shard_id * local_size + local_rank, num_shards * local_size
+    device = torch.device("cuda", local_rank) if dist_backend == "nccl" else None
+    rank, world_size = shard_id * local_world_size + local_rank, num_shards * local_world_size
     try:
         dist.init_process_group(
-            backend,
+            dist_backend,
             init_method=init_method,
             rank=rank,
             world_size=world_size,
@@ -79,7 +79,7 @@ def init_process_group(
             "machines must be able to reach the first one, and its port must be free."
         ) from None
     group_for_objects(timeout)
-    _local_rank, _local_size = local_rank, local_size
+    _local_rank, _local_size = local_rank, local_world_size
 
 
 @contextmanager
@@ -213,9 +213,17 @@ def all_gather(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     return joined
 
 
-def all_gather_unaligned(data: Any) -> list[Any]:
-    """Returns the objects of all processes, in order of rank; their sizes may differ."""
-    return gather_objects(data)
+def all_gather_unaligned(data: Any, group: dist.ProcessGroup | None = None) -> list[Any]:
+    """Returns the objects of all processes, in order of rank; their sizes may differ.
+
+    Args:
+        group: the processes that call this; None: all of them.
+    """
+    if group is None:
+        return gather_objects(data)
+    found = [None] * dist.get_world_size(group)
+    dist.all_gather_object(found, data, group=group)
+    return found
 
 
 def from_master(value: Any) -> Any:

@@ -90,8 +90,15 @@ exit status:
 """
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+def parse_args(
+    argv: Sequence[str] | None = None, *, needs_file: bool = False
+) -> argparse.Namespace:
     """Reads the command line.
+
+    Args:
+        argv: the words; None: those of this process.
+        needs_file: whether a missing ``--cfg`` is an error, which ends the program. Scripts that
+            name their file themselves call `load_config` with its path.
 
     Returns:
         a namespace of ``cfg_files`` (list of paths), ``opts`` (``[KEY, VALUE, ...]``),
@@ -106,7 +113,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         epilog=_EXAMPLES.format(name=name),
     )
     parser.add_argument(
-        "--cfg", dest="cfg_files", nargs="+", metavar="FILE.yaml", help="configuration files"
+        "--cfg",
+        dest="cfg_files",
+        nargs="+",
+        default=[],
+        metavar="FILE.yaml",
+        help="configuration files",
     )
     parser.add_configuration_options()
     parser.add_argument(
@@ -135,7 +147,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         except UserError as error:
             parser.error(str(error))
         parser.exit()
-    if not args.cfg_files:
+    if needs_file and not args.cfg_files:
         parser.error("--cfg is missing: name a file, such as configs/AK/SLOWFAST_8x8_R50.yaml")
     return args
 

@@ -38,6 +38,15 @@ def test_files_and_overrides(line, files, opts):
     assert (args.cfg_files, args.opts) == (files, opts)
 
 
+def test_a_script_names_its_file_itself(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["script.py"])
+    args = parse_args()
+    assert (args.cfg_files, args.opts) == ([], [])
+    assert load_config(args).MODEL.NUM_CLASSES == 400
+    path = Path(__file__).parents[2] / "configs/AK/X3D_L.yaml"
+    assert load_config(args, path).MODEL.MODEL_NAME == "X3D"
+
+
 def test_options_of_a_run_on_several_machines():
     line = "--cfg a.yaml --init_method tcp://h:1 --num_shards 3 --shard_id 2 NUM_GPUS 0"
     args = parse_args(line.split())
@@ -63,7 +72,7 @@ def test_options_of_a_run_on_several_machines():
 )
 def test_wrong_command_line_exits_with_2(line, words, capsys):
     with pytest.raises(SystemExit) as exit_:
-        parse_args(line.split())
+        parse_args(line.split(), needs_file=True)
     assert exit_.value.code == 2
     assert words in capsys.readouterr().err
 

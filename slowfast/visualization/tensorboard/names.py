@@ -23,7 +23,7 @@ def class_names(cfg: CfgNode, classes: ClassTable | None) -> list[str]:
     names = list(classes.names) if classes else [str(number) for number in range(count)]
     if path:
         key = "TENSORBOARD.CLASS_NAMES_PATH"
-        for name, number in _json(key, path, "names and class ids").items():
+        for name, number in read_object(key, path, "names and class ids").items():
             if not isinstance(number, int) or not 0 <= number < count:
                 raise UserError(
                     f"{key}: {path}: {name} has the id {number!r}; expected 0 to {count - 1}."
@@ -35,8 +35,8 @@ def class_names(cfg: CfgNode, classes: ClassTable | None) -> list[str]:
 def categories(cfg: CfgNode, names: Sequence[str]) -> dict[str, list[int]]:
     """Returns the classes of each category in TENSORBOARD.CATEGORIES_PATH; {} without a path."""
     key, path = "TENSORBOARD.CATEGORIES_PATH", cfg.TENSORBOARD.CATEGORIES_PATH
-    found = _json(key, path, "categories and lists of class names") if path else {}
-    return {name: _ids(key, path, members, names) for name, members in found.items()}
+    found = read_object(key, path, "categories and lists of class names") if path else {}
+    return {name: ids_of(key, path, members, names) for name, members in found.items()}
 
 
 def subset(key: str, path: str, names: Sequence[str]) -> list[int]:
@@ -47,10 +47,11 @@ def subset(key: str, path: str, names: Sequence[str]) -> list[int]:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise UserError(f"{key}: {path}: cannot be read: {error}") from None
-    return _ids(key, path, [line.strip() for line in lines if line.strip()], names)
+    return ids_of(key, path, [line.strip() for line in lines if line.strip()], names)
 
 
-def _ids(key: str, path: str, members: Any, names: Sequence[str]) -> list[int]:
+def ids_of(key: str, path: str, members: Any, names: Sequence[str]) -> list[int]:
+    """Returns the ids of one class name, or of a list of names, that the file at `path` has."""
     members = members if isinstance(members, list) else [members]
     if unknown := [member for member in members if member not in names]:
         raise UserError(
@@ -59,7 +60,8 @@ def _ids(key: str, path: str, members: Any, names: Sequence[str]) -> list[int]:
     return [names.index(member) for member in members]
 
 
-def _json(key: str, path: str, what: str) -> dict[str, Any]:
+def read_object(key: str, path: str, what: str) -> dict[str, Any]:
+    """Reads a JSON object of `what` (words for messages) from the file that a key names."""
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

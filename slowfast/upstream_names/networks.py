@@ -1,0 +1,126 @@
+"""`slowfast.models.video_model_builder`, and what upstream has beside its networks.
+
+The networks are classes here, so that others can derive from them. Layers, names and initial
+weights are those of the networks that `slowfast.models.build_model` builds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from fvcore.common.config import CfgNode
+from torch import Tensor, nn
+
+from slowfast.ak.errors import UserError
+from slowfast.models.build import MODEL_REGISTRY
+from slowfast.models.layers.blocks import round_width as round_to_multiple
+from slowfast.models.layers.head import ACTIVATIONS
+from slowfast.models.network import Network
+from slowfast.models.resnet import ARCHITECTURES, FAST, NUM_BLOCKS, SLOW
+from slowfast.models.settings import look_up
+from slowfast.models.x3d import STEM_TEMPORAL_KERNEL, TEMPORAL_KERNEL
+
+# Blocks of stages 2 to 5 of RESNET.DEPTH 18, 50 and 101.
+_MODEL_STAGE_DEPTH = dict(NUM_BLOCKS)
+
+
+def _by_pathway(*kernels: Sequence[Sequence[int]]) -> list[list[list[int]]]:
+    """For the stem and each stage: the kernels of each pathway."""
+    return [[list(own[stage]) for own in kernels] for stage in range(5)]
+
+
+# For each MODEL.ARCH: the temporal kernels of the stem and of stages 2 to 5, by pathway.
+_TEMPORAL_KERNEL_BASIS = {
+    **{arch: _by_pathway(kernels) for arch, (kernels, _) in ARCHITECTURES.items()},
+    "slowfast": _by_pathway(SLOW, FAST),
+    "x3d": _by_pathway([[STEM_TEMPORAL_KERNEL], *[[TEMPORAL_KERNEL]] * 4]),
+}
+
+# For each MODEL.ARCH: the max pooling (T, H, W) after stage 2, by pathway.
+_POOL1 = {
+    **{arch: [[frames, 1, 1]] for arch, (_, frames) in ARCHITECTURES.items()},
+    "slowfast": [[1, 1, 1], [1, 1, 1]],
+    "x3d": [[1, 1, 1]],
+}
+
+
+class _Built(Network):
+    """A network that a configuration describes."""
+
+    _name: ClassVar[str]
+
+    def __init__(self, cfg: CfgNode) -> None:
+        built = MODEL_REGISTRY.get(self._name)(cfg)
+        super().__init__(dict(built.named_children()), built.input_channels)
+
+    def forward(self, x: Sequence[Tensor], bboxes: Any = None) -> Tensor:
+        """Scores clips as `slowfast.models.network.Network`.
+
+        Raises:
+            UserError: the clips do not fit, or boxes are given.
+        """
+        if bboxes is not None:
+            raise UserError(
+                f"{self._name}: received boxes; the detection of actions in boxes is not built "
+                "here. Crop each tracked animal to a clip of its own."
+            )
+        return super().forward(x)
+
+
+class SlowFast(_Built):
+    """The two-pathway network. It takes a list [slow clip, fast clip], each (N, C, T, H, W)."""
+
+    _name = "SlowFast"
+
+
+class ResNet(_Built):
+    """C2D, I3D or Slow, as MODEL.ARCH says. It takes a list of one clip (N, C, T, H, W)."""
+
+    _name = "ResNet"
+
+
+class X3D(_Built):
+    """X3D. It takes a list of one clip (N, C, T, H, W)."""
+
+    _name = "X3D"
+
+
+def get_head_act(act_func: str) -> nn.Module:
+    """The activation softmax (over classes, the second dimension) or sigmoid, as a module.
+
+    Raises:
+        UserError: there is no such activation.
+    """
+    modules = {"softmax": nn.Softmax(dim=1), "sigmoid": nn.Sigmoid()}
+    return look_up("MODEL.HEAD_ACT", act_func, {name: modules[name] for name in ACTIVATIONS})
+
+
+def round_width(
+    width: float,
+    multiplier: float,
+    min_width: int = 1,
+    divisor: int = 1,
+    verbose: bool = False,
+) -> int:
+    """width x multiplier, rounded to a multiple of `divisor`; `width` if there is no multiplier.
+
+    Args:
+        min_width: the least result; 0 or None: `divisor`.
+        verbose: not used.
+    """
+    if not multiplier:
+        return width
+    least = math.ceil((min_width or divisor) / divisor) * divisor
+    return max(least, round_to_multiple(width * multiplier, divisor))
+
+
+def validate_checkpoint_wrapper_import(checkpoint_wrapper: Any) -> None:
+    """Checks that fairscale's wrapper was imported. MODEL.ACT_CHECKPOINT does not need it here.
+
+    Raises:
+        ImportError: the wrapper is None.
+    """
+    if checkpoint_wrapper is None:
+        raise ImportError("fairscale is missing: python -m pip install fairscale")

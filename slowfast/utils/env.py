@@ -1,5 +1,0 @@
-"""Front door: the path manager for remote files, at upstream's path."""
-
-from slowfast.ak.paths import pathmgr
-
-__all__ = ["pathmgr"]
