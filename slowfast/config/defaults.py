@@ -15,8 +15,9 @@ from slowfast.ak.config import add_key
 from slowfast.ak.errors import UserError
 from slowfast.config import (
     checks,
-    checks_data,  # noqa: F401 -- this import and the next three register their checks
+    checks_data,  # noqa: F401 -- this import and the next four register their checks
     checks_entries,  # noqa: F401
+    checks_meaning,  # noqa: F401
     checks_run,  # noqa: F401
     checks_training,  # noqa: F401
     provenance,

@@ -30,7 +30,7 @@ from slowfast.ak.frames.open_reader import open_reader
 from slowfast.ak.frames.reader import FrameReader
 from slowfast.ak.lists.clip_list import ClipList, NumClasses
 from slowfast.ak.lists.lines import ListForm
-from slowfast.ak.lists.notes import list_notes
+from slowfast.ak.lists.notes import list_notes, notes_on_classes
 from slowfast.ak.paths import join
 from slowfast.ak.registries.datasets import (
     DATASETS,
@@ -242,6 +242,8 @@ def check_data(places: DataPlaces, level: str = "files") -> DataReport:
         if places.num_classes is not None:
             report.add(check_labels(clips, places.num_classes))
         report.remarks += list_notes(clips, places.num_classes)
+    if places.num_classes is not None and {"train", "val"} <= lists.keys():
+        report.remarks += notes_on_classes(lists["train"], lists["val"], places.num_classes)
     for split, clips in lists.items():
         if split != "train" and "train" in lists:
             report.add(shared_clips(lists["train"], clips))
@@ -264,14 +266,17 @@ def check_data(places: DataPlaces, level: str = "files") -> DataReport:
 
 
 def warnings_before_training(train: Dataset, val: Dataset, seconds: float) -> list[str]:
-    """Returns the warnings of `slowfast.ak.checks.clips.sample_warnings`, with the next step.
+    """Returns warnings about the classes of the lists and about the files of a sample of clips.
 
     There are none for data sets that are not a `ClipDataset`.
     """
     if not (isinstance(train, ClipDataset) and isinstance(val, ClipDataset)):
         return []
     warnings = sample_warnings(train.reader, val.reader, seconds)
-    return [f"{warning} tools/check_data.py checks all of the data." for warning in warnings]
+    return [
+        *notes_on_classes(train.clips, val.clips, train.num_classes),
+        *(f"{warning} tools/check_data.py checks all of the data." for warning in warnings),
+    ]
 
 
 def _read_lists(places: DataPlaces) -> tuple[dict[str, ClipList], list[Fault]]:

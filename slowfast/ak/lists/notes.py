@@ -41,6 +41,35 @@ def list_notes(clips: ClipList, num_classes: NumClasses | None = None) -> list[s
     return [note for note in notes if note]
 
 
+def notes_on_classes(
+    train: ClipList, val: ClipList, num_classes: NumClasses, column: str = ""
+) -> list[str]:
+    """A sentence on the classes that no training clip has; with label columns, one for each.
+
+    Args:
+        num_classes: as for `ClipList.check_labels`.
+        column: the label column that the lists are of; empty: none.
+    """
+    if train.columns:
+        return [
+            note
+            for name in train.columns
+            for note in notes_on_classes(
+                train.column(name), val.column(name), num_classes[name], name
+            )
+        ]
+    missing = set(range(num_classes)) - _classes(train)
+    if not missing:
+        return []
+    also = len(missing - _classes(val))
+    return [
+        f"{train.path}: {len(missing)} of {num_classes} classes ({classes_key(column)} "
+        f"{num_classes}) have no training clip: {_some(sorted(missing))}; {also} of them have none "
+        f"in {val.path} either. The highest label is {train.highest_label + train.form.first_label}"
+        ". A class without clips cannot be learnt."
+    ]
+
+
 def _unused_first_class(clips: ClipList, num_classes: NumClasses | None, column: str = "") -> str:
     for name in clips.columns:
         own = None if num_classes is None else num_classes[name]
@@ -84,6 +113,7 @@ def _split_numbers(clips: ClipList, num_classes: NumClasses | None) -> str:
 
 
 def _classes(clips: ClipList) -> set[int]:
+    """The classes that any clip has."""
     return set(clips.class_counts(clips.highest_label + 1).nonzero()[0].tolist())
 
 

@@ -25,9 +25,15 @@ def _register(name: str, loss: type[nn.Module], **facts) -> None:
     LOSSES.register(name, keys={}, needs_counts=False, **facts)(loss)
 
 
-_register("cross_entropy", nn.CrossEntropyLoss, labels="one")
+_register("cross_entropy", nn.CrossEntropyLoss, labels="one", fewest_classes=2)
 # Takes a distribution over classes (N, C) as well as a class (N,).
-_register("soft_cross_entropy", nn.CrossEntropyLoss, labels="any", warnings=_grows_with_labels)
+_register(
+    "soft_cross_entropy",
+    nn.CrossEntropyLoss,
+    labels="any",
+    fewest_classes=2,
+    warnings=_grows_with_labels,
+)
 _register("bce", nn.BCELoss, labels="many", problems=_takes_probabilities)
 _register("bce_logit", nn.BCEWithLogitsLoss, labels="many")
 _register("mse", nn.MSELoss, labels="many")

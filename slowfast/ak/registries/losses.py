@@ -22,12 +22,15 @@ class LossFacts(Facts):
             a clip; ``any``: the loss takes both.
         needs_counts: whether the loss needs the number of training clips of each class; None: not
             stated.
+        fewest_classes: the number of classes from which on the loss can teach anything. A loss that
+            compares the classes of a clip, such as a softmax, needs 2.
         probability_scale: the dotted key of a factor: calibrated scores are sigmoid(factor x) for
             logits x; empty: sigmoid(x).
     """
 
     labels: str = "any"
     needs_counts: bool | None = None
+    fewest_classes: int = 1
     probability_scale: str = ""
 
 

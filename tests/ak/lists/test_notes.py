@@ -5,7 +5,7 @@ import pytest
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.lists.lines import ListForm
-from slowfast.ak.lists.notes import check_has_labels, list_notes
+from slowfast.ak.lists.notes import check_has_labels, list_notes, notes_on_classes
 
 HEADER = "original_vido_id video_id frame_id path labels\n"
 
@@ -66,3 +66,20 @@ def test_a_list_without_labels_is_not_trained_with(notes, tmp_path):
         UserError, match=r"none of its 1 clips has a label.*AVA and Something-Somet"
     ):
         check_has_labels(clips)
+
+
+def test_classes_without_training_clips_are_counted_in_one_line(tmp_path):
+    def read(name, text, columns=()):
+        (tmp_path / name).write_text(text)
+        return ClipList.read(tmp_path / name, None, ListForm(" ", columns=columns))
+
+    train, val = read("train.csv", "x.mp4 0\ny.mp4 2\n"), read("val.csv", "z.mp4 4\n")
+    (note,) = notes_on_classes(train, val, 8)
+    assert "6 of 8 classes (MODEL.NUM_CLASSES 8) have no training clip: 1, 3, 4, ...; 5 of" in note
+    assert f"none in {val.path} either. The highest label is 2." in note
+    assert notes_on_classes(read("a.csv", "x.mp4 0\ny.mp4 1\n"), val, 2) == []
+
+    columns = ("behavior", "animal")
+    both = read("both.csv", "x.mp4 0 1\ny.mp4 1 1\n", columns)
+    (note,) = notes_on_classes(both, both, {"behavior": 2, "animal": 2})
+    assert "1 of 2 classes (MODEL.NUM_CLASSES_ANIMAL 2) have no training clip: 0;" in note
