@@ -65,6 +65,13 @@ def _augmentation(cfg: CfgNode) -> Iterator[Finding]:
 
 
 @problem
+def _image_range(cfg: CfgNode) -> Iterator[Finding]:
+    values = list(cfg.AK.IMAGE_RANGE)
+    if values and (len(values) != 2 or values[0] >= values[1]):
+        yield "AK.IMAGE_RANGE", "expected two numbers, the value of black first, or []"
+
+
+@problem
 def _segments(cfg: CfgNode) -> Iterator[Finding]:
     if cfg.AK.HEAD_MIN <= cfg.AK.TAIL_MAX:
         yield "AK.HEAD_MIN", f"expected more than {key_and_value(cfg, 'AK.TAIL_MAX')}"

@@ -23,9 +23,9 @@ from slowfast.ak.checks.clips import (
 )
 from slowfast.ak.classes.table import count_classes, find_sheet
 from slowfast.ak.clips.dataset import ClipDataset
-from slowfast.ak.clips.from_cfg import kind_of_frames, list_form, video_folder
+from slowfast.ak.clips.from_cfg import image_range, kind_of_frames, list_form, video_folder
 from slowfast.ak.errors import UserError
-from slowfast.ak.frames.images import JpegFrames
+from slowfast.ak.frames.images import JpegFrames, ValueRange
 from slowfast.ak.frames.open_reader import open_reader
 from slowfast.ak.frames.reader import FrameReader
 from slowfast.ak.lists.clip_list import ClipList, NumClasses
@@ -57,15 +57,17 @@ KINDS = {
     "unreadable": "the file cannot be read",
     "truncated": "the file was cut off",
     "no_frames": "the clip has no frame",
+    "few_levels": "an image with more than 8 bits becomes almost one grey",
     "frame_count": "the number of frames differs from the list",
     "extra_frames": "there are frames that are not in the list",
     "sheet_split": "the split differs from the sheet",
     "sheet_labels": "the labels differ from the sheet",
     "not_in_sheet": "the clip is not in the sheet",
     "not_listed": "the clip of the sheet is in no list",
+    "rotated": "the image states a rotation, which is not applied",
     "sheet_pairs": "the (animal, action) pairs differ from the sheet's labels; the labels decide",
 }
-NOTES = ("not_in_sheet", "not_listed", "sheet_pairs")
+NOTES = ("rotated", "not_in_sheet", "not_listed", "sheet_pairs")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class DataPlaces:
             number of classes of each column by its name.
         sheet: a sheet of clips, or None.
         form: how the lines of the lists are read.
+        value_range: the values that become black and white, in images with more than 8 bits.
         splits: the splits that have a list.
     """
 
@@ -90,6 +93,7 @@ class DataPlaces:
     num_classes: NumClasses | None = None
     sheet: Path | None = None
     form: ListForm = field(default_factory=ListForm)
+    value_range: ValueRange = None
     splits: tuple[str, ...] = ("train", "val")
 
     @classmethod
@@ -120,6 +124,7 @@ class DataPlaces:
             "frames": kind_of_frames(cfg, facts),
             "num_classes": num_classes(cfg, facts),
             "form": list_form(cfg, facts),
+            "value_range": image_range(cfg),
             "splits": ("train", "val", "test")[
                 : 3 if list_name(cfg, "test", facts) == "test.csv" else 2
             ],
@@ -295,7 +300,8 @@ def _read_lists(places: DataPlaces) -> tuple[dict[str, ClipList], list[Fault]]:
 
 def _readers(places: DataPlaces, clips: ClipList) -> list[FrameReader]:
     kinds = ("image", "video") if places.frames == "both" else (places.frames,)
-    return [open_reader(clips, kind, places.images, places.videos) for kind in kinds]
+    folders = places.images, places.videos
+    return [open_reader(clips, kind, *folders, None, places.value_range) for kind in kinds]
 
 
 def _sizes(lists: dict[str, ClipList]) -> dict[str, dict[str, int | None]]:

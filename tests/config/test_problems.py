@@ -77,6 +77,7 @@ PROBLEMS = [
     ({"DATA.TEST_CROP_SIZE": 182}, "DATA.TRAIN_CROP_SIZE", "make that at least 224"),
     ({"DATA.DECODING_DEVICE": "cuda"}, "DATA.DECODING_DEVICE", "only torchcodec decodes on a GPU"),
     ({"DATA_LOADER.REPEAT_THRESHOLD": 0.0}, "DATA_LOADER.REPEAT_THRESHOLD", "above 0 and at most"),
+    ({"AK.IMAGE_RANGE": [4095.0, 0.0]}, "AK.IMAGE_RANGE", "the value of black first"),
     ({"AK.HEAD_MIN": 50}, "AK.HEAD_MIN", "expected more than AK.TAIL_MAX 100"),
     (AUG | {"AUG.AA_TYPE": "rand-m9-mstd0.5"}, "AUG.AA_TYPE", "inc1"),
     (

@@ -104,9 +104,9 @@ def _check_images(reader: JpegFrames, clip: int, level: str) -> Iterator[tuple[s
         present = present[:1] + present[1:][-1:]
     faults: dict[str, list[tuple[str, FileFault]]] = {}
     for frame in present:
-        found = check_image_file(local_path(paths[frame]))
-        if not found and level == "decode":
-            found = _check_decoding(reader, clip, frame)
+        found = check_image_file(local_path(paths[frame]), reader.value_range)
+        if level == "decode" and (not found or found.kind == "rotated"):
+            found = _check_decoding(reader, clip, frame) or found
         if found:
             faults.setdefault(found.kind, []).append((paths[frame], found))
     for (path, first), *others in faults.values():

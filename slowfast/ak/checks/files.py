@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import av
-import cv2
 import numpy as np
 
+from slowfast.ak.frames.images import ValueRange, decode_deep
 from slowfast.ak.frames.pyav import open_container
 
+_HEAD = 1 << 10  # bytes at the start of an image in which its EXIF data begin
+_ORIENTATION = 0x0112  # the tag of EXIF
+_FEW_LEVELS = 16  # of 256; fewer show almost nothing
 _UNKNOWN_LENGTH = 0xFFFFFFFF  # the length in an AVI that was written to a pipe
 _MATROSKA, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # WebM is the same format
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
@@ -29,7 +32,8 @@ class FileFault(NamedTuple):
     """A fault of a file.
 
     Attributes:
-        kind: missing, empty, unreadable, truncated, no_frames, extra_frames or frame_count.
+        kind: missing, empty, unreadable, truncated, no_frames, extra_frames, frame_count,
+            few_levels or rotated.
         text: what was found, in words.
     """
 
@@ -37,19 +41,24 @@ class FileFault(NamedTuple):
     text: str
 
 
-def check_image_file(path: str) -> FileFault | None:
+def check_image_file(path: str, value_range: ValueRange = None) -> FileFault | None:
     """Returns the fault of an image file, or None. It reads the first and the last bytes, and
-    decodes the file only if these are not a JPEG's."""
+    decodes the file only if these are not a JPEG's.
+
+    Args:
+        value_range: the values that become black and white, in images with more than 8 bits.
+    """
     try:
         with open(path, "rb", buffering=0, opener=_open_at_once) as file:
             size = _size(os.fstat(file.fileno()))
-            start = file.read(2)
+            head = file.read(_HEAD)
+            start = head[:2]
             file.seek(max(0, size - 2))
             end = file.read(2)
         if size == 0:
             return FileFault("empty", "it has no bytes")
         if start == _JPEG_START and end == _JPEG_END:
-            return None
+            return _rotation(head)
         data = Path(path).read_bytes()
     except FileNotFoundError:
         return FileFault("missing", "there is no such file")
@@ -57,13 +66,51 @@ def check_image_file(path: str) -> FileFault | None:
         return FileFault("unreadable", error.strerror or str(error))
     if start == _JPEG_START:
         if _has_jpeg_end(data):
-            return None
+            return _rotation(head)
         return FileFault("truncated", f"its {size} bytes break off before the end of the image")
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        return FileFault("unreadable", str(error))
-    return None if image is not None else FileFault("unreadable", f"no image: {_describe(data)}")
+        image = decode_deep(data)
+    except ValueError:
+        return FileFault("unreadable", f"no image: {_describe(data)}")
+    return None if value_range else _few_levels(image)
+
+
+def _few_levels(image: np.ndarray) -> FileFault | None:
+    """The fault of an image of which the highest 8 bits show almost nothing."""
+    if image.dtype == np.uint8:
+        return None
+    if image.dtype != np.uint16:
+        text = f"its values are {image.dtype}; set AK.IMAGE_RANGE to the values of black and white"
+        return FileFault("unreadable", text)
+    low, high = int(image.min()), int(image.max())
+    if low == high or (high >> 8) - (low >> 8) >= _FEW_LEVELS:
+        return None
+    left = (high >> 8) - (low >> 8) + 1
+    return FileFault(
+        "few_levels",
+        f"its 16-bit values lie in {low}..{high}, and their highest 8 bits have {left} different "
+        "values, almost one grey. Set AK.IMAGE_RANGE to the values of black and white of all "
+        "images, such as [0, 4095] for a camera of 12 bits",
+    )
+
+
+def _rotation(head: bytes) -> FileFault | None:
+    """The remark on a JPEG whose EXIF data state that it is to be turned or mirrored."""
+    at = head.find(b"Exif\0\0")
+    if at < 0:
+        return None
+    tiff = head[at + 6 :]
+    order = "little" if tiff[:2] == b"II" else "big"
+
+    def number(start: int, size: int) -> int:
+        return int.from_bytes(tiff[start : start + size], order)
+
+    table = number(4, 4)
+    for entry in range(table + 2, table + 2 + 12 * number(table, 2), 12):
+        if number(entry, 2) == _ORIENTATION and number(entry + 8, 2) in range(2, 9):
+            text = f"its EXIF data state orientation {number(entry + 8, 2)}; it is read as stored"
+            return FileFault("rotated", f"{text}. Turn its pixels if that is wrong")
+    return None
 
 
 def _size(status: os.stat_result) -> int:

@@ -16,6 +16,7 @@ from slowfast.ak.clips.sampling import (
     random_frame_sampler,
 )
 from slowfast.ak.clips.views import UniformCrops
+from slowfast.ak.frames.images import ValueRange
 from slowfast.ak.frames.open_reader import open_reader
 from slowfast.ak.frames.reader import FrameReader
 from slowfast.ak.frames.video import Decoding
@@ -111,6 +112,11 @@ def kind_of_frames(cfg, facts: DatasetFacts) -> str:
     return cfg.AK.FRAMES if facts.frames == "AK.FRAMES" else facts.frames
 
 
+def image_range(cfg) -> ValueRange:
+    """AK.IMAGE_RANGE: the values that become black and white; None if it is not set."""
+    return tuple(cfg.AK.IMAGE_RANGE) or None
+
+
 def centre_crop_problems(cfg):
     """Finds a training crop that does not fit the frames of validation; for data sets without
     random validation.
@@ -151,7 +157,7 @@ def _checked_reader(cfg, split: str, facts: DatasetFacts, clips: ClipList) -> Fr
     group, _, key = facts.frame_rate_key.partition(".")
     decoding = Decoding.from_cfg(cfg, cfg[group][key] if group else 0)
     folders = cfg.DATA.PATH_PREFIX, video_folder(cfg, facts)
-    reader = open_reader(clips, kind_of_frames(cfg, facts), *folders, decoding)
+    reader = open_reader(clips, kind_of_frames(cfg, facts), *folders, decoding, image_range(cfg))
     if split == "test":
         reader.check(allowed_bad_clips(len(clips), 1), "a test")
     else:

@@ -2,7 +2,8 @@
 
 libjpeg-turbo decodes JPEGs directly to four bytes a pixel, and refuses a file that is cut off or
 damaged. OpenCV decodes other formats. Both give the same pixels, in the order in which the file has
-them: a rotation that the camera has noted (EXIF) is ignored.
+them: a rotation that the camera has noted (EXIF) is ignored. Of values with more than 8 bits the
+highest 8 are taken, unless a range of values is given, which then becomes 0 to 255.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from slowfast.ak.errors import BadClip
 from slowfast.ak.frames.reader import FrameReader, reason
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.paths import is_file, is_folder, join, local_path, names_in
+
+ValueRange = tuple[float, float] | None
 
 # A damaged header can claim up to 65500 x 65500 pixels, which would take 17 GB.
 MAX_PIXELS = 2**26
@@ -39,11 +42,12 @@ class JpegFrames(FrameReader):
 
     Args:
         folder: the image folder.
+        value_range: the values that become black and white, in images with more than 8 bits.
     """
 
-    def __init__(self, clips: ClipList, folder: str | Path):
+    def __init__(self, clips: ClipList, folder: str | Path, value_range: ValueRange = None):
         super().__init__(clips)
-        self.folder = str(folder)
+        self.folder, self.value_range = str(folder), value_range
         self._listed: tuple[int, list[str]] = (-1, [])
 
     def num_frames(self, clip: int) -> int:
@@ -102,7 +106,7 @@ class JpegFrames(FrameReader):
         for frame in indices:
             path = self.path(clip, frame)
             try:
-                image = decode_image(_read(local_path(path)), image)
+                image = decode_image(_read(local_path(path)), image, self.value_range)
             except (OSError, ValueError) as error:
                 raise self._unreadable(clip, path, reason(error)) from None
             yield image
@@ -178,11 +182,14 @@ def _read(path: str) -> bytes:
         os.close(file)
 
 
-def decode_image(data: bytes, memory: np.ndarray | None = None) -> np.ndarray:
+def decode_image(
+    data: bytes, memory: np.ndarray | None = None, value_range: ValueRange = None
+) -> np.ndarray:
     """Decodes the bytes of an image file to uint8 (H, W, 4) RGBX, for any colours and depth.
 
     Args:
         memory: an array whose memory is used for the result if it is large enough.
+        value_range: as in `JpegFrames`.
 
     Raises:
         ValueError: the bytes are not a complete image.
@@ -190,7 +197,7 @@ def decode_image(data: bytes, memory: np.ndarray | None = None) -> np.ndarray:
     try:
         height, width, *_ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
-        return _decode_other(data)
+        return _decode_other(data, value_range)
     if height * width > MAX_PIXELS:
         raise ValueError(f"it claims to be a picture of {width} x {height} pixels")
     if memory is None or memory.nbytes < 4 * height * width:
@@ -209,12 +216,30 @@ def _memory(size: int) -> np.ndarray:
     return block[start : start + size]
 
 
-def _decode_other(data: bytes) -> np.ndarray:
-    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+def _decode_other(data: bytes, value_range: ValueRange) -> np.ndarray:
+    image = decode_deep(data) if value_range else _decode(data, cv2.IMREAD_COLOR_RGB)
+    if value_range and image.dtype != np.uint8:
+        low, high = value_range
+        image = np.clip((image.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
+        image = image.round().astype(np.uint8)
+    return cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+
+
+def decode_deep(data: bytes) -> np.ndarray:
+    """Decodes an image file to RGB (H, W, 3) with the values of the file, of any depth.
+
+    Raises:
+        ValueError: the bytes are not an image.
+    """
+    return _decode(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH)
+
+
+def _decode(data: bytes, flags: int) -> np.ndarray:
+    flags |= cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     except cv2.error as error:
         raise ValueError(f"{len(data)} bytes that do not decode ({error.err})") from None
     if image is None:
         raise ValueError(f"{len(data)} bytes that are not an image")
-    return cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+    return image

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from slowfast.ak.frames.images import JpegFrames
+from slowfast.ak.frames.images import JpegFrames, ValueRange
 from slowfast.ak.frames.reader import FrameReader
 from slowfast.ak.frames.video import Decoding, VideoFrames
 from slowfast.ak.lists.clip_list import ClipList
@@ -19,6 +19,7 @@ def open_reader(
     image_folder: str,
     video_folder: str,
     decoding: Decoding | None = None,
+    value_range: ValueRange = None,
 ) -> FrameReader:
     """Returns the reader of a list's frames, the same object for the same arguments.
 
@@ -26,11 +27,12 @@ def open_reader(
         frames: image, video or auto: images if the image folder exists and is not empty, else
             videos. A list of folders of images always has images.
         decoding: how videos are decoded.
+        value_range: the values that become black and white, in images with more than 8 bits.
     """
     if frames == "auto":
         frames = "image" if not image_folder or _has_entries(image_folder) else "video"
     if frames == "image" or clips.has_folders:
-        return JpegFrames(clips, image_folder)
+        return JpegFrames(clips, image_folder, value_range)
     return VideoFrames(clips, video_folder, decoding)
 
 

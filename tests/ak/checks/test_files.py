@@ -1,6 +1,7 @@
 """The check of one file finds its fault, and no fault in a good file."""
 
 import os
+import struct
 import threading
 
 import av
@@ -53,6 +54,30 @@ def test_good_images_have_no_fault(fault_of, jpeg):
         cv2.imencode(".jpg", (grey16 // 256).astype(np.uint8))[1].tobytes(),
     ):
         assert fault_of(data) is None
+
+
+def test_deep_images_that_become_one_grey_are_found(fault_of, tmp_path):
+    deep = np.arange(600, dtype=np.uint16).reshape(20, 30) * 6  # a camera of 12 bits
+    for image in (deep, deep + 30000):
+        fault = fault_of(cv2.imencode(".png", image)[1].tobytes())
+        assert fault.kind == "few_levels"
+        assert f"lie in {image.min()}..{image.max()}" in fault.text
+        assert "Set AK.IMAGE_RANGE" in fault.text
+        assert check_image_file(str(tmp_path / "frame.jpg"), (0, 4095)) is None
+    assert fault_of(cv2.imencode(".png", np.zeros((9, 9), np.uint16))[1].tobytes()) is None
+    floats = cv2.imencode(".tiff", np.zeros((9, 9, 3), np.float32))[1].tobytes()
+    assert "values are float32; set AK.IMAGE_RANGE" in fault_of(floats).text
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_rotation_in_the_file_is_remarked(fault_of, jpeg, order):
+    for orientation, kind in ((1, None), (6, "rotated")):
+        mark = b"II" if order == "<" else b"MM"
+        tiff = mark + struct.pack(order + "HIHHHIHHI", 42, 8, 1, 0x112, 3, 1, orientation, 0, 0)
+        exif = b"Exif\0\0" + tiff
+        segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
+        fault = fault_of(jpeg[:2] + segment + jpeg[2:])
+        assert getattr(fault, "kind", None) == kind
 
 
 def test_a_jpeg_cut_off_at_any_byte_is_found(fault_of, jpeg):

@@ -236,6 +236,25 @@ def test_pictures_of_all_formats_equal_opencvs_without_rotation(content):
     assert (got[..., :3] == expected).all()
 
 
+def test_a_range_of_values_makes_deep_images_visible():
+    """8 bits of grey as a camera of 12 bits, a thermal camera and a TIFF of floats have them."""
+    grey = picture()[..., 1]
+    for form, values, value_range in (
+        (".png", grey.astype(np.uint16) * 16, (0, 16 * 255)),
+        (".png", grey.astype(np.uint16) + 29_000, (29_000, 29_255)),
+        (".tiff", np.repeat(grey[..., None] / np.float32(255), 3, axis=2), (0, 1)),
+        (".png", grey, (0, 4095)),  # 8 bits already
+    ):
+        content = cv2.imencode(form, values)[1].tobytes()
+        got = decode_image(content, value_range=value_range)
+        assert got.dtype == np.uint8
+        assert (got[..., :3] == grey[..., None]).all()
+    dark = decode_image(content := cv2.imencode(".png", grey.astype(np.uint16) * 16)[1].tobytes())
+    assert dark[..., :3].max() < 16
+    brighter = decode_image(content, value_range=(0, 1000))
+    assert brighter[..., :3].max() == 255
+
+
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES)
 def test_a_file_that_is_cut_off_anywhere_is_refused(content):
     for size in range(len(content)):
