@@ -175,15 +175,15 @@ def line_by_csv(line: str) -> bool:
         (row,) = csv.reader([line], delimiter=" ", strict=True)
         if len(row) != 5:
             outside_quotes = r' +(?=(?:[^"]*"[^"]*")*[^"]*$)'
-            (row,) = csv.reader([re.sub(outside_quotes, " ", line.strip())], delimiter=" ")
+            text = re.sub(outside_quotes, " ", line.strip())
+            (row,) = csv.reader([text], delimiter=" ", strict=True)
     except (csv.Error, ValueError):
         return False
-    numbers = [row[2], *(row[4].split(",") if row[4] else [])] if len(row) == 5 else []
+    if len(row) != 5:
+        return False
+    numbers = [row[2], *(n.strip() for n in (row[4].split(",") if row[4].strip() else []))]
     return bool(
-        numbers
-        and row[0]
-        and row[3]
-        and all(n.isascii() and n.isdigit() and len(n) < 19 for n in numbers)
+        row[0] and row[3] and all(n.isascii() and n.isdigit() and len(n) < 19 for n in numbers)
     )
 
 

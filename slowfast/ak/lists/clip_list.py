@@ -617,8 +617,8 @@ def _build_index(
 
 def _parse_labels(text: bytes, name: str, line: int, first: int) -> list[int]:
     """Turns `2,40` into [2, 40]; with a first label of 1, into [1, 39]."""
-    parts = text.split(b",") if text else []
-    # int() would also accept 1_3, +1 and blanks.
+    parts = [part.strip(b" \t") for part in text.split(b",")] if text.strip(b" \t") else []
+    # int() would also accept 1_3 and +1.
     if not all(part.isdigit() and len(part) <= MAX_DIGITS for part in parts):
         raise UserError(
             f"{name}:{line}: expected labels as whole numbers from 0 on with commas between them "

@@ -24,7 +24,9 @@ def write(tmp_path):
     return to
 
 
-@pytest.mark.parametrize("text", [LIGHT, LIGHT.replace("video_id", '"video_id"')])
+@pytest.mark.parametrize(
+    "text", [LIGHT, LIGHT.replace("video_id", '"video_id"'), LIGHT.replace("2,", "2, ")]
+)
 def test_a_light_list(write, text):
     clips = ClipList.read(write(text), 41)
     assert [clips.name(i) for i in range(len(clips))] == ["A", "B", "C"]
