@@ -18,6 +18,7 @@ class NotLoaded(Naming):
         marks: patterns, each of which matches the name of another entry.
         keys: the keys of a file under which alone the naming is found; empty: any.
         dimensions: the number of dimensions of the anchor's entry; 0: any.
+        why: why they cannot be loaded, in words that follow `network`.
         advice: what can be done with the weights; "" if nothing.
     """
 
@@ -27,6 +28,7 @@ class NotLoaded(Naming):
     marks: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     dimensions: int = 0
+    why: str = "which is not built here"
     advice: str = ""
 
     def recognises(self, state: State, key: str) -> bool:
@@ -41,7 +43,7 @@ class NotLoaded(Naming):
         return {}
 
     def refusal(self, state: State) -> str:
-        words = f"the weights are of {self.network}, which is not built here"
+        words = f"the weights are of {self.network}, {self.why}"
         built = ", ".join(NETWORKS.shown_names())
         advice = self.advice or f"Name weights of a network that MODEL.MODEL_NAME takes: {built}"
         return f"{words}. {advice}"
@@ -54,8 +56,9 @@ _PATCHES = r"patch_embed\.proj\.weight"
 NAMINGS += [
     NotLoaded(
         "names of a LoRA adapter",
-        "a LoRA adapter, which changes a network of another file",
+        "a LoRA adapter",
         re.compile(r".*\.lora_A\.(?:default\.)?weight"),
+        why="which only changes a network of another file",
         advice="Merge it into its network first: merge_and_unload() of peft",
     ),
     NotLoaded("V-JEPA names", "V-JEPA", re.compile(_PATCHES), keys=("encoder", "target_encoder")),
@@ -83,6 +86,24 @@ NAMINGS += [
         "R3D, MC3 or R(2+1)D of torchvision",
         re.compile(r"stem\.0\.weight"),
         (r"layer1\.0\.conv1\.0(?:\.0)?\.weight",),
+    ),
+    NotLoaded(
+        "names of Video Swin",
+        "a video Swin transformer",
+        re.compile(_PATCHES),
+        (r"layers\.0\.blocks\.0\.attn\.relative_position_bias_table",),
+    ),
+    NotLoaded(
+        "names of TimeSformer",
+        "TimeSformer",
+        re.compile(_PATCHES),
+        (r"blocks\.0\.temporal_attn\.qkv\.weight",),
+    ),
+    NotLoaded("names of UniFormer", "UniFormer", re.compile(r"patch_embed1\.proj\.weight")),
+    NotLoaded(
+        "MMAction2 names of transformers",
+        "a video transformer of MMAction2",
+        re.compile(r"patch_embed\.projection\.weight"),
     ),
     *(
         NotLoaded(
