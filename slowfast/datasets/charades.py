@@ -11,7 +11,12 @@ from slowfast.ak.registries.datasets import DATASETS
     "Charades", list_format="header", frames="image", random_validation=True, own_keys=()
 )
 class Charades(ClipDataset):
-    """Clips as extracted frames; validation during training takes a random window and crop."""
+    """Clips as extracted frames; validation during training takes a random window and crop.
 
-    def __init__(self, cfg, split: str):
-        super().__init__(**clip_dataset_arguments(cfg, split, DATASETS.facts("Charades")))
+    Args:
+        mode: train, val or test.
+        num_retries: not used; upstream's callers pass it.
+    """
+
+    def __init__(self, cfg, mode: str, num_retries: int = 10):
+        super().__init__(**clip_dataset_arguments(cfg, mode, DATASETS.facts("Charades")))

@@ -23,7 +23,11 @@ class Kinetics(ClipDataset):
 
     Paths are absolute or below DATA.PATH_PREFIX. Frames are counted at DATA.TARGET_FPS a second.
     Validation during training takes a random window and crop.
+
+    Args:
+        mode: train, val or test.
+        num_retries: not used; upstream's callers pass it.
     """
 
-    def __init__(self, cfg, split: str):
-        super().__init__(**clip_dataset_arguments(cfg, split, DATASETS.facts("Kinetics")))
+    def __init__(self, cfg, mode: str, num_retries: int = 100):
+        super().__init__(**clip_dataset_arguments(cfg, mode, DATASETS.facts("Kinetics")))

@@ -110,5 +110,13 @@ class Network(nn.Module):
             found = "one tensor" if isinstance(clips, Tensor) else f"{len(clips)} pathway(s)"
             raise UserError(f"the network received {found}; {expected}")
         for i, (clip, channels) in enumerate(zip(clips, self.input_channels, strict=True)):
+            if not (isinstance(clip, Tensor) and clip.is_floating_point()):
+                found = clip.dtype if isinstance(clip, Tensor) else type(clip).__name__
+                raise UserError(
+                    f"pathway {i} received {found}, and a network takes normalised floats. The "
+                    "loaders here give pixels: slowfast.ak.clips.network_input.InputTransform "
+                    "makes input of them, and slowfast.ak.clips.view_items.ViewItems gives single "
+                    "views of a data set as input."
+                )
             if clip.ndim != 5 or clip.shape[1] != channels:
                 raise UserError(f"pathway {i} received {tuple(clip.shape)}; {expected}")

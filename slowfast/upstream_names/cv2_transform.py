@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
+from slowfast.ak.clips import sampling
 from slowfast.ak.clips.sampling import crop_corners, scaled_size
 
 Image = np.ndarray
@@ -54,11 +55,10 @@ def pad_image(image: Image, pad_size: int, order: str = "CHW") -> Image:
 
 def scale(size: int, image: Image) -> Image:
     """Scales the shorter side to `size` pixels; float32, unless the size is right already."""
-    height, width = scaled_size(*image.shape[:2], size)
-    if (height, width) == image.shape[:2]:
+    wanted = scaled_size(*image.shape[:2], size)
+    if wanted == image.shape[:2]:
         return image
-    scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-    return scaled.astype(np.float32)
+    return sampling.scale(image, wanted).astype(np.float32)
 
 
 def scale_boxes(size: int, boxes: np.ndarray, height: int, width: int) -> np.ndarray:

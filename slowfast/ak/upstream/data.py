@@ -1,23 +1,15 @@
 """The data set Animal Kingdom as upstream's loops expect it: one item is one view of a clip.
 
-Upstream's own loader, or any DataLoader with torch's default_collate, can batch the items. The data
-set keeps the last clip that it read, so that a worker that asks for its views in order decodes it
-once. `slowfast.ak.upstream.loader` reads whole clips (`Ak.clips`) instead.
+Upstream's own loader, or any DataLoader with torch's default_collate, can batch the items.
+`slowfast.ak.upstream.loader` reads whole clips (`Ak.clips`) instead.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import Any
-
-import torch
-from torch.utils.data import Dataset
 
 from slowfast.ak.clips import animal_kingdom
-from slowfast.ak.clips.bad_clips import ClipProblem, from_meta
-from slowfast.ak.clips.dataset import Item
-from slowfast.ak.clips.network_input import InputTransform
-from slowfast.ak.clips.views import ClipViews
+from slowfast.ak.clips.view_items import ViewItems
 from slowfast.ak.errors import UserError
 from slowfast.ak.registries.datasets import DATASETS
 
@@ -70,19 +62,8 @@ def is_ak(dataset_name: str) -> bool:
     return isinstance(found, type) and issubclass(found, Ak)
 
 
-class Ak(Dataset):
-    """Items `(inputs, labels, index, time, {})`, or the same without time; one item is one view.
-
-    Fields of an item:
-        inputs: normalised float32 tensors (3, T, H, W), one a pathway, slow first.
-        labels: float32 (num_classes,) of 0 and 1; or the class, an int64 scalar. A clip that
-            cannot be read has labels -1 and black frames in validation and test.
-        index: number of the clip; in a test, number of the view: clip = index // num_views.
-        time: float32 (T,), the numbers of the frames.
-
-    Attributes:
-        clips: the data set of whole clips.
-        num_views: views of a clip; 1 except in a test.
+class Ak(ViewItems):
+    """`ViewItems` of Animal Kingdom, or of a data set with the same layout.
 
     Raises:
         UserError: a key has a value that this data set does not serve.
@@ -92,50 +73,8 @@ class Ak(Dataset):
 
     def __init__(self, cfg, split: str) -> None:
         _check_served(cfg, split)
-        self.clips = animal_kingdom.Ak(cfg, split)
-        self.num_views = self.clips.num_views
-        self.with_time = type(self).with_time  # in a spawned worker the class has the default
-        self._to_input = InputTransform.from_cfg(cfg)
-        self._held: tuple[int, Item] | None = None
-        self._logged: set[ClipProblem] = set()
-
-    def __len__(self) -> int:
-        return self.clips.num_videos
-
-    @property
-    def num_videos(self) -> int:
-        """The number of clips times the number of views."""
-        return len(self)
-
-    def __getitem__(self, index: int) -> tuple[Any, ...]:
-        """Returns an item. Raises BadClip if a training clip and its substitutes are unreadable."""
-        if not 0 <= index < len(self):
-            raise IndexError(f"item {index} of {len(self)}")
-        clip, view = divmod(index, self.num_views)
-        (shown,), labels, clip, time, meta = self._clip(clip)
-        problems = from_meta(meta)
-        for problem in [problem for problem in problems if problem not in self._logged]:
-            self._logged.add(problem)
-            logger.warning(problem.message())
-        if any(problem.kind == "missing" for problem in problems):
-            labels = torch.full_like(labels, -1)
-        if isinstance(shown, ClipViews):
-            time = time[view // len(shown.corners)]
-            pixels = shown.batch(view, view + 1)
-        else:
-            pixels = shown[None]
-        inputs = [pathway[0] for pathway in self._to_input(pixels)]
-        ends = (time, {}) if self.with_time else ({},)
-        return inputs, labels, clip * self.num_views + view, *ends
-
-    def _clip(self, clip: int) -> Item:
-        """Returns the item of a whole clip; a clip with several views is kept for the next view."""
-        if self.num_views == 1:
-            return self.clips[clip]
-        if self._held is None or self._held[0] != clip:
-            self._held = None  # so that memory never holds two clips
-            self._held = clip, self.clips[clip]
-        return self._held[1]
+        # In a spawned worker the class has the default of `with_time`.
+        super().__init__(animal_kingdom.Ak(cfg, split), cfg, type(self).with_time)
 
 
 def _check_served(cfg, split: str) -> None:
