@@ -27,7 +27,7 @@ from slowfast.data_tools.events import (
 )
 from slowfast.data_tools.parallel import run_all
 from slowfast.data_tools.segments.holdout import hold_out
-from slowfast.data_tools.segments.media import VideoFacts, VideoFolder, probe
+from slowfast.data_tools.segments.media import VideoFacts, VideoFolder, folders_differ, probe
 from slowfast.data_tools.segments.mistakes import first_mistakes, raise_mistakes
 from slowfast.data_tools.segments.segment import Segment, stem_of
 from slowfast.data_tools.segments.stretches import (
@@ -40,6 +40,7 @@ from slowfast.utils.plural import count
 
 SPLITS = ("train", "val", "test")
 _ROUNDING = 0.5  # seconds that an interval can end after its video, because of rounded times
+_POINTS_OF_A_CLASS = 5  # that are reported one by one
 _OF_A_LENGTH = 0.01  # the share by which a stated length can differ from that of the video
 
 
@@ -144,6 +145,7 @@ class _Planner:
         self.found, self.folder, self.options = found, folder, options
         self.mistakes: list[Mistake] = list(found.mistakes)
         self.plan_made = CutPlan(notes=list(found.notes))
+        self._points: dict[str, list[Event]] = {}  # without a length, by class
 
     def plan(self) -> CutPlan:
         """Returns the plan; `self.mistakes` must be looked at too."""
@@ -159,6 +161,7 @@ class _Planner:
             if _video_of(event) in paths
             for interval in self._interval(event, paths[_video_of(event)])
         ]
+        self._report_points()
         self.mistakes += _conflicts(timed)
         segments = self._clips(timed) if self._rows_are_clips else stretches(timed)
         if not self._rows_are_clips or options.background:
@@ -214,10 +217,16 @@ class _Planner:
                 more = f" ({rows[name]} events)" if rows[name] > 1 else ""
                 self.mistakes.append(Mistake(place, f"{error}{more}"))
         stems: dict[str, str] = {}
+        names: dict[str, str] = {}
         for name, path in files.items():
             other = stems.setdefault(stem_of(path), path)
             if other != path:
                 text = f"clips of {path} and {other} would have the same names; rename one of them"
+                self.mistakes.append(Mistake(first[name], text))
+            twin = names.setdefault(path, name)
+            if folders_differ(name, twin):
+                text = f"{name} and {twin} can be different videos, and both would be {path}; put "
+                text += "them into folders of these names, or write one name into the table"
                 self.mistakes.append(Mistake(first[name], text))
         self._places = first
         return files
@@ -281,9 +290,11 @@ class _Planner:
         try:
             start, stop = self._times(event, path, facts)
             if start == stop:
-                if self.options.point_length == 0:
+                if self.options.point_length is None:
+                    self._points.setdefault(event.label, []).append(event)
+                if not self.options.point_length:
                     return
-                stop = start + self._length_of_a_point(event, start)
+                stop = start + self.options.point_length
                 if start < facts.seconds:
                     stop = min(stop, facts.seconds)
             if stop > facts.seconds + _ROUNDING or start >= facts.seconds:
@@ -298,19 +309,23 @@ class _Planner:
             label = "|".join((label, *event.modifiers))
         yield Interval(event.place, path, label, start, min(stop, facts.seconds), event.split)
 
-    def _length_of_a_point(self, event: Event, start: float) -> float:
-        """The seconds that a point event is given.
-
-        Raises:
-            UserError: the user did not give a length.
-        """
-        if self.options.point_length is not None:
-            return self.options.point_length
-        what = "a point event" if event.point else "starts and stops"
-        raise UserError(
-            f"{event.label or 'the row'}: {what} at {start:g} s, without a length; --point-length "
-            "S cuts S seconds from there on, --point-length 0 leaves such events out"
-        )
+    def _report_points(self) -> None:
+        """Adds the events without a length to the mistakes; of many of a class, the first ones."""
+        for label, events in self._points.items():
+            for event in events[:_POINTS_OF_A_CLASS]:
+                what = "is a point event" if event.point else "starts and stops at the same time"
+                when = f" at {event.start:g} s" if event.start is not None else ""
+                more = len(events) - _POINTS_OF_A_CLASS
+                last = more > 0 and event is events[_POINTS_OF_A_CLASS - 1]
+                also = f"; so are {more} more of this class" if last else ""
+                self.mistakes.append(
+                    Mistake(
+                        event.place,
+                        f"{label or 'the row'} {what}{when}, without a length{also}; "
+                        "--point-length S cuts S seconds from there on, --point-length 0 leaves "
+                        "such events out",
+                    )
+                )
 
     def _times(self, event: Event, path: str, facts: VideoFacts) -> tuple[float, float]:
         """The start and the end in seconds.
@@ -442,6 +457,15 @@ class _Planner:
                 f"a clip has the classes of all {len(subjects)} subjects ({names}); "
                 "--subject NAME takes one"
             )
+        coded: dict[str, set[str]] = {}
+        for event in events:
+            coded.setdefault(event.video, set()).add(event.observation)
+        for video, names in coded.items():
+            if len(names) > 1:
+                notes.append(
+                    f"{video} has events of {len(names)} observations, which are united; "
+                    "--observation NAME takes one"
+                )
         if any(event.modifiers for event in events) and not options.modifiers:
             notes.append("modifiers are not part of the classes; --modifiers makes them so")
         points = sum(event.point for event in events)

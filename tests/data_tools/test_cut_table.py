@@ -65,7 +65,7 @@ def test_rows_become_segments(plan):
         ("a.mp4,-1,2,train,x", r"start '-1': expected seconds"),
         ("a.mp4,0,01/02/2026 10:00,train,x", r"end .* is a date"),
         ("a.mp4,2,1,train,x", r"end 1: expected more than the start, 2"),
-        ("a.mp4,2,2,train,x", r"x: a point event at 2 s, without a length; --point-length"),
+        ("a.mp4,2,2,train,x", r"x is a point event at 2 s, without a length; --point-length"),
         ("a.mp4,0,1,both,x", r"split 'both': expected train, val or test"),
         (",0,1,train,x", r"video is empty"),
         ('a.mp4,0,1,train,"a, b;c"', r"labels 'a, b;c': has semicolons and commas"),
@@ -251,3 +251,36 @@ def test_a_segment_is_divided_into_equal_pieces_up_to_the_end_of_the_video():
     pieces = split_segment(segment(3, 10.2), 10.0, 3)
     assert [(p.start, p.end) for p in pieces] == [(3, 6.5), (6.5, 10)]
     assert split_segment(segment(3, 10.2), 10.0, 0)[0].end == 10
+
+
+def test_names_of_two_folders_are_not_taken_for_one_video(plan):
+    """The table names two videos, and the folder has one of them only."""
+    rows = "day1/a.mp4,0,1,train,x\nday2/a.mp4,0,1,val,x"
+    with pytest.raises(UserError, match=r"t.csv:3: day2/a.mp4 and day1/a.mp4 can be different"):
+        plan(f"{HEADER}\n{rows}\n")
+
+
+def test_the_observation_stands_for_a_video_that_is_not_named(plan):
+    text = "Observation id,start,stop,behavior\na,1,2,x\na,3,4,x\n"
+    assert {row[0] for row in times(plan(text))} == {"a.mp4"}
+
+
+def test_labels_of_frames_must_be_those_of_the_video(plan):
+    """DeepEthogram has one row for each frame; frames that nobody labelled are not background."""
+    lines = [f"{n},{int(n < 100)},{int(n >= 100)}" for n in range(200)]
+    lines += [f"{n},-1,-1" for n in range(200, 250)]
+    text = ",background,walk\n" + "\n".join(lines)
+    found = plan(text, name="a_labels.csv", background="background", val_share=0)
+    assert [row[1:3] + row[4:] for row in times(found)] == [
+        (4, 8, ("walk",)),
+        (0, 4, ("background",)),
+    ]
+    with pytest.raises(UserError, match=r"has labels of 250 frames, but a.mp4 has 200"):
+        plan(text, name="a_labels.csv", seconds=8.0)
+
+
+def test_a_length_of_several_files_is_noticed_in_an_older_table_of_boris(plan):
+    names = "Observation id,Media file,Total length,Behavior,Behavior type,Start (s),Stop (s)"
+    with pytest.raises(UserError, match=r"states a length of 20 s for a.mp4, which is 10.00 s"):
+        plan(f"{names}\no,a.mp4,20,x,STATE,1,2\n")
+    assert len(plan(f"{names}\no,a.mp4,10.2,x,STATE,1,2\n").segments) == 1

@@ -18,7 +18,7 @@ from slowfast.data_tools.events.content import Content, Table
 from slowfast.data_tools.events.event import EventTable, ReadOptions
 from slowfast.data_tools.events.formats import add_format
 from slowfast.data_tools.events.headers import Header, find_header, header_of
-from slowfast.data_tools.events.times import parse_times
+from slowfast.data_tools.events.times import TimeColumn, parse_times
 
 _NEEDED = ("observation", "label", "kind", "start", "stop")
 # The last columns of the older form, before which an observation's own variables can stand.
@@ -66,15 +66,11 @@ def read_aggregated(content: Content, options: ReadOptions) -> EventTable:
     if header is None:
         raise UserError(f"{content.path}: is not a table of aggregated events of BORIS")
     found, rows = EventTable(), header.table.rows
-    ends = [
-        parse_times(
-            [header.cell(cells, role) for _, cells in rows],
-            header.column(role).name,
-            separator=table.separator,
-            decimal=options.decimal,
-        )
+    columns = [
+        TimeColumn(header.column(role).name, [header.cell(cells, role) for _, cells in rows])
         for role in ("start", "stop")
     ]
+    ends = parse_times(columns, table.separator, options.decimal)
     observations: dict[str, ObservationRows] = {}
     for (line, cells), start, stop in zip(rows, *ends, strict=True):
         place = table.place(line)
@@ -98,10 +94,13 @@ def read_aggregated(content: Content, options: ReadOptions) -> EventTable:
                 header.cell(cells, "label"),
                 header.cell(cells, "subject"),
                 "|".join(cells[column.at] for column in header.modifiers if column.at < len(cells)),
-                header.cell(cells, "comment"),
+                header.cell(cells, comment),
                 _frame(header.cell(cells, image)),
             )
-            for time, image in ((start, "first_image"), (stop, "last_image"))
+            for time, comment, image in (
+                (start, "comment", "first_image"),
+                (stop, "last_comment", "last_image"),
+            )
         )
         one.bouts.append((first, last))
     for one in observations.values():

@@ -24,6 +24,7 @@ from slowfast.data_tools.events.event import EventTable, Place, ReadOptions
 from slowfast.data_tools.events.formats import add_format
 from slowfast.utils.plural import count
 
+_MOST_EVENTS = 10**9  # more than an observation has; for the order of places
 _WITHOUT_VIDEO = {"LIVE": "live observation", "IMAGES": "pictures"}
 
 
@@ -55,8 +56,8 @@ def read_project(content: Content, options: ReadOptions) -> EventTable:
     found = EventTable(classes=tuple(kinds))
     if not observations:
         found.wrong(Place(content.path, item="observations"), "the project has no observation")
-    for name, observation in observations.items():
-        place = Place(content.path, item=f"observation {name!r}")
+    for number, (name, observation) in enumerate(observations.items(), start=1):
+        place = Place(content.path, 0, number * _MOST_EVENTS, f"observation {name!r}")
         try:
             _read_observation(found, place, name, observation, kinds, options)
         except UserError as error:
@@ -77,9 +78,9 @@ def _read_observation(
     events = observation["events"]
     kind = observation.get("type", "MEDIA")
     if kind in _WITHOUT_VIDEO:
-        found.notes.append(
-            f"{place} ({_WITHOUT_VIDEO[kind]}) has no video; {count(len(events), 'event')} left out"
-        )
+        if events:
+            number = count(len(events), "event")
+            found.notes.append(f"{place} ({_WITHOUT_VIDEO[kind]}) has no video; {number} left out")
         return
     axis = _axis(observation, options.player)
     if axis is None:
@@ -89,7 +90,8 @@ def _read_observation(
     cover(found, axis, place, name, span=(float(begin), float(end)) if end else None)
     marks = []
     for number, event in enumerate(events, start=1):
-        mark = _mark(found, Place(place.file, item=f"{place.item}, event {number}"), event, kinds)
+        item = f"{place.item}, event {number}"
+        mark = _mark(found, Place(place.file, 0, place.rank + number, item), event, kinds)
         if mark is not None:
             marks.append(mark)
     # BORIS sorts events of equal time by subject and behaviour when it opens a project.

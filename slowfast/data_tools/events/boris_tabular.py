@@ -16,7 +16,7 @@ from slowfast.data_tools.events.content import Content, Table
 from slowfast.data_tools.events.event import EventTable, ReadOptions
 from slowfast.data_tools.events.formats import add_format
 from slowfast.data_tools.events.headers import Header, find_header, plain_name
-from slowfast.data_tools.events.times import parse_times
+from slowfast.data_tools.events.times import TimeColumn, parse_times
 
 _KINDS = ("START", "STOP", "POINT")
 
@@ -42,12 +42,10 @@ def read_tabular(content: Content, options: ReadOptions) -> EventTable:
         raise UserError(f"{content.path}: is not a table of tabular events of BORIS")
     found, rows = EventTable(), header.table.rows
     column = header.column("time")
-    times = parse_times(
-        [header.cell(cells, "time") for _, cells in rows],
-        column.name,
-        column.unit if column.unit is not None else options.time_unit,
-        table.separator,
-        options.decimal,
+    unit = column.unit if column.unit is not None else options.time_unit
+    values = [header.cell(cells, "time") for _, cells in rows]
+    (times,) = parse_times(
+        [TimeColumn(column.name, values, unit)], table.separator, options.decimal
     )
     about = _preamble(table, header)
     observations: dict[str, ObservationRows] = {}

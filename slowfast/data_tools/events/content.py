@@ -50,7 +50,7 @@ class Table:
     def place(self, line: int) -> Place:
         """The place of a row."""
         if self.sheet:
-            return Place(self.file, 0, f"sheet {self.sheet!r}, row {line}")
+            return Place(self.file, rank=line, item=f"sheet {self.sheet!r}, row {line}")
         return Place(self.file, line)
 
     def below(self, row: int) -> Table:

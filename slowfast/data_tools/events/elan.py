@@ -67,7 +67,8 @@ def read_elan(content: Content, options: ReadOptions) -> EventTable:
         named = all(one.value.casefold() in _MARKS for one in annotations)
         subject = tier.get("PARTICIPANT", "") or ("" if named else name)
         for one in annotations:
-            place = Place(content.path, item=f"tier {name!r}, annotation {one.name}")
+            rank = len(found.events) + len(found.mistakes) + 1
+            place = Place(content.path, 0, rank, f"tier {name!r}, annotation {one.name}")
             label = name if named else one.value
             if one.start is None or one.stop is None:
                 found.wrong(place, f"{label!r} has no times, and no neighbour that gives them")

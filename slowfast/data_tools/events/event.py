@@ -12,11 +12,13 @@ class Place:
 
     Attributes:
         line: line of a text file, from 1; 0 for a file without lines.
+        rank: orders places without lines.
         item: words for a place that is no line, such as ``observation 'day 1', event 3``.
     """
 
     file: Path
     line: int = 0
+    rank: int = 0
     item: str = ""
 
     def __str__(self) -> str:

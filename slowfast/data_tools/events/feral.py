@@ -52,8 +52,8 @@ def read_feral(content: Content, options: ReadOptions) -> EventTable:
         ) from None
     found = EventTable(classes=tuple(names))
     found.background = "other" if "other" in names else ""
-    for video, frames in labelled.items():
-        place = Place(content.path, item=f"video {video!r}")
+    for rank, (video, frames) in enumerate(labelled.items()):
+        place = Place(content.path, 0, rank, f"video {video!r}")
         splits = of_video.get(video, [])
         if len(splits) > 1:
             found.wrong(place, f"is in the splits {' and '.join(splits)}; expected one")
@@ -71,7 +71,7 @@ def read_feral(content: Content, options: ReadOptions) -> EventTable:
         add_frame_labels(found, place, video, labels, names, options, split=split)
     for video in of_video.keys() - labelled.keys():
         if of_video[video] != ["inference"]:
-            place = Place(content.path, item=f"video {video!r}")
+            place = Place(content.path, 0, len(labelled), f"video {video!r}")
             found.wrong(place, f"is in the split {of_video[video][0]} and has no labels")
     return found
 

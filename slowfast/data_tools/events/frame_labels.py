@@ -44,4 +44,4 @@ def add_frame_labels(
 def runs(shown: np.ndarray) -> Iterator[tuple[int, int]]:
     """Yields (first, stop) of each run of True in a vector (T,)."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], shown.astype(np.int8), [0]))))
-    yield from edges.reshape(-1, 2).tolist()
+    yield from map(tuple, edges.reshape(-1, 2).tolist())

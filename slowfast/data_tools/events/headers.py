@@ -56,6 +56,7 @@ _NAMES = {
     "comment": (
         "comment", "comments", "comment start", "note", "notes", "remark", "remarks",
     ),
+    "last_comment": ("comment stop",),
     "source": ("source",),
     "media_duration": ("media duration",),
     "total_length": ("total length",),
@@ -79,12 +80,14 @@ class Column:
     Attributes:
         name: as the header writes it.
         unit: of times, as the name says: s, ms, min or frames; None: the name does not say.
+        stem: the name in plain words, without the unit.
         inclusive: whether a time is the last frame itself, and not the first one after it.
     """
 
     at: int
     name: str
     unit: str | None = None
+    stem: str = ""
     inclusive: bool = False
 
 
@@ -212,7 +215,7 @@ def _read_header(names: tuple[str, ...], below: Table, options: ReadOptions) -> 
             word = stem if timed else plain
             if role in options.columns or word not in known:
                 continue
-            column = Column(at, name, unit if timed else None, timed and word == "last")
+            column = Column(at, name, unit if timed else None, word, timed and word == "last")
             ranked.setdefault(role, []).append((known.index(word), column))
     columns = {
         role: tuple(column for _, column in sorted(found, key=lambda pair: pair[0]))

@@ -25,7 +25,7 @@ from slowfast.data_tools.events.content import Content, Table
 from slowfast.data_tools.events.event import Event, EventTable, Place, ReadOptions
 from slowfast.data_tools.events.formats import add_format
 from slowfast.data_tools.events.headers import Column, Header, find_header, only_column, plain_name
-from slowfast.data_tools.events.times import parse_times
+from slowfast.data_tools.events.times import TimeColumn, parse_times
 
 _PLURALS = {"labels", "behaviors", "behaviours", "classes", "actions", "activities", "annotations",
             "tags"}  # fmt: skip
@@ -142,16 +142,10 @@ class _Reader:
         if start is None or end is None:
             return None
         columns = [
-            parse_times(
-                [cells[column.at] for _, cells in rows],
-                column.name,
-                self._unit(column),
-                self.table.separator,
-                self.options.decimal,
-            )
+            TimeColumn(column.name, [cells[column.at] for _, cells in rows], self._unit(column))
             for column in (start, end)
         ]
-        starts, stops = columns
+        starts, stops = parse_times(columns, self.table.separator, self.options.decimal)
         if stop is None:
             stops = [
                 later if isinstance(first, str) or isinstance(later, str) else first + later
@@ -163,7 +157,8 @@ class _Reader:
         return _Ends(starts, stops, (start.name, end.name), texts)
 
     def _time_column(self, role: str, frames: bool) -> Column | None:
-        """The only column of this role that is in frames, or in another unit.
+        """The column of this role that is in frames, or in another unit; the first one if the
+        same time is there in several units.
 
         Raises:
             UserError: several columns fit.
@@ -173,7 +168,7 @@ class _Reader:
             for column in self.header.columns.get(role, ())
             if (self._unit(column) == "frames") == frames
         ]
-        if len(found) > 1:
+        if len({column.stem for column in found}) > 1:
             names = " and ".join(repr(column.name) for column in found)
             raise UserError(
                 f"{self.content.path}: the columns {names} can both be the {role}; say which with "
@@ -197,7 +192,8 @@ class _Reader:
                     "--frame-rate gives a rate instead"
                 )
             return [rate] * len(rows)
-        values = parse_times([cells[column.at] for _, cells in rows], column.name)
+        cells_of = TimeColumn(column.name, [cells[column.at] for _, cells in rows])
+        (values,) = parse_times([cells_of], self.table.separator, self.options.decimal)
         self.found.notes.append(
             f"{self.content.path}: frame numbers become times by the column {column.name}; "
             "--frame-rate video takes the frames of each video instead"
@@ -326,7 +322,8 @@ def _checked(ends: _Ends, number: int) -> tuple[float, float]:
         if isinstance(value, str):
             raise UserError(value)
         if math.isnan(value):
-            raise UserError(f"{name} {text!r}: expected a time")
+            what = f"{name} {text!r}" if text else f"{name} is empty"
+            raise UserError(f"{what}: expected a time")
     if stop < start:
         raise UserError(
             f"{ends.names[1]} {ends.texts[number][1]}: expected more than the {ends.names[0]}, "

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from slowfast.ak.errors import UserError
 from slowfast.data_tools.events.content import HOURS_AND_MINUTES
@@ -23,7 +24,8 @@ _EXAMPLE = "expected seconds, such as 12.5, or a time, such as 1:02:03.5"
 # where it can be nothing else: a lone point is always the decimal point.
 _POINT = re.compile(r"\d{1,3}(,\d{3})+(\.\d*)?")
 _COMMA = re.compile(r"\d{1,3}(\.\d{3})+,\d*|\d+,\d*|\d{1,3}(\.\d{3}){2,}")
-NO_TIME = {"", "na", "n/a", "nan", "none", "-"}
+_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+\.\d*|\d{1,3}(,\d{3}){2,}")
+_NO_TIME = {"", "na", "n/a", "nan", "none", "-"}
 
 
 def decimal_sign(values: Sequence[str], separator: str, name: str, given: str = "") -> str:
@@ -57,7 +59,8 @@ def decimal_sign(values: Sequence[str], separator: str, name: str, given: str = 
             f"{numbers[0].replace(',', '')}; say which is the decimal sign with --decimal , or "
             "--decimal ."
         )
-    if point != comma:
+    # A column with a lone decimal point must show elsewhere that commas are thousands signs.
+    if comma or (point and (not plain or any(_THOUSANDS.fullmatch(n) for n in numbers))):
         return "," if comma else "."
     has = "values with a decimal point as well" if plain else "values that fit no decimal sign"
     raise UserError(
@@ -66,19 +69,52 @@ def decimal_sign(values: Sequence[str], separator: str, name: str, given: str = 
     )
 
 
+@dataclass(frozen=True)
+class TimeColumn:
+    """The cells of a column of times.
+
+    Attributes:
+        name: for messages.
+        unit: s, ms, min or frames; "": seconds, or a time such as 1:02:03.
+    """
+
+    name: str
+    values: Sequence[str]
+    unit: str = ""
+
+
 def parse_times(
-    values: Sequence[str], name: str, unit: str = "", separator: str = ",", decimal: str = ""
-) -> list[float | str]:
-    """Converts the cells of a column to seconds, or to frame numbers if the unit is frames.
+    columns: Sequence[TimeColumn], separator: str = ",", decimal: str = ""
+) -> list[list[float | str]]:
+    """Converts columns of one table to seconds, or to frame numbers if the unit is frames.
+
+    A column in which the decimal sign is not clear takes the sign of another one.
 
     Returns:
-        For each cell a number, or the text of a mistake. A cell without a time gives NaN.
+        For each column and cell a number, or the text of a mistake. A cell without a time is NaN.
 
     Raises:
-        UserError: the decimal sign of the column is not clear.
+        UserError: the decimal sign is not clear in any column with commas.
     """
-    sign = decimal_sign(values, separator, name, decimal)
-    return [_parse(value, name, unit, sign) for value in values]
+    signs: list[str | None] = []
+    unclear: list[UserError] = []
+    for column in columns:
+        try:
+            signs.append(decimal_sign(column.values, separator, column.name, decimal))
+        except UserError as error:
+            signs.append(None)
+            unclear.append(error)
+    known = {
+        sign
+        for sign, column in zip(signs, columns, strict=True)
+        if sign and any("," in value for value in column.values)
+    }
+    if unclear and len(known) != 1:
+        raise unclear[0]
+    return [
+        [_parse(value, column.name, column.unit, sign or max(known)) for value in column.values]
+        for sign, column in zip(signs, columns, strict=True)
+    ]
 
 
 def _parse(text: str, name: str, unit: str, sign: str) -> float | str:
@@ -99,7 +135,7 @@ def _parse(text: str, name: str, unit: str, sign: str) -> float | str:
         )
     number = _to_number(text, sign)
     if number is None or not 0 <= number < math.inf:
-        if text.lower() in NO_TIME - {"nan"}:
+        if text.lower() in _NO_TIME - {"nan"}:
             return math.nan
         if unit == "frames":
             return f"{shown}: expected a frame number, such as 125"

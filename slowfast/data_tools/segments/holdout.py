@@ -46,7 +46,7 @@ def hold_out(segments: Sequence[Segment], share: float) -> tuple[list[Segment], 
             )
         what = f"the segments of {videos[0]} from {min(s.start for s in chosen):g} s on"
     part = sum(s.seconds for s in chosen) / sum(s.seconds for s in segments)
-    words = f"no split in the table: {what} are held out for validation, {part:.0%} of the time"
+    words = f"no split in the table: held out for validation: {what}, {part:.0%} of the time"
     splits = [replace(s, split="val" if s in chosen else "train") for s in segments]
     return splits, f"{words}; {option}"
 

@@ -145,7 +145,7 @@ class VideoFolder:
         shown = name if path != name.split("/") else self.folder / name
         text = f"{shown}: no such file"
         if shown == name:
-            text += f", and no video {path[-1] if path else name!r} in {self.folder}"
+            text += f", and no video {(path or [name])[-1]!r} in {self.folder}"
         if near:
             return f"{text}; did you mean {' or '.join(near)}?"
         some = ", ".join(self.files[:5]) + (", ..." if len(self.files) > 5 else "")
@@ -166,6 +166,13 @@ class VideoFolder:
                 if file[0] != "." and file.lower().endswith(_ENDINGS)
             ]
         return sorted(found)
+
+
+def folders_differ(one: str, other: str) -> bool:
+    """Whether two names state different folders, so that they can be different videos."""
+    folders = [[part.casefold() for part in _parts(name)[:-1]] for name in (one, other)]
+    shorter = min(map(len, folders))
+    return shorter > 0 and folders[0][-shorter:] != folders[1][-shorter:]
 
 
 def without_ending(name: str) -> str:
