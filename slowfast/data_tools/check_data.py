@@ -28,10 +28,10 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.frames.images import JpegFrames, ValueRange
 from slowfast.ak.frames.open_reader import open_reader
 from slowfast.ak.frames.reader import FrameReader
-from slowfast.ak.lists.clip_list import ClipList, NumClasses
+from slowfast.ak.lists.clip_list import ClipList, NumClasses, find_list
 from slowfast.ak.lists.lines import ListForm
 from slowfast.ak.lists.notes import list_notes, notes_on_classes
-from slowfast.ak.paths import join
+from slowfast.ak.paths import is_remote, join
 from slowfast.ak.registries.datasets import (
     DATASETS,
     classes_key,
@@ -282,6 +282,22 @@ def warnings_before_training(train: Dataset, val: Dataset, seconds: float) -> li
         *notes_on_classes(train.clips, val.clips, train.num_classes),
         *(f"{warning} tools/check_data.py checks all of the data." for warning in warnings),
     ]
+
+
+def missing_for_test(cfg) -> list[str]:
+    """Returns warnings about files that the test after the training reads and that do not exist.
+
+    Remote files are not looked for. The training itself may still make the weights to test.
+    """
+    facts, weights = facts_for(cfg, "test"), cfg.TEST.CHECKPOINT_FILE_PATH
+    list_path = join(cfg.DATA.PATH_TO_DATA_DIR, facts.list_name("test"))
+    missing = []
+    if facts.list_format and not is_remote(list_path) and find_list(list_path) is None:
+        missing.append(f"{list_path}: there is no such list")
+    if weights and not is_remote(weights) and not Path(weights).is_file():
+        missing.append(f"TEST.CHECKPOINT_FILE_PATH {weights}: there is no such file yet")
+    then = "The test after the training needs it."
+    return [f"{words}. {then}" for words in missing] if cfg.TEST.ENABLE else []
 
 
 def _read_lists(places: DataPlaces) -> tuple[dict[str, ClipList], list[Fault]]:

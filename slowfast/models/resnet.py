@@ -43,6 +43,12 @@ ARCHITECTURES = {
     "slow": (SLOW, 1),
 }
 
+# Beginnings of the keys that only the networks of this family read.
+FAMILY_KEYS = (
+    *("NONLOCAL.", "RESNET.DEPTH", "RESNET.NUM_BLOCK_TEMP_KERNEL", "RESNET.SPATIAL_STRIDES"),
+    *("RESNET.SPATIAL_DILATIONS", "RESNET.WIDTH_PER_GROUP"),
+)
+
 # RESNET.DEPTH: blocks of stages 2 to 5.
 NUM_BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 
@@ -143,7 +149,11 @@ def _growth(number: int) -> int:
 
 
 @MODEL_REGISTRY.register(
-    archs=tuple(ARCHITECTURES), pathways=1, own_keys=(), problems=_problems, warnings=unusual_block
+    archs=tuple(ARCHITECTURES),
+    pathways=1,
+    own_keys=FAMILY_KEYS,
+    problems=_problems,
+    warnings=unusual_block,
 )
 def ResNet(cfg: CfgNode) -> Network:
     """The network of MODEL.ARCH 2d, c2d, i3d, slow, c2d_nopool or i3d_nopool.

@@ -18,6 +18,7 @@ from slowfast.models.build import MODEL_REGISTRY
 from slowfast.models.layers.blocks import Norm, conv3d
 from slowfast.models.network import Network
 from slowfast.models.resnet import (
+    FAMILY_KEYS,
     FAST,
     SLOW,
     PathwayPlan,
@@ -89,7 +90,11 @@ def _problems(cfg: CfgNode) -> Iterator[Finding]:
 
 
 @MODEL_REGISTRY.register(
-    archs=("slowfast",), pathways=2, own_keys=(), problems=_problems, warnings=unusual_block
+    archs=("slowfast",),
+    pathways=2,
+    own_keys=(*FAMILY_KEYS, "SLOWFAST."),
+    problems=_problems,
+    warnings=unusual_block,
 )
 def SlowFast(cfg: CfgNode) -> Network:
     """The two-pathway network. It takes a list [slow clip, fast clip], each (N, C, T, H, W)."""

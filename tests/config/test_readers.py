@@ -13,6 +13,13 @@ TEST_ONLY = {"TRAIN.ENABLE": False}
 TRAIN_ONLY = {"TEST.ENABLE": False}
 CHARADES = {"TRAIN.DATASET": "charades", "TEST.DATASET": "charades"}
 
+X3D = {
+    "MODEL.MODEL_NAME": "X3D",
+    "MODEL.ARCH": "x3d",
+    "RESNET.TRANS_FUNC": "x3d_transform",
+    "DATA.INPUT_CHANNEL_NUM": [3],
+}
+
 # A setting that cannot be served, what makes a run not read it, and the words that say so.
 UNREAD = [
     ({"DATA.SSL_COLOR_JITTER": True}, TEST_ONLY, "with TRAIN.ENABLE False"),
@@ -24,6 +31,11 @@ UNREAD = [
     ({"DATA.ENSEMBLE_METHOD": "mean"}, TRAIN_ONLY, "with TEST.ENABLE False"),
     ({"TRAIN.CHECKPOINT_TYPE": "jax"}, {}, "with an empty TRAIN.CHECKPOINT_FILE_PATH"),
     ({"X3D.WIDTH_FACTOR": 0}, {}, "with MODEL.MODEL_NAME SlowFast; MODEL.MODEL_NAME X3D reads it"),
+    (
+        {"RESNET.DEPTH": 34},
+        X3D,
+        "with MODEL.MODEL_NAME X3D; MODEL.MODEL_NAME SlowFast reads it",
+    ),
     ({"MIXUP.PROB": 2}, {}, "with MIXUP.ENABLE False"),
     ({"AUG.RE_MODE": "rand"}, {}, "with AUG.ENABLE False"),
     ({"TENSORBOARD.HISTOGRAM.TOPK": 0}, {}, "with TENSORBOARD.ENABLE False"),
@@ -35,12 +47,6 @@ READ = {
     "AUG.ENABLE": True,
     "TENSORBOARD.ENABLE": True,
     "TENSORBOARD.HISTOGRAM.ENABLE": True,
-}
-X3D = {
-    "MODEL.MODEL_NAME": "X3D",
-    "MODEL.ARCH": "x3d",
-    "RESNET.TRANS_FUNC": "x3d_transform",
-    "DATA.INPUT_CHANNEL_NUM": [3],
 }
 
 

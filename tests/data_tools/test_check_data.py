@@ -7,7 +7,12 @@ import pytest
 import slowfast.datasets  # noqa: F401  registers all data sets
 from slowfast.ak.errors import UserError
 from slowfast.data_tools import check_data as module
-from slowfast.data_tools.check_data import DataPlaces, check_data, warnings_before_training
+from slowfast.data_tools.check_data import (
+    DataPlaces,
+    check_data,
+    missing_for_test,
+    warnings_before_training,
+)
 from tests.data_tools.sheet_cases import rows_of_tiny_ak, write_workbook
 
 
@@ -119,3 +124,15 @@ def test_the_report_of_a_stopped_check_has_the_faults_so_far(ak_copy, monkeypatc
 
 def test_there_are_no_warnings_about_other_kinds_of_data_sets():
     assert warnings_before_training(object(), object(), 0) == []
+
+
+def test_what_the_test_will_lack_is_known_before_the_training(cfg, tmp_path):
+    cfg.TRAIN.DATASET = cfg.TEST.DATASET = "kinetics"
+    cfg.DATA.PATH_TO_DATA_DIR = str(tmp_path)
+    cfg.TEST.CHECKPOINT_FILE_PATH = str(tmp_path / "w.pyth")
+    no_list, no_weights = missing_for_test(cfg)
+    assert no_list.startswith(f"{tmp_path / 'test.csv'}: there is no such list")
+    assert no_weights.startswith(f"TEST.CHECKPOINT_FILE_PATH {tmp_path / 'w.pyth'}: there is no")
+    for name in ("test.csv", "w.pyth"):
+        (tmp_path / name).touch()
+    assert missing_for_test(cfg) == []

@@ -19,8 +19,8 @@ class NetworkFacts(Facts):
         label_sets: names of the sets of classes that the network scores, in the order of its
             outputs; empty: it scores one set, and its output is a tensor (N, C).
         pathways: the number of input tensors; 0: MODEL.MULTI_PATHWAY_ARCH decides.
-        own_keys: beginnings of the keys that only this network reads, such as ``X3D.``. None: it is
-            not known which keys the network reads, so that no warning names an unread key.
+        own_keys: beginnings of the keys that only networks read that name them, such as ``X3D.``.
+            None: it is not known which keys the network reads, so that no key counts as unread.
     """
 
     archs: tuple[str, ...] = ()
