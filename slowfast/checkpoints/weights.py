@@ -250,10 +250,10 @@ def load_from(
         raise UserError(f"the file has {fit}: {refusal}.")
     report = _described(fit, {*wanted})
     state = {here: fit.state[there] for here, there in fit.names.items()}
-    neutral = naming.neutral(fit.state, {*wanted})
-    state.update((name, _neutral(network, name)) for name in neutral)
     shapes = {name: value.shape for name, value in state.items()}
-    state = to_sub_batch_norm(state, own)
+    neutral = {name: _neutral(network, name) for name in naming.neutral(fit.state, {*wanted})}
+    neutral = to_sub_batch_norm(neutral, own)
+    state = to_sub_batch_norm(state, own) | neutral
     of_images = naming.is_of_images(fit.state)
     matching = {}
     for name, target in own.items():

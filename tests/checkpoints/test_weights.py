@@ -41,6 +41,15 @@ def test_names_of_a_wrapped_network_match(prefix):
     assert all_are_one(model)
 
 
+def test_a_network_may_call_a_part_of_its_own_module():
+    model = nn.Module()
+    model.module = network()
+    assert load_weights(
+        model, {f"module.{name}": value for name, value in ones().items()}
+    ).is_complete
+    assert all_are_one(model)
+
+
 def test_the_first_occurrence_of_a_pattern_is_removed():
     model = nn.Module()
     model.encoder = network()

@@ -19,8 +19,8 @@ from slowfast.checkpoints.namings.sub_batch_norm import to_plain_batch_norm
 
 # What torch.compile, FSDP and checkpointing write between the names of modules, wherever it stands.
 _WRAPPED = re.compile(r"(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-# What DistributedDataParallel and AveragedModel write before all names.
-_WRAPPER = "module."
+# What DistributedDataParallel and AveragedModel write before all names, once each.
+_WRAPPERS = re.compile(r"(?:module\.)*")
 _NOT_WEIGHTS = ("n_averaged",)  # AveragedModel's count of updates
 
 
@@ -31,7 +31,7 @@ class Fit:
     Attributes:
         place: where in the file they lie.
         naming: how they are named; None if that is not known.
-        prefix: the text before the names, without the wrappers of torch.
+        prefix: the text before the names.
         state: the entries by the names in the file, without `prefix`.
         names: the name in `state` of each entry that has a name here, by that name.
         score: the number of the network's entries among these names.
@@ -63,8 +63,10 @@ class Fit:
     @property
     def is_own(self) -> bool:
         """Whether the entries lie where SlowFast writes them, under the names of this project."""
-        is_renamed = self.prefix or any(here != there for here, there in self.names.items())
-        return bool(self.names) and not is_renamed and self.place.key in ("", OWN_KEY, OWN_AVERAGE)
+        is_ours = _WRAPPERS.fullmatch(self.prefix) and self.place.key in ("", OWN_KEY, OWN_AVERAGE)
+        return bool(self.names and is_ours) and all(
+            here == there for here, there in self.names.items()
+        )
 
 
 def find_fit(
@@ -109,12 +111,10 @@ def find_fit(
 
 
 def _cleaned(place: Place, patterns: Sequence[str]) -> dict[str, torch.Tensor]:
-    """Returns entries without what wrappers of torch add, and without the patterns."""
+    """Returns entries without what torch writes between names, and without the patterns."""
     cleaned = {}
     for name, value in place.state.items():
         name = _WRAPPED.sub("", name)
-        while name.startswith(_WRAPPER):
-            name = _WRAPPED.sub("", name.removeprefix(_WRAPPER))
         for pattern in patterns:
             name = name.replace(pattern, "", 1)
         if name not in _NOT_WEIGHTS:
