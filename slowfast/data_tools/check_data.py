@@ -30,7 +30,7 @@ from slowfast.ak.frames.open_reader import open_reader
 from slowfast.ak.frames.reader import FrameReader
 from slowfast.ak.lists.clip_list import ClipList, NumClasses, find_list
 from slowfast.ak.lists.lines import ListForm
-from slowfast.ak.lists.notes import list_notes, notes_on_classes
+from slowfast.ak.lists.notes import check_has_labels, list_notes, notes_on_classes
 from slowfast.ak.paths import is_remote, join
 from slowfast.ak.registries.datasets import (
     DATASETS,
@@ -49,7 +49,7 @@ from slowfast.data_tools.parallel import run_all
 
 # Kinds of faults and notes, in the order of the report.
 KINDS = {
-    "list": "the list cannot be read",
+    "list": "the list cannot be used",
     "both_splits": "the clip is in both lists, so a training clip is measured",
     "label": "a label is out of range",
     "missing": "the file does not exist",
@@ -82,6 +82,7 @@ class DataPlaces:
             number of classes of each column by its name.
         sheet: a sheet of clips, or None.
         form: how the lines of the lists are read.
+        clip_label: as for `slowfast.ak.lists.notes.list_notes`.
         value_range: the values that become black and white, in images with more than 8 bits.
         splits: the splits that have a list.
     """
@@ -93,6 +94,7 @@ class DataPlaces:
     num_classes: NumClasses | None = None
     sheet: Path | None = None
     form: ListForm = field(default_factory=ListForm)
+    clip_label: str = ""
     value_range: ValueRange = None
     splits: tuple[str, ...] = ("train", "val")
 
@@ -124,6 +126,7 @@ class DataPlaces:
             "frames": kind_of_frames(cfg, facts),
             "num_classes": num_classes(cfg, facts),
             "form": list_form(cfg, facts),
+            "clip_label": "" if data.MULTI_LABEL else cfg.AK.CLIP_LABEL,
             "value_range": image_range(cfg),
             "splits": ("train", "val", "test")[
                 : 3 if list_name(cfg, "test", facts) == "test.csv" else 2
@@ -240,13 +243,13 @@ def check_data(places: DataPlaces, level: str = "files") -> DataReport:
     sheet = read_sheet_of_clips(places.sheet) if places.sheet else None
     readers = [reader for clips in lists.values() for reader in _readers(places, clips)]
     report = DataReport(_sizes(lists), _files_in_words(readers, level), level)
-    report.add(unread)
+    report.add(unread + _unusable_labels(lists, places))
     if places.num_classes is None:
         report.remarks.append("Labels are not checked, because the number of classes is unknown.")
-    for clips in lists.values():
+    for split, clips in lists.items():
         if places.num_classes is not None:
             report.add(check_labels(clips, places.num_classes))
-        report.remarks += list_notes(clips, places.num_classes)
+        report.remarks += list_notes(clips, places.num_classes, places.clip_label, split)
     if places.num_classes is not None and {"train", "val"} <= lists.keys():
         report.remarks += notes_on_classes(lists["train"], lists["val"], places.num_classes)
     for split, clips in lists.items():
@@ -312,6 +315,20 @@ def _read_lists(places: DataPlaces) -> tuple[dict[str, ClipList], list[Fault]]:
     if not lists:
         raise errors[0]
     return lists, [Fault("list", "", "", 0, "", str(error).splitlines()[0]) for error in errors]
+
+
+def _unusable_labels(lists: dict[str, ClipList], places: DataPlaces) -> list[Fault]:
+    """A fault for each list with labels that a run refuses."""
+    found = []
+    for split, clips in lists.items():
+        try:
+            if split == "train":
+                check_has_labels(clips)
+            if places.clip_label and not clips.columns:
+                clips.check_one_label()
+        except UserError as error:
+            found.append(Fault("list", "", "", 0, "", str(error)))
+    return found
 
 
 def _readers(places: DataPlaces, clips: ClipList) -> list[FrameReader]:

@@ -42,6 +42,22 @@ def test_lists_of_pairs_as_in_kinetics(tiny_ak, cfg, tmp_path):
     assert report.looked_at == 5
 
 
+def test_what_a_run_refuses_or_points_out_in_a_list(tiny_ak, cfg, tmp_path):
+    lists = {"train": "t1.mp4 1\nt1.mp4 1\nt2.mp4 2\n", "val": "v1.mp4 1,2\n", "test": "v2.mp4 x\n"}
+    for split, text in lists.items():
+        (tmp_path / f"{split}.csv").write_text(text)
+    cfg.merge_from_list(["TRAIN.DATASET", "kinetics", "DATA.PATH_TO_DATA_DIR", str(tmp_path)])
+    cfg.merge_from_list(["DATA.PATH_PREFIX", str(tiny_ak.video), "DATA.MULTI_LABEL", False])
+    report = check_data(DataPlaces.from_cfg(cfg))
+    assert [fault.kind for fault in report.faults] == ["list", "list"]
+    text = report.as_text()
+    assert "test.csv:1: expected a path, ' ' and one label" in text
+    assert "val.csv:1: clip v1.mp4 has 2 labels; with DATA.MULTI_LABEL False" in text
+    assert "train.csv: the lowest label is 1; no clip has label 0" in text
+    assert "train.csv: lines that repeat a clip: 1; t1.mp4 has 2 lines" in text
+    assert report.looked_at == 3
+
+
 def test_faults_of_lists_and_files_together(ak_copy):
     (ak_copy / "video" / "v1.mp4").unlink()
     (ak_copy / "image" / "t2" / "t2_000004.jpg").write_bytes(b"")

@@ -25,7 +25,7 @@ from slowfast.ak.clips.augmentation import Augmented
 from slowfast.ak.clips.bad_clips import ClipProblem, TimeIsUp, TimeLimit, to_meta
 from slowfast.ak.clips.sampling import FrameSampler, SquareCrop
 from slowfast.ak.clips.views import ClipViews, UniformCrops
-from slowfast.ak.errors import BadClip, UserError
+from slowfast.ak.errors import BadClip
 from slowfast.ak.frames.reader import FrameReader
 from slowfast.ak.lists.clip_list import ClipList, NumClasses
 
@@ -92,7 +92,7 @@ class ClipDataset(Dataset):
         self.replace_bad, self._limit = replace_bad, TimeLimit(read_timeout)
         self._timed_out: dict[int, str] = {}  # clips that timed out are not read again
         if not multi_label and not clips.columns:
-            self._check_single_labels()
+            clips.check_one_label()
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -220,18 +220,6 @@ class ClipDataset(Dataset):
         hot = torch.zeros(self.num_classes)
         hot[self.clips.labels(clip, *span)] = 1
         return hot
-
-    def _check_single_labels(self) -> None:
-        for clip in range(len(self.clips)):
-            if self.clips.most_labels(clip) == 1:
-                continue
-            count = len(self.clips.labels(clip))
-            raise UserError(
-                f"{self.clips.path}:{self.clips.line(clip)}: clip {self.clips.name(clip)} has "
-                f"{count} labels; with DATA.MULTI_LABEL False each clip has one"
-                f"{', and so has each of its frames' * (self.clips.has_frames and count > 1)}. Set "
-                "DATA.MULTI_LABEL to True, or correct the list."
-            )
 
 
 def _black_frames(clip: int, indices: Sequence[int]) -> Iterable[np.ndarray]:

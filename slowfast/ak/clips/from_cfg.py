@@ -43,7 +43,8 @@ def clip_dataset_arguments(cfg, split: str, facts: DatasetFacts) -> dict[str, An
     if split == "train":
         check_has_labels(clips)
     if split != "val" or not cfg.AK.HOLDOUT:  # else the training clips have told it
-        for note in list_notes(clips, classes):
+        clip_label = "" if cfg.DATA.MULTI_LABEL else cfg.AK.CLIP_LABEL
+        for note in list_notes(clips, classes, clip_label, split):
             logger.warning(note)
     frame_sampler, transform = _sampler_and_transform(cfg, split, facts)
     return {

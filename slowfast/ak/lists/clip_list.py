@@ -33,7 +33,7 @@ from slowfast.ak.lists.lines import (
     read_light_lines,
 )
 from slowfast.ak.lists.other_forms import other_form
-from slowfast.ak.lists.video_lines import has_frame_counts, read_video_lines
+from slowfast.ak.lists.video_lines import has_frame_counts, read_folder_labels, read_video_lines
 from slowfast.ak.registries.datasets import classes_key
 
 # Smaller lists get no index file: reading them is as fast, and they take no more memory.
@@ -106,6 +106,8 @@ class ClipList:
         several = form.several
         if form.separator is None:  # the lines are the same then, and so is the index file
             form = replace(form, several=False)
+        elif not form.columns:
+            form = replace(form, folder_labels=read_folder_labels(str(path)))
         source = _source(path, form)
         may_count = form.separator and not form.columns and folder is not None
         if may_count and has_frame_counts(source, folder):
@@ -195,13 +197,26 @@ class ClipList:
         which = set(self._index.run_labels[runs.start : runs.stop].tolist())
         return sorted(set().union(*map(self._index.label_set, which)))
 
-    def most_labels(self, clip: int) -> int:
-        """The number of labels of the frame of a clip that has most; without frames, of the clip.
+    def check_one_label(self) -> None:
+        """Checks that each clip has one class; frames of a clip can have different classes or none.
 
-        0 if no frame has a label.
+        Raises:
+            UserError: a clip has no label, or several for the same frames. The message has the
+                first line of the clip.
         """
-        if not self.has_frames:
-            return len(self.labels(clip))
+        for clip in range(len(self)):
+            count = len(self.labels(clip))
+            if count == 1 or (count and self.has_frames and self._most_labels(clip) == 1):
+                continue
+            frames = ", and so has each of its frames" if self.has_frames and count else ""
+            raise UserError(
+                f"{self.path}:{self.line(clip)}: clip {self.name(clip)} has {count} labels; with "
+                f"DATA.MULTI_LABEL False each clip has one{frames}. Set DATA.MULTI_LABEL to True, "
+                "or correct the list."
+            )
+
+    def _most_labels(self, clip: int) -> int:
+        """The number of labels of the frame of a clip that has most."""
         runs = self._runs(clip)
         which = set(self._index.run_labels[runs.start : runs.stop].tolist())
         return max(len(self._index.label_set(each)) for each in which)

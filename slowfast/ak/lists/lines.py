@@ -69,6 +69,8 @@ class ListForm:
         frame_counts: whether a path is a folder of images, and the first number behind it is its
             number of frames.
         first_label: the label of the first class; labels that the list gives count from 0.
+        folder_labels: pairs of a folder's name and a label. A line of a list of videos without a
+            label has the label of the folder of its path, as in the test lists of UCF101.
     """
 
     separator: str | None = None
@@ -76,6 +78,7 @@ class ListForm:
     several: bool = False
     frame_counts: bool = False
     first_label: int = 0
+    folder_labels: tuple[tuple[str, int], ...] = ()
 
 
 class Source(NamedTuple):
@@ -142,7 +145,8 @@ def read_blocks(file: str, name: str) -> Iterator[Block]:
     """Reads a list in blocks of whole lines. It can be packed with gzip, and can be UTF-16.
 
     The first bytes of the file decide about both. Only one block is held in memory. A byte-order
-    mark is left out, and the last line gets a newline if it has none.
+    mark is left out, carriage returns alone count as line ends, and the last line gets a newline if
+    it has none.
 
     Args:
         name: what messages call the list.
@@ -154,7 +158,12 @@ def read_blocks(file: str, name: str) -> Iterator[Block]:
     try:
         with Path(file).open("rb") as opened:
             plain = _as_utf8(opened)
+            only_returns = None
             while text := plain.read(BLOCK_BYTES):
+                if only_returns is None:
+                    only_returns = b"\r" in text and b"\n" not in text
+                if only_returns:
+                    text = text.replace(b"\r", b"\n")
                 text = (rest + text).removeprefix(_BOM if line == 1 else b"")
                 cut = text.rfind(b"\n") + 1
                 text, rest = text[:cut], text[cut:]

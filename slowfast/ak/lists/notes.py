@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList, NumClasses
+from slowfast.ak.lists.video_lines import CLASSES_BY_FOLDER
 from slowfast.ak.registries.datasets import classes_key
 
-# UCF101 has this table beside its lists: a number from 1 on and a name in each line.
-_CLASSES_FROM_1 = "classInd.txt"
 _SHOWN = 3  # names in a message
 
 
@@ -28,16 +25,28 @@ def check_has_labels(clips: ClipList) -> None:
         )
 
 
-def list_notes(clips: ClipList, num_classes: NumClasses | None = None) -> list[str]:
+def list_notes(
+    clips: ClipList,
+    num_classes: NumClasses | None = None,
+    clip_label: str = "",
+    split: str = "train",
+) -> list[str]:
     """Sentences about a list that is read, but is seldom what was meant; each names the list.
 
     Args:
         num_classes: as for `ClipList.check_labels`; None: unknown.
+        clip_label: how a clip whose frames have different classes gets one (AK.CLIP_LABEL); empty:
+            a clip can have several.
+        split: what the list is for, train, val or test. A list for validation may lack a class.
     """
     if clips.highest_label < 0:
         return [f"{clips.path}: no clip has a label."]
-    notes = [_unused_first_class(clips, num_classes), _split_numbers(clips, num_classes)]
+    notes = [_split_numbers(clips, num_classes)]
+    if split != "val":
+        notes.append(_unused_first_class(clips, num_classes))
     notes += [_repeated_lines(clips), _repeated_frames(clips)]
+    if clip_label:
+        notes.append(_changing_clips(clips, clip_label))
     return [note for note in notes if note]
 
 
@@ -83,8 +92,8 @@ def _unused_first_class(clips: ClipList, num_classes: NumClasses | None, column:
     words = f"{clips.path}: the lowest {what} is {lowest}; no clip has {what} {start}."
     if start:
         return words
-    if Path(clips.path).with_name(_CLASSES_FROM_1).is_file():
-        words += f" {_CLASSES_FROM_1} beside the list counts classes from 1."
+    if 1 in dict(clips.form.folder_labels).values():
+        words += f" {CLASSES_BY_FOLDER} beside the list counts classes from 1."
     of = (
         ""
         if num_classes is None
@@ -123,7 +132,7 @@ def _repeated_lines(clips: ClipList) -> str:
         return ""
     most = int(repeats.argmax())
     return (
-        f"{clips.path}: {repeats.sum() - len(clips)} lines repeat a clip of the list; "
+        f"{clips.path}: lines that repeat a clip: {repeats.sum() - len(clips)}; "
         f"{clips.name(most)} has {repeats[most]} lines. An epoch of training draws a clip as often "
         f"as it is listed: {repeats.sum()} draws of {len(clips)} clips. Validation and test take "
         "each clip once."
@@ -139,6 +148,19 @@ def _repeated_frames(clips: ClipList) -> str:
         f"{clips.path}: {len(twice)} of {len(clips)} clips list a frame more than once ({names}), "
         "so that a clip shows the same pictures again. To draw a clip more often, set "
         "DATA_LOADER.SAMPLER, or repeat its line in a list with one line a clip."
+    )
+
+
+def _changing_clips(clips: ClipList, clip_label: str) -> str:
+    changing = [clip for clip in range(len(clips)) if len(clips.labels(clip)) > 1]
+    if not changing or not clips.has_frames:
+        return ""
+    frames = "most of its frames have" if clip_label == "majority" else "its middle frame has"
+    names = _some([clips.name(clip) for clip in changing])
+    return (
+        f"{clips.path}: the class changes within {len(changing)} of {len(clips)} clips ({names}). "
+        f"A clip counts for the class that {frames} (AK.CLIP_LABEL {clip_label}); in training, of "
+        "the frames that are shown."
     )
 
 

@@ -18,10 +18,12 @@ Otherwise such a line is refused: the path would not be what was meant.
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 
 from slowfast.ak import paths
 from slowfast.ak.errors import UserError
@@ -37,6 +39,9 @@ from slowfast.ak.lists.lines import (
 )
 from slowfast.ak.lists.other_forms import other_form
 from slowfast.ak.registries.datasets import names_with
+
+# UCF101 has this table of its classes beside its lists.
+CLASSES_BY_FOLDER = "classInd.txt"
 
 logger = logging.getLogger(__name__)
 
@@ -55,12 +60,15 @@ def read_video_lines(blocks: Iterable[Block], name: str, form: ListForm) -> Iter
         UserError: a line is not a path and the numbers that `form` says. The message has `name` and
             the line.
     """
-    numbers_of = _Numbers(form.separator)
+    numbers_of, folder_labels = _Numbers(form.separator), dict(form.folder_labels)
     for number, (line, text) in enumerate(lines_with_text(blocks)):
         path, numbers = numbers_of(text)
         if not number and not numbers and _is_header(text, form.separator):
             logger.info(f"{name}:{line}: the header {text!r} is left out.")
             continue
+        folder = path.rpartition("/")[0].rpartition("/")[2]
+        if not numbers and folder in folder_labels:
+            numbers = [str(folder_labels[folder])]
         if form.columns:
             fits = len(numbers) == len(form.columns) and "," not in "".join(numbers)
         else:
@@ -136,13 +144,34 @@ def _problem(text: str, path: str, numbers: list[str], form: ListForm) -> str:
     if not words and re.fullmatch(r"\S+\.\w+", text.strip()):
         words = (
             " The line has no label. Upstream takes it as class 0; here nothing is guessed. Test "
-            "lists of UCF101 are so: the class is the folder, with the number in classInd.txt. "
-            "Write it behind each path."
+            "lists of UCF101 are so: the class is the folder of the path. Put UCF101's "
+            f"{CLASSES_BY_FOLDER} beside the list, or write the number of the class behind each "
+            "path."
         )
     return (
         f"expected a path, {between} and one label, a whole number from 0 on, found {found}. "
         f"DATA.PATH_LABEL_SEPARATOR sets the separator.{words}"
     )
+
+
+def read_folder_labels(path: str) -> tuple[tuple[str, int], ...]:
+    """The classes of the file `CLASSES_BY_FOLDER` beside a list, with lines `1 ApplyEyeMakeup`.
+
+    Returns:
+        Pairs of a folder's name and its label; none if there is no such file, or if a line has
+        another form.
+    """
+    file = paths.join(os.path.dirname(path), CLASSES_BY_FOLDER)  # noqa: PTH120 -- it can be remote
+    try:
+        if not paths.is_file(file):
+            return ()
+        text = Path(paths.local_path(file)).read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return ()
+    rows = [line.split() for line in text.splitlines() if line.strip()]
+    if not all(len(row) == 2 and row[0].isascii() and row[0].isdigit() for row in rows):
+        return ()
+    return tuple((name, int(number)) for number, name in rows)
 
 
 def has_frame_counts(source: Source, folder: str) -> bool:

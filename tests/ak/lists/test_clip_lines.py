@@ -165,6 +165,18 @@ def test_lines_of_a_clip_are_repeats_or_give_further_labels(write, text, separat
     assert ClipList.read(path, form=form).repeats().tolist() == [3, 1]
 
 
+def test_lists_of_ucf101(write, tmp_path):
+    """Labels count from 1, and the lines of a test list have none: classInd.txt has the classes."""
+    (tmp_path / "classInd.txt").write_text("1 ApplyEyeMakeup\r\n2 Archery\r\n")
+    form = ListForm(" ", first_label=1)
+    train = ClipList.read(write("Archery/v_g08_c01.avi 2\n"), 2, form)
+    test = ClipList.read(write("Archery/v_g01_c01.avi\nApplyEyeMakeup/v_g01_c02.avi\n"), 2, form)
+    assert train.labels(0) == test.labels(0) == [1]
+    assert test.labels(1) == [0]
+    with pytest.raises(UserError, match=r"train\.csv:1: expected .*The line has no label"):
+        ClipList.read(write("Bowling/v_g01_c01.avi\n"), 2, form)
+
+
 def test_labels_can_count_from_1(write):
     path = write("a.avi 1\nb.avi 3\n")
     with pytest.raises(

@@ -107,6 +107,7 @@ def assert_same(clips: ClipList, others: ClipList) -> None:
         lambda text: text.replace("\n", " \t\r\n").replace("A 0", " A 0"),
         lambda text: text.replace('"', "").replace(" \n", ' ""\n').encode("utf-16"),
         lambda text: text.encode("utf-16-le"),
+        lambda text: text.replace("\n", "\r"),
         lambda text: "\ufeff".encode("utf-16-be") + text.encode("utf-16-be"),
     ],
 )
@@ -167,7 +168,7 @@ KABR = ["", "3", "3", "3", "5", "5", "", "0", "0", "0"]
 )
 def test_a_clip_whose_frames_have_different_labels_has_one_class(read, rule, span, label):
     clips = read(HEADER + "".join(f"a 0 {k} a/{k}.jpg {own}\n" for k, own in enumerate(KABR)))
-    assert clips.most_labels(0) == 1
+    clips.check_one_label()
     assert clips.one_label(0, rule, *span) == label
 
 

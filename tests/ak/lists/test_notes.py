@@ -14,11 +14,13 @@ HEADER = "original_vido_id video_id frame_id path labels\n"
 def notes(tmp_path):
     """Returns the notes on a list of a text."""
 
-    def of(text: str, num_classes=None, **form) -> list[str]:
+    def of(text: str, num_classes=None, clip_label: str = "", **form) -> list[str]:
         path = tmp_path / "train.csv"
         path.write_text(text)
         separator = None if text.startswith("original") else " "
-        return list_notes(ClipList.read(path, None, ListForm(separator, **form)), num_classes)
+        return list_notes(
+            ClipList.read(path, None, ListForm(separator, **form)), num_classes, clip_label
+        )
 
     return of
 
@@ -52,11 +54,23 @@ def test_a_split_file_of_hmdb_is_recognised(notes):
 
 def test_repeats_are_counted(notes):
     (note,) = notes("x.mp4 0\nx.mp4 0\ny.mp4 1\nx.mp4 0\n", 2)
-    assert "2 lines repeat a clip of the list; x.mp4 has 3 lines" in note
+    assert "lines that repeat a clip: 2; x.mp4 has 3 lines" in note
     assert "4 draws of 2 clips" in note
     clip = [f'c 0 {k} c/{k + 1}.jpg "0"\n' for k in range(3)]
     (note,) = notes(HEADER + "".join(clip * 2), 1)
     assert "1 of 1 clips list a frame more than once (c)" in note
+
+
+def test_clips_that_change_their_class_are_pointed_out(notes):
+    lines = [
+        f"{clip} 0 {k} {clip}/{k}.jpg {k // 3}\n"
+        for clip in "ab"
+        for k in range(2 + 2 * (clip == "b"))
+    ]
+    assert notes(HEADER + "".join(lines), 2) == []
+    (note,) = notes(HEADER + "".join(lines), 2, clip_label="majority")
+    assert "the class changes within 1 of 2 clips (b)" in note
+    assert "AK.CLIP_LABEL majority" in note
 
 
 def test_a_list_without_labels_is_not_trained_with(notes, tmp_path):
