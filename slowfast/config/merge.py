@@ -203,6 +203,8 @@ def _accept(cfg: CfgNode, key: str, value: Any, known: Key | None) -> Any:
     try:
         value = coerce(value, known.default, known.kind)
     except WrongType as error:
+        if known.unserved:  # nothing reads it, and a fork can have given it another type
+            return value
         raise _Refused(f"{key}: expected {error}; found {found_in_words(value)}") from None
     except RecursionError:
         raise _Refused(f"{key}: the list contains itself") from None

@@ -18,6 +18,7 @@ from slowfast.ak.config import KEYS, add_key
 from slowfast.ak.errors import UserError
 from slowfast.ak.keys import Key
 from slowfast.ak.losses import LOSSES
+from slowfast.ak.paths import expand, not_expanded
 
 logger = logging.getLogger(__name__)
 
@@ -106,15 +107,21 @@ def _get(cfg: CfgNode, name: str) -> Any:
 
 
 def settle_ak_keys(cfg: CfgNode) -> None:
-    """Checks the values of the keys before a run; sets EPOCH_RESET with CHECKPOINT_SKIP_HEAD.
+    """Checks the values of the keys before a run, and expands `~` and `$NAME` in paths.
 
-    Without CHECKPOINT_EPOCH_RESET upstream would go on after the last epoch of the file that the
-    weights come from, with the optimizer of that file. A resumed run does not read the key.
+    It sets CHECKPOINT_EPOCH_RESET with CHECKPOINT_SKIP_HEAD. Without CHECKPOINT_EPOCH_RESET upstream
+    would go on after the last epoch of the file that the weights come from, with the optimizer of
+    that file. A resumed run does not read the key.
 
     Raises:
         UserError: keys have values that are not allowed; the error lists all.
     """
-    values = ((name, key, _get(cfg, name)) for name, key in ak_keys().items() if not key.tree_only)
+    used = {name: key for name, key in ak_keys().items() if not key.tree_only}
+    for name, key in used.items():
+        if key.kind == "path" and isinstance(value := _get(cfg, name), str):
+            *groups, leaf = name.split(".")
+            functools.reduce(CfgNode.__getitem__, groups, cfg)[leaf] = expand(value)
+    values = ((name, key, _get(cfg, name)) for name, key in used.items())
     if wrong := [words for name, key, value in values for words in _wrong(name, key, value)]:
         raise UserError("\n".join(wrong))
     if cfg.TRAIN.CHECKPOINT_SKIP_HEAD:
@@ -125,5 +132,8 @@ def _wrong(name: str, key: Key, value: Any) -> Iterator[str]:
     if value is None:  # YAML's null
         yield f"{name}: found no value, expected one such as {key.default!r}."
         return
-    if words := key.problem_with(value):
+    words = key.problem_with(value)
+    if key.kind == "path" and not words and (why := not_expanded(value)):
+        words = f"but {why}; define it, or write the path in full"
+    if words:
         yield f"{name}: found {value!r}, {words}."

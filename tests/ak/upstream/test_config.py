@@ -153,6 +153,20 @@ def test_skipping_the_head_resets_the_epoch(branch):
     assert cfg.TRAIN.CHECKPOINT_EPOCH_RESET
 
 
+def test_paths_are_expanded(branch, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/user")
+    cfg = with_keys(branch)
+    cfg.merge_from_list(["AK.VIDEO_PREFIX", "~/video", "AK.HOLDOUT", "s3://bucket/~/holdout.txt"])
+    settle_ak_keys(cfg)
+    assert (cfg.AK.VIDEO_PREFIX, cfg.AK.HOLDOUT) == (
+        "/home/user/video",
+        "s3://bucket/~/holdout.txt",
+    )
+    cfg.AK.CLASSES = "$NO_SUCH/classes.csv"
+    with pytest.raises(UserError, match=r"AK\.CLASSES.* NO_SUCH is not defined; define it"):
+        settle_ak_keys(cfg)
+
+
 def test_all_wrong_values_are_listed(branch):
     cfg = with_keys(branch)
     cfg.AK.FRAMES, cfg.LOSS.EQL.GAMMA, cfg.LOSS.LDAM.BETA = "jpg", 1.5, [0.9, -1.0]
