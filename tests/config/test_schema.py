@@ -57,6 +57,15 @@ def test_each_default_has_the_type_of_its_key():
             assert key.kind in ("int", "float", "str", "list"), name
 
 
+def test_each_key_that_is_named_as_a_path_is_one():
+    """Only then `~` and `$NAME` are expanded."""
+    endings = ("_PATH", "_DIR", "_PREFIX", "_FILE", "_FOLDER")
+    found = {name for name, key in known_keys().items() if name.endswith(endings)}
+    known = known_keys()
+    assert "TENSORBOARD.HISTOGRAM.SUBSET_PATH" in found
+    assert not {n for n in found if known[n].kind != "path" and not known[n].unserved}
+
+
 def test_accepted_values_are_described_in_words():
     assert expected(1) == "a whole number"
     assert expected([], "int") == "a list of whole numbers"
