@@ -73,7 +73,7 @@ def load_checkpoint(
     Args:
         data_parallel: not used; upstream's callers pass it. A wrapped model is recognised.
         inflation: whether 2D kernels are spread over time.
-        convert_from_caffe2: whether a Caffe2 pickle is expected; a line tells if it is none.
+        convert_from_caffe2: whether a Caffe2 pickle is expected. The log says if it is none.
         clear_name_pattern: texts removed from the names in the file.
 
     Returns:

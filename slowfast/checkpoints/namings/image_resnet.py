@@ -39,7 +39,8 @@ class ImageResNet(Naming):
 
     def recognises(self, state: State, key: str) -> bool:
         block = state.get("layer1.0.conv1.weight")
-        return block is not None and block.ndim == state["conv1.weight"].ndim == 4
+        has_one_stem = "conv2.weight" not in state  # CLIP's ResNets have a stem of three layers
+        return block is not None and block.ndim == state["conv1.weight"].ndim == 4 and has_one_stem
 
     def rename(self, state: State) -> dict[str, str]:
         renamed = {}

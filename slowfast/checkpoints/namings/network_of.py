@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import count, takewhile
 from typing import Any
 
 from slowfast.ak.registries.networks import NETWORKS
@@ -16,6 +17,7 @@ from slowfast.models.x3d import NUM_BLOCKS as X3D_BLOCKS
 
 Shapes = Mapping[str, Sequence[int]]
 
+_TEMPORAL = "RESNET.NUM_BLOCK_TEMP_KERNEL"
 _BLOCK = re.compile(r"s(\d)\.pathway0_res(\d+)\.branch2\.a\.weight")
 
 
@@ -66,12 +68,22 @@ def _resnet(shapes: Shapes, depths: tuple[int, ...]) -> dict[str, Any]:
     depth = next((depth for depth, blocks in NUM_BLOCKS.items() if blocks == depths), None)
     found["RESNET.DEPTH"] = depth or f"of another kind, with {list(depths)} blocks"
     found["RESNET.WIDTH_PER_GROUP"] = stem[0]
+    if len(stem) == 5:
+        pathways = (0, 1) if fast else (0,)
+        found[_TEMPORAL] = [[_temporal(shapes, n, p) for p in pathways] for n in (2, 3, 4, 5)]
     if fast:
         found["SLOWFAST.BETA_INV"] = stem[0] / fast[0]
     if lateral := shapes.get("s1_fuse.conv_f2s.weight"):
         found["SLOWFAST.FUSION_KERNEL_SZ"] = lateral[2]
         found["SLOWFAST.FUSION_CONV_CHANNEL_RATIO"] = lateral[0] / lateral[1]
     return found
+
+
+def _temporal(shapes: Shapes, stage: int, pathway: int) -> int:
+    """Returns the number of blocks of a stage up to the last with a temporal kernel."""
+    names = (f"s{stage}.pathway{pathway}_res{block}.branch2.a.weight" for block in count())
+    kernels = [shapes[name][2] for name in takewhile(shapes.__contains__, names)]
+    return max((index for index, frames in enumerate(kernels, start=1) if frames > 1), default=0)
 
 
 def _archs(shapes: Shapes) -> list[str]:
@@ -102,6 +114,8 @@ def differing_settings(theirs: Shapes, ours: Shapes) -> str:
         known.
     """
     there, here = settings_of(theirs), settings_of(ours)
+    if there.get("MODEL.ARCH") != here.get("MODEL.ARCH"):
+        there.pop(_TEMPORAL, None)  # follows from the architecture
     texts = {key: _shown(value) for key, value in here.items()}
     return ", ".join(
         f"{key} {_shown(value)}" + (f" (here {texts[key]})" if _is_one(texts.get(key)) else "")

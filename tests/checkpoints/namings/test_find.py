@@ -88,7 +88,7 @@ def test_a_test_takes_the_average_and_training_the_weights(cfg, tmp_path, keys, 
             assert torch.equal(value, content[keys[which]][name]), name
 
 
-def test_two_networks_in_one_file_are_told(tmp_path, caplog):
+def test_two_networks_in_one_file_are_reported(tmp_path, caplog):
     given, teacher = Network(), Network()
     state = behind("student.", given.state_dict()) | behind("teacher.", teacher.state_dict())
     torch.save({"state_dict": state}, tmp_path / "both.ckpt")
@@ -99,7 +99,7 @@ def test_two_networks_in_one_file_are_told(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("name", ["x.safetensors", "x.pyth"])
-def test_safetensors_are_told_by_their_content(tmp_path, name):
+def test_safetensors_are_recognised_by_their_content(tmp_path, name):
     given = Network()
     save_file({n: v.contiguous() for n, v in given.state_dict().items()}, tmp_path / name)
     model = Network()

@@ -13,7 +13,6 @@ from tests.checkpoints.namings.naming_cases import filled, logits, make
 from tests.models.network_cases import C2D, I3D, SLOW, SLOWFAST
 
 WIDE = {"RESNET.WIDTH_PER_GROUP": 64}
-ALL_BLOCKS = {"RESNET.NUM_BLOCK_TEMP_KERNEL": [[3], [4], [6], [3]]}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def test_a_still_clip_has_the_scores_of_its_image(path, image_net):
 
 @pytest.mark.parametrize(("settings", "spread"), [(SLOW, 9), (I3D, 10)], ids=["slow", "i3d"])
 def test_kernels_are_spread_over_time_without_a_key(path, image_net, settings, spread):
-    cfg, ours = make(settings, WIDE, ALL_BLOCKS, {"MODEL.NUM_CLASSES": 7})
+    cfg, ours = make(settings, WIDE, {"MODEL.NUM_CLASSES": 7})
     cfg.TRAIN.CHECKPOINT_FILE_PATH = str(path)
     head = ours.head.projection.weight.clone()
     start = load_train_checkpoint(cfg, ours, construct_optimizer(ours, cfg))

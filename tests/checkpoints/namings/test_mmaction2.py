@@ -1,4 +1,4 @@
-"""MMAction2's names lead to the same entries, and differences of its networks are told.
+"""MMAction2's names lead to the same entries, and differences of its networks are reported.
 
 Each file is made of our own network by the way back: our names, written as MMAction2 writes them.
 """
@@ -121,10 +121,3 @@ def test_a_slowfast_without_norms_after_its_laterals_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"mm\.pth: .*neither norm nor ReLU.*lateral_norm=True"):
         load_file(path, ours)
     assert torch.equal(ours.s1.pathway0_stem.conv.weight, before)
-
-
-def test_the_size_of_another_lateral_kernel_is_told(tmp_path, caplog):
-    _, path = their_file(tmp_path, {**SLOWFAST_8, "SLOWFAST.FUSION_KERNEL_SZ": 5})
-    _, ours = make({**SLOWFAST_8, "SLOWFAST.FUSION_KERNEL_SZ": 7})
-    load_file(path, ours)
-    assert "The network of the file has SLOWFAST.FUSION_KERNEL_SZ 5 (here 7)." in caplog.text

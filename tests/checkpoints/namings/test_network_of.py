@@ -1,0 +1,54 @@
+"""The keys that fit a file are read off its names and shapes."""
+
+import pytest
+
+from slowfast.checkpoints.namings.network_of import differing_settings
+from tests.checkpoints.namings.naming_cases import make
+from tests.models.network_cases import C2D, I3D, SLOW, SLOWFAST, X3D
+
+SLOWFAST_8 = {**SLOWFAST, "RESNET.WIDTH_PER_GROUP": 8, "SLOWFAST.ALPHA": 4}
+LATE = {"RESNET.NUM_BLOCK_TEMP_KERNEL": [[3, 3], [4, 4], [2, 6], [3, 3]]}
+
+
+def shapes(*settings: dict) -> dict:
+    return {name: value.shape for name, value in make(*settings)[1].state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "words"),
+    [
+        (SLOW, {**SLOW, "RESNET.WIDTH_PER_GROUP": 8}, "RESNET.WIDTH_PER_GROUP 4 (here 8)"),
+        (C2D, SLOW, "MODEL.ARCH 2d or c2d or c2d_nopool (here slow)"),
+        (SLOW, I3D, "MODEL.ARCH slow"),
+        (
+            SLOWFAST_8,
+            {**SLOWFAST_8, "SLOWFAST.FUSION_KERNEL_SZ": 7},
+            "SLOWFAST.FUSION_KERNEL_SZ 5 (here 7)",
+        ),
+        (
+            SLOWFAST_8 | LATE,
+            SLOWFAST_8,
+            "RESNET.NUM_BLOCK_TEMP_KERNEL [[0, 3], [0, 4], [2, 6], [3, 3]] "
+            "(here [[0, 3], [0, 4], [6, 6], [3, 3]])",
+        ),
+        (
+            {**SLOW, "RESNET.DEPTH": 101},
+            SLOW,
+            "RESNET.DEPTH 101 (here 50)",
+        ),
+        (
+            {**X3D, "X3D.WIDTH_FACTOR": 2.0, "X3D.DEPTH_FACTOR": 2.2},
+            SLOW,
+            "MODEL.MODEL_NAME X3D (here ResNet), MODEL.ARCH x3d (here slow), "
+            "X3D.DEPTH_FACTOR 2.2, X3D.WIDTH_FACTOR 2, X3D.BOTTLENECK_FACTOR 1, X3D.DIM_C5 2048",
+        ),
+        (
+            {**SLOW, "MODEL.NUM_CLASSES": 9},
+            SLOW,
+            "MODEL.NUM_CLASSES 9 (here 5)",
+        ),
+        (SLOW, SLOW, ""),
+    ],
+)
+def test_differing_settings_are_reported(there, here, words):
+    assert differing_settings(shapes(there), shapes(here)) == words
