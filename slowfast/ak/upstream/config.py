@@ -110,8 +110,8 @@ def settle_ak_keys(cfg: CfgNode) -> None:
     """Checks the values of the keys before a run, and expands `~` and `$NAME` in paths.
 
     It sets CHECKPOINT_EPOCH_RESET with CHECKPOINT_SKIP_HEAD. Otherwise upstream would go on after
-    the last epoch of the file that the weights come from, with the optimizer of that file. A resumed run
-    does not read the key.
+    the last epoch of the file that the weights come from, with the optimizer of that file. A
+    resumed run does not read the key.
 
     Raises:
         UserError: keys have values that are not allowed; the error lists all.
