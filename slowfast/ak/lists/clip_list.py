@@ -561,20 +561,22 @@ def read_index(source: Source) -> ClipIndex:
     first = next(blocks, Block(1, b""))
     header, _, rest = first.text.partition(b"\n")
     blocks = chain([Block(2, rest)] if rest else [], blocks)
-    if _is_frame_list(header, name):
-        return _build_index(read_frame_lines(blocks, name), name, form, has_frames=True)
-    return _build_index(read_light_lines(blocks, name), name, form)
+    if between := _separator_of_light_list(header, name):
+        return _build_index(read_light_lines(blocks, name, between), name, form)
+    return _build_index(read_frame_lines(blocks, name), name, form, has_frames=True)
 
 
-def _is_frame_list(header: bytes, name: str) -> bool:
-    """Returns True for the header of a frame list, and False for the header of a light list."""
+def _separator_of_light_list(header: bytes, name: str) -> str:
+    """Returns the text between clip and labels; empty for the header of a frame list."""
     plain = header.replace(b'"', b"").strip()
     fields = plain.split()
-    if len(fields) == 5 and fields[3].endswith(b"path") and fields[4].endswith(b"labels"):
-        return True
-    fields = plain.split(b";")
-    if len(fields) == 2 and fields[1].strip() == b"labels":
-        return False
+    last = (b"labels", b"label")
+    if len(fields) == 5 and fields[3].endswith(b"path") and fields[4].endswith(last):
+        return ""
+    for between in (";", ",", "\t"):
+        fields = plain.split(between.encode())
+        if len(fields) == 2 and fields[1].strip() in last:
+            return between
     found = decode(plain[:200])
     raise UserError(
         f"{name}:1: expected the header 'original_vido_id video_id frame_id path labels', or "

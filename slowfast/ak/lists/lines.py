@@ -5,7 +5,7 @@ A frame list, as for Charades and Animal Kingdom, has a header and one line a fr
     original_vido_id video_id frame_id path labels
     AAACXZTV 1 0 AAACXZTV/AAACXZTV_000001.jpg "2,40"
 
-A light list has a header and one line a clip, with its labels after a semicolon:
+A light list has a header and one line a clip, with its labels after a semicolon, comma or tab:
 
     video_id;labels
     AAACXZTV;"2,40"
@@ -46,6 +46,7 @@ _BOM = b"\xef\xbb\xbf"
 _LF, _CR, _SPACE, _QUOTE, _DOT, _ZERO = b'\n\r ".0'
 _PAD = b"\0" * 8
 _BLANKS = re.compile("[ \t]+")
+_NAMES = {";": "a semicolon", ",": "a comma", "\t": "a tab"}
 # _FIRST_BYTES[k] keeps the first k bytes of a little-endian word of eight bytes.
 _FIRST_BYTES = np.array([(1 << 8 * k) - 1 for k in range(9)], dtype=np.uint64)
 _DIGIT_ZEROS, _TO_HIGHEST_BIT, _HIGHEST_BITS = (
@@ -202,21 +203,25 @@ def _as_utf8(file: BinaryIO) -> BinaryIO:
 # ------------------------------------------------------------------ lists with one line a clip
 
 
-def read_light_lines(blocks: Iterable[Block], name: str) -> Iterator[Run]:
+def read_light_lines(blocks: Iterable[Block], name: str, separator: str = ";") -> Iterator[Run]:
     """Gives a run for each line of a light list after its header. Blank lines are skipped.
+
+    Args:
+        separator: one character between the clip and its labels, which are in quotes if they
+            contain it.
 
     Raises:
         UserError: a line is not a clip and its labels. The message has `name` and the line.
     """
     for line, text in lines_with_text(blocks):
         try:
-            clip, labels = next(csv.reader([text], delimiter=";", strict=True))
+            clip, labels = next(csv.reader([text], delimiter=separator, strict=True))
         except (csv.Error, ValueError):
             clip = labels = ""
         if not clip:
             raise UserError(
-                f"{name}:{line}: expected a clip, a semicolon and its labels, as in "
-                f'AAACXZTV;"2,40", found {text[:100]!r}.'
+                f"{name}:{line}: expected a clip, {_NAMES[separator]} and its labels, as in "
+                f'AAACXZTV{separator}"2,40", found {text[:100]!r}.'
             )
         yield Run(encode(clip), b"", encode(labels), 1, line)
 

@@ -146,8 +146,9 @@ def _repeated_frames(clips: ClipList) -> str:
     names = _some([clips.name(clip) for clip in twice])
     return (
         f"{clips.path}: {len(twice)} of {len(clips)} clips list a frame more than once ({names}), "
-        "so that a clip shows the same pictures again. To draw a clip more often, set "
-        "DATA_LOADER.SAMPLER, or repeat its line in a list with one line a clip."
+        "so that a clip shows the same pictures again. To give a frame several labels, write them "
+        "in one line. To draw a clip more often, set DATA_LOADER.SAMPLER, or repeat its line in a "
+        "list with one line a clip."
     )
 
 

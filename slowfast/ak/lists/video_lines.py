@@ -66,26 +66,35 @@ def read_video_lines(blocks: Iterable[Block], name: str, form: ListForm) -> Iter
         if not number and not numbers and _is_header(text, form.separator):
             logger.info(f"{name}:{line}: the header {text!r} is left out.")
             continue
-        folder = path.rpartition("/")[0].rpartition("/")[2]
-        if not numbers and folder in folder_labels:
-            numbers = [str(folder_labels[folder])]
+        if not numbers and folder_labels:
+            folder = path.rpartition("/")[0].rpartition("/")[2]
+            numbers = [str(folder_labels[folder])] if folder in folder_labels else []
         if form.columns:
             fits = len(numbers) == len(form.columns) and "," not in "".join(numbers)
         else:
-            labels = len(numbers) - form.frame_counts
-            fits = labels == 1 or (labels > 1 and form.several)
+            count = len(numbers) - form.frame_counts
+            fits = count == 1 or (count > 1 and form.several)
         if form.frame_counts and fits:
             fits = len(numbers[0]) <= MAX_DIGITS and numbers[0].strip("0").isdigit()
         if not fits or not path:
             raise UserError(f"{name}:{line}: {_problem(text, path, numbers, form)}")
         length = int(numbers.pop(0)) if form.frame_counts else 1
-        yield Run(encode(path), b"", encode(",".join(numbers)), length, line)
+        labels = ",".join(numbers)
+        several = "," in labels and not form.columns
+        if several and len(set(labels.split(","))) < labels.count(",") + 1:
+            raise UserError(
+                f"{name}:{line}: a label is there twice: {text[:100]!r}. Expected the numbers of "
+                "the classes that the clip has. A 0 or 1 for each class is another way to write "
+                "labels, which is not read here."
+            )
+        yield Run(encode(path), b"", encode(labels), length, line)
 
 
 class _Numbers:
     """Takes the numbers at the end of a line off."""
 
     def __init__(self, separator: str) -> None:
+        self._separator = separator
         between = "[ \t]+" if separator == " " else re.escape(separator) + "[ \t]*"
         number = "[0-9]+" if separator == "," else _NUMBERS
         self._last = re.compile(f"{between}({number})$")
@@ -93,6 +102,11 @@ class _Numbers:
 
     def __call__(self, text: str) -> tuple[str, list[str]]:
         """The path, and each field of numbers behind it, without blanks."""
+        path, _, label = text.rpartition(self._separator)
+        if label.isdigit() and label.isascii() and "\t" not in text:
+            before = path.rpartition(self._separator)[2]
+            if before.strip() == before != "" and "," not in before and not before.isdigit():
+                return path, [label]  # nearly all lines of a list are so, and regexes take longer
         path, numbers = text.rstrip(" \t"), []
         while found := (not numbers and self._quoted.search(path)) or self._last.search(path):
             path = path[: found.start()]
@@ -148,9 +162,15 @@ def _problem(text: str, path: str, numbers: list[str], form: ListForm) -> str:
             f"{CLASSES_BY_FOLDER} beside the list, or write the number of the class behind each "
             "path."
         )
+    other = re.fullmatch(r".*[^\s,;|:]([,;|:])\s*[0-9]+", text.strip())
+    if other and other[1] != form.separator:
+        words = f" Here it may be {other[1]!r}."
+    labels = "one label, a whole number from 0 on"
+    if form.several:
+        labels = "labels, whole numbers from 0 on with commas between them"
     return (
-        f"expected a path, {between} and one label, a whole number from 0 on, found {found}. "
-        f"DATA.PATH_LABEL_SEPARATOR sets the separator.{words}"
+        f"expected a path, {between} and {labels}, found {found}. DATA.PATH_LABEL_SEPARATOR sets "
+        f"the separator.{words}"
     )
 
 

@@ -42,6 +42,16 @@ def test_a_light_list(write, text):
     assert (part.name(1), part.labels(1), part.num_frames(1)) == ("C", [7], None)
 
 
+@pytest.mark.parametrize("between", [",", "\t"])
+def test_a_light_list_can_have_another_separator(write, between):
+    clips = ClipList.read(write(LIGHT.replace(";", between)), 41)
+    assert [(clips.name(i), clips.labels(i)) for i in (0, 2)] == [("A", [2, 40]), ("C", [7])]
+    with pytest.raises(
+        UserError, match=r"train\.csv:2: expected a clip, a (comma|tab) and its labels"
+    ):
+        ClipList.read(write(f"video_id{between}label\nA{between}2{between}3\n"))
+
+
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
@@ -100,6 +110,14 @@ def test_a_video_can_have_several_labels(write, text, separator):
     assert [clips.labels(i) for i in range(4)] == [[0, 1], [2], [0, 3], [1, 3]]
 
 
+@pytest.mark.parametrize("line", ["a.mp4 0,1,0,0,1", "a.mp4 0 1 0", "a.mp4 3,3"])
+def test_a_0_or_1_for_each_class_is_not_taken_for_labels(write, line):
+    with pytest.raises(
+        UserError, match=r"train\.csv:1: a label is there twice: 'a\.mp4 .*A 0 or 1"
+    ):
+        ClipList.read(write(line + "\n"), 5, ListForm(" ", several=True))
+
+
 def test_two_numbers_behind_a_path_need_a_meaning(write, tmp_path):
     path = write("a/v1 163 1\na/v2 12 0\n")
     says = r"train\.csv:1: expected one label .*found 2 numbers: 'a/v1 163 1'\. Upstream"
@@ -133,7 +151,7 @@ def test_a_header_of_a_list_of_videos_is_left_out(write, caplog, header, separat
         ("HandStand/v_g01_c01.avi", "no label. Upstream takes it as class 0"),
         ("original_vido_id video_id frame_id path labels", "the header of a frame list; TRAIN.D"),
         ("video_id;labels", "the header of a light list; TRAIN.DATASET ak or charades reads it"),
-        ("a.mp4,3", r"'a\.mp4,3'\. DATA\.PATH_LABEL_SEPARATOR sets the separator"),
+        ("a.mp4,3", r"'a\.mp4,3'\. DATA\.PATH_LABEL_SEPARATOR sets the .*may be ','"),
         ("a.mp4 3.0", r"one label, a whole number from 0 on, found 'a\.mp4 3\.0'"),
     ],
 )
