@@ -7,6 +7,7 @@ import torch
 
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
+from slowfast.ak.frames.torchcodec import find_device
 from slowfast.datasets.build import build_dataset
 from slowfast.datasets.kinetics import Kinetics
 from slowfast.datasets.loader import construct_loader
@@ -125,7 +126,16 @@ def test_workers_give_the_same_frames(cfg):
     assert all(torch.equal(plain[clip], worked[clip]) for clip in plain)
 
 
-def test_videos_without_time_stamps_are_the_same_in_any_worker_and_after_a_resume(cfg, tmp_path):
+@pytest.mark.parametrize("backend", ["pyav", "torchcodec"])
+def test_videos_without_time_stamps_are_the_same_in_any_worker_and_after_a_resume(
+    cfg, tmp_path, backend
+):
+    cfg.DATA.DECODING_BACKEND = backend
+    if backend == "torchcodec":
+        try:
+            find_device("cpu")
+        except UserError as error:
+            pytest.skip(str(error))
     frames = [np.full((48, 64, 3), 10 * k, np.uint8) for k in range(24)]
     for name in ("a.avi", "b.avi", "c.avi", "d.ts"):
         with av.open(str(tmp_path / name), "w") as container:

@@ -95,6 +95,7 @@ class VideoFrames(FrameReader):
             self._list_folder()
         self._timelines: OrderedDict[int, Timeline | None] = OrderedDict()
         self._measured: dict[int, Measure] = {}
+        self._only_by_pyav: set[int] = set()
         self._warned_of_rate = False
 
     def _list_folder(self) -> None:
@@ -197,8 +198,10 @@ class VideoFrames(FrameReader):
 
     def _decoders(self, clip: int, path: str) -> Iterator[Callable[[list[int]], Frames]]:
         """Gives functions that decode a clip, the best first. Each gets the missing frames."""
-        if self.decoding.with_torchcodec and (timeline := self._timeline(clip)):
+        torchcodec_may = self.decoding.with_torchcodec and clip not in self._only_by_pyav
+        if torchcodec_may and (timeline := self._timeline(clip)):
             yield partial(torchcodec.by_number, path, timeline, self._device)
+            self._only_by_pyav.add(clip)  # it did not decode all frames
         with pyav.open_video(path) as opened:
             if timeline := self._timeline(clip, *opened):
                 yield partial(pyav.by_time, *opened, timeline)
