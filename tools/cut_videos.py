@@ -68,6 +68,8 @@ def _add_reading(group) -> None:
     add("--frame-rate", type=_frame_rate, metavar="R", help=words)
     words = "what separates labels in a cell; none: a cell is one label (; or else ,)"
     add("--label-separator", default="", metavar="SIGN", help=words)
+    words = "each row labels a whole video; there are no times"
+    add("--whole-videos", action="store_true", help=words)
     words = "cut the video of this player of BORIS, or of this number in ELAN (1)"
     add("--player", type=_positive, default=1, metavar="N", help=words)
 
@@ -169,6 +171,7 @@ def main(argv: list[str] | None = None) -> int:
         args.time_unit,
         args.frame_rate,
         args.label_separator,
+        args.whole_videos,
         args.player,
     )
     segments = SegmentOptions(

@@ -233,10 +233,15 @@ class _Planner:
 
     def _facts(self, files: dict[str, str]) -> dict[str, VideoFacts]:
         """The properties of each file; mistakes for files that are no videos."""
+        # The times of all frames of many long videos take much memory.
+        by_frames = any(event.start is None for event in self.found.events) or any(
+            one.frames is not None for one in self.found.coverage
+        )
 
         def look(path: str) -> VideoFacts | UserError:
             try:
-                return probe(self.folder.folder / path)
+                facts = probe(self.folder.folder / path)
+                return facts if by_frames else replace(facts, stamps=None)
             except UserError as error:
                 return error
 
@@ -289,6 +294,7 @@ class _Planner:
         facts = self.plan_made.facts[path]
         try:
             start, stop = self._times(event, path, facts)
+            stop = facts.seconds if math.isinf(stop) else stop
             if start == stop:
                 if self.options.point_length is None:
                     self._points.setdefault(event.label, []).append(event)
@@ -404,15 +410,12 @@ class _Planner:
 
     def _long_enough(self, segments: Sequence[Segment]) -> list[Segment]:
         """The segments without those shorter than a frame, or than the user allows."""
-        kept = []
+        kept, short = [], []
         for segment in segments:
-            least = max(
-                self.options.min_seconds, 0.999 / float(self.plan_made.facts[segment.video].fps)
-            )
-            if segment.seconds >= least:
-                kept.append(segment)
-        if len(kept) < len(segments):
-            short = [segment for segment in segments if segment not in kept]
+            frame = 0.999 / float(self.plan_made.facts[segment.video].fps)
+            enough = segment.seconds >= max(self.options.min_seconds, frame)
+            (kept if enough else short).append(segment)
+        if short:
             self.plan_made.notes.append(
                 f"{count(len(short), 'stretch', 'es')} shorter than "
                 + (f"{self.options.min_seconds:g} s" if self.options.min_seconds else "a frame")

@@ -213,6 +213,10 @@ def test_without_splits_the_end_of_a_single_video_is_held_out(plan):
     found = plan("\n".join(["video,start,end,labels", *rows]))
     held = [row[1] for row in times(found) if row[3] == "val"]
     assert held == [8, 8.2]  # they overlap, and stay together
+    # A gap is preferred to a cut through a bout.
+    rows = ["a.mp4,0,4,x", "a.mp4,6,9,y", "a.mp4,8,9.5,z"]
+    found = plan("\n".join(["video,start,end,class", *rows]))
+    assert [row[1] for row in times(found) if row[3] == "val"] == [6, 8, 9]
     found = plan("video,start,end,labels\na.mp4,1,2,x\n")
     assert [row[3] for row in times(found)] == ["train"]
     assert any("nothing can be held out" in note for note in found.notes)
@@ -284,3 +288,9 @@ def test_a_length_of_several_files_is_noticed_in_an_older_table_of_boris(plan):
     with pytest.raises(UserError, match=r"states a length of 20 s for a.mp4, which is 10.00 s"):
         plan(f"{names}\no,a.mp4,20,x,STATE,1,2\n")
     assert len(plan(f"{names}\no,a.mp4,10.2,x,STATE,1,2\n").segments) == 1
+
+
+def test_whole_videos_are_segments(plan):
+    reading = ReadOptions(whole_videos=True)
+    found = plan("video,label\na.mp4,x\na.mp4,y\n", reading=reading, val_share=0)
+    assert times(found) == [("a.mp4", 0, 10, "train", ("x", "y"))]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 from slowfast.ak.errors import UserError
-from slowfast.data_tools.events.boris_observation import Mark, add_bout, to_number
+from slowfast.data_tools.events.boris_observation import Mark, add_bout, to_frame, to_number
 from slowfast.data_tools.events.boris_tables import ObservationRows
 from slowfast.data_tools.events.content import Content, Table
 from slowfast.data_tools.events.event import EventTable, ReadOptions
@@ -95,7 +95,7 @@ def read_aggregated(content: Content, options: ReadOptions) -> EventTable:
                 header.cell(cells, "subject"),
                 "|".join(cells[column.at] for column in header.modifiers if column.at < len(cells)),
                 header.cell(cells, comment),
-                _frame(header.cell(cells, image)),
+                to_frame(header.cell(cells, image)),
             )
             for time, comment, image in (
                 (start, "comment", "first_image"),
@@ -114,11 +114,6 @@ def read_aggregated(content: Content, options: ReadOptions) -> EventTable:
     if not rows:
         found.wrong(table.place(table.rows[-1][0]), "has no rows below the header")
     return found
-
-
-def _frame(text: str) -> int | None:
-    number = to_number(text)
-    return None if number is None else int(number)
 
 
 add_format("boris-aggregated", "aggregated events of BORIS", _recognises, read_aggregated)

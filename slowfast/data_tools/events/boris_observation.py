@@ -8,6 +8,7 @@ has `offset[n]`. (Tried on BORIS 10.0.2.)
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -185,12 +186,18 @@ def split_numbers(text: str) -> list[list[float | None]]:
 
 
 def to_number(value: object) -> float | None:
-    """A number that a file writes as a number or as text; None for NA, NaN and other text."""
+    """A finite number that a file writes as a number or as text; None for NA and other text."""
     try:
         number = float(str(value).strip().replace(",", "."))
     except ValueError:
         return None
-    return number if number == number else None
+    return number if math.isfinite(number) else None
+
+
+def to_frame(value: object) -> int | None:
+    """A frame number; None for NA and other text."""
+    number = to_number(value)
+    return None if number is None else int(number)
 
 
 def cover(found: EventTable, axis: Axis, place: Place, observation: str, **facts) -> None:

@@ -17,6 +17,7 @@ from slowfast.data_tools.events.boris_observation import (
     add_bout,
     cover,
     pairs,
+    to_frame,
     to_number,
 )
 from slowfast.data_tools.events.content import Content
@@ -112,7 +113,6 @@ def _mark(found: EventTable, place: Place, event: list, kinds: dict[str, str]) -
     if label not in kinds:
         found.wrong(place, f"{label!r} is not a behaviour of the project; add it, or correct this")
         return None
-    frame = to_number(event[5]) if len(event) > 5 else None
     return Mark(
         place,
         kinds[label],
@@ -121,7 +121,7 @@ def _mark(found: EventTable, place: Place, event: list, kinds: dict[str, str]) -
         str(event[1]).strip(),
         str(event[3]),
         str(event[4]),
-        None if frame is None else int(frame),
+        to_frame(event[5]) if len(event) > 5 else None,
     )
 
 

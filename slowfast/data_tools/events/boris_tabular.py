@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from slowfast.ak.errors import UserError
-from slowfast.data_tools.events.boris_observation import Mark, add_bout, pairs, to_number
+from slowfast.data_tools.events.boris_observation import Mark, add_bout, pairs, to_frame
 from slowfast.data_tools.events.boris_tables import ObservationRows
 from slowfast.data_tools.events.content import Content, Table
 from slowfast.data_tools.events.event import EventTable, ReadOptions
@@ -65,7 +65,6 @@ def read_tabular(content: Content, options: ReadOptions) -> EventTable:
             name = header.column("kind").name
             found.wrong(place, f"{name} {kind!r}: expected {', '.join(_KINDS)}")
         else:
-            frame = to_number(header.cell(cells, "image"))
             modifiers = [cells[c.at] for c in header.modifiers if c.at < len(cells)]
             one.marks.append(
                 Mark(
@@ -76,7 +75,7 @@ def read_tabular(content: Content, options: ReadOptions) -> EventTable:
                     header.cell(cells, "subject"),
                     "|".join(modifiers),
                     header.cell(cells, "comment"),
-                    None if frame is None else int(frame),
+                    to_frame(header.cell(cells, "image")),
                 )
             )
     for one in observations.values():

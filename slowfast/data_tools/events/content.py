@@ -23,7 +23,7 @@ from typing import Any
 from slowfast.ak.errors import UserError
 from slowfast.data_tools.events.event import Place, ReadOptions
 
-SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+SEPARATORS = (",", ";", "\t", "|", " ")
 _GZIP, _ZIP, _HDF5 = b"\x1f\x8b", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 # Byte-order marks; UTF-32 is not written by spreadsheets.
@@ -196,7 +196,8 @@ class Content:
         return tuple(self._separated())
 
     def table(self, fits: Callable[[Table], bool]) -> Table | None:
-        """The table for which `fits` is true; with several separators, the one with most columns.
+        """The table for which `fits` is true; with several separators, the one with most columns,
+        and blanks only if no other fits.
 
         Raises:
             UserError: several sheets of a workbook fit.
@@ -208,22 +209,27 @@ class Content:
                 f"{self.path}: the sheets {names} all hold a table of events; "
                 "say which with --sheet NAME"
             )
-        return max(found, key=_columns, default=None)
+        return max(found, key=lambda table: (table.separator != " ", _columns(table)), default=None)
 
     def widest(self) -> Table | None:
-        """The table with most columns in its first row, for a message."""
-        return max(self.tables, key=_columns, default=None)
+        """The table with most columns, for a message; not one that is separated by blanks."""
+        tables = [table for table in self.tables if table.separator != " "]
+        return max(tables, key=_columns, default=None)
 
     def _separated(self) -> Iterator[Table]:
-        text, first, separators = self.text, 1, list(SEPARATORS)
+        text, first, separators = self.text, 1, SEPARATORS
         head, _, rest = text.partition("\n")
         if head.strip().lower().startswith("sep=") and len(head.strip()) == 5:
-            text, first, separators = rest, 2, [head.strip()[4]]  # Excel's own line
+            text, first, separators = rest, 2, head.strip()[4]  # Excel's own line
         csv.field_size_limit(_LARGEST_CELL)
         for separator in separators:
             if separator != "," and separator not in text:
                 continue
-            reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+            reader = csv.reader(
+                io.StringIO(text, newline=""),
+                delimiter=separator,
+                skipinitialspace=separator == " ",
+            )
             rows, line = [], first
             try:
                 for cells in reader:

@@ -44,7 +44,7 @@ def read_elan(content: Content, options: ReadOptions) -> EventTable:
     """
     try:
         root = ET.fromstring(content.data)
-    except (ET.ParseError, ValueError) as error:
+    except (ET.ParseError, ValueError, LookupError) as error:
         raise UserError(f"{content.path}: cannot be read as an ELAN file ({error})") from None
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]  # any prefix of a name space

@@ -55,7 +55,7 @@ class Event:
         video: the video as the table names it: a path of any machine, or a name; "" for none.
         label: the class; "" states that no class occurs in this time.
         start, stop: seconds; the event lasts from `start` up to, and without, `stop`. Equal for a
-            point event.
+            point event. `stop` is infinite for an event that lasts to the end of the video.
         point: whether it is a moment without a length.
         first_frame, stop_frame: frame numbers from 0; `stop_frame` is the first frame after it.
         rate: frames per second with which frames become times; None: the frames of the video
@@ -144,6 +144,7 @@ class ReadOptions:
         frame_rate: frames per second for frame numbers; "video": the times of the video's own
             frames; None: the column of rates if there is one, else "video".
         label_separator: what separates several labels in a cell; "": a semicolon, or else a comma.
+        whole_videos: whether each row labels a whole video, so that there are no times.
         player: which of the videos that were played side by side; 1 is the first.
     """
 
@@ -155,4 +156,5 @@ class ReadOptions:
     time_unit: str = ""
     frame_rate: float | str | None = None
     label_separator: str = ""
+    whole_videos: bool = False
     player: int = 1

@@ -6,7 +6,8 @@
 Columns can have other names (see `headers`), more columns can follow, and there can be a duration
 instead of an end. Times are seconds, m:ss, h:mm:ss.fff, milliseconds, or frame numbers from 0; the
 end is the first moment, or frame, that no longer belongs to the interval. A row whose end is its
-start is a point event.
+start is a point event; so is each row of a table without ends. With `ReadOptions.whole_videos` a
+row labels a whole video, and no times are read.
 
 A table with a column of labels in the plural, or with a split, has clips as rows. Otherwise the
 rows are events, which can overlap.
@@ -32,16 +33,21 @@ _PLURALS = {"labels", "behaviors", "behaviours", "classes", "actions", "activiti
 _SPLITS = {
     "train": "train", "training": "train",
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test", "testing": "test",
+    "test": "test", "testing": "test", "holdout": "test",
 }  # fmt: skip
+# What a table must have; with a start and no end, all events are points.
+_COLUMNS = (
+    ("start", "stop", "label"),
+    ("start", "duration", "label"),
+    ("video", "start", "label"),
+    ("video", "time", "label"),
+)
 _NO_SUBJECT = {"", "no focal subject", "na"}
 
 
 def _header(table: Table, options: ReadOptions) -> Header | None:
-    for end in ("stop", "duration"):
-        if header := find_header(table, ("start", end, "label"), options):
-            return header
-    return None
+    wanted = [("video", "label")] if options.whole_videos else _COLUMNS
+    return next(filter(None, (find_header(table, roles, options) for roles in wanted)), None)
 
 
 def _recognises(content: Content, options: ReadOptions) -> bool:
@@ -138,6 +144,10 @@ class _Reader:
         """The starts and ends in frames, or in seconds; None if the table does not have both."""
         start = self._time_column("start", frames)
         stop, duration = self._time_column("stop", frames), self._time_column("duration", frames)
+        if self.options.whole_videos:
+            return None if frames else self._whole_videos(len(rows))
+        if not self.header.has("stop") and not self.header.has("duration"):
+            start = stop = start or self._time_column("time", frames)
         end = stop or duration
         if start is None or end is None:
             return None
@@ -155,6 +165,11 @@ class _Reader:
             stops = [last if isinstance(last, str) else last + 1 for last in stops]
         texts = [(cells[start.at], cells[end.at]) for _, cells in rows]
         return _Ends(starts, stops, (start.name, end.name), texts)
+
+    def _whole_videos(self, rows: int) -> _Ends:
+        """Each row from the beginning to the end of its video."""
+        texts = [("", "")] * rows
+        return _Ends([0.0] * rows, [math.inf] * rows, ("start", "end"), texts)
 
     def _time_column(self, role: str, frames: bool) -> Column | None:
         """The column of this role that is in frames, or in another unit; the first one if the

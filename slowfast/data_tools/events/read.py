@@ -9,6 +9,7 @@ from slowfast.ak.nearest import suggestion
 from slowfast.data_tools.events.content import Content
 from slowfast.data_tools.events.event import EventTable, ReadOptions
 from slowfast.data_tools.events.formats import FORMATS, Format
+from slowfast.data_tools.events.headers import find_header
 
 # The endings of files that are looked for in a folder; a single file may have any name.
 _ENDINGS = (".boris", ".boris.gz", ".eaf", ".csv", ".tsv", ".txt", ".xlsx", ".json")
@@ -66,6 +67,8 @@ def recognise(content: Content, options: ReadOptions) -> Format:
             f"{content.path}:1: found the columns (none); expected a table of events with a header"
         )
     line, names = table.rows[0]
+    if find_header(table, ("video", "label"), options):
+        titles += ". If each row labels a whole video, give --whole-videos"
     raise UserError(
         f"{table.place(line)}: found the columns {', '.join(names)}; expected columns for the "
         "video, the start, the end (or the duration) and the labels, such as video, start, end, "

@@ -17,6 +17,7 @@ from slowfast.data_tools.events.content import HOURS_AND_MINUTES
 _FACTOR = {"": 1.0, "s": 1.0, "ms": 0.001, "min": 60.0, "frames": 1.0}
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2})(?:[.,](\d+))?\s*(am|pm)?", re.IGNORECASE)
 _TIME_CODE = re.compile(r"\d+:\d+:\d+[:;]\d+")
+_SECONDS = re.compile(r"\s*(s|secs?|seconds?)$", re.IGNORECASE)  # after a number
 _DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}(\D.*)?")
 _WITH_COMMA = re.compile(r"\d[\d.]*,\d+(\.\d+)?|\d+(,\d+)+(\.\d+)?")
 _EXAMPLE = "expected seconds, such as 12.5, or a time, such as 1:02:03.5"
@@ -146,8 +147,7 @@ def _parse(text: str, name: str, unit: str, sign: str) -> float | str:
 
 
 def _to_number(text: str, sign: str) -> float | None:
-    if text.lower().endswith(" s"):
-        text = text[:-2].rstrip()
+    text = _SECONDS.sub("", text)
     if sign == "," and _COMMA.fullmatch(text):
         text = text.replace(".", "").replace(",", ".")
     elif sign == "." and _POINT.fullmatch(text):

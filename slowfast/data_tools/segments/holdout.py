@@ -15,6 +15,7 @@ from slowfast.data_tools.segments.segment import Segment
 from slowfast.data_tools.segments.stretches import groups_that_overlap
 
 _MOST_NAMES = 5
+_WITHOUT_A_GAP = 0.3  # what a cut between stretches that touch costs, in shares of the time
 _NOT_ON_BOTH_SIDES = 10.0  # what a class costs that only one side has, in shares of its time
 
 
@@ -28,7 +29,7 @@ def hold_out(segments: Sequence[Segment], share: float) -> tuple[list[Segment], 
         The segments with splits, in the same order, and a sentence that says what was done.
     """
     videos = sorted({segment.video for segment in segments})
-    option = "another share is given with --val-share, splits with a column split"
+    option = "--val-share gives another share, and a column split decides by hand"
     if share <= 0:
         return [replace(s, split="train") for s in segments], "no segment is held out"
     if len(videos) > 1:
@@ -57,46 +58,50 @@ def _some_videos(segments: Sequence[Segment], videos: list[str], share: float) -
     A class that is in several videos should be on both sides, and a class of one video in training.
     Videos change sides one at a time as long as that makes the choice better.
     """
+    rows = {video: row for row, video in enumerate(videos)}
     labels = sorted({label for segment in segments for label in segment.labels})
+    columns = {label: column for column, label in enumerate(labels)}
     seconds = np.zeros((len(videos), len(labels) + 1))  # the last column is the time in total
     for segment in segments:
-        at = videos.index(segment.video)
-        seconds[at, -1] += segment.seconds
+        seconds[rows[segment.video], -1] += segment.seconds
         for label in segment.labels:
-            seconds[at, labels.index(label)] += segment.seconds
+            seconds[rows[segment.video], columns[label]] += segment.seconds
     parts = seconds / seconds.sum(axis=0)
     in_several = (seconds[:, :-1] > 0).sum(axis=0) > 1
-
-    def cost(side: np.ndarray) -> float:
-        held = parts[side].sum(axis=0)
-        away = (held[:-1] > 1 - 1e-9) | (in_several & (held[:-1] <= 0))
-        spread = np.abs(held[:-1] - share).mean() if labels else 0.0
-        return _NOT_ON_BOTH_SIDES * away.sum() + spread + abs(held[-1] - share)
-
-    side = np.zeros(len(videos), dtype=bool)
+    held_out = np.zeros(len(videos), dtype=bool)
     best = np.inf
     while True:
-        tries = []
-        for at in range(len(videos)):
-            side[at] ^= True
-            if 0 < side.sum() < len(videos):
-                tries.append((cost(side), at))
-            side[at] ^= True
-        if not tries or min(tries)[0] >= best - 1e-12:
-            return [video for video, held in zip(videos, side, strict=True) if held]
-        best, at = min(tries)
-        side[at] ^= True
+        # The shares that would be held out if one video changed its side, for each video.
+        sign = np.where(held_out, -1, 1)
+        held = parts[held_out].sum(axis=0) + sign[:, None] * parts
+        of_classes = held[:, :-1]
+        away = (of_classes > 1 - 1e-9) | (in_several & (of_classes < 1e-9))
+        costs = _NOT_ON_BOTH_SIDES * away.sum(axis=1) + np.abs(held[:, -1] - share)
+        if labels:
+            costs += np.abs(of_classes - share).mean(axis=1)
+        sizes = held_out.sum() + sign
+        costs[(sizes == 0) | (sizes == len(videos))] = np.inf
+        if costs.min() >= best - 1e-12:
+            return [video for video, held in zip(videos, held_out, strict=True) if held]
+        best = costs.min()
+        held_out[costs.argmin()] ^= True
 
 
 def _the_end(segments: Sequence[Segment], share: float) -> set[Segment]:
     """The last stretches of a video, with about this share of the time; overlapping ones together.
 
-    Empty if there is one stretch.
+    A cut in a gap is better than one between stretches that touch, where a bout can go on. Empty
+    if there is one stretch.
     """
     groups = groups_that_overlap(segments)
     seconds = np.array([sum(segment.seconds for segment in group) for group in groups])
     later = seconds[::-1].cumsum()[::-1] / seconds.sum()  # the share from each group on
+
+    def cost(first: int) -> float:
+        touches = groups[first][0].start <= max(segment.end for segment in groups[first - 1])
+        return abs(later[first] - share) + _WITHOUT_A_GAP * touches
+
     if len(groups) < 2:
         return set()
-    first = 1 + int(np.abs(later[1:] - share).argmin())
-    return {segment for group in groups[first:] for segment in group}
+    best = min(range(1, len(groups)), key=cost)
+    return {segment for group in groups[best:] for segment in group}

@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import math
 
 import pytest
 from openpyxl import Workbook
@@ -87,6 +88,25 @@ def test_frames_have_the_rate_of_the_option_or_of_the_column(read):
 def test_a_table_without_names_of_videos_is_named_like_its_video(read):
     text = "start,stop,behavior\n1,2,x\n"
     assert rows(read(text, "fox.day.1.csv")) == [("fox.day.1", "x", 1, 2)]
+
+
+def test_blanks_separate_fields_where_nothing_else_does(read):
+    assert rows(read("video  start end label\na.mp4  1  2 x\n")) == [("a.mp4", "x", 1, 2)]
+
+
+def test_a_table_without_ends_has_points(read):
+    for name in ("onset", "time", "timestamp"):
+        (event,) = read(f"video,{name},behaviour\na.mp4,1.5,peck\n").events
+        assert (event.start, event.stop, event.point) == (1.5, 1.5, True)
+
+
+def test_rows_can_label_whole_videos_if_the_user_says_so(read):
+    text = "filepath,label,split\na.mp4,walking,train\nb.mp4,resting,holdout\n"
+    with pytest.raises(UserError, match="--whole-videos"):
+        read(text)
+    table = read(text, whole_videos=True)
+    assert rows(table) == [("a.mp4", "walking", 0, math.inf), ("b.mp4", "resting", 0, math.inf)]
+    assert [event.split for event in table.events] == ["train", "test"]
 
 
 def test_columns_of_other_languages_can_be_named(read):
