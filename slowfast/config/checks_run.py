@@ -13,6 +13,7 @@ from slowfast.ak.run.cores import processes_of_machine
 from slowfast.config.checks import problem, warning
 from slowfast.config.derived import draws_pictures, enabled_phases
 from slowfast.config.dotted import key_and_value
+from slowfast.config.readers import can_be_read
 
 
 @problem
@@ -56,7 +57,7 @@ def _batches(cfg: CfgNode) -> Iterator[Finding]:
 
 @problem
 def _views_of_a_test(cfg: CfgNode) -> Iterator[Finding]:
-    if cfg.TEST.NUM_ENSEMBLE_VIEWS == 0:
+    if cfg.TEST.NUM_ENSEMBLE_VIEWS == 0 and can_be_read(cfg, "TEST.NUM_ENSEMBLE_VIEWS"):
         yield "TEST.NUM_ENSEMBLE_VIEWS", "expected 1 or more, or -1 for 1, 3, 5, 7 and 10"
 
 

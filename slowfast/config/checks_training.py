@@ -15,6 +15,7 @@ from slowfast.ak.run.cores import processes_of_machine
 from slowfast.config.checks import problem, warning
 from slowfast.config.derived import clips_per_pass, process_count
 from slowfast.config.dotted import get, key_and_value
+from slowfast.config.readers import can_be_read
 
 
 @problem
@@ -103,7 +104,7 @@ def _labels(cfg: CfgNode) -> Iterator[Finding]:
 def _targets(cfg: CfgNode) -> Iterator[Finding]:
     mixup, clips = cfg.MIXUP, cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg)
     for key in ("LOSS.LABEL_SMOOTHING", "MIXUP.LABEL_SMOOTH_VALUE"):
-        if not 0 <= get(cfg, key) < 1:
+        if can_be_read(cfg, key) and not 0 <= get(cfg, key) < 1:
             yield key, "expected a share of the target: at least 0 and below 1"
     if not (cfg.TRAIN.ENABLE and mixup.ENABLE):
         return

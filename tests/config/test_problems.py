@@ -162,7 +162,7 @@ CAN_RUN = [
     FROZEN | MIXUP | {"TRAIN.ENABLE": False, "TRAIN.BATCH_SIZE": 1},
     # Settings that only a test reads.
     {"TEST.ENABLE": False, "TEST.BATCH_SIZE": 3, "NUM_GPUS": 2, "TEST.DATASET": "ssv2"},
-    {"TEST.ENABLE": False, "TEST.SAVE_RESULTS_PATH": "results.csv"},
+    {"TEST.ENABLE": False, "TEST.SAVE_RESULTS_PATH": "results.csv", "TEST.NUM_ENSEMBLE_VIEWS": 0},
     # charades validates on the scales of training, and does not read TEST_CROP_SIZE there.
     {"TRAIN.DATASET": "charades", "DATA.TEST_CROP_SIZE": 182},
     STEPS | {"SOLVER.STEPS": [0, 41], "SOLVER.LRS": [1, 0.1, 0.01]},

@@ -28,6 +28,7 @@ UNREAD = [
     ({"MULTIGRID.LONG_CYCLE": True}, TEST_ONLY, "with TRAIN.ENABLE False"),
     ({"SOLVER.LR_POLICY": "step"}, TEST_ONLY, "with TRAIN.ENABLE False"),
     ({"TEST.NUM_SPATIAL_CROPS": 2}, TRAIN_ONLY, "with TEST.ENABLE False"),
+    ({"MIXUP.LABEL_SMOOTH_VALUE": 1.0}, {}, "with MIXUP.ENABLE False"),
     ({"DATA.ENSEMBLE_METHOD": "mean"}, TRAIN_ONLY, "with TEST.ENABLE False"),
     ({"TRAIN.CHECKPOINT_TYPE": "jax"}, {}, "with an empty TRAIN.CHECKPOINT_FILE_PATH"),
     ({"X3D.WIDTH_FACTOR": 0}, {}, "with MODEL.MODEL_NAME SlowFast; MODEL.MODEL_NAME X3D reads it"),
