@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+# Upstream's programs import `tools` by this path, which exists nowhere public.
+_ROOT = __file__.replace("\\", "/").rsplit("/", 3)[0]
+_PRIVATE = ("vision", "vision.fair", "vision.fair.slowfast")
+
 
 def install() -> None:
     """Makes upstream's import paths known to this process. A second call changes nothing."""
@@ -67,6 +71,11 @@ class UpstreamFinder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        if fullname in _PRIVATE and PathFinder.find_spec(fullname, path) is None:
+            spec = ModuleSpec(fullname, _FrontDoor(), is_package=True)
+            if fullname == _PRIVATE[-1]:
+                spec.submodule_search_locations.append(_ROOT)
+            return spec
         if fullname not in NAMES:
             return None
         spec = PathFinder.find_spec(fullname, path)

@@ -26,6 +26,9 @@ def test_forms_of_import():
     exec("from slowfast.utils.misc import *", names)
     assert {"launch_job", "params_count", "get_class_names"} <= names.keys()
     assert "scale_boxes" in dir(cv2_transform)
+    from vision.fair.slowfast.tools.demo_net import demo  # as upstream's own run_net.py
+
+    assert demo.__module__ == "tools.demo_net"
 
 
 def test_modules_of_this_tree_get_the_names_that_they_lack():
