@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
 import run_net
+
 from slowfast.utils.parser import parse_args
 from tests.conftest import HEADER, moving_square
 
