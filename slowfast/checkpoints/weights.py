@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.norms.frozen import HEAD
+from slowfast.ak.norms.frozen import is_of_classifier
 from slowfast.checkpoints.formats.places import Place
 from slowfast.checkpoints.namings import Fit, find_fit
 from slowfast.checkpoints.namings.network_of import differing_settings
@@ -92,7 +92,7 @@ class LoadReport:
     def has_head(self) -> bool:
         """Whether the network got the classifier of the file, or has none of this name."""
         not_loaded = (*self.missing, *self.shapes, *self.left_out)
-        return not any(name.startswith(HEAD) for name in not_loaded)
+        return not any(is_of_classifier(name) for name in not_loaded)
 
     @property
     def share_outside_head(self) -> float:
@@ -101,7 +101,7 @@ class LoadReport:
         Entries without a counterpart in networks of the file's kind do not count.
         """
         loaded, not_loaded = (
-            sum(not name.startswith(HEAD) for name in names)
+            sum(not is_of_classifier(name) for name in names)
             for names in ([*self.matched, *self.neutral], [*self.missing, *self.shapes])
         )
         return loaded / (loaded + not_loaded) if loaded + not_loaded else 1.0
@@ -111,7 +111,7 @@ class LoadReport:
         return {
             name: (in_file[0], here[0])
             for name, (in_file, here) in self.shapes.items()
-            if name.startswith(HEAD) and in_file and here and in_file[0] != here[0]
+            if is_of_classifier(name) and in_file and here and in_file[0] != here[0]
         }
 
     def __str__(self) -> str:
@@ -257,7 +257,7 @@ def load_from(
     of_images = naming.is_of_images(fit.state)
     matching = {}
     for name, target in own.items():
-        if skip_head and name.startswith(HEAD):
+        if skip_head and is_of_classifier(name):
             report.left_out.append(name)
             continue
         if name not in state:

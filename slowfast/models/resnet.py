@@ -16,11 +16,12 @@ from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.keys import Finding
+from slowfast.ak.registries.datasets import numbers_of_classes
 from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.models.batchnorm_helper import get_norm
 from slowfast.models.build import MODEL_REGISTRY
 from slowfast.models.layers.blocks import TRANSFORMS, BlockSpec, Kernel, Norm, max_pool, stage
-from slowfast.models.layers.head import HeadSpec, PoolHead
+from slowfast.models.layers.head import HeadSpec, LabelSetsHead, PoolHead
 from slowfast.models.layers.init import init_weights
 from slowfast.models.layers.nonlocal_block import NonLocal
 from slowfast.models.layers.stem import resnet_stem
@@ -160,6 +161,11 @@ def ResNet(cfg: CfgNode) -> Network:
 
     It takes a list of one clip (N, C, T, H, W).
     """
+    return resnet(cfg)
+
+
+def resnet(cfg: CfgNode, label_sets: Sequence[str] = ()) -> Network:
+    """The network `ResNet`, with a head for `label_sets` as in `resnet_head`."""
     temporal_kernels, frames_pooled = ARCHITECTURES[cfg.MODEL.ARCH]
     (channels_in,) = per_pathway("DATA.INPUT_CHANNEL_NUM", cfg.DATA.INPUT_CHANNEL_NUM, 1)
     plans = [PathwayPlan(channels_in, cfg.RESNET.WIDTH_PER_GROUP, temporal_kernels)]
@@ -171,7 +177,7 @@ def ResNet(cfg: CfgNode) -> Network:
         "s3": resnet_stage(cfg, 3, plans, norm),
         "s4": resnet_stage(cfg, 4, plans, norm),
         "s5": resnet_stage(cfg, 5, plans, norm),
-        "head": resnet_head(cfg, plans, [cfg.DATA.NUM_FRAMES // frames_pooled]),
+        "head": resnet_head(cfg, plans, [cfg.DATA.NUM_FRAMES // frames_pooled], label_sets),
     }
     return with_initial_weights(cfg, Network(layers, [channels_in]))
 
@@ -248,12 +254,26 @@ def resnet_stage(cfg: CfgNode, number: int, plans: Sequence[PathwayPlan], norm: 
     return Pathways(chains, recompute=cfg.MODEL.ACT_CHECKPOINT)
 
 
-def resnet_head(cfg: CfgNode, plans: Sequence[PathwayPlan], frames: Sequence[int]) -> PoolHead:
-    """The head after stage 5. `frames` is the number of frames of each pathway there."""
+def resnet_head(
+    cfg: CfgNode,
+    plans: Sequence[PathwayPlan],
+    frames: Sequence[int],
+    label_sets: Sequence[str] = (),
+) -> PoolHead:
+    """The head after stage 5.
+
+    Args:
+        frames: the number of frames of each pathway there.
+        label_sets: names of the label sets to score, each with a key for its number of classes;
+            empty: one set of MODEL.NUM_CLASSES classes.
+    """
     strides = [per_pathway("RESNET.SPATIAL_STRIDES", s, 1)[0] for s in cfg.RESNET.SPATIAL_STRIDES]
     side = math.ceil(cfg.DATA.TRAIN_CROP_SIZE / (4 * math.prod(strides)))
     windows: list[Kernel] = [(f, side, side) for f in frames]
-    return PoolHead([plan.channels_after(5) for plan in plans], HeadSpec.from_cfg(cfg), windows)
+    channels, spec = [plan.channels_after(5) for plan in plans], HeadSpec.from_cfg(cfg)
+    if not label_sets:
+        return PoolHead(channels, spec, windows)
+    return LabelSetsHead(channels, spec, windows, numbers_of_classes(cfg, label_sets))
 
 
 def with_initial_weights(cfg: CfgNode, network: Network) -> Network:

@@ -5,7 +5,7 @@ ALPHA times as many frames and 1 / BETA_INV of the channels. After the stem and 
 its features are added to the channels of the slow pathway.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from fvcore.common.config import CfgNode
@@ -98,6 +98,11 @@ def _problems(cfg: CfgNode) -> Iterator[Finding]:
 )
 def SlowFast(cfg: CfgNode) -> Network:
     """The two-pathway network. It takes a list [slow clip, fast clip], each (N, C, T, H, W)."""
+    return slowfast(cfg)
+
+
+def slowfast(cfg: CfgNode, label_sets: Sequence[str] = ()) -> Network:
+    """The network `SlowFast`, with a head for `label_sets` as in `resnet_head`."""
     alpha, frames = cfg.SLOWFAST.ALPHA, cfg.DATA.NUM_FRAMES
     channels_in = per_pathway("DATA.INPUT_CHANNEL_NUM", cfg.DATA.INPUT_CHANNEL_NUM, 2)
     slow_channels = cfg.RESNET.WIDTH_PER_GROUP
@@ -128,6 +133,6 @@ def SlowFast(cfg: CfgNode) -> Network:
         "s4": resnet_stage(cfg, 4, plans, norm),
         "s4_fuse": fuse_after(4),
         "s5": resnet_stage(cfg, 5, plans, norm),
-        "head": resnet_head(cfg, plans, [frames // alpha, frames]),
+        "head": resnet_head(cfg, plans, [frames // alpha, frames], label_sets),
     }
     return with_initial_weights(cfg, Network(layers, channels_in))

@@ -24,10 +24,12 @@ from slowfast.models import build_model
 from slowfast.models.losses import build_loss, set_loss_epoch
 from slowfast.models.memory_format import channels_last
 from slowfast.tasks.batch import Batch
+from slowfast.tasks.label_set_checks import label_set_problems
 from slowfast.tasks.task import Loss, Moment, Network, Rows, Task
 
 
 def _problems(cfg: CfgNode) -> Iterator[Finding]:
+    yield from label_set_problems(cfg)
     metric = cfg.TRAIN.BEST_METRIC
     if metric and (words := problem_with_figure(metric, figure_keys(cfg.DATA.MULTI_LABEL))):
         yield "TRAIN.BEST_METRIC", words

@@ -11,7 +11,7 @@ test does.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,9 @@ from torch import Tensor
 
 # Part of the seed, so that these draws are independent of the draws of crops and orders.
 _STREAM = 0x6D6978
+
+
+Labels = Tensor | dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class BatchMixer:
     If both are, cutmix mixes a share of `switch_prob` of them. If none is, no batch is mixed.
 
     Args:
-        num_classes: C.
+        num_classes: C; with several label sets, of each set by its name.
         alpha: a clip's share in mixup is drawn from Beta(alpha, alpha).
         cutmix_alpha: a clip's share of the area in cutmix is drawn from Beta(c, c), with c this
             number.
@@ -37,7 +40,7 @@ class BatchMixer:
         smoothing: the share of a target that is spread over all classes, see `smooth`.
     """
 
-    num_classes: int
+    num_classes: int | Mapping[str, int]
     alpha: float = 0.0
     cutmix_alpha: float = 0.0
     prob: float = 1.0
@@ -45,12 +48,17 @@ class BatchMixer:
     smoothing: float = 0.0
 
     @classmethod
-    def from_cfg(cls, cfg) -> BatchMixer:
-        """Reads the group MIXUP if MIXUP.ENABLE, else only LOSS.LABEL_SMOOTHING."""
+    def from_cfg(cls, cfg, num_classes: Mapping[str, int] | None = None) -> BatchMixer:
+        """Reads the group MIXUP if MIXUP.ENABLE, else only LOSS.LABEL_SMOOTHING.
+
+        Args:
+            num_classes: of each label set; None: there is one, with MODEL.NUM_CLASSES.
+        """
+        classes = num_classes or cfg.MODEL.NUM_CLASSES
         if not cfg.MIXUP.ENABLE:
-            return cls(cfg.MODEL.NUM_CLASSES, smoothing=cfg.LOSS.LABEL_SMOOTHING)
+            return cls(classes, smoothing=cfg.LOSS.LABEL_SMOOTHING)
         return cls(
-            cfg.MODEL.NUM_CLASSES,
+            classes,
             alpha=cfg.MIXUP.ALPHA,
             cutmix_alpha=cfg.MIXUP.CUTMIX_ALPHA,
             prob=cfg.MIXUP.PROB,
@@ -58,22 +66,30 @@ class BatchMixer:
             smoothing=cfg.MIXUP.LABEL_SMOOTH_VALUE,
         )
 
-    def __call__(self, pathways: Sequence[Tensor], labels: Tensor, key: Sequence[int]) -> Tensor:
+    def __call__(self, pathways: Sequence[Tensor], labels: Labels, key: Sequence[int]) -> Labels:
         """Mixes a batch in place, and returns its targets.
 
         Args:
             pathways: floats (N, C, T, H, W), one tensor a pathway, which can differ in size. All
                 get the same share, or the same box in parts of their height and width.
-            labels: (N, C) multi-hot, or (N,) classes. They are not changed.
+            labels: (N, C) multi-hot, or (N,) classes; or a dict of such tensors by label set. They
+                are not changed.
             key: whole numbers that decide all draws: (seed, epoch, iteration, rank).
 
         Returns:
-            (N, C) floats in 0..1; the given `labels` if nothing is mixed or smoothed.
+            (N, C) floats in 0..1, or a dict of them; the given `labels` if nothing is mixed or
+            smoothed.
         """
         share = self._mix(pathways, np.random.default_rng([_STREAM, *key]))
         if share == 1 and not self.smoothing:
             return labels
-        targets = to_multi_hot(labels, self.num_classes)
+        if isinstance(labels, dict):
+            counts = self.num_classes
+            return {name: self._targets(own, counts[name], share) for name, own in labels.items()}
+        return self._targets(labels, self.num_classes, share)
+
+    def _targets(self, labels: Tensor, num_classes: int, share: float) -> Tensor:
+        targets = to_multi_hot(labels, num_classes)
         if share < 1:
             targets = targets.lerp(_next(targets), 1 - share)
         return smooth(targets, self.smoothing)

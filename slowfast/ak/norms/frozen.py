@@ -5,12 +5,21 @@ Both functions change a network that exists already, so that they work with any 
 
 from __future__ import annotations
 
+import re
+
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from slowfast.ak.errors import UserError
 
 HEAD = "head.projection."  # the names of the classifier's parameters begin with it
+# A network that scores several label sets has a classifier for each, `head._<set>_head`.
+_CLASSIFIER = re.compile(r"head\.(projection|_\w+_head)\.")
+
+
+def is_of_classifier(name: str) -> bool:
+    """Whether a parameter of this name belongs to the classifier of a network."""
+    return _CLASSIFIER.match(name) is not None
 
 
 def freeze_below_projection(network: nn.Module) -> None:
@@ -23,13 +32,13 @@ def freeze_below_projection(network: nn.Module) -> None:
         UserError: the network has no ``head.projection``.
     """
     parameters = dict(network.named_parameters())
-    if not any(name.startswith(HEAD) for name in parameters):
+    if not any(map(is_of_classifier, parameters)):
         raise UserError(
             f"MODEL.DETACH_FINAL_FC: trains {HEAD}* only, and {type(network).__name__} has no "
             "such parameters; set the key to False, or give the last layer this name."
         )
     for name, parameter in parameters.items():
-        parameter.requires_grad_(name.startswith(HEAD))
+        parameter.requires_grad_(is_of_classifier(name))
 
 
 class FrozenNorm(nn.Module):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from slowfast.ak.errors import UserError
@@ -115,7 +115,12 @@ def num_classes(cfg, facts: DatasetFacts) -> int | dict[str, int]:
     """The number of classes of a data set; with label columns, of each column by its name."""
     if not facts.label_columns:
         return cfg.MODEL.NUM_CLASSES
-    keys = {name: classes_key(name).rpartition(".")[2] for name in facts.label_columns}
+    return numbers_of_classes(cfg, facts.label_columns)
+
+
+def numbers_of_classes(cfg, columns: Iterable[str]) -> dict[str, int]:
+    """The number of classes of label columns by their names."""
+    keys = {name: classes_key(name).rpartition(".")[2] for name in columns}
     return {name: cfg.MODEL[key] for name, key in keys.items()}
 
 

@@ -6,9 +6,10 @@ crop is scored at several places. Evaluation computes in float32 even under auto
 rounded to bfloat16 tie, and ties lower the average precision.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -83,13 +84,12 @@ class Head(nn.Module):
 
         Returns:
             (N, classes): logits in training, activated scores averaged over positions in
-            evaluation.
+            evaluation. `LabelSetsHead` returns a tuple of such tensors.
         """
         if self.training:
-            return self._logits(pathways).mean(dim=(1, 2, 3))
+            return self._scores(pathways, lambda logits: logits)
         with torch.autocast(pathways[0].device.type, enabled=False):
-            logits = self._logits([x.float() for x in pathways])
-            return self.activate(logits).mean(dim=(1, 2, 3))
+            return self._scores([x.float() for x in pathways], self.activate)
 
     def pool(self, x: Tensor, window: Kernel) -> Tensor:
         """Averages over the whole map in training, over a sliding window in evaluation."""
@@ -99,10 +99,24 @@ class Head(nn.Module):
         # A test clip smaller than the training clips has one position, its whole map.
         return F.avg_pool3d(x, [min(w, s) for w, s in zip(window, size, strict=True)], stride=1)
 
-    def _logits(self, pathways: list[Tensor]) -> Tensor:
-        """Logits (N, T, H, W, classes) of each position."""
-        features = self.features(pathways).permute(0, 2, 3, 4, 1)
-        return self.projection(self.dropout(features))
+    def pool_each(self, pathways: list[Tensor]) -> Tensor:
+        """Pools each pathway and concatenates the channels."""
+        pooled = [self.pool(x, w) for x, w in zip(pathways, self.windows, strict=True)]
+        return torch.cat(pooled, dim=1)
+
+    def _scores(self, pathways: list[Tensor], activate: Callable[[Tensor], Tensor]) -> Any:
+        """Activated logits (N, classes), averaged over positions."""
+        return self._averaged(self.projection, self._positions(pathways), activate)
+
+    def _positions(self, pathways: list[Tensor]) -> Tensor:
+        """Features (N, T, H, W, C) to project."""
+        return self.dropout(self.features(pathways).permute(0, 2, 3, 4, 1))
+
+    @staticmethod
+    def _averaged(
+        projection: nn.Linear, features: Tensor, activate: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        return activate(projection(features)).mean(dim=(1, 2, 3))
 
 
 class PoolHead(Head):
@@ -119,8 +133,42 @@ class PoolHead(Head):
         self.projection = nn.Linear(sum(channels), spec.num_classes)
 
     def features(self, pathways: list[Tensor]) -> Tensor:
-        pooled = [self.pool(x, w) for x, w in zip(pathways, self.windows, strict=True)]
-        return torch.cat(pooled, dim=1)
+        return self.pool_each(pathways)
+
+
+class LabelSetsHead(Head):
+    """Projects pooled features once for each label set; its output is a tuple of scores.
+
+    The layer of the set ``animal`` is ``_animal_head``.
+
+    Args:
+        channels: channels of each pathway.
+        spec: see `Head`; its number of classes is not read.
+        windows: see `Head`.
+        num_classes: number of classes of each label set by its name, in the order of the output.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        spec: HeadSpec,
+        windows: Sequence[Kernel],
+        num_classes: Mapping[str, int],
+    ) -> None:
+        super().__init__(spec, windows)
+        self._layers = [f"_{name}_head" for name in num_classes]
+        for layer, count in zip(self._layers, num_classes.values(), strict=True):
+            self.add_module(layer, nn.Linear(sum(channels), count))
+
+    def features(self, pathways: list[Tensor]) -> Tensor:
+        return self.pool_each(pathways)
+
+    def _scores(
+        self, pathways: list[Tensor], activate: Callable[[Tensor], Tensor]
+    ) -> tuple[Tensor, ...]:
+        features = self._positions(pathways)
+        layers = [getattr(self, name) for name in self._layers]
+        return tuple(self._averaged(layer, features, activate) for layer in layers)
 
 
 class X3DHead(Head):

@@ -15,7 +15,7 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor
 
-from slowfast.ak.classes.table import ClassTable
+from slowfast.ak.classes.label_sets import Classes
 from slowfast.ak.clips.network_input import sees_rgb
 from slowfast.ak.metrics.figures import Figures
 from slowfast.utils import distributed
@@ -56,7 +56,7 @@ class Board:
     """
 
     def __init__(
-        self, cfg: CfgNode, classes: ClassTable | None, steps: int = 1, done: int | None = None
+        self, cfg: CfgNode, classes: Classes, steps: int = 1, done: int | None = None
     ) -> None:
         self._cfg, self._steps, self._done = cfg, steps, done or 0
         self._names = class_names(cfg, classes)
@@ -73,7 +73,7 @@ class Board:
 
     @classmethod
     def of_run(
-        cls, cfg: CfgNode, classes: ClassTable | None, steps: int = 1, done: int | None = None
+        cls, cfg: CfgNode, classes: Classes, steps: int = 1, done: int | None = None
     ) -> Board | None:
         """Returns the board of a run; None without TENSORBOARD.ENABLE, and on other processes."""
         if not (cfg.TENSORBOARD.ENABLE and distributed.is_master_proc()):

@@ -13,13 +13,14 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.classes.table import ClassTable
+from slowfast.ak.classes.label_sets import Classes, by_set
 from slowfast.ak.errors import UserError
 
 
-def class_names(cfg: CfgNode, classes: ClassTable | None) -> list[str]:
-    """Returns a name for each class id."""
+def class_names(cfg: CfgNode, classes: Classes) -> list[str]:
+    """Returns a name for each class id. With several label sets, no picture shows the names."""
     count, path = cfg.MODEL.NUM_CLASSES, cfg.TENSORBOARD.CLASS_NAMES_PATH
+    classes = by_set(classes).get("")
     names = list(classes.names) if classes else [str(number) for number in range(count)]
     if path:
         key = "TENSORBOARD.CLASS_NAMES_PATH"

@@ -1,0 +1,39 @@
+"""Networks with a head for behaviour and one for animal, as MammalNet trains them.
+
+The trunk is that of `SlowFast` or `ResNet`, so that their published weights load. The layers of the
+heads are ``head._behavior_head`` and ``head._animal_head``, with MammalNet's names (Chen et al.,
+CVPR 2023).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fvcore.common.config import CfgNode
+
+from slowfast.ak.registries.networks import NETWORKS
+from slowfast.models.build import MODEL_REGISTRY
+from slowfast.models.network import Network
+from slowfast.models.resnet import resnet
+from slowfast.models.slowfast import slowfast
+
+LABEL_SETS = ("behavior", "animal")
+
+
+def _facts(name: str) -> dict[str, Any]:
+    """The facts about a network whose trunk is that of another one."""
+    facts = NETWORKS.facts(name)
+    shared = ("archs", "pathways", "own_keys", "problems", "warnings")
+    return {"label_sets": LABEL_SETS, **{each: getattr(facts, each) for each in shared}}
+
+
+@MODEL_REGISTRY.register("SlowFast_composition", **_facts("SlowFast"))
+def slowfast_composition(cfg: CfgNode) -> Network:
+    """SlowFast with two heads. It returns (behaviour, animal), scores (N, classes) each."""
+    return slowfast(cfg, LABEL_SETS)
+
+
+@MODEL_REGISTRY.register("ResNet_composition", **_facts("ResNet"))
+def resnet_composition(cfg: CfgNode) -> Network:
+    """ResNet with two heads. It returns (behaviour, animal), scores (N, classes) each."""
+    return resnet(cfg, LABEL_SETS)
