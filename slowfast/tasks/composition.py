@@ -20,7 +20,7 @@ from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.clips.from_cfg import has_list, read_clips
 from slowfast.ak.clips.mixup import BatchMixer
 from slowfast.ak.clips.network_input import InputTransform
-from slowfast.ak.keys import Finding, Key
+from slowfast.ak.keys import Finding
 from slowfast.ak.metrics.figure_sets import FigureSets
 from slowfast.ak.metrics.figures import Figures, TestOptions
 from slowfast.ak.metrics.ranks import Ranks
@@ -41,26 +41,6 @@ from slowfast.tasks.task import Loss, Moment, Network, Rows, Task
 
 COMPOSITION = "composition"
 _TOP_K = (1, 5)
-
-
-def _segments_key(what: str, above: tuple[int, int]) -> Key:
-    comment = (
-        f"Two numbers of training clips: {what} with more clips than the first are head, with more "
-        "than the second middle, and all others tail. The defaults are MammalNet's."
-    )
-    return Key(list(above), comment, length=2, low=0)
-
-
-_KEYS = {
-    "COMPOSITION.LOGIT_SCALE": Key(
-        1.0,
-        "Factor of the logits in the loss. MammalNet's script for convolutional networks has 50.",
-        above=0,
-    ),
-    "COMPOSITION.SEGMENTS_BEHAVIOR": _segments_key("behaviours", (1500, 500)),
-    "COMPOSITION.SEGMENTS_ANIMAL": _segments_key("animals", (300, 100)),
-    "COMPOSITION.SEGMENTS_COMPOSITION": _segments_key("pairs", (70, 20)),
-}
 
 
 def _label_sets(cfg: CfgNode) -> tuple[str, ...]:
@@ -133,7 +113,7 @@ class Compositions:
         return Ranks(classes, places, predicted, len(self.labels), sets[0].clips)
 
 
-@TASKS.register("composition", keys=_KEYS, problems=_problems)
+@TASKS.register("composition", problems=_problems)
 class Composition(Task):
     """Gives each clip a score per class of each label set.
 
