@@ -46,6 +46,9 @@ from slowfast.data_tools.metadata_sheet import (
     read_sheet_of_clips,
 )
 from slowfast.data_tools.parallel import run_all
+from slowfast.utils import distributed, logging
+
+logger = logging.get_logger(__name__)
 
 # Kinds of faults and notes, in the order of the report.
 KINDS = {
@@ -271,6 +274,14 @@ def check_data(places: DataPlaces, level: str = "files") -> DataReport:
     report.looked_at = len(found)
     report.add([one for job in sorted(found) for one in found[job]])
     return report
+
+
+def warn_before_training(cfg, train: Dataset, val: Dataset) -> None:
+    """Logs, in one process of a run, what is seldom meant in its data and what its test lacks."""
+    if distributed.is_master_proc():
+        found = warnings_before_training(train, val, cfg.DATA.READ_TIMEOUT)
+        for warning in found + missing_for_test(cfg):
+            logger.warning(warning)
 
 
 def warnings_before_training(train: Dataset, val: Dataset, seconds: float) -> list[str]:

@@ -30,6 +30,7 @@ from slowfast.ak.checks.recipe import describe_run
 from slowfast.ak.clips.loader import ClipLoader
 from slowfast.ak.norms.group import norm_group
 from slowfast.ak.run.cores import available_cores, processes_of_machine
+from slowfast.data_tools.check_data import warn_before_training
 from slowfast.datasets.loader import construct_loader, shuffle_dataset
 from slowfast.engine.after_epoch import is_eval_epoch
 from slowfast.engine.device.memory import MemoryAdvice
@@ -105,6 +106,7 @@ def _train_rows(cfg: CfgNode, learner: Learner, scoring: _Scoring) -> Table:
     train_loader, val_loader = (
         construct_loader(cfg, split, collate=learner.task.collate) for split in ("train", "val")
     )
+    warn_before_training(cfg, train_loader.dataset, val_loader.dataset)
     start = learner.load(cfg)
     epoch, world_size = start.epoch, distributed.get_world_size()
     describe_run(cfg, start.description, world_size, learner.precision.device)

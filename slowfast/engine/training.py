@@ -20,7 +20,7 @@ from slowfast.checkpoints.file import check_writable
 from slowfast.checkpoints.names import get_checkpoint_dir
 from slowfast.checkpoints.starting_weights import Start
 from slowfast.config import checks
-from slowfast.data_tools.check_data import missing_for_test, warnings_before_training
+from slowfast.data_tools.check_data import warn_before_training
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine.after_epoch import AfterEpoch, is_eval_epoch
 from slowfast.engine.device.bottleneck import bottleneck
@@ -142,11 +142,7 @@ def _open_data(cfg: CfgNode) -> tuple[ClipLoader, ClipLoader]:
     collate = choose_task(cfg).collate
     train_loader = construct_loader(cfg, "train", collate=collate)
     val_loader = construct_loader(cfg, "val", collate=collate)
-    if distributed.is_master_proc():
-        data_sets = train_loader.dataset, val_loader.dataset
-        found = warnings_before_training(*data_sets, cfg.DATA.READ_TIMEOUT)
-        for warning in found + missing_for_test(cfg):
-            logger.warning(warning)
+    warn_before_training(cfg, train_loader.dataset, val_loader.dataset)
     return train_loader, val_loader
 
 
