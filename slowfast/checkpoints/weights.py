@@ -249,7 +249,9 @@ def load_from(
     if refusal := naming.refusal(fit.state):
         raise UserError(f"the file has {fit}: {refusal}.")
     report = _described(fit, {*wanted})
-    state = {here: fit.state[there] for here, there in fit.names.items()}
+    state = {
+        here: naming.convert(here, fit.state[there], fit.state) for here, there in fit.names.items()
+    }
     shapes = {name: value.shape for name, value in state.items()}
     neutral = {name: _neutral(network, name) for name in naming.neutral(fit.state, {*wanted})}
     neutral = to_sub_batch_norm(neutral, own)

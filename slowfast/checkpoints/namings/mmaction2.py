@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+import torch
+
 from slowfast.checkpoints.namings.naming import (
     IMAGENET_PIXELS,
     Naming,
@@ -53,6 +55,7 @@ _NON_LOCAL = rules(
     (r"non_local_block\.conv_out\.conv", "conv_out"),
     (r"non_local_block\.conv_out\.bn", "bn"),
 )
+_LAST_FAST = "backbone.fast_path.layer4.0.downsample.bn.weight"
 _PATHWAYS = {"slow_path.": "0", "fast_path.": "1", None: "0"}
 _IN_BACKBONE = re.compile(r"backbone\.(slow_path\.|fast_path\.)?(.+)")
 
@@ -65,6 +68,9 @@ class MMAction2(Naming):
     anchor = re.compile(r"backbone\.(?:slow_path\.)?conv1(?:_s)?\.conv\.weight")
     pads = True
 
+    def recognises(self, state: State, key: str) -> bool:
+        return any(re.match(r"backbone\.(?:slow_path\.)?layer1\.0\.conv1\.", n) for n in state)
+
     def rename(self, state: State) -> dict[str, str]:
         renamed = {}
         for name in state:
@@ -73,7 +79,21 @@ class MMAction2(Naming):
                 renamed[name] = f"{here}.{leaf}"
         return renamed
 
+    def convert(self, here: str, value: torch.Tensor, state: State) -> torch.Tensor:
+        # The head of its SlowFast takes the channels of the fast pathway first.
+        if here != "head.projection.weight" or _LAST_FAST not in state:
+            return value
+        fast = len(state[_LAST_FAST])
+        return torch.cat([value[:, fast:], value[:, :fast]], dim=1)
+
     def refusal(self, state: State) -> str:
+        if any(".conv1.conv.net" in name for name in state):
+            return "the weights are of a network with temporal shift (TSM), which is not built here"
+        conv2 = re.compile(r".*\.conv2(?:\.\d)*\.conv\.weight")
+        kernels = [v for n, v in state.items() if conv2.fullmatch(n) and v.ndim == 5]
+        is_x3d = "backbone.conv1_s.conv.weight" in state
+        if kernels and not is_x3d and all(kernel.shape[1] == 1 for kernel in kernels):
+            return "the weights are of a channel-separated network (CSN), which is not built here"
         laterals = "backbone.slow_path.conv1_lateral"
         if f"{laterals}.conv.weight" in state and f"{laterals}.bn.weight" not in state:
             return (
@@ -89,8 +109,7 @@ class MMAction2(Naming):
         if stem is not None and stem.ndim == 4:
             found.append(
                 "The first pool of MMAction2's 2D networks has no padding, and the one here has: "
-                "scores differ from those of MMAction2 (by about a tenth for C2D). As a start for "
-                "training the weights serve."
+                "scores differ from those of MMAction2. As a start for training the weights serve."
             )
         elif stem is not None and stem.shape[2] > 1:
             found.append(
@@ -99,10 +118,10 @@ class MMAction2(Naming):
                 "the weights were trained with these strides 1. As a start for training the "
                 "weights serve."
             )
-        if any(".non_local_block." in name for name in state):
+        if any(".non_local_block.g.0." in name for name in state):
             found.append(
-                "Non-local blocks are loaded by name and shape; their scores were not compared "
-                "with MMAction2's."
+                "Non-local blocks of MMAction2 with sub_sample=True pool after their convolutions, "
+                "and those here before: scores differ from those of MMAction2."
             )
         return found
 

@@ -55,6 +55,10 @@ class Naming:
         """Returns the name here of each entry that has one, by its name in the file."""
         raise NotImplementedError
 
+    def convert(self, here: str, value: torch.Tensor, state: State) -> torch.Tensor:
+        """Returns the value here of an entry, by its name here; `state` has all entries."""
+        return value
+
     def refusal(self, state: State) -> str:
         """Returns why no network here can compute with the weights; "" if one can."""
         return ""

@@ -69,6 +69,8 @@ def their_file(path, settings: dict, without: str = "nothing") -> tuple:
     state = {}
     for name, value in network.state_dict().items():
         theirs = their_name(name, kind == "x3d", kind == "slowfast")
+        if kind == "slowfast" and theirs == "cls_head.fc_cls.weight":
+            value = torch.cat([value[:, 8 * 32 :], value[:, : 8 * 32]], dim=1)  # fast first
         if "fc1.weight" in theirs:
             value = value.flatten(1)  # a linear layer there
         if kind == "c2d" and value.ndim == 5:
@@ -121,3 +123,24 @@ def test_a_slowfast_without_norms_after_its_laterals_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"mm\.pth: .*neither norm nor ReLU.*lateral_norm=True"):
         load_file(path, ours)
     assert torch.equal(ours.s1.pathway0_stem.conv.weight, before)
+
+
+STEM = {"backbone.conv1.conv.weight": torch.zeros(8, 3, 1, 7, 7)}
+
+
+@pytest.mark.parametrize(
+    ("block", "network"),
+    [
+        ({"conv1.conv.net.weight": torch.zeros(8, 8, 1, 1)}, "temporal shift"),
+        (
+            {"conv1.conv.weight": torch.zeros(8, 8, 1, 1, 1)}
+            | {"conv2.0.conv.weight": torch.zeros(8, 1, 3, 3, 3)},
+            "channel-separated",
+        ),
+    ],
+)
+def test_networks_that_are_not_built_are_named(tmp_path, block, network):
+    state = STEM | {f"backbone.layer1.0.{name}": value for name, value in block.items()}
+    torch.save({"state_dict": state}, tmp_path / "other.pth")
+    with pytest.raises(UserError, match=f"MMAction2 names, .*{network}.*not built here"):
+        load_file(tmp_path / "other.pth", make(SLOW)[1])
