@@ -28,6 +28,7 @@ setup(
         "slowfast.ak.classes": ["*.csv"],
         "slowfast.config.keys": ["*.yaml"],
         "slowfast.upstream_names": ["*.yaml"],
+        "slowfast.visualization.ethogram": ["*.css", "*.js"],
         "slowfast.visualization.page": ["*.html", "*.css", "*.js"],
         "slowfast.visualization.report": ["*.css", "*.js"],
     },

@@ -50,7 +50,7 @@ def window(browser):
 
 
 def _note_request(url: str, troubles: list[str]) -> None:
-    if not url.startswith(("file:", "data:")):
+    if not url.startswith(("file:", "data:", "blob:")):
         troubles.append(f"request: {url}")
 
 

@@ -1,0 +1,106 @@
+"use strict";
+// The overview of all videos: their bouts as strips, the time budget, and the agreement.
+
+function stripOf(video, classes) {
+  const node = el("canvas", { class: "raster", role: "img", "aria-label": `Bouts of ${video.name}` });
+  const present = [...new Set(video.bouts.map(([label]) => label))].sort((a, b) => a - b);
+  const draw = () => {
+    const width = node.clientWidth;
+    if (!width) return;
+    const dots = Math.min(2, devicePixelRatio || 1);
+    const tall = node.clientHeight;
+    [node.width, node.height] = [width * dots, tall * dots];
+    const context = node.getContext("2d");
+    context.scale(dots, dots);
+    const dark = getComputedStyle(node).getPropertyValue("color-scheme") === "dark" ||
+      (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+    const row = tall / Math.max(1, present.length);
+    for (const [label, start, stop] of video.bouts) {
+      context.fillStyle = `oklch(${dark ? "0.74 0.12" : "0.58 0.13"} ${hue(label)})`;
+      const x = (start / video.seconds) * width;
+      context.fillRect(
+        x,
+        present.indexOf(label) * row,
+        Math.max(1, ((stop - start) / video.seconds) * width),
+        Math.max(1, row - (row > 3 ? 1 : 0)),
+      );
+    }
+  };
+  new ResizeObserver(draw).observe(node);
+  new MutationObserver(draw).observe(document.documentElement, { attributes: true });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  node.title = present.map((label) => classes[label]).join(", ");
+  return node;
+}
+
+function drawOverview(record) {
+  const total = record.videos.reduce((sum, video) => sum + video.seconds, 0);
+  const bouts = record.videos.reduce((sum, video) => sum + video.bouts.length, 0);
+  const byClass = (of) => {
+    const lists = record.classes.map(() => []);
+    for (const video of record.videos)
+      for (const [label, start, stop] of video[of]) lists[label].push({ start, stop });
+    return lists;
+  };
+  const lists = byClass("bouts");
+  const hasPeople = record.videos.some((video) => video.events.length);
+  const figure = (name, value) => box("figure", box("name", name), box("value", value));
+  const videos = dataTable({
+    caption: "Videos",
+    columns: [
+      {
+        name: "Video",
+        value: (row) => row.name,
+        cell: (row) => el("a", { href: row.page }, breakable(row.name)),
+        wide: true,
+        heading: true,
+      },
+      {
+        name: "When",
+        value: (row) => row.bouts.length,
+        cell: (row) => stripOf(row, record.classes),
+      },
+      { name: "Length", number: true, value: (row) => row.seconds, cell: (row) => length(row.seconds) },
+      { name: "Bouts", number: true, value: (row) => row.bouts.length, cell: (row) => whole(row.bouts.length) },
+      {
+        name: "Classes",
+        number: true,
+        value: (row) => new Set(row.bouts.map(([label]) => label)).size,
+        cell: (row) => whole(new Set(row.bouts.map(([label]) => label)).size),
+      },
+      record.agreement && {
+        name: "F1",
+        title: "Of frames, mean over the classes that a person saw",
+        number: true,
+        value: (row) => row.f1,
+        cell: (row) => orDash(row.f1, (value) => (100 * value).toFixed(1)),
+      },
+    ].filter(Boolean),
+    rows: record.videos,
+    search: record.videos.length > 8 ? (row) => row.name : null,
+    hint: "Name of a video",
+    sort: [0, "ascending"],
+  }).node;
+  const parts = [
+    section("videos", "Videos", "A row of a strip is a class; its colours are those of the pages.", videos),
+    section(
+      "budget",
+      "Time budget",
+      `Of all videos together, ${length(total)}.`,
+      budgetTable(record.classes, lists, hasPeople ? byClass("events") : null, total),
+    ),
+    record.agreement ? agreementSection(record.agreement) : null,
+  ].filter(Boolean);
+  return [
+    pageTop("Ethogram", record.title, record.what),
+    navigation(parts),
+    box(
+      "figures overview-figures",
+      figure("Videos", whole(record.videos.length)),
+      figure("Length", length(total)),
+      figure("Bouts", whole(bouts)),
+      figure("Classes found", `${lists.filter((each) => each.length).length} of ${record.classes.length}`),
+    ),
+    ...parts,
+  ];
+}
