@@ -41,6 +41,7 @@ from slowfast.utils.plural import count
 SPLITS = ("train", "val", "test")
 _ROUNDING = 0.5  # seconds that an interval can end after its video, because of rounded times
 _POINTS_OF_A_CLASS = 5  # that are reported one by one
+_UNIT_HINT = "; if the table has frame numbers or milliseconds, give --time-unit"
 _OF_A_LENGTH = 0.01  # the share by which a stated length can differ from that of the video
 
 
@@ -304,15 +305,16 @@ class _Planner:
                 if start < facts.seconds:
                     stop = min(stop, facts.seconds)
             if stop > facts.seconds + _ROUNDING or start >= facts.seconds:
+                hint = "" if start < facts.seconds or not start.is_integer() else _UNIT_HINT
                 raise UserError(
-                    f"{start:g} to {stop:g} s, but {path} is {facts.seconds:.2f} s long"
+                    f"{start:g} to {stop:g} s, but {path} is {facts.seconds:.2f} s long{hint}"
                 )
         except UserError as error:
             self.mistakes.append(Mistake(event.place, str(error)))
             return
         label = event.label
         if label and self.options.modifiers:
-            label = "|".join((label, *event.modifiers))
+            label = "|".join((label, *filter(None, event.modifiers)))
         yield Interval(event.place, path, label, start, min(stop, facts.seconds), event.split)
 
     def _report_points(self) -> None:

@@ -70,7 +70,8 @@ def test_rows_become_segments(plan):
         (",0,1,train,x", r"video is empty"),
         ('a.mp4,0,1,train,"a, b;c"', r"labels 'a, b;c': has semicolons and commas"),
         ("a.mp4,0,11,train,x", r"t.csv:2: 0 to 11 s, but a.mp4 is 10.00 s long"),
-        ("a.mp4,10,10.3,train,x", r"10 to 10.3 s, but a.mp4 is 10.00 s long"),
+        ("a.mp4,10.2,10.3,train,x", r"10.2 to 10.3 s, but a.mp4 is 10.00 s long$"),
+        ("a.mp4,250,300,train,x", r"250 to 300 s, but a.mp4 .*long; if .*give --time-unit"),
         ("a.mp4,0,2,train,x\na.mp4,1,3,val,x", r"t.csv:3: overlaps line 2, which is in train"),
         ("a.mp4,0,2,test,x\na.mp4,1,3,val,x", r"t.csv:3: overlaps line 2, which is in test"),
         (
@@ -294,3 +295,15 @@ def test_whole_videos_are_segments(plan):
     reading = ReadOptions(whole_videos=True)
     found = plan("video,label\na.mp4,x\na.mp4,y\n", reading=reading, val_share=0)
     assert times(found) == [("a.mp4", 0, 10, "train", ("x", "y"))]
+
+
+def test_modifiers_can_be_part_of_the_class(plan):
+    header = "Observation id\tSource\tMedia duration (s)\tBehavior\tModifiers\tBehavior type"
+    rows = [
+        f"o\tplayer #1:a.mp4\t10.000\twalk\t{modifiers}\tSTATE\t{start}\t{start + 1}"
+        for start, modifiers in ((1, "slow|None"), (4, "None|left"), (6, ""))
+    ]
+    text = "\n".join([f"{header}\tStart (s)\tStop (s)", *rows])
+    found = plan(text, modifiers=True, val_share=0)
+    assert [row[4] for row in times(found)] == [("walk|slow",), ("walk|left",), ("walk",)]
+    assert {row[4] for row in times(plan(text, val_share=0))} == {("walk",)}

@@ -93,7 +93,7 @@ def read_aggregated(content: Content, options: ReadOptions) -> EventTable:
                 time,
                 header.cell(cells, "label"),
                 header.cell(cells, "subject"),
-                "|".join(cells[column.at] for column in header.modifiers if column.at < len(cells)),
+                header.modifiers_of(cells),
                 header.cell(cells, comment),
                 to_frame(header.cell(cells, image)),
             )

@@ -15,9 +15,15 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
 
 from slowfast.ak.errors import UserError
-from slowfast.data_tools.events.event import Coverage, Event, EventTable, Place
+from slowfast.data_tools.events.event import (
+    Coverage,
+    Event,
+    EventTable,
+    Place,
+    split_modifiers,
+    subject_name,
+)
 
-NO_SUBJECT = {"", "no focal subject", "na"}
 _PLAYER = re.compile(r"player #(\d+):")
 
 
@@ -132,7 +138,7 @@ def add_bout(found: EventTable, axis: Axis, first: Mark, last: Mark, observation
         "",
         first.label,
         point=point,
-        subject="" if first.subject.strip().casefold() in NO_SUBJECT else first.subject.strip(),
+        subject=subject_name(first.subject),
         modifiers=split_modifiers(first.modifiers),
         comment=" | ".join(dict.fromkeys(c for c in (first.comment, last.comment) if c)),
         first_frame=first.frame if one else None,
@@ -166,12 +172,6 @@ def pairs(marks: Iterable[Mark], found: EventTable) -> Iterator[tuple[Mark, Mark
             found.wrong(mark.place, f"{_words(mark)}: a START, and {earlier} has no STOP yet")
     for mark in begun.values():
         found.wrong(mark.place, f"{_words(mark)}: a START without a STOP")
-
-
-def split_modifiers(text: str) -> tuple[str, ...]:
-    """The modifiers of an event; sets are separated by bars, and None stands for no choice."""
-    parts = (part.strip() for part in text.split("|"))
-    return tuple(part for part in parts if part and part != "None")
 
 
 def split_players(text: str) -> list[list[str]]:

@@ -65,7 +65,6 @@ def read_tabular(content: Content, options: ReadOptions) -> EventTable:
             name = header.column("kind").name
             found.wrong(place, f"{name} {kind!r}: expected {', '.join(_KINDS)}")
         else:
-            modifiers = [cells[c.at] for c in header.modifiers if c.at < len(cells)]
             one.marks.append(
                 Mark(
                     place,
@@ -73,7 +72,7 @@ def read_tabular(content: Content, options: ReadOptions) -> EventTable:
                     time,
                     header.cell(cells, "label"),
                     header.cell(cells, "subject"),
-                    "|".join(modifiers),
+                    header.modifiers_of(cells),
                     header.cell(cells, "comment"),
                     to_frame(header.cell(cells, "image")),
                 )

@@ -2,7 +2,7 @@
 
 Text can be UTF-8 with or without a mark, UTF-16, or cp1252; fields can be separated by commas,
 semicolons, tabs or bars. The separator is the one with which a header is recognised, so it is a
-format's question, and `Content` offers all of them.
+format's question, and `Content` offers the first rows with each.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import csv
 import datetime
 import gzip
 import io
+import itertools
 import json
 import zipfile
 import zlib
@@ -23,7 +24,8 @@ from typing import Any
 from slowfast.ak.errors import UserError
 from slowfast.data_tools.events.event import Place, ReadOptions
 
-SEPARATORS = (",", ";", "\t", "|", " ")
+SEPARATORS = ",;\t| "
+_HEAD = 100  # rows that are enough to recognise a table
 _GZIP, _ZIP, _HDF5 = b"\x1f\x8b", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 # Byte-order marks; UTF-32 is not written by spreadsheets.
@@ -183,8 +185,8 @@ class Content:
         return found if isinstance(found, dict) else None
 
     @cached_property
-    def tables(self) -> tuple[Table, ...]:
-        """The possible tables: the text with each separator, or each sheet of the workbook.
+    def heads(self) -> tuple[Table, ...]:
+        """The possible tables: the first rows with each separator, or each sheet of the workbook.
 
         Raises:
             UserError: the workbook cannot be read, or has no sheet of the given name.
@@ -193,54 +195,59 @@ class Content:
             return tuple(self._sheets())
         if self.data.startswith(_ZIP) or (b"\0" in self.data[:4096] and not self._is_utf16):
             return ()
-        return tuple(self._separated())
+        text, _, separators = self._body
+        there = [one for one in separators if one in text] or separators[:1]
+        return tuple(self._separated(separator, _HEAD) for separator in there)
 
     def table(self, fits: Callable[[Table], bool]) -> Table | None:
-        """The table for which `fits` is true; with several separators, the one with most columns,
-        and blanks only if no other fits.
+        """The table whose first rows make `fits` true.
+
+        With several separators it is the one with most columns; blanks count only if no other fits.
 
         Raises:
-            UserError: several sheets of a workbook fit.
+            UserError: several sheets of a workbook fit, or the text cannot be read to its end.
         """
-        found = [table for table in self.tables if fits(table)]
+        found = [table for table in self.heads if fits(table)]
         if len(found) > 1 and found[0].sheet:
             names = ", ".join(repr(table.sheet) for table in found)
             raise UserError(
                 f"{self.path}: the sheets {names} all hold a table of events; "
                 "say which with --sheet NAME"
             )
-        return max(found, key=lambda table: (table.separator != " ", _columns(table)), default=None)
+        if not found or found[0].sheet:
+            return found[0] if found else None
+        best = max(found, key=lambda table: (table.separator != " ", _columns(table)))
+        return self._separated(best.separator)
 
     def widest(self) -> Table | None:
-        """The table with most columns, for a message; not one that is separated by blanks."""
-        tables = [table for table in self.tables if table.separator != " "]
+        """The first rows with most columns, for a message; not those separated by blanks."""
+        tables = [table for table in self.heads if table.separator != " "]
         return max(tables, key=_columns, default=None)
 
-    def _separated(self) -> Iterator[Table]:
-        text, first, separators = self.text, 1, SEPARATORS
-        head, _, rest = text.partition("\n")
+    @property
+    def _body(self) -> tuple[str, int, str]:
+        """The text of the rows, the number of its first line, and the possible separators."""
+        head, _, rest = self.text.partition("\n")
         if head.strip().lower().startswith("sep=") and len(head.strip()) == 5:
-            text, first, separators = rest, 2, head.strip()[4]  # Excel's own line
+            return rest, 2, head.strip()[4]  # Excel's own line
+        return self.text, 1, SEPARATORS
+
+    def _separated(self, separator: str, most: int | None = None) -> Table:
+        """The rows, or at most the first `most`, with fields between a separator."""
+        text, first, _ = self._body
         csv.field_size_limit(_LARGEST_CELL)
-        for separator in separators:
-            if separator != "," and separator not in text:
-                continue
-            reader = csv.reader(
-                io.StringIO(text, newline=""),
-                delimiter=separator,
-                skipinitialspace=separator == " ",
-            )
-            rows, line = [], first
-            try:
-                for cells in reader:
-                    if any(cell.strip() for cell in cells):
-                        rows.append((line, tuple(_plain(cell) for cell in cells)))
-                    line = first + reader.line_num
-            except csv.Error as error:
-                raise UserError(
-                    f"{self.path}:{line}: cannot be read as a table ({error})"
-                ) from None
-            yield Table(self.path, tuple(rows), separator)
+        reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=separator == " "
+        )
+        rows, line = [], first
+        try:
+            for cells in itertools.islice(reader, most):
+                if any(cell.strip() for cell in cells):
+                    rows.append((line, tuple(_plain(cell) for cell in cells)))
+                line = first + reader.line_num
+        except csv.Error as error:
+            raise UserError(f"{self.path}:{line}: cannot be read as a table ({error})") from None
+        return Table(self.path, tuple(rows), separator)
 
     def _sheets(self) -> Iterator[Table]:
         from openpyxl import load_workbook

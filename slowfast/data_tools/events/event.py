@@ -32,6 +32,22 @@ class Place:
         return f"line {self.line}" if self.line else self.item
 
 
+def subject_name(text: str) -> str:
+    """The name of a subject; "" for what programs write if there is none."""
+    name = text.strip()
+    return "" if name.casefold() in ("no focal subject", "na") else name
+
+
+def split_modifiers(text: str) -> tuple[str, ...]:
+    """The modifiers of an event, as BORIS writes them: sets between bars, None for no choice.
+
+    Returns:
+        One modifier for each set, "" for no choice; empty if nothing was chosen from any set.
+    """
+    parts = tuple(part.strip() if part.strip() != "None" else "" for part in text.split("|"))
+    return parts if any(parts) else ()
+
+
 @dataclass(frozen=True)
 class Mistake:
     """Something that is wrong in a table, and where."""
@@ -58,6 +74,7 @@ class Event:
             point event. `stop` is infinite for an event that lasts to the end of the video.
         point: whether it is a moment without a length.
         first_frame, stop_frame: frame numbers from 0; `stop_frame` is the first frame after it.
+        modifiers: one for each set of modifiers; "" if nothing was chosen from a set.
         rate: frames per second with which frames become times; None: the frames of the video
             itself have their times.
         observation: the name of the observation or recording in the table.

@@ -120,6 +120,14 @@ class Header:
         column = self.column(role)
         return cells[column.at] if column is not None and column.at < len(cells) else ""
 
+    def modifiers_of(self, cells: tuple[str, ...]) -> str:
+        """The modifiers in a row, with bars between sets.
+
+        A table has as many columns as its largest event has sets, so the last can be empty.
+        """
+        there = (cells[column.at] for column in self.modifiers if column.at < len(cells))
+        return "|".join(there).rstrip("|")
+
 
 def plain_name(name: str) -> str:
     """A column name in lower case, with single blanks for everything but letters and digits."""

@@ -23,7 +23,14 @@ from functools import cached_property
 
 from slowfast.ak.errors import UserError
 from slowfast.data_tools.events.content import Content, Table
-from slowfast.data_tools.events.event import Event, EventTable, Place, ReadOptions
+from slowfast.data_tools.events.event import (
+    Event,
+    EventTable,
+    Place,
+    ReadOptions,
+    split_modifiers,
+    subject_name,
+)
 from slowfast.data_tools.events.formats import add_format
 from slowfast.data_tools.events.headers import Column, Header, find_header, only_column, plain_name
 from slowfast.data_tools.events.times import TimeColumn, parse_times
@@ -42,7 +49,6 @@ _COLUMNS = (
     ("video", "start", "label"),
     ("video", "time", "label"),
 )
-_NO_SUBJECT = {"", "no focal subject", "na"}
 
 
 def _header(table: Table, options: ReadOptions) -> Header | None:
@@ -247,9 +253,9 @@ class _Reader:
         if times is None:
             start = stop = None
         video = self._video(cells)
-        subject = self.header.cell(cells, "subject")
+        subject = subject_name(self.header.cell(cells, "subject"))
         labels = self._split_labels(cells[self.labels.at])
-        modifiers = [cells[column.at] for column in self.header.modifiers]
+        modifiers = self.header.modifiers_of(cells)
         for label in labels or [""]:
             self.found.events.append(
                 Event(
@@ -259,8 +265,8 @@ class _Reader:
                     start,
                     stop,
                     point=(start == stop) if start is not None else first == last,
-                    subject="" if subject.casefold() in _NO_SUBJECT else subject,
-                    modifiers=tuple(part for part in modifiers if part),
+                    subject=subject,
+                    modifiers=split_modifiers(modifiers),
                     comment=self.header.cell(cells, "comment"),
                     first_frame=first,
                     stop_frame=last,

@@ -52,7 +52,7 @@ def test_marks_become_bouts_and_points(read):
             ("a.mp4", "walking", 4.0, 5.0),
         ]
     events = {event.start: event for event in table.events}
-    assert (events[1.25].modifiers, events[1.25].subject) == (("slow",), "fox")
+    assert (events[1.25].modifiers, events[1.25].subject) == (("slow", ""), "fox")
     assert (events[2.0].point, events[2.0].subject, events[2.0].first_frame) == (True, "", 50)
 
 
@@ -184,7 +184,7 @@ def test_older_aggregated_events_are_read_with_and_without_a_header(read, descri
     text = OLD.format(description, "a.mp4", "180.0", "1.8", "8.125")
     table = read((names if header else "") + text)
     assert rows(table) == [("a.mp4", "s", 1.8, 8.125)]
-    assert table.events[0].modifiers == ("a",)
+    assert table.events[0].modifiers == ("a", "")
     (one,) = table.coverage
     assert (one.seconds, one.several_files) == (180, True)
 
