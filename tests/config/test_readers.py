@@ -35,7 +35,7 @@ UNREAD = [
     (
         {"RESNET.DEPTH": 34},
         X3D,
-        "with MODEL.MODEL_NAME X3D; MODEL.MODEL_NAME SlowFast reads it",
+        "with MODEL.MODEL_NAME X3D; MODEL.MODEL_NAME ResNet reads it",
     ),
     ({"MIXUP.PROB": 2}, {}, "with MIXUP.ENABLE False"),
     ({"AUG.RE_MODE": "rand"}, {}, "with AUG.ENABLE False"),

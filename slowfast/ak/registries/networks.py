@@ -62,13 +62,13 @@ class NetworkRegistry(Registry[NetworkFacts]):
             )
 
     def keys_of_others(self, name: str) -> dict[str, str]:
-        """The beginnings of keys that only other networks read, with the name of such a network."""
+        """The beginnings of keys that only other networks read, with the first such network."""
         own_keys = self.facts(name).own_keys
         if own_keys is None:
             return {}
         return {
             beginning: other
-            for other in self.keys()
+            for other in reversed(self.keys())
             for beginning in self.facts(other).own_keys or ()
             if beginning not in own_keys
         }

@@ -66,6 +66,7 @@ def test_a_checkout_gets_all_keys_that_it_can_serve(branch):
         "TEST.MORE_METRICS",
         "TEST.REPORT",
         "TEST.WEIGHTS",
+        "TRAIN.BEST_METRIC",
         "TRAIN.CHECKPOINT_ITERATIONS",
         "TRAIN.CHECKPOINT_MINUTES",
         "TRAIN.KEEP_BEST",
