@@ -18,8 +18,11 @@ from slowfast.ak.errors import UserError
 from slowfast.data_tools import ak_writer
 from slowfast.data_tools.cut_table import SegmentOptions
 from slowfast.data_tools.cut_videos import CutOptions, CutResult, cut_videos
-from slowfast.data_tools.events import FORMATS, ReadOptions
-from slowfast.data_tools.events.headers import parse_column_options
+from slowfast.data_tools.event_options import (
+    add_choice_options,
+    add_reading_options,
+    reading_options,
+)
 from slowfast.data_tools.segments.train_config import write_train_config
 from slowfast.utils.command_line import tool_parser
 from slowfast.utils.terminal import prints_errors
@@ -35,7 +38,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("folder", type=Path, help="folder to make: annot/, image/, video/, train.yaml")
     add("--dry-run", action="store_true", help="check everything and write nothing")
     _add_clips(parser.add_argument_group("clips"))
-    _add_reading(parser.add_argument_group("how the table is read"))
+    add_reading_options(parser.add_argument_group("how the table is read"))
     _add_events(parser.add_argument_group("what is made of the events"))
     _add_classes(parser.add_argument_group("classes and training"))
     return parser
@@ -53,34 +56,9 @@ def _add_clips(group) -> None:
     add("--jpeg-quality", type=int, default=defaults.jpeg_quality, help="1 to 95")
 
 
-def _add_reading(group) -> None:
-    add = group.add_argument
-    words = f"the format, if it is not recognised: {', '.join(sorted(FORMATS))}"
-    add("--format", default="", metavar="NAME", help=words)
-    add("--encoding", default="", metavar="NAME", help="of a text file, such as cp1250")
-    add("--sheet", default="", metavar="NAME", help="sheet of a workbook")
-    words = "a column of another name, such as video=Datei; can be repeated"
-    add("--column", action="append", default=[], metavar="ROLE=NAME", help=words)
-    add("--decimal", choices=(".", ","), default="", help="the decimal sign of times")
-    units = ("s", "ms", "min", "frames")
-    add("--time-unit", choices=units, default="", help="unit of times without one in their name")
-    words = "frames per second of frame numbers; video: the times of the video's own frames"
-    add("--frame-rate", type=_frame_rate, metavar="R", help=words)
-    words = "what separates labels in a cell; none: a cell is one label (; or else ,)"
-    add("--label-separator", default="", metavar="SIGN", help=words)
-    words = "each row labels a whole video; there are no times"
-    add("--whole-videos", action="store_true", help=words)
-    words = "cut the video of this player of BORIS, or of this number in ELAN (1)"
-    add("--player", type=_positive, default=1, metavar="N", help=words)
-
-
 def _add_events(group) -> None:
+    add_choice_options(group)
     add = group.add_argument
-    words = "only events of this subject; can be repeated (all subjects together)"
-    add("--subject", action="append", default=[], metavar="NAME", help=words)
-    words = "only events of this observation; can be repeated"
-    add("--observation", action="append", default=[], metavar="NAME", help=words)
-    add("--modifiers", action="store_true", help="modifiers are part of the class: walking|slow")
     words = "cut the time without events too, as this class"
     add("--background", default="", metavar="NAME", help=words)
     words = "cut S seconds from a point event on; 0: leave point events out"
@@ -104,22 +82,6 @@ def _add_classes(group) -> None:
     add("--order", choices=("name", "first"), default="name", help=words)
     words = f"configuration that train.yaml is based on (configs/AK/{RECIPE.name})"
     add("--recipe", type=Path, default=RECIPE, metavar="FILE", help=words)
-
-
-def _frame_rate(text: str) -> float | str:
-    if text == "video":
-        return text
-    rate = float(text)
-    if not 0 < rate < float("inf"):
-        raise ValueError(text)
-    return rate
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
 
 
 def print_summary(folder: Path, result: CutResult) -> None:
@@ -162,18 +124,6 @@ def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     if not args.recipe.is_file():
         raise UserError(f"--recipe {args.recipe}: no such file; expected a YAML file of configs/")
-    reading = ReadOptions(
-        args.format,
-        args.encoding,
-        args.sheet,
-        parse_column_options(args.column),
-        args.decimal,
-        args.time_unit,
-        args.frame_rate,
-        args.label_separator,
-        args.whole_videos,
-        args.player,
-    )
     segments = SegmentOptions(
         tuple(args.subject),
         tuple(args.observation),
@@ -194,7 +144,7 @@ def main(argv: list[str] | None = None) -> int:
         head_min=args.head_min,
         tail_max=args.tail_max,
         order=args.order,
-        reading=reading,
+        reading=reading_options(args),
         segments=segments,
         report=lambda note: print(f"note: {note}", flush=True),
         write=not args.dry_run,

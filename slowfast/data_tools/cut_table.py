@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.nearest import suggestion
+from slowfast.data_tools.event_options import chosen_events, label_of
 from slowfast.data_tools.events import (
     Coverage,
     Event,
@@ -151,7 +151,9 @@ class _Planner:
     def plan(self) -> CutPlan:
         """Returns the plan; `self.mistakes` must be looked at too."""
         made, options = self.plan_made, self.options
-        events, coverage = self._chosen()
+        events, coverage = chosen_events(
+            self.found, self.options.subjects, self.options.observations
+        )
         files = self._files(events, coverage)
         made.facts = self._facts(files)
         paths = {name: path for name, path in files.items() if path in made.facts}
@@ -178,30 +180,6 @@ class _Planner:
         return self.found.rows_are_clips if auto else self.options.rows == "clips"
 
     # ------------------------------------------------------------------ events and videos
-
-    def _chosen(self) -> tuple[list[Event], list[Coverage]]:
-        """The events and the videos of the chosen subjects and observations.
-
-        Raises:
-            UserError: there is no such subject or observation.
-        """
-        events, coverage = self.found.events, self.found.coverage
-        for option, names, of in (
-            ("--observation", self.options.observations, lambda event: event.observation),
-            ("--subject", self.options.subjects, lambda event: event.subject),
-        ):
-            there = sorted({of(event) for event in events})
-            for name in names:
-                if name not in there:
-                    raise UserError(
-                        f"{option} {name}: the table has no such one; it has "
-                        f"{', '.join(filter(None, there)) or 'none'}; {suggestion(name, there)}"
-                    )
-            if names:
-                events = [event for event in events if of(event) in names]
-        if self.options.observations:
-            coverage = [one for one in coverage if one.observation in self.options.observations]
-        return events, coverage
 
     def _files(self, events: Sequence[Event], coverage: Sequence[Coverage]) -> dict[str, str]:
         """The file of each video, by its name in the table; a mistake for each that is missing."""
@@ -312,9 +290,7 @@ class _Planner:
         except UserError as error:
             self.mistakes.append(Mistake(event.place, str(error)))
             return
-        label = event.label
-        if label and self.options.modifiers:
-            label = "|".join((label, *filter(None, event.modifiers)))
+        label = label_of(event, self.options.modifiers)
         yield Interval(event.place, path, label, start, min(stop, facts.seconds), event.split)
 
     def _report_points(self) -> None:
