@@ -29,7 +29,7 @@ SHARES_BELOW_1 = {
 def _too_few_classes(cfg: CfgNode) -> Iterator[Finding]:
     facts = LOSSES.facts(cfg.MODEL.LOSS_FUNC)
     for key in _keys_of_classes(cfg) if cfg.TRAIN.ENABLE else ():
-        if get(cfg, key) < facts.fewest_classes:
+        if 0 < get(cfg, key) < facts.fewest_classes:
             yield (
                 key,
                 f"with {key_and_value(cfg, 'MODEL.LOSS_FUNC')} nothing can be learnt: it compares "

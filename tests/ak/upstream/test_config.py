@@ -55,11 +55,14 @@ def test_a_recipe_means_the_same_as_here(branch, path):
 
 def test_a_checkout_gets_all_keys_that_it_can_serve(branch):
     there = dotted_keys(with_keys(branch))
-    missing = {key for key in KEYS if key not in there and not key.startswith("SPEED.")}
+    in_this_tree = ("SPEED.", "COMPOSITION.")
+    missing = {key for key in KEYS if key not in there and not key.startswith(in_this_tree)}
     assert missing == {
         "CPU_PROCESSES",
         "DIST_TIMEOUT",
         "LOSS.LABEL_SMOOTHING",
+        "MODEL.NUM_CLASSES_ANIMAL",
+        "MODEL.NUM_CLASSES_BEHAVIOR",
         "SOLVER.ACCUMULATE_STEPS",
         "SOLVER.EMA_DECAY",
         "TEST.BOOTSTRAP",
@@ -72,7 +75,7 @@ def test_a_checkout_gets_all_keys_that_it_can_serve(branch):
         "TRAIN.KEEP_BEST",
         "TRAIN.MIXED_PRECISION_TYPE",
     }
-    assert not any(key.startswith("SPEED.") for key in there)
+    assert not any(key.startswith(in_this_tree) for key in there)
     assert set(there) >= NOT_SERVED
 
 
