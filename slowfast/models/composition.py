@@ -23,8 +23,9 @@ LABEL_SETS = ("behavior", "animal")
 def _facts(name: str) -> dict[str, Any]:
     """The facts about a network whose trunk is that of another one."""
     facts = NETWORKS.facts(name)
-    shared = ("archs", "pathways", "own_keys", "problems", "warnings")
-    return {"label_sets": LABEL_SETS, **{each: getattr(facts, each) for each in shared}}
+    shared = ("archs", "pathways", "problems", "warnings")
+    own = {"label_sets": LABEL_SETS, "own_keys": ("COMPOSITION.", "MODEL.NUM_CLASSES_")}
+    return own | {each: getattr(facts, each) for each in shared}
 
 
 @MODEL_REGISTRY.register("SlowFast_composition", **_facts("SlowFast"))
