@@ -32,7 +32,9 @@ _BESIDE_WEIGHTS = (
     "pathlib._local.PosixPath",
     "datetime.datetime",
     "datetime.timedelta",
+    # Training files of mmengine name the methods of this class by `getattr`, which is not called.
     "mmengine.logging.history_buffer.HistoryBuffer",
+    "builtins.getattr",
 )
 _DICTS = (
     "collections.defaultdict",

@@ -31,6 +31,18 @@ def test_values_beside_weights_are_left_out(tmp_path, is_zip):
     assert type(content["args"]) not in (argparse.Namespace, pathlib.PosixPath)
 
 
+class Asks:
+    """Unpickling this object would look up an attribute that does not exist."""
+
+    def __reduce__(self):
+        return getattr, (argparse.Namespace, "attribute")
+
+
+def test_attributes_are_not_looked_up(tmp_path):
+    torch.save({"w": torch.ones(2), "method": Asks()}, tmp_path / "x.pth")
+    assert torch.equal(read_weight_file(tmp_path / "x.pth").content["w"], torch.ones(2))
+
+
 class Other:
     """A class that no stand-in is known for."""
 
