@@ -11,6 +11,7 @@ continues the work. `--dry-run` reads and checks everything, and writes nothing.
 """
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -125,15 +126,15 @@ def main(argv: list[str] | None = None) -> int:
     if not args.recipe.is_file():
         raise UserError(f"--recipe {args.recipe}: no such file; expected a YAML file of configs/")
     segments = SegmentOptions(
-        tuple(args.subject),
-        tuple(args.observation),
-        args.modifiers,
-        args.background,
-        args.point_length,
-        args.rows,
-        args.min_seconds,
-        args.val_share,
-        args.skip_mistakes,
+        subjects=tuple(args.subject),
+        observations=tuple(args.observation),
+        modifiers=args.modifiers,
+        background=args.background,
+        point_length=args.point_length,
+        rows=args.rows,
+        min_seconds=args.min_seconds,
+        val_share=args.val_share,
+        skip_mistakes=args.skip_mistakes,
     )
     result = cut_videos(
         args.videos,
@@ -163,7 +164,7 @@ def main(argv: list[str] | None = None) -> int:
         has_test="test" in result.clips,
     )
     if result.clips["train"] and result.clips["val"]:
-        print(f"to train:  python tools/run_net.py --cfg {path}")
+        print(f"to train:  python tools/run_net.py --cfg {shlex.quote(str(path))}")
     return 0
 
 

@@ -7,8 +7,17 @@ from collections.abc import Sequence
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.nearest import suggestion
-from slowfast.data_tools.events import FORMATS, Coverage, Event, EventTable, ReadOptions
+from slowfast.data_tools.events import (
+    FORMATS,
+    Coverage,
+    Event,
+    EventTable,
+    ReadOptions,
+    subject_name,
+)
 from slowfast.data_tools.events.headers import parse_column_options
+
+_DECIMAL_SIGNS = {"point": ".", "comma": ","}
 
 
 def add_reading_options(parser: ArgumentParser) -> None:
@@ -20,7 +29,7 @@ def add_reading_options(parser: ArgumentParser) -> None:
     add("--sheet", default="", metavar="NAME", help="sheet of a workbook")
     words = "a column of another name, such as video=Datei; can be repeated"
     add("--column", action="append", default=[], metavar="ROLE=NAME", help=words)
-    add("--decimal", choices=(".", ","), default="", help="the decimal sign of times")
+    add("--decimal", choices=tuple(_DECIMAL_SIGNS), help="the decimal sign of times")
     units = ("s", "ms", "min", "frames")
     add("--time-unit", choices=units, default="", help="unit of times without one in their name")
     words = "frames per second of frame numbers; video: the times of the video's own frames"
@@ -40,7 +49,7 @@ def reading_options(args: Namespace) -> ReadOptions:
         encoding=args.encoding,
         sheet=args.sheet,
         columns=parse_column_options(args.column),
-        decimal=args.decimal,
+        decimal=_DECIMAL_SIGNS.get(args.decimal, ""),
         time_unit=args.time_unit,
         frame_rate=args.frame_rate,
         label_separator=args.label_separator,
@@ -70,14 +79,15 @@ def chosen_events(
     events, coverage = table.events, table.coverage
     for option, names, of in (
         ("--observation", observations, lambda event: event.observation),
-        ("--subject", subjects, lambda event: event.subject),
+        ("--subject", [subject_name(name) for name in subjects], lambda event: event.subject),
     ):
         there = sorted({of(event) for event in events})
         for name in names:
             if name not in there:
+                hint = suggestion(name, there)
                 raise UserError(
                     f"{option} {name}: the table has no such one; it has "
-                    f"{', '.join(filter(None, there)) or 'none'}; {suggestion(name, there)}"
+                    f"{', '.join(filter(None, there)) or 'none'}" + (f"; {hint}" if hint else "")
                 )
         if names:
             events = [event for event in events if of(event) in names]

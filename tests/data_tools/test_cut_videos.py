@@ -1,5 +1,6 @@
 """Clips cut from videos: the right frames, upright, from many kinds of files."""
 
+import json
 from fractions import Fraction
 
 import av
@@ -223,3 +224,47 @@ def test_pixels_become_square(cut, tmp_path):
     make_video(tmp_path / "a.mp4", size=(64, 48), aspect=Fraction(3, 2))
     root, result = cut("a.mp4,0,0.4,train,x")
     assert images(root, result.clips["train"][0].name).shape[1:3] == (48, 96)
+
+
+def test_frame_numbers_mean_the_frames_of_the_video_itself(cut, tmp_path):
+    """The rate of this video changes, so no single rate gives the times of its frames."""
+    times = [4 * n for n in range(10)] + [40 + 20 * n for n in range(10)]
+    make_video(tmp_path / "a.mp4", count=20, times=times)
+    table = tmp_path / "frames.csv"
+    table.write_text("video,start_frame,end_frame,split,labels\na.mp4,8,12,train,x\n")
+    options = CutOptions(short_side=0, fps=25, crf=12)
+    root = tmp_path / "set"
+    result = cut_videos.cut_videos(tmp_path, table, root, options)
+    shown = numbers(images(root, result.clips["train"][0].name))
+    assert shown == [8, 9, *[10] * 5, *[11] * 5]
+
+
+def test_an_event_of_boris_in_two_files_becomes_clips_of_both(tmp_path):
+    """The files were played in a row, and their times begin at 100 s."""
+    for name in ("a.mp4", "b.mp4"):
+        make_video(tmp_path / name)
+    events = [[101.6, "fox", "walking", "", "", 40], [102.4, "fox", "walking", "", "", 10]]
+    observation = {
+        "type": "MEDIA",
+        "file": {"1": ["D:\\films\\a.mp4", "D:\\films\\b.mp4"]},
+        "time offset": 100.0,
+        "events": events,
+        "media_info": {"length": {"D:\\films\\a.mp4": 2.0, "D:\\films\\b.mp4": 2.0}},
+    }
+    project = {
+        "behaviors_conf": {"0": {"code": "walking", "type": "State event"}},
+        "observations": {"day 1": observation},
+    }
+    table = tmp_path / "project.boris"
+    table.write_text(json.dumps(project))
+    root, notes = tmp_path / "set", []
+    result = cut_videos.cut_videos(tmp_path, table, root, AS_IS, report=notes.append)
+    clips = {
+        clip.name: numbers(images(root, clip.name)) for c in result.clips.values() for clip in c
+    }
+    assert clips == {
+        "a_001600-002000": list(range(40, 50)),
+        "b_000000-000400": list(range(10)),
+    }
+    assert {split: len(found) for split, found in result.clips.items()} == {"train": 1, "val": 1}
+    assert "1 of 2 videos" in notes[0]

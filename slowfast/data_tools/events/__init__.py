@@ -19,6 +19,7 @@ from slowfast.data_tools.events.event import (
     Mistake,
     Place,
     ReadOptions,
+    subject_name,
 )
 from slowfast.data_tools.events.formats import FORMATS
 from slowfast.data_tools.events.read import read_events
@@ -32,6 +33,7 @@ __all__ = [
     "Place",
     "ReadOptions",
     "read_events",
+    "subject_name",
 ]
 
 import_all(sys.modules[__name__])

@@ -100,12 +100,12 @@ def _to_array(frames: Any, classes: int, several: bool) -> np.ndarray:
     if several:
         if values.ndim != 2 or values.shape[1] != classes or not len(values):
             raise UserError(f"expected {classes} values for each frame, one for each class")
-        if ((values < 0) | (values > 1)).any():
+        if not ((values >= 0) & (values <= 1)).all():
             raise UserError("expected values from 0 to 1")
         return values >= 0.5
     if values.ndim != 1 or not len(values):
         raise UserError("expected one class number for each frame")
-    wrong = (values < 0) | (values >= classes) | (values % 1 != 0)
+    wrong = (values < 0) | (values >= classes) | (values != np.floor(values))
     if wrong.any():
         frame = int(wrong.argmax())
         raise UserError(

@@ -167,7 +167,7 @@ class _Reader:
                 later if isinstance(first, str) or isinstance(later, str) else first + later
                 for first, later in zip(starts, stops, strict=True)
             ]
-        elif stop.inclusive:
+        elif stop.inclusive and frames:
             stops = [last if isinstance(last, str) else last + 1 for last in stops]
         texts = [(cells[start.at], cells[end.at]) for _, cells in rows]
         return _Ends(starts, stops, (start.name, end.name), texts)

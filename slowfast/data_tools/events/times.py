@@ -57,8 +57,8 @@ def decimal_sign(values: Sequence[str], separator: str, name: str, given: str = 
             return ","
         raise UserError(
             f"column {name}: {numbers[0]!r} can be {numbers[0].replace(',', '.')} or "
-            f"{numbers[0].replace(',', '')}; say which is the decimal sign with --decimal , or "
-            "--decimal ."
+            f"{numbers[0].replace(',', '')}; say which is the decimal sign with --decimal "
+            "comma or --decimal point"
         )
     # A column with a lone decimal point must show elsewhere that commas are thousands signs.
     if comma or (point and (not plain or any(_THOUSANDS.fullmatch(n) for n in numbers))):
