@@ -37,17 +37,18 @@ def expand(path: str) -> str:
 
 
 def not_expanded(path: str) -> str:
-    """Returns why `expand` left `$NAME` or `~NAME` in a path; empty if it left nothing.
+    """Returns why a path still has `$NAME` or a leading `~`; empty if it has none.
 
     A file or folder can have such a name. The result is empty for a path that exists.
     """
     if is_remote(path) or os.path.lexists(path):
         return ""
-    if variable := re.search(r"\$(\w+)|\$\{([^}]+)\}", path):
+    rest = expand(path)
+    if variable := re.search(r"\$(\w+)|\$\{([^}]+)\}", rest):
         return f"the environment variable {variable[1] or variable[2]} is not defined"
-    if path.startswith("~"):
-        return f"there is no home folder of {path.split('/')[0]}"
-    return ""
+    if rest.startswith("~"):
+        return f"there is no home folder of {rest.split('/')[0]}"
+    return "" if rest == path else "~ and $NAME are expanded in files and on command lines only"
 
 
 def join(folder: str, path: str) -> str:

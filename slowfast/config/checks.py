@@ -162,7 +162,7 @@ def _why_no_path(key: Key, value: Any) -> str:
     paths = value if isinstance(value, (list, tuple)) else [value]
     for path in paths if key.kind == "path" else ():
         if words := not_expanded(path):
-            return f"{words}; define it, or write the path in full"
+            return f"{words}; write the path in full"
     return ""
 
 

@@ -7,7 +7,8 @@ write a file in this folder (or in your own program) that registers it::
     def MyNetwork(cfg, width: Annotated[int, Limits(low=1)] = 8) -> nn.Module: ...
 
 A parameter with a default, such as ``width``, is a setting: the configuration key is
-``MYNETWORK.WIDTH``. `slowfast.ak.registries.networks` lists what can be stated about a network.
+``MYNETWORK.WIDTH``. A parameter of type ``str | Path`` is a path, in which ``~`` and ``$NAME`` are
+expanded. `slowfast.ak.registries.networks` lists what can be stated about a network.
 """
 
 from inspect import signature

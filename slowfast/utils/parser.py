@@ -166,12 +166,17 @@ def load_config(args: argparse.Namespace, path_to_config: str | Path | None = No
     files = getattr(args, "cfg_files", None) or [getattr(args, "cfg_file", None)]
     path = path_to_config if path_to_config is not None else files[0]
     ignore = bool(getattr(args, "ignore_unknown_keys", False))
-    try:
-        if path is not None:
-            merge_file(cfg, path, ignore_unknown=ignore)
-        merge_list(cfg, getattr(args, "opts", None) or [], ignore_unknown=ignore)
-    except UnknownKeys as error:
-        raise UserError(f"{error}\n{_WITHOUT_UNKNOWN}") from None
+    mistakes: list[UserError] = []
+    for merge, given in ((merge_file, path), (merge_list, getattr(args, "opts", None) or [])):
+        try:
+            if given is not None:
+                merge(cfg, given, ignore_unknown=ignore)
+        except UserError as error:
+            mistakes.append(error)
+    if mistakes:
+        unknown = any(isinstance(error, UnknownKeys) for error in mistakes)
+        lines = [*map(str, mistakes), *[_WITHOUT_UNKNOWN] * unknown]
+        raise UserError("\n".join(lines))
     for field in ("num_shards", "shard_id", "rng_seed", "output_dir"):
         value = getattr(args, field, None)
         if value is not None:

@@ -128,12 +128,17 @@ def test_the_paths_of_files_are_expanded(write, tmp_path, monkeypatch):
 
 def test_a_path_that_cannot_be_expanded_is_refused_where_a_run_reads_it(load_runnable, tmp_path):
     cfg = load_runnable({"DATA.PATH_PREFIX": "/a/${NO_SUCH}/b", "OUTPUT_DIR": "~no_one/x"})
-    words = "define it, or write the path in full"
+    words = "write the path in full"
     assert checks.problems(cfg) == [
         f"X.yaml: OUTPUT_DIR = ~no_one/x: there is no home folder of ~no_one; {words}",
         "X.yaml: DATA.PATH_PREFIX = /a/${NO_SUCH}/b: the environment variable NO_SUCH is not "
         f"defined; {words}",
     ]
+    cfg.merge_from_list(["DATA.PATH_PREFIX", "", "OUTPUT_DIR", "x"])
+    cfg.OUTPUT_DIR = "~/x"
+    (problem,) = checks.problems(cfg)
+    assert "~ and $NAME are expanded in files and on command lines only" in problem
+
     (tmp_path / "a$b").mkdir()
     settings = {"OUTPUT_DIR": "a$b", "TENSORBOARD.PREDICTIONS_PATH": "$NO_SUCH/scores.pkl"}
     assert checks.problems(load_runnable(settings)) == []
@@ -163,15 +168,18 @@ UNKNOWN = {"DATA.FPS_OF_FORK": 3, "FORK.A": 1, "FORK.B": 2, "SOLVER.MAX_EPOCHS":
 
 def test_unknown_keys_are_reported_together(run):
     with pytest.raises(UserError) as error:
-        run(UNKNOWN)
+        run(UNKNOWN, "NUM_GPU", "1")
     lines = str(error.value).splitlines()
     assert [line.split("unknown key ")[1].split(";")[0] for line in lines[:-1]] == [
         "DATA.FPS_OF_FORK",
         "FORK",
         "SOLVER.MAX_EPOCHS",
+        "NUM_GPU",
     ]
+    assert lines[2].startswith("X.yaml: ")
     assert "did you mean SOLVER.MAX_EPOCH?" in lines[2]
-    assert "--ignore-unknown-keys runs without them" in lines[3]
+    assert lines[3] == "command line: unknown key NUM_GPU; did you mean NUM_GPUS?"
+    assert "--ignore-unknown-keys runs without them" in lines[4]
 
 
 def test_unknown_keys_can_be_ignored_with_one_warning(run, caplog):

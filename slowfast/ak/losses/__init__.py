@@ -1,7 +1,8 @@
 """Losses for clips with several labels and a long tail of classes: loss(logits, targets).
 
 Each loss is one file, which registers it in `LOSSES` under the name that MODEL.LOSS_FUNC takes. The
-configuration keys LOSS.<NAME>.<ARGUMENT> follow from its signature. To add a loss, add a file::
+configuration keys LOSS.<NAME>.<ARGUMENT> follow from its signature. An argument of type
+``Union[str, Path]`` is a path, in which `~` and `$NAME` are expanded. To add a loss, add a file::
 
     @LOSSES.register("my_loss", labels="many", needs_counts=False)
     class MyLoss(MultiLabelLoss):

@@ -134,6 +134,6 @@ def _wrong(name: str, key: Key, value: Any) -> Iterator[str]:
         return
     words = key.problem_with(value)
     if key.kind == "path" and not words and (why := not_expanded(value)):
-        words = f"but {why}; define it, or write the path in full"
+        words = f"but {why}; write the path in full"
     if words:
         yield f"{name}: found {value!r}, {words}."

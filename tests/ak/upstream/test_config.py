@@ -171,7 +171,7 @@ def test_paths_are_expanded(branch, monkeypatch):
         "s3://bucket/~/holdout.txt",
     )
     cfg.AK.CLASSES = "$NO_SUCH/classes.csv"
-    with pytest.raises(UserError, match=r"AK\.CLASSES.* NO_SUCH is not defined; define it"):
+    with pytest.raises(UserError, match=r"AK\.CLASSES.* NO_SUCH is not defined; write"):
         settle_ak_keys(cfg)
 
 
