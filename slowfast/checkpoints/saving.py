@@ -11,6 +11,7 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 
+from slowfast.ak.classes.label_sets import Classes, by_set
 from slowfast.ak.lists.holdout import fingerprint
 from slowfast.checkpoints import starting_weights
 from slowfast.checkpoints.best import Best
@@ -54,6 +55,7 @@ def save_checkpoint(
     initialisation: str | None = None,
     holdout: str | None = None,
     average_state: State | None = None,
+    classes: Classes = None,
 ) -> str:
     """Writes the checkpoint of an epoch and removes the files that it replaces.
 
@@ -67,6 +69,7 @@ def save_checkpoint(
         initialisation: origin of the run's first weights; None: read from the checkpoint before.
         holdout: fingerprint of the held-out clips; None: computed from AK.HOLDOUT.
         average_state: the running average of the weights, named as in ``model_state``.
+        classes: names and training clips of the classes; None: the file does not have them.
 
     Returns:
         The path of the file.
@@ -80,7 +83,7 @@ def save_checkpoint(
         initialisation = starting_weights.initialisation(cfg)
     if holdout is None:
         holdout = fingerprint(cfg)
-    writer = CheckpointWriter.from_cfg(cfg, initialisation, holdout, path_to_job)
+    writer = CheckpointWriter.from_cfg(cfg, initialisation, holdout, classes, path_to_job)
     state = training_state(model, optimizer, scaler, average_state)
     return writer.write_epoch(epoch, state, extra)
 
@@ -119,14 +122,15 @@ class CheckpointWriter:
         keep: number of epochs whose checkpoints stay; 0: all.
         keep_best: whether the weights of the best evaluation are written.
         provenance: entries of every file: ``cfg`` (the configuration as YAML), ``initialisation``
-            (origin of the first weights) and ``holdout`` (fingerprint of the held-out clips).
+            (origin of the first weights), ``holdout`` (fingerprint of the held-out clips); where
+            they are known, ``class_names`` and ``train_counts`` (training clips of each class).
     """
 
     output_dir: str | Path
     task: str
     keep: int
     keep_best: bool
-    provenance: Mapping[str, str]
+    provenance: Mapping[str, Any]
 
     @classmethod
     def from_cfg(
@@ -134,6 +138,7 @@ class CheckpointWriter:
         cfg: CfgNode,
         initialisation: str,
         holdout: str,
+        classes: Classes = None,
         output_dir: str | Path | None = None,
     ) -> CheckpointWriter:
         """Reads TASK, TRAIN.CHECKPOINT_KEEP, TRAIN.KEEP_BEST and OUTPUT_DIR."""
@@ -142,7 +147,12 @@ class CheckpointWriter:
             cfg.TASK,
             cfg.TRAIN.CHECKPOINT_KEEP,
             cfg.TRAIN.KEEP_BEST,
-            {"cfg": cfg.dump(), "initialisation": initialisation, "holdout": holdout},
+            {
+                "cfg": cfg.dump(),
+                "initialisation": initialisation,
+                "holdout": holdout,
+                **_class_entries(classes),
+            },
         )
 
     def write_epoch(
@@ -223,6 +233,24 @@ class CheckpointWriter:
         if distributed.is_master_proc():
             write_checkpoint(content, Path(path))
             remove_outdated(Path(path), self.keep, self.task)
+
+
+def _class_entries(classes: Classes) -> dict[str, Any]:
+    """Names and training clips of the classes; dicts by label set if there are several sets."""
+    tables = {name: table for name, table in by_set(classes).items() if table is not None}
+    entries = {
+        "class_names": {name: list(table.names) for name, table in tables.items()},
+        "train_counts": {
+            name: [int(number) for number in table.train_counts]
+            for name, table in tables.items()
+            if table.train_counts is not None
+        },
+    }
+    plain = {
+        key: value if isinstance(classes, Mapping) else value.get("")
+        for key, value in entries.items()
+    }
+    return {key: value for key, value in plain.items() if value}
 
 
 def _checked(extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from slowfast.config import (
 )
 from slowfast.config.custom_config import add_custom_config
 from slowfast.config.dotted import has
-from slowfast.config.keys import UPSTREAM_KEYS, registered_keys
+from slowfast.config.keys import PREDICTION_KEYS, UPSTREAM_KEYS, registered_keys
 from slowfast.config.merge import Config
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 def declared_defaults() -> Config:
     """The defaults that `get_cfg` copies, without the keys of registered entries."""
     cfg = Config()
-    for name, key in UPSTREAM_KEYS.items():
+    for name, key in {**UPSTREAM_KEYS, **PREDICTION_KEYS}.items():
         add_key(cfg, name, key.default)
     add_custom_config(cfg)
     return cfg

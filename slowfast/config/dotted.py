@@ -46,8 +46,8 @@ def dotted_keys(cfg: CfgNode, prefix: str = "") -> list[str]:
 def nearest_key(cfg: CfgNode, key: str) -> str | None:
     """The key or group with the name most similar to a misspelt one.
 
-    A key with the same last part comes first, then the key with the most similar letters. Two keys
-    with the same last part are returned as "A or B".
+    A key with the same last part comes first, then the key with the most similar letters. Two or
+    three keys with the same last part are returned as "A or B", or "A, B or C".
     """
     keys = dotted_keys(cfg)
     groups = {key.rsplit(".", depth)[0] for key in keys for depth in range(1, key.count(".") + 1)}
@@ -56,8 +56,9 @@ def nearest_key(cfg: CfgNode, key: str) -> str | None:
         return by_upper[key.upper()]
     leaf = key.upper().rsplit(".", 1)[-1]
     same_leaf = [name for name in keys if name.rsplit(".", 1)[-1] == leaf]
-    if len(same_leaf) == 2:
-        return " or ".join(sorted(same_leaf, reverse=True))
+    if len(same_leaf) in (2, 3):
+        *others, last = sorted(same_leaf, reverse=True)
+        return f"{', '.join(others)} or {last}"
     if same_leaf:
         return max(same_leaf, key=lambda name: difflib.SequenceMatcher(None, name, key).ratio())
     return next(iter(nearest(key, (*groups, *keys), count=1, cutoff=0.6)), None)

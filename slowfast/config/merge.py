@@ -26,7 +26,7 @@ from slowfast.config import provenance
 from slowfast.config.dotted import dotted_keys, has, nearest_key, set_value, show
 from slowfast.config.keys import is_read_by_nothing, known_keys
 from slowfast.config.schema import WrongType, coerce, found_in_words
-from slowfast.config.yaml_files import read_with_bases
+from slowfast.config.yaml_files import read_with_bases, read_yaml_text
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +98,33 @@ def merge_list(
         Setting(source, str(key), value) for key, value in zip(pairs[::2], pairs[1::2], strict=True)
     ]
     _merge(cfg, settings, ignore_unknown)
+
+
+def merge_stored(cfg: CfgNode, text: str, source: str) -> None:
+    """Sets the keys of a configuration that a file of weights stores, as YAML.
+
+    Settings that this version does not have, or does not accept, are left out with one warning.
+
+    Raises:
+        UserError: the text is no configuration.
+    """
+    settings = read_yaml_text(text, source)
+    accepted, refused, known = [], [], known_keys()
+    for key, value in _leaves(cfg, settings, ""):
+        try:
+            accepted.append((key, _accept(cfg, key, value, known.get(key))))
+        except _Refused:
+            refused.append(key)
+    if refused:
+        logger.warning(
+            "%s: settings that this version does not have are left out: %s%s",
+            source,
+            ", ".join(refused[:8]),
+            ", ..." if len(refused) > 8 else "",
+        )
+    for key, value in accepted:
+        set_value(cfg, key, value)
+        provenance.record(cfg, key, source)
 
 
 def _check_pairs(pairs: list[Any], source: str) -> None:

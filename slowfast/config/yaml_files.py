@@ -43,28 +43,43 @@ def read_yaml(path: Path) -> dict[Any, Any]:
     """The mapping in a YAML file; empty for an empty file.
 
     Raises:
-        UserError: the file does not exist, is a folder, is not text, is not YAML (with the line),
-            or is not a mapping.
+        UserError: the file does not exist, is a folder or is not text; or as `read_yaml_text`.
     """
     if not path.is_file():
         raise UserError(_missing(path))
     try:
-        loader = _Loader(path.read_text(encoding="utf-8-sig"))
-        loader.name = str(path)
+        text = path.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        raise UserError(f"{path}: not readable as YAML: {error}") from None
+    return read_yaml_text(text, str(path))
+
+
+def read_yaml_text(text: str, source: str) -> dict[Any, Any]:
+    """The mapping in a YAML text; empty for an empty text.
+
+    Args:
+        source: where the text is from, for messages.
+
+    Raises:
+        UserError: the text is not YAML (with the line), or is not a mapping.
+    """
+    try:
+        loader = _Loader(text)
+        loader.name = source
         settings = loader.get_single_data()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "unknown line"
         problem = error.problem or error.context or "not YAML"
-        raise UserError(f"{path}: {where}: not readable as YAML: {problem}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError, OSError) as error:
+        raise UserError(f"{source}: {where}: not readable as YAML: {problem}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path}: not readable as YAML: {reason}") from None
+        raise UserError(f"{source}: not readable as YAML: {reason}") from None
     if settings is None:
         return {}
     if not isinstance(settings, dict):
         raise UserError(
-            f"{path}: expected keys and values, such as `TRAIN:` and below it, indented, "
+            f"{source}: expected keys and values, such as `TRAIN:` and below it, indented, "
             f"`BATCH_SIZE: 8`; found {found_in_words(settings)}"
         )
     return settings

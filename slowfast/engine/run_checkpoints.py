@@ -39,7 +39,7 @@ class RunCheckpoints:
 
     def __init__(self, cfg: CfgNode, learner: Learner, initialisation: str, holdout: str) -> None:
         self.learner = learner
-        self._writer = CheckpointWriter.from_cfg(cfg, initialisation, holdout)
+        self._writer = CheckpointWriter.from_cfg(cfg, initialisation, holdout, learner.task.classes)
         self._every_iterations = cfg.TRAIN.CHECKPOINT_ITERATIONS
         self._every_seconds = 60 * cfg.TRAIN.CHECKPOINT_MINUTES
         self._written_at = monotonic()

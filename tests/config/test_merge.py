@@ -91,7 +91,8 @@ MISTAKES = {
     "model:\n  ARCH: x3d": "unknown key model; did you mean MODEL?",
     "SOLVER:\n  base_lr: 1": "unknown key SOLVER.base_lr; did you mean SOLVER.BASE_LR?",
     "SOLVER:\n  BATCH_SIZE: 1": (
-        "unknown key SOLVER.BATCH_SIZE; did you mean TRAIN.BATCH_SIZE or TEST.BATCH_SIZE?"
+        "unknown key SOLVER.BATCH_SIZE; did you mean TRAIN.BATCH_SIZE, TEST.BATCH_SIZE or "
+        "PREDICT.BATCH_SIZE?"
     ),
     "NUM_FRAMES: 1": "unknown key NUM_FRAMES; did you mean DATA.NUM_FRAMES?",
     "QQQQ: 1": "unknown key QQQQ",

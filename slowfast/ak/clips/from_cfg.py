@@ -118,6 +118,12 @@ def image_range(cfg) -> ValueRange:
     return tuple(cfg.AK.IMAGE_RANGE) or None
 
 
+def decoding_from_cfg(cfg, facts: DatasetFacts) -> Decoding:
+    """How the videos of a data set are decoded, and at which rate their frames are counted."""
+    group, _, key = facts.frame_rate_key.partition(".")
+    return Decoding.from_cfg(cfg, cfg[group][key] if group else 0)
+
+
 def centre_crop_problems(cfg):
     """Finds a training crop that does not fit the frames of validation; for data sets without
     random validation.
@@ -155,8 +161,7 @@ def _sampler_and_transform(
 
 
 def _checked_reader(cfg, split: str, facts: DatasetFacts, clips: ClipList) -> FrameReader:
-    group, _, key = facts.frame_rate_key.partition(".")
-    decoding = Decoding.from_cfg(cfg, cfg[group][key] if group else 0)
+    decoding = decoding_from_cfg(cfg, facts)
     folders = cfg.DATA.PATH_PREFIX, video_folder(cfg, facts)
     reader = open_reader(clips, kind_of_frames(cfg, facts), *folders, decoding, image_range(cfg))
     if split == "test":

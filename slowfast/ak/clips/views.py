@@ -90,13 +90,27 @@ class UniformCrops:
                 size = scaled_size(*frame.shape[:2], self.side)
                 scaled = np.empty((int(rows.max()) + 1, *size, 3), np.uint8)
                 memory = np.empty((*size, 4), np.uint8)
-            cv2.cvtColor(scale(frame, size, memory), cv2.COLOR_RGBA2RGB, dst=scaled[row])
+            scale_to_rgb(frame, scaled[row], memory)
+        return self.views(scaled, rows)
+
+    def views(self, scaled: np.ndarray, rows: np.ndarray) -> ClipViews:
+        """All views of scaled frames (D, H, W, 3) uint8 RGB; `rows` are `temporal`."""
         return ClipViews(
             frames=torch.from_numpy(scaled),
             temporal=torch.from_numpy(rows),
-            corners=torch.from_numpy(crop_corners(*size, self.side, self.count)),
+            corners=torch.from_numpy(crop_corners(*scaled.shape[1:3], self.side, self.count)),
             size=self.side,
         )
+
+
+def scale_to_rgb(frame: np.ndarray, result: np.ndarray, memory: np.ndarray) -> None:
+    """Scales a frame (H, W, 4) uint8 to the size of `result` (h, w, 3), and writes it there.
+
+    Args:
+        memory: (h, w, 4) uint8, which is overwritten.
+    """
+    scaled = scale(frame, result.shape[:2], memory)
+    cv2.cvtColor(scaled, cv2.COLOR_RGBA2RGB, dst=result)
 
 
 def view_batches(clips: Iterable[ClipViews], size: int) -> Iterator[tuple[Tensor, list[int]]]:

@@ -153,7 +153,7 @@ class JpegFrames(FrameReader):
     def _unreadable(self, clip: int, path: str, found: str, what: str = "this frame") -> BadClip:
         return BadClip(
             f"{path}: cannot read {what} of clip {self.clips.name(clip)}: {found}. Extract or "
-            f"copy the clip's frames again, or delete its lines from {self.clips.path}."
+            f"copy the clip's frames again, or {self.clips.how_to_leave_out}."
         )
 
 

@@ -229,6 +229,18 @@ def every_frame(path: str) -> Iterator[np.ndarray]:
         yield from map(to_rgbx, _decoded(container, stream))
 
 
+def mean_rate(path: str) -> float:
+    """The mean number of frames a second that a file states; 0 if it states none."""
+    with open_video(path) as opened:
+        return stated_fps(*opened)
+
+
+def stated_frames(path: str) -> int:
+    """The number of frames that the header of the file states; 0 if it states none."""
+    with open_video(path) as (_, stream):
+        return stream.frames
+
+
 def count_frames(path: str) -> int:
     """The number of frames that decode."""
     with open_video(path) as (container, stream):

@@ -110,6 +110,22 @@ class VideoFrames(FrameReader):
             if "/" not in name:
                 self._ending[clip] = self._find_ending(name, present.__contains__)
 
+    def times(self, clip: int) -> np.ndarray:
+        """(F + 1,) float64 seconds: when each frame of the video is shown, and when the last ends.
+
+        The first frame is at 0. A video without time stamps has its mean rate throughout.
+
+        Raises:
+            BadClip: the video cannot be read.
+        """
+        frames, fps = self._measure(clip)
+        with self._file(clip) as path:
+            timeline = self._timeline(clip)
+            if timeline is None or frames == 1:
+                return np.arange(frames + 1) / (fps or pyav.mean_rate(path) or ASSUMED_FPS)
+        shown = (timeline.pts - timeline.pts[0]) * float(timeline.time_base)
+        return np.append(shown, shown[-1] + np.median(np.diff(shown)))
+
     @staticmethod
     def _find_ending(name: str, is_file: Callable[[str], bool]) -> int:
         return next((i for i, end in enumerate(_ENDINGS) if is_file(name + end)), _NO_FILE)
@@ -143,7 +159,7 @@ class VideoFrames(FrameReader):
         if listed is not None and not self.decoding.fps:
             return listed
         last = (listed or self._measure(clip).frames) - 1
-        return int(last / self._step(clip) + 1e-6) + 1
+        return int(last / self.step(clip) + 1e-6) + 1
 
     def frames(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
         """Decodes by time stamps; if these are wrong, counts from the first frame on."""
@@ -160,7 +176,7 @@ class VideoFrames(FrameReader):
         decode: Callable[[int, list[int]], Iterator[np.ndarray]],
     ) -> Iterator[np.ndarray]:
         """Gives the frames at indices that count at the rate `Decoding.fps`."""
-        step = self._step(clip)
+        step = self.step(clip)
         wanted = [round(index * step) for index in indices]
         decoded, last, pixels = decode(clip, sorted(set(wanted))), -1, None
         for frame in wanted:
@@ -236,8 +252,12 @@ class VideoFrames(FrameReader):
                 raise OSError("it has no picture")
             return self._measured[clip]
 
-    def _step(self, clip: int) -> float:
-        """Frames of the video for each frame at the rate `Decoding.fps`."""
+    def step(self, clip: int) -> float:
+        """Frames of the video for each frame at the rate `Decoding.fps`.
+
+        Raises:
+            BadClip: the video cannot be read.
+        """
         if not self.decoding.fps:
             return 1.0
         frames, fps = self._measure(clip)
@@ -267,6 +287,5 @@ class VideoFrames(FrameReader):
         except (OSError, av.FFmpegError) as error:
             raise BadClip(
                 f"{path}: cannot decode the video of clip {self.clips.name(clip)}: "
-                f"{reason(error)}. Copy or convert it again, or delete its lines from "
-                f"{self.clips.path}."
+                f"{reason(error)}. Copy or convert it again, or {self.clips.how_to_leave_out}."
             ) from None

@@ -134,6 +134,11 @@ class ClipList:
         return len(self._index.clip_runs) - 1 if self._kept is None else len(self._kept)
 
     @property
+    def how_to_leave_out(self) -> str:
+        """What to do to leave a clip out, for messages."""
+        return f"delete its lines from {self.path}"
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The names of the label columns; empty: the labels belong to one set of classes."""
         return self.form.columns

@@ -45,6 +45,9 @@ UPSTREAM_KEYS: dict[str, Key] = {
     **_unserved_keys(),
 }
 
+# The keys of tools/predict.py. Upstream has no such program.
+PREDICTION_KEYS: dict[str, Key] = read_keys(_FOLDER / "prediction.yaml")
+
 
 def is_read_by_nothing(key: str) -> bool:
     """Whether published files set a dotted key that no version of SlowFast has or reads."""
@@ -61,4 +64,4 @@ def registered_keys() -> dict[str, Key]:
 
 def known_keys() -> dict[str, Key]:
     """Every key by its dotted name, without the keys that ``custom_config`` adds."""
-    return {**UPSTREAM_KEYS, **AK_KEYS, **registered_keys()}
+    return {**UPSTREAM_KEYS, **AK_KEYS, **PREDICTION_KEYS, **registered_keys()}

@@ -1,0 +1,12 @@
+"""Prediction: a trained network scores new videos, and the scores become files.
+
+inputs   finds the videos that the command line names
+model    the network of a checkpoint, as its own configuration says, and its classes
+source   the frames and times of a video, or of a folder of images
+stream   windows of a video, cut from frames that are decoded and scaled once
+scoring  the network on the windows of many videos
+options  how scores become bouts
+store    what is kept of each video, so that a run can be stopped and go on
+files    tables and summary of the predictions
+run      a whole prediction
+"""

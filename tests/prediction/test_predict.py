@@ -1,0 +1,362 @@
+"""The command predict, from videos to tables."""
+
+import csv
+import json
+import runpy
+import shutil
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from slowfast.ak.clips.views import UniformCrops
+from slowfast.ak.frames.pyav import every_frame
+from slowfast.checkpoints.file import read_checkpoint, write_checkpoint
+from slowfast.prediction.model import open_model
+from slowfast.prediction.run import _predict_part, prepare, share, write_together
+from tests.engine.runs import in_two_processes
+from tests.media import write_sound_alone
+from tests.prediction.conftest import NAMES, small_cfg, write_model
+
+TOOL = Path(__file__).parents[2] / "tools" / "predict.py"
+main = runpy.run_path(str(TOOL))["main"]
+PREDICTED = NAMES[:3]
+FAST = ["PREDICT.STRIDE", "0.16"]  # two steps of two frames at 25 frames a second
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def summary(folder: Path) -> dict:
+    return json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def predicted(checkpoint, films, tmp_path_factory) -> Path:
+    """The folder of a prediction, which tests only read."""
+    out = tmp_path_factory.mktemp("predicted") / "out"
+    command = ["--checkpoint", str(checkpoint), str(films.folder), "--out", str(out), "--frames"]
+    assert main([*command, *FAST, "PREDICT.THRESHOLD", "0.5", "PREDICT.BATCH_SIZE", "3"]) == 0
+    return out
+
+
+def scores_of_test_clips(checkpoint: Path, film: Path, starts) -> np.ndarray:
+    """Scores of windows of 4 frames, 2 apart, each as the only view of a test clip."""
+    task, _ = open_model(str(checkpoint), None, [], "unused").load()
+    frames = [frame.copy() for frame in every_frame(str(film))]
+    scores = []
+    for start in starts:
+        own = np.minimum(start + 2 * np.arange(4), len(frames) - 1)
+        distinct, places = np.unique(own, return_inverse=True)
+        clip = UniformCrops(32, 1)((frames[number] for number in distinct), places[None], None)
+        with torch.no_grad():
+            scores.append(task.network(task.to_input(clip.batch(0, 1)))[0, :3].numpy())
+    return np.array(scores)
+
+
+def test_windows_have_the_scores_of_the_same_frames_as_a_test_clip(predicted, checkpoint, films):
+    found = rows(predicted / "videos" / "long" / "windows.csv")
+    # 47 frames are 24 cells of 2 frames. Windows of 4 cells start at every second cell.
+    assert [row["start_s"] for row in found] == [f"{0.16 * k:.3f}" for k in range(11)]
+    assert (found[0]["end_s"], found[-1]["end_s"]) == ("0.320", "1.880")
+    scores = np.array([[float(row[name]) for name in PREDICTED] for row in found])
+    expected = scores_of_test_clips(checkpoint, films.long, range(0, 44, 4))
+    np.testing.assert_allclose(scores, expected, rtol=2e-5)
+    assert scores.std(axis=0).min() > 1e-3
+
+
+def test_a_video_shorter_than_a_window_is_scored(predicted, checkpoint, films):
+    (row,) = rows(predicted / "videos" / "kürz" / "windows.csv")
+    assert (row["video"], row["start_s"], row["end_s"]) == (str(films.short), "0.000", "0.200")
+    expected = scores_of_test_clips(checkpoint, films.short, [0])[0]
+    np.testing.assert_allclose([float(row[name]) for name in PREDICTED], expected, rtol=2e-5)
+
+
+def test_tables_of_all_videos_join_those_of_each(predicted):
+    for name in ("windows.csv", "bouts.csv", "budget.csv", "frames.csv"):
+        parts = [rows(predicted / "videos" / video / name) for video in ("kürz", "long")]
+        assert rows(predicted / name) == [row for part in parts for row in part]
+        assert all("never seen" not in row for row in rows(predicted / name))
+
+
+def test_bouts_budget_and_frames_agree(predicted, films):
+    frames = rows(predicted / "videos" / "long" / "frames.csv")
+    assert [int(row["frame"]) for row in frames] == list(range(47))
+    assert frames[10]["time_s"] == "0.400"
+    budget = rows(predicted / "videos" / "long" / "budget.csv")
+    assert [row["class"] for row in budget] == PREDICTED
+    bouts = rows(predicted / "videos" / "long" / "bouts.csv")
+    assert bouts
+    for name, row in zip(PREDICTED, budget, strict=True):
+        shown = [float(frame[name]) >= 0.5 for frame in frames]
+        own = [bout for bout in bouts if bout["class"] == name]
+        in_bouts = [False] * 47
+        for bout in own:
+            first, last = int(bout["first_frame"]), int(bout["last_frame"])
+            in_bouts[first : last + 1] = [True] * (last + 1 - first)
+            assert float(bout["start_s"]) == pytest.approx(first / 25)
+            assert float(bout["stop_s"]) == pytest.approx((last + 1) / 25)
+            best = max(float(frame[name]) for frame in frames[first : last + 1])
+            assert float(bout["peak_score"]) == pytest.approx(best)
+            assert bout["video"] == str(films.long)
+            assert bout["subject"] == ""
+        assert in_bouts == shown
+        assert int(row["bouts"]) == len(own)
+        assert float(row["seconds"]) == pytest.approx(sum(shown) / 25, abs=1e-3)
+        assert float(row["share"]) == pytest.approx(sum(shown) / 47, abs=1e-4)
+
+
+def test_the_summary_says_what_was_done(predicted, checkpoint):
+    found = summary(predicted)
+    assert found["checkpoint"]["path"] == str(checkpoint)
+    assert len(found["checkpoint"]["sha256"]) == 64
+    assert found["classes"] == PREDICTED
+    assert found["classes_without_training_clips"] == ["never seen"]
+    assert found["processing"]["thresholds"] == dict.fromkeys(PREDICTED, 0.5)
+    assert found["configuration"]["PREDICT"]["STRIDE"] == 0.16
+    assert found["environment"]["libraries"]["torch"]
+    assert found["videos_with_problems"] == 0
+    long = next(video for video in found["videos"] if video["name"] == "long")
+    assert (long["frames"], long["seconds"], long["windows"]) == (47, 1.88, 11)
+    assert summary(predicted / "videos" / "long")["scored_windows"] == 11
+
+
+@pytest.fixture
+def command(checkpoint, films, tmp_path):
+    """Returns a function that predicts on the long film into `tmp_path / "out"`."""
+
+    def run(*more: str, videos=(films.long,), model=checkpoint) -> int:
+        named = [*map(str, videos), "--checkpoint", str(model), "--out", str(tmp_path / "out")]
+        return main([*named, *FAST, *more])
+
+    return run
+
+
+def test_a_second_run_scores_nothing_again_but_takes_other_thresholds(
+    command, tmp_path, monkeypatch, capsys
+):
+    out = tmp_path / "out"
+    assert command("PREDICT.THRESHOLD", "0.0") == 0
+    assert float(rows(out / "budget.csv")[0]["share"]) == 1
+    windows = (out / "windows.csv").read_bytes()
+    monkeypatch.setattr("slowfast.prediction.run.launch_job", None)
+    assert command("PREDICT.THRESHOLD", "1.0") == 0
+    assert "has scores already" in capsys.readouterr().out.replace("have", "has")
+    for folder in (out, out / "videos" / "long"):
+        assert {row["share"] for row in rows(folder / "budget.csv")} == {"0"}
+        assert {row["mean_bout_s"] for row in rows(folder / "budget.csv")} == {""}
+    assert (out / "windows.csv").read_bytes() == windows
+
+
+def test_a_stopped_run_goes_on_where_it_was(command, tmp_path, monkeypatch, predicted, films):
+    from slowfast.prediction import store
+
+    append, kept = store.Part.append, []
+
+    def stop_after_two(part, scores):
+        if len(kept) == 2:
+            raise KeyboardInterrupt
+        kept.append(len(scores))
+        append(part, scores)
+
+    both = (films.long, films.short)
+    with monkeypatch.context() as patch:
+        patch.setattr(store.Part, "append", stop_after_two)
+        assert command("PREDICT.BATCH_SIZE", "2", videos=both) == 130
+    read, opened = [], store.Part.read
+    monkeypatch.setattr(
+        store.Part, "read", lambda part: read.append(len(opened(part))) or opened(part)
+    )
+    assert command("PREDICT.BATCH_SIZE", "2", "PREDICT.THRESHOLD", "0.5", videos=both) == 0
+    assert max(read[:2]) == sum(kept) > 0
+    out = tmp_path / "out"
+    assert rows(out / "windows.csv") == rows(predicted / "windows.csv")
+    assert not list(out.rglob("*.part")) + list(out.rglob("*.tmp"))
+
+
+def test_broken_videos_are_named_and_the_rest_is_predicted(command, tmp_path, films, capsys):
+    folder, out = tmp_path / "mixed", tmp_path / "out"
+    folder.mkdir()
+    shutil.copy(films.long, folder / "good.mp4")
+    (folder / "text.mp4").write_text("this is no video")
+    (folder / "empty.mp4").touch()
+    write_sound_alone(folder / "sound.mp4")
+    assert command(videos=[folder]) == 1
+    err = capsys.readouterr().err
+    for name in ("text.mp4", "empty.mp4", "sound.mp4"):
+        assert f"{folder / name}: cannot decode the video" in err
+    found = {video["name"]: video for video in summary(out)["videos"]}
+    assert found["good"]["problem"] is None
+    assert found["good"]["scored_windows"] == 11
+    assert "cannot decode" in found["text"]["problem"]
+    assert found["sound"]["seconds"] is None
+    assert {row["video"] for row in rows(out / "windows.csv")} == {str(folder / "good.mp4")}
+    shutil.copy(films.short, folder / "text.mp4")
+    (folder / "empty.mp4").unlink()
+    (folder / "sound.mp4").unlink()
+    assert command(videos=[folder]) == 0  # what was broken is tried again
+
+
+def test_what_can_be_read_of_a_cut_off_video_is_kept(command, tmp_path, video_tools, capsys):
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    frames = video_tools.moving_square(60, 64, 48, seed=3)
+    with av.open(str(whole), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.options = {"g": "6", "crf": "10"}
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    data = whole.read_bytes()
+    cut.write_bytes(data[: len(data) * 2 // 3])
+    assert command(videos=[cut]) == 1
+    assert "its header states 60 frames" in capsys.readouterr().err
+    (video,) = summary(tmp_path / "out")["videos"]
+    assert 20 < video["frames"] < 60
+    assert video["scored_windows"] > 3
+    assert command(videos=[cut]) == 1  # it is not read again, and still counts as broken
+
+
+def assert_same_predictions(folder: Path, other: Path) -> None:
+    """Batches of other windows can change the last digits of scores."""
+    assert rows(folder / "budget.csv") == rows(other / "budget.csv")
+    own, others = rows(folder / "windows.csv"), rows(other / "windows.csv")
+    assert [row["video"] for row in own] == [row["video"] for row in others]
+    for name in PREDICTED:
+        scores = [float(row[name]) for row in own]
+        assert scores == pytest.approx([float(row[name]) for row in others], rel=1e-3)
+
+
+def test_shards_share_the_videos(command, tmp_path, films, predicted):
+    both = (films.long, films.short)
+    assert command("--shard", "1/2", "PREDICT.THRESHOLD", "0.5", videos=both) == 0
+    assert [video["name"] for video in summary(tmp_path / "out")["videos"]] == ["long"]
+    assert command("--shard", "2/2", "PREDICT.THRESHOLD", "0.5", videos=both) == 0
+    assert_same_predictions(tmp_path / "out", predicted)
+
+
+def _predict_own_part(rank: int, job) -> list[str]:
+    _predict_part(job, job.model.cfg)
+    return [video.name for video in share(job.videos, rank, 2)]
+
+
+def test_processes_share_the_videos(checkpoint, films, tmp_path, predicted):
+    settings = [*FAST, "PREDICT.THRESHOLD", "0.5"]
+    model = open_model(str(checkpoint), None, settings, tmp_path / "out")
+    job = prepare(model, [str(films.folder)], tmp_path / "out")
+    assert in_two_processes(_predict_own_part, tmp_path, job) == [["long"], ["kürz"]]
+    write_together(job)
+    assert_same_predictions(tmp_path / "out", predicted)
+
+
+def test_folders_of_images_need_a_rate(command, tmp_path, tiny_ak, capsys):
+    folder = tiny_ak.image / "t0"
+    assert command(videos=[folder]) == 2
+    assert "PREDICT.FRAME_RATE 25" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "run.json").exists()
+    assert command("PREDICT.FRAME_RATE", "10", videos=[folder]) == 0
+    (video,) = summary(tmp_path / "out")["videos"]
+    assert (video["seconds"], video["frames"]) == (2.0, 20)
+
+
+def test_a_rotated_video_of_variable_rate_has_the_times_of_its_frames(command, tmp_path):
+    film = tmp_path / "phone.mp4"
+    stamps = [0, 1, 2, 5, 6, 10, 11, 12, 13, 14]  # in 25ths of a second
+    with av.open(str(film), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for stamp in stamps:
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 9 * stamp, np.uint8), "rgb24")
+            frame.pts = stamp
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert command("PREDICT.STRIDE", "0.05", videos=[film]) == 0
+    found = rows(tmp_path / "out" / "windows.csv")
+    assert [row["start_s"] for row in found] == ["0.000", "0.080"]
+    assert [row["end_s"] for row in found] == ["0.520", "0.600"]
+
+
+def test_thresholds_beside_the_checkpoint_are_taken(command, tmp_path, checkpoint, capsys):
+    model = Path(shutil.copy(checkpoint, tmp_path / "best.pyth"))
+    classes = [{"name": name, "threshold": 0.25 * k} for k, name in enumerate(NAMES)]
+    beside = tmp_path / "thresholds.json"
+    beside.write_text(json.dumps({"classes": classes[:2]}))
+    assert command(model=model) == 2
+    assert "thresholds of 2 classes, and 3 are predicted" in capsys.readouterr().err
+    beside.write_text(json.dumps({"classes": classes}))
+    assert command(model=model) == 0
+    found = summary(tmp_path / "out")["processing"]
+    assert found["thresholds"] == {name: 0.25 * k for k, name in enumerate(PREDICTED)}
+    assert found["thresholds_from"] == str(beside)
+    beside.unlink()
+    assert command(model=model) == 0
+    assert "The threshold of every class is 0.5" in capsys.readouterr().out
+
+
+def test_weights_without_configuration_need_one(command, tmp_path, checkpoint, capsys):
+    model, yaml = tmp_path / "weights.pyth", tmp_path / "net.yaml"
+    write_checkpoint({"model_state": read_checkpoint(checkpoint)["model_state"]}, model)
+    assert command(model=model) == 2
+    assert "no configuration in it" in capsys.readouterr().err
+    yaml.write_text(small_cfg().dump())
+    assert command("--cfg", str(yaml), model=model) == 0
+    out = capsys.readouterr().out
+    assert "has no names of classes" in out
+    assert "how many training clips" in out
+    assert summary(tmp_path / "out")["classes"] == ["0", "1", "2", "3"]
+    shutil.rmtree(tmp_path / "out")
+    assert command("--cfg", str(yaml), "MODEL.NUM_CLASSES", "7", model=model) == 2
+    assert "needs a trained head" in capsys.readouterr().err
+    assert command("--cfg", str(yaml), model=model) == 0  # the failure did not take the folder
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--shard", "3/2"], "--shard: found '3/2'"),
+        (["PREDICT.STRID", "1"], "did you mean PREDICT.STRIDE"),
+        (["PREDICT.SMOOTHING", "gauss"], "PREDICT.SMOOTHING"),
+        (["PREDICT.EXCLUSIVE", "[['walkin','küssen']]"], "Did you mean walking?"),
+        (["PREDICT.THRESHOLDS_FILE", "gone.json"], "there is no file gone.json"),
+        (["DATA.SAMPLING", "uniform"], "Add PREDICT.WINDOW"),
+        (["gone.mp4"], "no such file or folder"),
+    ],
+)
+def test_wrong_settings_are_refused_before_anything_is_written(
+    command, tmp_path, more, words, capsys
+):
+    assert command(*more) == 2 if more[0] != "gone.mp4" else command(videos=more) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out" / "run.json").exists()
+
+
+def test_the_folder_of_another_run_is_not_touched(command, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "windows.csv").write_text("mine")
+    assert command() == 2
+    assert "files of another program" in capsys.readouterr().err
+    assert (out / "windows.csv").read_text() == "mine"
+    (out / "windows.csv").unlink()
+    assert command() == 0
+    before = (out / "windows.csv").read_bytes()
+    assert command("PREDICT.SPATIAL_CROPS", "3") == 2
+    assert "PREDICT.SPATIAL_CROPS: 1 there, 3 here" in capsys.readouterr().err
+    assert (out / "windows.csv").read_bytes() == before
+
+
+def test_frames_are_counted_as_in_training(command, tmp_path, checkpoint):
+    """At 50 frames a second the same windows last half as long."""
+    model = write_model(tmp_path, small_cfg(**{"TRAIN.DATASET": "kinetics", "DATA.TARGET_FPS": 50}))
+    assert command("PREDICT.STRIDE", "0.08", model=model) == 0
+    found = rows(tmp_path / "out" / "windows.csv")
+    assert (found[1]["start_s"], found[1]["end_s"]) == ("0.080", "0.240")
+
+
+def test_keys_are_explained(capsys):
+    assert main(["--keys"]) == 0
+    assert "PREDICT.MERGE_GAP" in capsys.readouterr().out

@@ -1,0 +1,126 @@
+"""Predicts on new videos: python tools/predict.py --checkpoint best.pyth videos/ --out predictions/
+
+The checkpoint has the configuration of its network and the names of its classes. Videos are files,
+folders, patterns ("day*/*.mp4"), text files with a path in each line, and folders of numbered
+images. The folder of --out gets, for each video and for all together,
+
+  windows.csv    a row for each window: video, start_s, end_s, a score for each class
+  bouts.csv      a row for each bout: video, subject, class, start_s, stop_s, frames, scores
+  budget.csv     a row for each video and class: seconds, share, number and length of its bouts
+  summary.json   the checkpoint, the configuration, thresholds, versions, times, problems
+  frames.csv     with --frames: a row for each frame, with a score for each class
+
+A run that is stopped goes on with the same command. Videos that have scores are skipped. KEY VALUE
+sets keys of the configuration; `--keys PREDICT` explains those of prediction. For example,
+
+  python tools/predict.py --checkpoint best.pyth film.mp4 --out p PREDICT.MIN_BOUT 0.5
+  python tools/predict.py --checkpoint x3d_m.pyth film.mp4 --out p --cfg configs/Kinetics/X3D_M.yaml
+  python tools/predict.py --checkpoint best.pyth films/ --out p --shard 3/10
+  torchrun --nproc-per-node 4 tools/predict.py --checkpoint best.pyth films/ --out p
+
+Exit status: 0; 1 if a video could not be read, or only in part (the others are done); 2 for an
+error to correct; 130 if interrupted. torchrun returns 1 for every status other than 0.
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from slowfast.ak.errors import UserError
+from slowfast.utils.command_line import tool_parser
+from slowfast.utils.terminal import print_all
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = tool_parser(__doc__)
+    add = parser.add_argument
+    add("videos", nargs="*", help="videos, folders, patterns, text lists, folders of images")
+    add("--checkpoint", metavar="FILE", help="weights of a trained network")
+    add("--out", type=Path, metavar="FOLDER", help="folder of the results")
+    add("--cfg", metavar="FILE.yaml", help="configuration, in place of the one in the checkpoint")
+    add("--opts", nargs="*", action="extend", default=[], metavar="KEY VALUE", help="overrides")
+    add("--shard", default="1/1", metavar="I/N", help="only part I of N of the videos, from 1")
+    add("--frames", action="store_true", help="also write a row for each frame (frames.csv)")
+    add("--keys", nargs="?", const="PREDICT", metavar="NAME", help="explain a key or a group")
+    return parser
+
+
+def split_arguments(words: list[str]) -> tuple[list[str], list[str]]:
+    """Separates the videos from the overrides KEY VALUE, which begin at the first key."""
+    from slowfast.config.keys import known_keys
+
+    known = known_keys()
+    first = next(
+        (
+            number
+            for number, word in enumerate(words)
+            if word in known
+            or (re.fullmatch(r"[A-Z0-9_]+(\.[A-Z0-9_]+)+", word) and not Path(word).exists())
+        ),
+        len(words),
+    )
+    return words[:first], words[first:]
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Returns (3, 10) for 3/10. Raises UserError for anything else."""
+    found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", text)
+    if not found or int(found[1]) > int(found[2]):
+        raise UserError(f"--shard: found {text!r}; expected a part and their number, such as 3/10.")
+    return int(found[1]), int(found[2])
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predicts as the command line says, and returns the exit status."""
+    from slowfast.prediction.model import open_model
+    from slowfast.prediction.run import predict, prepare
+    from slowfast.utils import logging
+    from slowfast.utils.processes.launch import WorkerError
+    from slowfast.utils.processes.torchrun import print_once
+
+    try:
+        logging.setup_logging()
+        videos, overrides = split_arguments(args.videos)
+        if not (videos and args.checkpoint and args.out):
+            raise UserError("Name videos, --checkpoint FILE and --out FOLDER; --help shows more.")
+        shard = parse_shard(args.shard)
+        model = open_model(args.checkpoint, args.cfg, [*overrides, *args.opts], args.out)
+        return predict(prepare(model, videos, args.out, shard, args.frames))
+    except UserError as error:
+        print_once(f"error: {error}", error)
+        return 2
+    except WorkerError as error:
+        print_once(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        print_once("interrupted; the same command goes on from here.")
+        return 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line and returns the exit status."""
+    tokens = [  # with a leading space argparse does not read a negative value as an option
+        f" {token}" if re.match(r"-[\d.]|-inf", token) else token
+        for token in (sys.argv[1:] if argv is None else argv)
+    ]
+    parser = make_parser()
+    args = parser.parse_intermixed_args(tokens)
+    args.videos = [word.removeprefix(" ") if word[:2] == " -" else word for word in args.videos]
+    import slowfast.checkpoints  # the next imports register what a configuration can name
+    import slowfast.datasets
+    import slowfast.tasks  # noqa: F401
+    from slowfast.config.explain import explain
+    from slowfast.utils.processes import torchrun
+
+    if args.keys is not None:
+        try:
+            print_all(explain(args.keys))
+        except UserError as error:
+            parser.error(str(error))
+        return 0
+    return torchrun.as_worker(run)(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
