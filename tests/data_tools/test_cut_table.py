@@ -307,3 +307,22 @@ def test_modifiers_can_be_part_of_the_class(plan):
     found = plan(text, modifiers=True, val_share=0)
     assert [row[4] for row in times(found)] == [("walk|slow",), ("walk|left",), ("walk",)]
     assert {row[4] for row in times(plan(text, val_share=0))} == {("walk",)}
+
+
+def test_files_in_which_an_event_goes_on_stay_on_one_side(plan):
+    """a and b were played in a row, and so were c and d; one event goes on from a to b."""
+    header = "Observation id\tSource\tMedia duration (s)\tBehavior\tBehavior type"
+    rows = [
+        f"{a}\tplayer #1:{a}.mp4;{b}.mp4\t10.000;10.000\twalk\tSTATE\t{start}\t{stop}"
+        for a, b, start, stop in (("a", "b", 1, 2), ("a", "b", 8, 13), ("c", "d", 1, 2),
+                                  ("c", "d", 12, 13))
+    ]  # fmt: skip
+    videos = [f"{name}.mp4" for name in "abcd"]
+    found = plan("\n".join([f"{header}\tStart (s)\tStop (s)", *rows]), videos=videos)
+    sides = {video: {row[3] for row in times(found) if row[0] == video} for video in videos}
+    assert sides["a.mp4"] == sides["b.mp4"] == {"train"}
+    assert {"val"} in (sides["c.mp4"], sides["d.mp4"])
+    found = plan("\n".join([f"{header}\tStart (s)\tStop (s)", *rows[:2]]), videos=videos)
+    assert [row[:2] + row[3:4] for row in times(found)] == [
+        ("a.mp4", 1, "train"), ("a.mp4", 8, "val"), ("b.mp4", 0, "val"),
+    ]  # fmt: skip

@@ -266,5 +266,6 @@ def test_an_event_of_boris_in_two_files_becomes_clips_of_both(tmp_path):
         "a_001600-002000": list(range(40, 50)),
         "b_000000-000400": list(range(10)),
     }
-    assert {split: len(found) for split, found in result.clips.items()} == {"train": 1, "val": 1}
-    assert "1 of 2 videos" in notes[0]
+    # Parts of one event are never on both sides.
+    assert {split: len(found) for split, found in result.clips.items()} == {"train": 2, "val": 0}
+    assert "nothing can be held out" in notes[0]
