@@ -186,6 +186,8 @@ def epoch_line(figures: dict) -> str:
         name, facts = metric_of(key), facts_of(key)
         if name is None or (text := facts.text(value)) is None:
             continue
+        if owner and not facts.column:  # of label sets only the figures of the first table
+            continue
         # "mAP 12.00 %, head 20.00, tail 8.00, micro 15.00"
         if own_key != name:
             line += f", {column_of(key)} {text}"

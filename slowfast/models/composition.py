@@ -24,7 +24,8 @@ def _facts(name: str) -> dict[str, Any]:
     """The facts about a network whose trunk is that of another one."""
     facts = NETWORKS.facts(name)
     shared = ("archs", "pathways", "problems", "warnings")
-    own = {"label_sets": LABEL_SETS, "own_keys": ("COMPOSITION.", "MODEL.NUM_CLASSES_")}
+    own_keys = (*(facts.own_keys or ()), "COMPOSITION.", "MODEL.NUM_CLASSES_")
+    own = {"label_sets": LABEL_SETS, "own_keys": own_keys}
     return own | {each: getattr(facts, each) for each in shared}
 
 

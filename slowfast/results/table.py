@@ -43,7 +43,9 @@ def log_table(cfg: CfgNode, outcomes: list[Outcome]) -> None:
         lines += _rows_of_figures(outcomes)
     lines += _unread_clips(first)
     lines += ["", "Written:"]
-    lines += [f"  {name:<12}{path}" for name, path in _paths(cfg, outcomes)]
+    paths = _paths(cfg, outcomes)
+    width = max(12, *(len(name) + 2 for name, _ in paths))
+    lines += [f"  {name:<{width}}{path}" for name, path in paths]
     logger.info("\n".join(lines))
 
 

@@ -259,7 +259,7 @@ def read_tables(
         tables[name] = _table(cfg, name, counts)
     counts = [np.bincount(compositions.ids(each), minlength=len(found)) for each in trained]
     table = _table(cfg, COMPOSITION, counts)
-    names = [", ".join(map(str, row)) for row in found.tolist()]
+    names = [" + ".join(map(str, row)) for row in found.tolist()]
     tables[COMPOSITION] = replace(table, names=names) if table else None
     return compositions, tables
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from slowfast.ak.errors import UserError
-from slowfast.config.checks import problems
+from slowfast.config.checks import problems, warnings
 from slowfast.engine import test as run_test
 from slowfast.engine.step import TrainStep
 from slowfast.engine.training import train
@@ -69,6 +69,7 @@ def whole(composition_cfg):
     """The configuration of a run that was trained without a stop."""
     cfg = composition_cfg("whole")
     assert problems(cfg) == []
+    assert not [line for line in warnings(cfg) if "not read" in line]
     train(cfg)
     return cfg
 
@@ -175,10 +176,10 @@ def check_files(cfg, folder, line, places):
             tables[name] = list(csv.DictReader(file))
     assert [row["test_count"] for row in tables["animal"]] == ["0", "0", "1", "1", "2"]
     pairs = {row["name"]: row for row in tables["composition"]}
-    assert pairs.keys() == {"0, 3", "0, 4", "1, 3", "2, 0", "2, 2", "2, 4"}
+    assert pairs.keys() == {"0 + 3", "0 + 4", "1 + 3", "2 + 0", "2 + 2", "2 + 4"}
     both = [place == 0 for place in (places["composition"][0], places["composition"][2])]
-    assert float(pairs["0, 4"]["recall"]) == sum(both) / 2
-    assert (pairs["0, 4"]["training_count"], pairs["2, 2"]["training_count"]) == ("3", "0")
+    assert float(pairs["0 + 4"]["recall"]) == sum(both) / 2
+    assert (pairs["0 + 4"]["training_count"], pairs["2 + 2"]["training_count"]) == ("3", "0")
     assert (folder / "confusion_animal.csv").exists()
     assert read_results(folder / "results.pkl", "animal").classes[4].test_count == 2
     with pytest.raises(UserError, match="label sets behavior, animal"):

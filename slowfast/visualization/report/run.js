@@ -62,7 +62,7 @@ const rangesNote = (runs) =>
     : "";
 
 // In the words of `slowfast.checkpoints.best`; nothing about a choice that is not known.
-const isOptimistic = (best) => best.chosen_on && !best.chosen_on.startsWith("hold-out");
+const isOptimistic = (best) => best.chosen_on && best.chosen_on.startsWith("the test set");
 const bestText = (best) =>
   `epoch ${best.epoch} with ${best.metric?.name ?? "mAP"} ` +
   `${perCent(best[best.metric?.key ?? "map"])}${best.metric?.sign ?? " %"}, ` +
