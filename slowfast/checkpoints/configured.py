@@ -75,10 +75,11 @@ def _check_for_test(loaded: LoadedWeights) -> None:
         UserError: the file is not for this model, or has no head for its classes.
     """
     report = loaded.report
-    if report.share_outside_head < 0.5:
+    share = report.share_outside_head
+    if share < 0.5:
         network = f" The network of the file has {report.network}." if report.network else ""
         raise UserError(
-            f"{loaded.path}: contains {report.share_outside_head:.0%} of this model's entries "
+            f"{loaded.path}: contains {int(100 * share)}% of this model's entries "
             f"outside the head, and a test needs all.{network} Configure the network of the file, "
             "or name another file."
         )

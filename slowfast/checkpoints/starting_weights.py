@@ -163,7 +163,7 @@ def _check_partial_match(cfg: CfgNode, loaded: LoadedWeights) -> None:
     """
     weights_only = cfg.TRAIN.CHECKPOINT_EPOCH_RESET or cfg.TRAIN.CHECKPOINT_SKIP_HEAD
     share = loaded.report.share_outside_head
-    found = f"{loaded.path}: contains {share:.0%} of this model's entries outside the head"
+    found = f"{loaded.path}: contains {int(100 * share)}% of this model's entries outside the head"
     if cfg.MODEL.DETACH_FINAL_FC and (share < 1 or loaded.report.not_there):
         raise UserError(
             f"{found}, and MODEL.DETACH_FINAL_FC would leave the others at random.\n"

@@ -320,6 +320,15 @@ def _reads_less(value: torch.Tensor, target: torch.Tensor) -> bool:
     return value.ndim == 5 and rest[0] == rest[1] and value.shape[1] < target.shape[1]
 
 
+def spread_over_time(kernel: torch.Tensor, frames: int) -> torch.Tensor:
+    """Returns a 2D kernel (N, C, h, w) as a 3D one (N, C, T, h, w), repeated and divided by T.
+
+    On a still clip the 3D kernel gives what the 2D kernel gives on its image (Carreira and
+    Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017).
+    """
+    return kernel.unsqueeze(2).repeat(1, 1, frames, 1, 1) / frames
+
+
 def _reshape(
     value: torch.Tensor, target: torch.Tensor, inflate: bool, pad_dims: bool
 ) -> tuple[torch.Tensor, bool]:
@@ -328,8 +337,7 @@ def _reshape(
     if inflate and len(shape) == 5 and value.shape != shape:
         flat = value.squeeze(2) if value.ndim == 5 and value.shape[2] == 1 else value
         if flat.ndim == 4 and flat.shape[2:] == shape[3:]:
-            frames = shape[2]
-            return flat.unsqueeze(2).repeat(1, 1, frames, 1, 1) / frames, frames > 1
+            return spread_over_time(flat, shape[2]), shape[2] > 1
     if pad_dims and value.ndim < len(shape):
         value = value.reshape(*value.shape, *(1,) * (len(shape) - value.ndim))
     return value, False

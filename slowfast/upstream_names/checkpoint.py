@@ -21,6 +21,7 @@ from slowfast.checkpoints.namings.sub_batch_norm import to_plain_batch_norm, to_
 from slowfast.checkpoints.saving import is_checkpoint_epoch as is_checkpoint_epoch
 from slowfast.checkpoints.saving import save_checkpoint as save_checkpoint
 from slowfast.checkpoints.tested_weights import load_test_checkpoint as load_test_checkpoint
+from slowfast.checkpoints.weights import spread_over_time
 from slowfast.utils import distributed
 
 
@@ -103,8 +104,7 @@ def inflate_weight(
     inflated = OrderedDict()
     for name, weight in state_dict_2d.items():
         if weight.ndim == 4 and state_dict_3d[name].ndim == 5:
-            frames = state_dict_3d[name].shape[2]
-            weight = weight.unsqueeze(2).repeat(1, 1, frames, 1, 1) / frames
+            weight = spread_over_time(weight, state_dict_3d[name].shape[2])
         inflated[name] = weight.clone()
     return inflated
 
