@@ -382,9 +382,10 @@ class ClipList:
             advice += (
                 " If a clip can have several labels, set DATA.MULTI_LABEL True: it joins them."
             )
+        what = "another number of frames or another label" if self.has_folders else "other labels"
         raise UserError(
             f"{self.path}:{index.run_lines[run]}: clip {decode(index.name(clip))} has a line "
-            f"already, line {index.run_lines[first[run]]}, which says something else. {advice}"
+            f"already, line {index.run_lines[first[run]]}, with {what}. {advice}"
         )
 
     def _place(self, clip: int) -> int:
@@ -398,7 +399,7 @@ class ClipList:
 
     def _locate(self, clip: int, frame: int) -> tuple[int, int]:
         """The run that contains a frame, and the position of the frame in it."""
-        if not 0 <= frame < (self.num_frames(clip) or 0):
+        if not (self.has_frames and 0 <= frame < self.num_frames(clip)):
             raise IndexError(f"clip {self.name(clip)} has no frame {frame}")
         frames = self._index.run_frames
         at = frames[self._runs(clip).start] + frame

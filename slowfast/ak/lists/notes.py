@@ -44,7 +44,7 @@ def list_notes(
     notes = [_split_numbers(clips, num_classes)]
     if split != "val":
         notes.append(_unused_first_class(clips, num_classes))
-    notes += [_repeated_lines(clips), _repeated_frames(clips)]
+    notes += [_repeated_lines(clips, split), _repeated_frames(clips)]
     if clip_label:
         notes.append(_changing_clips(clips, clip_label))
     return [note for note in notes if note]
@@ -126,16 +126,20 @@ def _classes(clips: ClipList) -> set[int]:
     return set(clips.class_counts(clips.highest_label + 1).nonzero()[0].tolist())
 
 
-def _repeated_lines(clips: ClipList) -> str:
+def _repeated_lines(clips: ClipList, split: str) -> str:
     repeats = clips.repeats()
     if (repeats == 1).all():
         return ""
     most = int(repeats.argmax())
-    return (
+    words = (
         f"{clips.path}: lines that repeat a clip: {repeats.sum() - len(clips)}; "
-        f"{clips.name(most)} has {repeats[most]} lines. An epoch of training draws a clip as often "
-        f"as it is listed: {repeats.sum()} draws of {len(clips)} clips. Validation and test take "
-        "each clip once."
+        f"{clips.name(most)} has {repeats[most]} lines."
+    )
+    if split != "train":
+        return f"{words} Each clip counts once."
+    return (
+        f"{words} An epoch draws a clip as often as it is listed: {repeats.sum()} draws of "
+        f"{len(clips)} clips."
     )
 
 

@@ -40,6 +40,7 @@ from slowfast.ak.lists.lines import (
 from slowfast.ak.lists.other_forms import other_form
 from slowfast.ak.registries.datasets import names_with
 
+LONGEST_LINE = 1 << 13  # the time that a line takes grows with the square of its numbers
 # UCF101 has this table of its classes beside its lists.
 CLASSES_BY_FOLDER = "classInd.txt"
 
@@ -62,6 +63,11 @@ def read_video_lines(blocks: Iterable[Block], name: str, form: ListForm) -> Iter
     """
     numbers_of, folder_labels = _Numbers(form.separator), dict(form.folder_labels)
     for number, (line, text) in enumerate(lines_with_text(blocks)):
+        if len(text) > LONGEST_LINE:
+            raise UserError(
+                f"{name}:{line}: this line has more than {LONGEST_LINE:,} characters. No line of a "
+                "list of videos is that long. Is this file a list?"
+            )
         path, numbers = numbers_of(text)
         if not number and not numbers and _is_header(text, form.separator):
             logger.info(f"{name}:{line}: the header {text!r} is left out.")
@@ -96,6 +102,8 @@ class _Numbers:
     def __init__(self, separator: str) -> None:
         self._separator = separator
         between = "[ \t]+" if separator == " " else re.escape(separator) + "[ \t]*"
+        if separator.isspace():  # a long row of blanks is looked at once, from its start
+            between = ("(?<![ \t])" if separator == " " else f"(?<!{separator[-1]})") + between
         number = "[0-9]+" if separator == "," else _NUMBERS
         self._last = re.compile(f"{between}({number})$")
         self._quoted = re.compile(f'{between}"({_NUMBERS})"$')
@@ -213,7 +221,7 @@ def _path_before_two_numbers(source: Source) -> str:
     numbers_of = _Numbers(source.form.separator)
     first = islice(read_blocks(source.file, source.name), 1)
     for _, text in lines_with_text(first):
-        path, numbers = numbers_of(text)
+        path, numbers = numbers_of(text[: LONGEST_LINE + 1])
         if len(numbers) > 1:
             return path
     return ""

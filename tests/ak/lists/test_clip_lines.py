@@ -83,6 +83,7 @@ def test_a_list_of_pairs(write, separator):
     ("bad", "says"),
     [
         ("b.mp4", "one label"),
+        ("b.mp4" + " 1" * 10_000, "No line of a list of videos is that long"),
         ("b.mp4 -1", "one label"),
         ("b.mp4 " + "1" * 30, "whole numbers from 0"),
         ("b.mp4 4", "label 4 is outside 0..3"),

@@ -14,13 +14,12 @@ HEADER = "original_vido_id video_id frame_id path labels\n"
 def notes(tmp_path):
     """Returns the notes on a list of a text."""
 
-    def of(text: str, num_classes=None, clip_label: str = "", **form) -> list[str]:
+    def of(text: str, num_classes=None, clip_label: str = "", split="train", **form) -> list[str]:
         path = tmp_path / "train.csv"
         path.write_text(text)
         separator = None if text.startswith("original") else " "
-        return list_notes(
-            ClipList.read(path, None, ListForm(separator, **form)), num_classes, clip_label
-        )
+        clips = ClipList.read(path, None, ListForm(separator, **form))
+        return list_notes(clips, num_classes, clip_label, split)
 
     return of
 
@@ -56,6 +55,8 @@ def test_repeats_are_counted(notes):
     (note,) = notes("x.mp4 0\nx.mp4 0\ny.mp4 1\nx.mp4 0\n", 2)
     assert "lines that repeat a clip: 2; x.mp4 has 3 lines" in note
     assert "4 draws of 2 clips" in note
+    (note,) = notes("x.mp4 0\nx.mp4 0\ny.mp4 1\n", 2, split="val")
+    assert "Each clip counts once." in note
     clip = [f'c 0 {k} c/{k + 1}.jpg "0"\n' for k in range(3)]
     (note,) = notes(HEADER + "".join(clip * 2), 1)
     assert "1 of 1 clips list a frame more than once (c)" in note
