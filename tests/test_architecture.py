@@ -28,7 +28,7 @@ ROOMS = (
     ("slowfast.visualization", "slowfast.results"),
     ("slowfast.engine",),
     ("slowfast.prediction",),
-    ("slowfast.upstream_names",),
+    ("slowfast.upstream_names", "slowfast.entries"),
     ("tools",),
 )
 

@@ -17,6 +17,7 @@ from fvcore.common.config import CfgNode
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import assert_and_infer_cfg
 from slowfast.config.derived import draws_pictures
+from slowfast.entries import register_entries
 from slowfast.utils.parser import load_config, parse_args
 
 
@@ -28,13 +29,6 @@ def main(argv: list[str] | None = None) -> int:
     from slowfast.utils.processes import torchrun  # imports torch; --help does not need it
 
     return torchrun.as_worker(run_all)(args)
-
-
-def register_entries() -> None:
-    """Imports what a configuration can name: networks, losses, data sets, metrics and tasks."""
-    import slowfast.checkpoints
-    import slowfast.datasets
-    import slowfast.tasks  # noqa: F401
 
 
 def run_all(args: Namespace) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections.abc import Callable
 
 from fvcore.common.config import CfgNode
 
@@ -28,6 +29,10 @@ from slowfast.config.keys import PREDICTION_KEYS, UPSTREAM_KEYS, registered_keys
 from slowfast.config.merge import Config
 
 logger = logging.getLogger(__name__)
+
+# Called before a check: they register what a configuration can name. A script can check its
+# configuration before it imports networks and data sets.
+before_checks: list[Callable[[], None]] = []
 
 
 @functools.lru_cache(maxsize=1)
@@ -61,6 +66,8 @@ def assert_and_infer_cfg(cfg: CfgNode) -> CfgNode:
         UserError: one line for each problem, with the file that set the key, the key, its value,
             and what to do.
     """
+    for register in before_checks:
+        register()
     problems = checks.problems(cfg)
     if problems:
         raise UserError("\n".join(problems))

@@ -22,6 +22,7 @@ import sys
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 
+from slowfast.entries import register_entries
 from slowfast.upstream_names.table import NAMES
 
 TYPE_CHECKING = False  # typing would take longer to import than all else here
@@ -106,6 +107,8 @@ class _Completed(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         super().exec_module(module)
         module.__getattr__ = _after(module.__dict__.get("__getattr__"), module)
+        if module.__name__ == "slowfast.config.defaults":
+            module.before_checks.append(register_entries)
 
 
 def _after(own: Callable[[str], Any] | None, module: ModuleType) -> Callable[[str], Any]:

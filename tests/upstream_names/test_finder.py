@@ -91,3 +91,19 @@ def test_the_table_has_each_name_in_one_order():
         module = importlib.import_module(path)
         for name in names:
             assert getattr(module, name) is look_up(path, name), f"{path}.{name}"
+
+
+def test_a_script_checks_its_configuration_before_it_imports_a_network(tmp_path):
+    """Published files have settings that other data sets read; so the data set has to be known."""
+    recipe = tmp_path / "recipe.yaml"
+    phases = "TRAIN: {DATASET: charades}\nTEST: {DATASET: charades}\n"
+    recipe.write_text(f"{phases}DATA: {{SSL_COLOR_JITTER: True}}\nNUM_GPUS: 0\n")
+    code = (
+        "import sys\nfrom argparse import Namespace\n"
+        "from slowfast.config.defaults import assert_and_infer_cfg\n"
+        "from slowfast.utils.parser import load_config\n"
+        "cfg = assert_and_infer_cfg(load_config(Namespace(), sys.argv[1]))\nprint(cfg.NUM_GPUS)\n"
+    )
+    command = [sys.executable, "-c", code, str(recipe)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "0", done.stderr
