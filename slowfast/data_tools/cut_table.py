@@ -258,9 +258,10 @@ class _Planner:
                 self.mistakes.append(
                     Mistake(
                         one.place,
-                        f"{states} s long. So the observation had several files in a row, and this "
-                        "older form of the table does not say when each began; give the BORIS "
-                        "project (.boris), or export the table with a newer BORIS",
+                        f"{states} s long. It is another video, or the observation had several "
+                        "files in a row, and this older form of the table does not say when each "
+                        "began; then give the BORIS project (.boris), or export the table with a "
+                        "newer BORIS",
                     )
                 )
             else:

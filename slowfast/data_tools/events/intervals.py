@@ -308,20 +308,20 @@ class _Reader:
         given = self.options.label_separator
         if given:
             names = [text] if given == "none" else text.split(given)
-        elif ";" in text and "," in text:
+            return _without_repetition(names)
+        names = _without_repetition(re.split("[;,]", text))
+        clear = "," not in text or self._lone_labels.issuperset(names)
+        if not clear and ";" in text:
             raise UserError(
                 f"{self.labels.name} {text!r}: has semicolons and commas; separate the labels by "
                 "one of them, or say which one with --label-separator"
             )
-        else:
-            names = re.split("[;,]", text)
-            one = "," in text and plain_name(self.labels.name) not in _PLURALS
-            if one and not self._lone_labels.issuperset(name.strip() for name in names):
-                raise UserError(
-                    f"{self.labels.name} {text!r}: can be one label with a comma, or several "
-                    "labels; say which with --label-separator none or --label-separator ,"
-                )
-        return list(dict.fromkeys(name.strip() for name in names if name.strip()))
+        if not clear and plain_name(self.labels.name) not in _PLURALS:
+            raise UserError(
+                f"{self.labels.name} {text!r}: can be one label with a comma, or several "
+                "labels; say which with --label-separator none or --label-separator ,"
+            )
+        return names
 
     @cached_property
     def _lone_labels(self) -> set[str]:
@@ -330,6 +330,11 @@ class _Reader:
             cells[self.labels.at] for _, cells in self.table.rows if self.labels.at < len(cells)
         }
         return {cell for cell in cells if not {",", ";"} & set(cell)}
+
+
+def _without_repetition(names: Sequence[str]) -> list[str]:
+    """The names that are not empty, without blanks around them, each once."""
+    return list(dict.fromkeys(name.strip() for name in names if name.strip()))
 
 
 def _checked(ends: _Ends, number: int) -> tuple[float, float]:

@@ -153,6 +153,11 @@ def test_a_decimal_sign_that_is_not_clear_is_asked_for(read):
 def test_labels_with_a_comma_are_divided_where_it_is_clear(read):
     text = 'video,start,end,behaviour\na.mp4,1,2,"walk,run"\na.mp4,2,3,walk\na.mp4,3,4,run\n'
     assert [event.label for event in read(text).events] == ["walk", "run", "walk", "run"]
+    # The same holds for a cell with both signs; alone, it could be two labels or three.
+    mixed = 'video,start,end,labels\na.mp4,1,2,"walk,run;sit"\n'
+    assert "semicolons and commas" in read(mixed).mistakes[0].text
+    table = read(mixed + "".join(f"a.mp4,2,3,{name}\n" for name in ("walk", "run", "sit")))
+    assert [event.label for event in table.events[:3]] == ["walk", "run", "sit"]
     text = 'video,start,end,behaviour\na.mp4,1,2,"head, up"\n'
     table = read(text)
     assert "can be one label with a comma" in table.mistakes[0].text
