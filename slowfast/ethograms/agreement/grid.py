@@ -40,6 +40,10 @@ class Grid:
     def _middles(self) -> np.ndarray:
         return (self.edges[:-1] + self.edges[1:]) / 2
 
+    def time_of(self, frame: int) -> float:
+        """Returns when a frame begins, in seconds; the end of the video for later frames."""
+        return float(self.edges[min(frame, self.frames)])
+
     def span(self, start: float, stop: float) -> tuple[int, int]:
         """Returns the frames (first, end) of a time, `end` not included.
 

@@ -30,6 +30,7 @@ from slowfast.ethograms.agreement.figures import (
     sums,
 )
 
+_ERRORS = frozenset(figure.key for figure in FIGURES if not figure.more_is_better)
 FEW_VIDEOS = 10  # below this, intervals are too narrow to rely on
 
 
@@ -88,7 +89,7 @@ class Agreement:
         found = {}
         for key, values in self.resampled.items():
             ends = [
-                interval(centred(column, figure)) if not isnan(figure) else (np.nan, np.nan)
+                _ends(key, column, figure) if not isnan(figure) else (np.nan, np.nan)
                 for column, figure in zip(values.T, self.by_class[key], strict=True)
             ]
             found[key] = np.array(ends).reshape(-1, 2)
@@ -99,7 +100,7 @@ class Agreement:
         """The 95 % intervals of the means."""
         resampled = means(self.resampled, self.occurs)
         return {
-            key: interval(centred(values, self.mean[key]))
+            key: _ends(key, values, self.mean[key])
             for key, values in resampled.items()
             if not isnan(self.mean[key])
         }
@@ -177,6 +178,11 @@ def _by_class(videos: Sequence[Counts], classes: int) -> dict[str, np.ndarray]:
     )
 
 
+def _ends(key: str, values: np.ndarray, figure: float) -> tuple[float, float]:
+    """Returns the 95 % interval. That of an error is not centred, so that it cannot be negative."""
+    return interval(values[~np.isnan(values)] if key in _ERRORS else centred(values, figure))
+
+
 def _json(value: float) -> float | None:
     return None if isnan(value) else round(float(value), 6)
 
@@ -184,6 +190,11 @@ def _json(value: float) -> float | None:
 def _with_interval(value: float, ends: Sequence[float]) -> dict:
     low, high = ends if len(ends) else (np.nan, np.nan)
     return {"value": _json(value), "low": _json(low), "high": _json(high)}
+
+
+def _difference_record(one: Difference) -> dict:
+    names = ("first", "second", "value", "low", "high", "share_better")
+    return {name: _json(getattr(one, name)) for name in names}
 
 
 @dataclass(frozen=True)
@@ -197,6 +208,16 @@ class Compared:
 
     mean: dict[str, Difference]
     by_class: dict[str, dict[str, Difference]]
+
+    def to_record(self) -> dict:
+        """Returns the differences as values of JSON."""
+        return {
+            "mean": {key: _difference_record(one) for key, one in self.mean.items()},
+            "classes": {
+                key: {name: _difference_record(one) for name, one in classes.items()}
+                for key, classes in self.by_class.items()
+            },
+        }
 
 
 def compare(first: Agreement, second: Agreement) -> Compared:
