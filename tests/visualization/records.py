@@ -1,12 +1,14 @@
 """Invented runs for the tests of the report: results of a test, and folders of runs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
 from slowfast.ak.classes.table import ClassTable
+from slowfast.ak.metrics.figure_sets import FigureSets
 from slowfast.ak.metrics.figures import Figures, TestOptions
 from slowfast.config.defaults import get_cfg
 from slowfast.results.per_class import results_of
@@ -62,12 +64,14 @@ def outcome(seed: int = 0, **changed) -> SimpleNamespace:
         "weights": SimpleNamespace(path="checkpoint.pyth", initialisation="from scratch"),
         **changed,
     }
+    names = [values["clips"].clip_name(number) for number in values["numbers"]]
+    if isinstance(values.get("figures"), FigureSets):
+        return SimpleNamespace(**{"names": names, **values})
     classes = values["classes"]
     segments = classes.segments if classes else None
     figures = Figures(values["scores"], values["targets"], segments, TestOptions())
     stats = {"split": "test_final", "initialisation": "from scratch", **figures.test_line()}
     rows = results_of(figures, classes)
-    names = [values["clips"].clip_name(number) for number in values["numbers"]]
     given = {"figures": figures, "per_class": rows, "stats": stats, "names": names}
     return SimpleNamespace(**{**given, **values})
 
@@ -77,6 +81,26 @@ def single_label(seed: int = 0) -> dict:
     rng = np.random.default_rng(seed)
     classes = np.repeat(np.arange(6), (25, 15, 10, 7, 3, 0))
     return {"scores": rng.random((CLIPS, 6)) + 0.5 * np.eye(6)[classes], "targets": classes}
+
+
+def several_sets(seed: int = 0) -> dict:
+    """Returns the figures, classes and tables of two label sets and of their composition."""
+    one, other = single_label(seed), single_label(seed + 1)
+    table = ClassTable(NAMES, SEGMENTS, "by training clips", TRAIN_COUNTS)
+    sets = {
+        name: Figures(each["scores"], each["targets"], SEGMENTS, TestOptions(resamples=5))
+        for name, each in (("behavior", one), ("animal", other))
+    }
+    ranks = replace(sets["animal"].ranks, places=sets["behavior"].ranks.places)
+    options = TestOptions(resamples=5)
+    sets["composition"] = Figures(None, ranks.classes, SEGMENTS, options, ranks)
+    figures = FigureSets(sets)
+    return {
+        "figures": figures,
+        "classes": dict.fromkeys(sets, table),
+        "per_class": {name: results_of(each, table) for name, each in sets.items()},
+        "stats": {"split": "test_final", **figures.test_line()},
+    }
 
 
 def configuration(folder: Path, *settings):

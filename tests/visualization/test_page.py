@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from slowfast.ak.errors import UserError
 from slowfast.visualization.report import write_report
 from slowfast.visualization.report.page import render_page
 from slowfast.visualization.report.runs import read_runs
@@ -18,6 +19,7 @@ from .records import (
     configuration,
     make_run,
     outcome,
+    several_sets,
     single_label,
     write_log,
 )
@@ -163,6 +165,36 @@ def test_two_runs_with_one_class_a_clip_are_compared(open_page, single_runs, tmp
     )
     shown = [float(text.replace(MINUS, "-").replace("±", "")) for text in cells(page, 3)[:-1]]
     assert sorted(shown) == pytest.approx(sorted(differences), abs=0.006)
+
+
+def test_a_run_with_several_label_sets(open_page, tmp_path):
+    for seed, name in enumerate("ab"):
+        make_run(tmp_path / name, **several_sets(seed))
+    page = open_page(write_page(tmp_path, tmp_path / "a"))
+    titles = page.locator("h2").all_inner_texts()
+    for name in ("Behavior", "Animal", "Composition"):
+        assert f"{name}: recall and training clips" in titles
+        assert f"{name}: classes" in titles
+    assert "Animal: confusion matrix" in titles
+    assert "Composition: confusion matrix" not in titles
+    assert page.locator(".figure").count() == 18
+    figures = page.evaluate("runs[0].parts.map((part) => part.figures.top1_macro)")
+    for figure, name in zip(figures, ("behavior", "animal", "composition"), strict=True):
+        assert f"{figure:.2f}" == several_sets()["stats"][f"{name}/top1_macro"]
+        assert f"{figure:.2f}" in page.locator(".figures").all_inner_texts()[figures.index(figure)]
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+    page = open_page(write_page(tmp_path, tmp_path / "a", tmp_path / "b"))
+    other = page.evaluate("runs[1].parts[1].figures.top1_macro")
+    assert f"{other:.2f}" in page.locator("#figures-animal tbody tr").nth(1).inner_text()
+    assert len(cells(page, 3, "#classes-animal")) == 6
+
+
+def test_runs_of_other_label_sets_are_not_compared(single_runs, tmp_path):
+    make_run(tmp_path / "sets", **several_sets())
+    with pytest.raises(UserError, match="its label sets are behavior, animal, composition, and in"):
+        read_runs([single_runs / "a", tmp_path / "sets"])
 
 
 def test_sorting_by_mouse_and_keyboard(open_page, page_of):
