@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save
 from torch import nn
 
 from slowfast.ak.errors import UserError
 from slowfast.checkpoints.formats.reading import read_weight_file
 
-SAFETENSORS = save({"w": torch.zeros(100)})
+HEADER = json.dumps({"w": {"dtype": "F32", "shape": [100], "data_offsets": [0, 400]}}).encode()
+SAFETENSORS = len(HEADER).to_bytes(8, "little") + HEADER + bytes(400)
 BYTES = {
     b"": "it is empty",
     b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n": "git lfs pull",
