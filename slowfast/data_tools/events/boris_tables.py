@@ -22,6 +22,7 @@ from slowfast.data_tools.events.event import EventTable, Place, ReadOptions
 from slowfast.data_tools.events.headers import Header
 from slowfast.utils.plural import count
 
+_WITHOUT_VIDEO = ("live observation", "from pictures", "from directories of images")
 _NO_MEDIA = {"", "na", "live", "not found"}
 
 
@@ -52,7 +53,10 @@ class ObservationRows:
     def of_row(cls, header: Header, cells: tuple[str, ...], name: str, place: Place):
         """The observation that a row belongs to, with what the row says of its videos."""
         roles = ("source", "media_duration", "time_offset", "total_length", "observation_type")
-        return cls(name, place, *(header.cell(cells, role) for role in roles))
+        one = cls(name, place, *(header.cell(cells, role) for role in roles))
+        if not (header.has("video") or header.has("source") or one.kind.lower() in _WITHOUT_VIDEO):
+            one.add_media(name)  # the observation is named like its video
+        return one
 
     def add_media(self, name: str) -> None:
         """Adds the file that a row names."""

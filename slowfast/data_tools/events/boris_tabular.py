@@ -51,7 +51,7 @@ def read_tabular(content: Content, options: ReadOptions) -> EventTable:
     observations: dict[str, ObservationRows] = {}
     for (line, cells), time in zip(rows, times, strict=True):
         place = table.place(line)
-        name = header.cell(cells, "observation") or about.get("observation id", "")
+        name = header.cell(cells, "observation") or about.get("observation id", content.base_name)
         one = ObservationRows.of_row(header, cells, name, place)
         one = observations.setdefault(name, one)
         one.offset = one.offset or about.get("time offset s", "")

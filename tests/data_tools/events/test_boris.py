@@ -238,3 +238,10 @@ def test_an_older_tabular_table_has_a_preamble(read):
     assert rows(table) == [("/home/me/a.mp4", "s", 2.8, 7.25)]
     assert table.events[0].observation == "obs 1"
     assert table.events[0].place.line == 7
+
+
+def test_an_observation_without_media_is_named_like_its_video(read):
+    text = "Observation id,Behavior,Behavior type,Start (s),Stop (s)\nfox,s,STATE,1,2\n"
+    assert rows(read(text)) == [("fox", "s", 1, 2)]
+    text = "Time,Behavior,Status\n1,s,START\n2,s,STOP\n"
+    assert rows(read(text, "fox.csv")) == [("fox", "s", 1, 2)]
