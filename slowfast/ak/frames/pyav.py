@@ -18,13 +18,14 @@ from fractions import Fraction
 
 import av
 import numpy as np
-from av.format import Flags
 
 Frames = Iterator[tuple[int, np.ndarray]]
 
 # Decoding continues up to this many frames to reach a key frame, instead of seeking to it: a seek
 # discards the frames that the decoder has decoded in advance.
 WORTH_A_SEEK = 12
+
+_NO_TIMESTAMPS = 0x0080  # AVFMT_NOTIMESTAMPS of FFmpeg
 
 # PyAV before release 19 refuses a file with metadata that are not UTF-8 unless this is set.
 _LENIENT = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
@@ -113,7 +114,7 @@ def stated_fps(container: av.container.InputContainer, stream: av.VideoStream) -
 
 def _has_no_stamps(container: av.container.InputContainer) -> bool:
     """Whether a file is a bare stream of a codec, such as H.264, for which stamps are made up."""
-    return bool(int(container.format.flags) & Flags.no_timestamps.value)
+    return bool(container.format.flags & _NO_TIMESTAMPS)
 
 
 def _is_old_444(stream: av.VideoStream) -> bool:

@@ -4,6 +4,8 @@ import os
 import shutil
 import threading
 
+import cv2
+import numpy as np
 import pytest
 
 from slowfast.ak import paths
@@ -190,6 +192,22 @@ def test_before_training_shared_clips_and_faults_in_a_sample_are_warnings(ak_cop
     assert "t4" in shared
     assert "t3" in faults
     assert "web page" in faults
+
+
+def test_before_training_deep_images_that_become_one_grey_are_pointed_out_once(tmp_path):
+    lists = []
+    for name in "ab":
+        lines = [f'{name} 0 {k} {name}{k}.png "0"\n' for k in range(4)]
+        path = tmp_path / f"{name}.csv"
+        path.write_text("original_vido_id video_id frame_id path labels\n" + "".join(lines))
+        for k in range(4):
+            image = np.arange(600, dtype=np.uint16).reshape(20, 30) * (6 if name == "a" else 100)
+            cv2.imwrite(str(tmp_path / f"{name}{k}.png"), image)
+        lists.append(ClipList.read(path))
+    (warning,) = sample_warnings(*(JpegFrames(clips, tmp_path) for clips in lists))
+    assert "a.csv: 1 of 1 clips in a sample have faults: a" in warning
+    assert "a0.png: its 16-bit values lie in 0..3594" in warning
+    assert sample_warnings(*(JpegFrames(clips, tmp_path, (0, 4095)) for clips in lists)) == []
 
 
 def test_the_check_before_training_does_not_wait_for_a_file_that_hangs(tiny_ak, monkeypatch):
