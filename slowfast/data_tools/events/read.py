@@ -7,12 +7,14 @@ from pathlib import Path
 from slowfast.ak.errors import UserError
 from slowfast.ak.nearest import suggestion
 from slowfast.data_tools.events.content import Content
-from slowfast.data_tools.events.event import EventTable, ReadOptions
+from slowfast.data_tools.events.event import Coverage, EventTable, ReadOptions
 from slowfast.data_tools.events.formats import FORMATS, Format
 from slowfast.data_tools.events.headers import find_header
 
 # The endings of files that are looked for in a folder; a single file may have any name.
 _ENDINGS = (".boris", ".boris.gz", ".eaf", ".csv", ".tsv", ".txt", ".xlsx", ".json")
+
+_MOST_ERRORS = 20  # files that one error lists at most
 
 
 def read_events(path: Path, options: ReadOptions | None = None) -> EventTable:
@@ -40,7 +42,17 @@ def read_events(path: Path, options: ReadOptions | None = None) -> EventTable:
         raise UserError(
             f"{path}: has no file of events; expected files that end in {', '.join(_ENDINGS)}"
         )
-    return _joined([_read_file(file, options) for file in files])
+    tables, errors = [], []
+    for file in files:
+        try:
+            tables.append(_read_file(file, options))
+        except UserError as error:
+            errors.append(str(error))
+    if errors:
+        more = len(errors) - _MOST_ERRORS
+        lines = errors[:_MOST_ERRORS] + ([f"... and {more} more files"] if more > 0 else [])
+        raise UserError("\n".join(lines))
+    return _joined(tables)
 
 
 def recognise(content: Content, options: ReadOptions) -> Format:
@@ -98,4 +110,10 @@ def _joined(tables: list[EventTable]) -> EventTable:
         joined.coverage += table.coverage
         joined.background = joined.background or table.background
         joined.classes += tuple(name for name in table.classes if name not in joined.classes)
+    labelled: dict[str, Coverage] = {}  # frame by frame
+    for one in joined.coverage:
+        other = labelled.setdefault(one.video, one)
+        if other.place.file != one.place.file and None not in (one.frames, other.frames):
+            text = f"labels the frames of {one.video}, as {other.place.file} does; keep one of them"
+            joined.wrong(one.place, text)
     return joined

@@ -8,6 +8,7 @@ import pytest
 from openpyxl import Workbook
 
 from slowfast.ak.errors import UserError
+from slowfast.data_tools.events import read_events
 from tests.data_tools.events.conftest import rows
 
 TWO = [("fox.mp4", "walking", 1.5, 3.0), ("deer.mp4", "Fütterung", 62.25, 64.0)]
@@ -231,16 +232,21 @@ def test_a_file_of_another_kind_is_refused_in_words(read, content, says):
         read(content)
 
 
-def test_the_files_of_a_folder_are_read_together(read, tmp_path):
+def test_the_files_of_a_folder_are_read_together(tmp_path):
     folder = tmp_path / "tables"
     (folder / "day1").mkdir(parents=True)
     (folder / "day1" / "a.csv").write_text("start,end,label\n1,2,x\n")
     (folder / "b.tsv").write_text("start\tend\tlabel\n1\tno\tx\n")
-    from slowfast.data_tools.events import read_events
-
     table = read_events(folder)
     assert rows(table) == [("a", "x", 1, 2)]
     assert "b.tsv:2" in str(table.mistakes[0])
+    for name in ("fox_labels.csv", "fox_predictions.csv"):
+        (folder / name).write_text(",walk\n0,1\n1,0\n")
+    assert "fox_labels.csv does; keep one" in read_events(folder).mistakes[1].text
+    for name in ("c.txt", "d.txt"):
+        (folder / name).write_text("about this study\n")
+    with pytest.raises(UserError, match=r"(?s)c\.txt:1: found the columns.*d\.txt:1: found"):
+        read_events(folder)
     (folder / "empty").mkdir()
     with pytest.raises(UserError, match="has no file of events"):
         read_events(folder / "empty")
