@@ -6,9 +6,25 @@ from collections.abc import Callable
 from typing import Any
 
 from torch.utils.data import DataLoader
+from torch.utils.data._utils.collate import default_collate_fn_map
 
 from slowfast.ak.clips.loader import ClipLoader, make_loader, settings_from_cfg
+from slowfast.ak.clips.views import ClipViews
+from slowfast.ak.errors import UserError
 from slowfast.datasets.build import build_dataset, check_data_set
+
+
+def _refuse_to_join(batch: list[ClipViews], **settings: Any) -> None:
+    """Explains to a script why its DataLoader cannot batch the items of a test."""
+    raise UserError(
+        "an item of a test is a whole clip with all its views, which cannot be joined to a batch. "
+        "Wrap the data set, so that an item is one view as the input of a network: "
+        "slowfast.ak.clips.view_items.ViewItems(dataset, cfg)."
+    )
+
+
+# torch documents this table as the way to extend its default_collate.
+default_collate_fn_map[ClipViews] = _refuse_to_join
 
 
 def construct_loader(

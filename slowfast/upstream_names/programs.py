@@ -21,6 +21,7 @@ from slowfast.datasets.loader import construct_loader
 from slowfast.engine import test as test
 from slowfast.engine import train as train
 from slowfast.engine.device.runtime import Precision, get_device
+from slowfast.engine.evaluation_pass import gather_rows
 from slowfast.engine.learner import Learner
 from slowfast.engine.meters import TestMeter, TrainMeter, ValMeter
 from slowfast.engine.step import TrainStep
@@ -108,22 +109,27 @@ def eval_epoch(
     train_loader: ClipLoader | None,
     writer: Any,
 ) -> None:
-    """Evaluates a network after an epoch, counted from 0, and logs the figures.
+    """Evaluates a network after an epoch, counted from 0, and logs the figures of all processes.
 
     Args:
         train_loader, writer: not used.
     """
     task, precision = _task_of(cfg, model, trains=False)
     forward = precision.run(model.eval())
+    scored = []
     val_meter.iter_tic()
     for iteration, batch in enumerate(_batches(val_loader, precision.device)):
         val_meter.data_toc()
-        rows = task.rows(forward, task.prepare(batch))
+        scored.append(task.rows(forward, task.prepare(batch)))
         val_meter.iter_toc()
-        val_meter.update_predictions(rows.scores, rows.targets)
         val_meter.log_iter_stats(cur_epoch, iteration)
         val_meter.iter_tic()
-    val_meter.log_epoch_stats(cur_epoch)
+    missing: set[int] = set()
+    if isinstance(val_loader, ClipLoader):
+        val_loader.bad_clips.share()
+        missing = val_loader.bad_clips.clips("missing")
+    figures = task.figures(gather_rows(scored, missing))
+    val_meter.log_figures(cur_epoch, figures.evaluation_line())
     val_meter.reset()
 
 
@@ -171,6 +177,11 @@ def perform_test(
     if isinstance(test_loader, ClipLoader):
         task, precision = _task_of(cfg, model, trains=False)
         rows = TestPass.from_cfg(cfg, task, precision).run(test_loader, model, "test")
+        if not torch.is_tensor(rows.scores):
+            raise UserError(
+                "perform_test: this network has several heads, and a TestMeter holds the scores of "
+                "one. Call test(cfg), which reports all of them."
+            )
         clips = rows.keys[:, 0]
         test_meter.video_preds[clips] = rows.scores
         test_meter.video_labels[clips] = rows.targets.to(test_meter.video_labels.dtype)

@@ -126,6 +126,14 @@ def test_a_data_set_and_a_loop_of_a_script(small, expected):
         model([torch.zeros(1, 3, 4, 32, 32, dtype=torch.uint8)] * 2)
     with pytest.raises(UserError, match="received ClipViews"):
         model([dataset[0][0][0]] * 2)
+    with pytest.raises(UserError, match=r"Wrap the data set.*ViewItems\(dataset, cfg\)"):
+        next(iter(DataLoader(dataset, batch_size=2)))
+    # 20 frames, a window of 7: it starts in the middle.
+    assert dataset.get_seq_frames(0) == dataset[0][3][0].tolist() == [6, 8, 10, 12]
+    small.TEST.NUM_ENSEMBLE_VIEWS, small.TEST.NUM_SPATIAL_CROPS = 2, 3
+    several = Charades(small, mode="test")
+    frames = [several.get_seq_frames(view) for view in range(6)]
+    assert frames == 3 * [[0, 2, 4, 6]] + 3 * [[13, 15, 17, 19]]
 
 
 def test_a_script_that_trains_with_its_own_loop(small):

@@ -70,7 +70,7 @@ class ViewItems(Dataset):
             self._logged.add(problem)
             logger.warning(problem.message())
         if any(problem.kind == "missing" for problem in problems):
-            labels = torch.full_like(labels, -1)
+            labels = _without_class(labels)
         if isinstance(shown, ClipViews):
             time = time[view // len(shown.corners)]
             pixels = shown.batch(view, view + 1)
@@ -88,3 +88,10 @@ class ViewItems(Dataset):
             self._held = None  # so that memory never holds two clips
             self._held = clip, self.clips[clip]
         return self._held[1]
+
+
+def _without_class(labels: Any) -> Any:
+    """The same tensor, or dict of tensors, with -1 everywhere."""
+    if isinstance(labels, dict):
+        return {name: _without_class(own) for name, own in labels.items()}
+    return torch.full_like(labels, -1)
