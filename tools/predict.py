@@ -9,6 +9,8 @@ images. The folder of --out gets, for each video and for all together,
   budget.csv     a row for each video and class: seconds, share, number and length of its bouts
   summary.json   the checkpoint, the configuration, thresholds, versions, times, problems
   frames.csv     with --frames: a row for each frame, with a score for each class
+  index.html     the videos, each with a page that shows its bouts and lets a person correct them
+  ethogram.png   the bouts of all videos as a picture
 
 A run that is stopped goes on with the same command. Videos that have scores are skipped. KEY VALUE
 sets keys of the configuration; `--keys PREDICT` explains those of prediction. For example,

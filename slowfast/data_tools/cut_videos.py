@@ -223,7 +223,7 @@ def _frames(
         for number, frame in enumerate(resample(timed, piece.start, piece.end, fps, slack)):
             if options.max_frames and number >= options.max_frames:
                 return
-            yield _upright_rgb(frame, options.short_side, facts.aspect)
+            yield upright_rgb(frame, options.short_side, facts.aspect)
     except (av.error.FFmpegError, OSError) as error:
         raise UserError(
             f"{piece.place}: {path} cannot be decoded from {piece.start:g} to "
@@ -257,7 +257,7 @@ def _decode_from(path: Path, start: float) -> Iterator[tuple[float, av.VideoFram
                 return
 
 
-def _upright_rgb(frame: av.VideoFrame, short_side: int, aspect: Fraction) -> np.ndarray:
+def upright_rgb(frame: av.VideoFrame, short_side: int, aspect: Fraction) -> np.ndarray:
     """Returns a frame scaled, with square pixels, rotated as its file states: uint8 RGB."""
     width, height = fit_size(round(frame.width * aspect), frame.height, short_side)
     pixels = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")

@@ -8,5 +8,8 @@ scoring  the network on the windows of many videos
 options  how scores become bouts
 store    what is kept of each video, so that a run can be stopped and go on
 files    tables and summary of the predictions
+stills   pictures of the bouts
+copies   copies of videos that browsers play
+pages    the pages of the predictions
 run      a whole prediction
 """

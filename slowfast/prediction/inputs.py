@@ -92,6 +92,11 @@ def _input(path: str, name: str) -> Input:
     return Input(path, name, True, size, f"{len(states)} {size} {last}")
 
 
+def given_again(path: str, name: str) -> Input:
+    """Returns a video of an earlier run, whether it is still there or not."""
+    return Input(path, name, Path(path).is_dir(), 0, "")
+
+
 def _expand(text: str, without: Path | None, origin: str = "") -> Iterator[str]:
     """Yields the videos of one argument, or of a line of a list.
 

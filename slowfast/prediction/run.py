@@ -31,9 +31,10 @@ from slowfast.ak.registries.datasets import facts_for
 from slowfast.ak.run.cores import available_cores, processes_of_machine, reading_workers
 from slowfast.ethograms.windows import Windows
 from slowfast.prediction.files import Predicted, write_summary, write_tables
-from slowfast.prediction.inputs import Input, find_inputs
+from slowfast.prediction.inputs import Input, find_inputs, given_again
 from slowfast.prediction.model import Model
 from slowfast.prediction.options import Postprocessing
+from slowfast.prediction.pages import Pages, Video
 from slowfast.prediction.scoring import ReadAhead, Scorer
 from slowfast.prediction.source import Source, check_frame_rate, open_source
 from slowfast.prediction.store import Part, Store, VideoRecord
@@ -57,6 +58,7 @@ class Job:
     Attributes:
         videos: of this shard.
         frames: whether tables with a row for each frame are written.
+        pages: what the pages have.
         started: when, as text.
     """
 
@@ -65,6 +67,7 @@ class Job:
     store: Store
     processing: Postprocessing
     frames: bool
+    pages: Pages
     started: str
 
 
@@ -93,7 +96,8 @@ def prepare(
         check_frame_rate(video, model.cfg.PREDICT.FRAME_RATE)
     processing = Postprocessing.from_model(model)
     own = share(videos, shard[0] - 1, shard[1])
-    return Job(model, tuple(own), store.of_run(model), processing, frames, _now())
+    pages = Pages.from_cfg(model.cfg, f"Weights: {model.path}")
+    return Job(model, tuple(own), store.of_run(model), processing, frames, pages, _now())
 
 
 def share(videos: Sequence[Input], part: int, parts: int) -> list[Input]:
@@ -126,7 +130,8 @@ def predict(job: Job) -> int:
     if not _is_last():
         return 0
     write_together(job)
-    return _report(job)
+    page = _write_pages(job)
+    return _report(job, page)
 
 
 def _is_last() -> bool:
@@ -252,6 +257,10 @@ class Reading:
             free if predict.WORKERS < 0 else max(1, predict.WORKERS),
         )
 
+    def open(self, video: Input) -> Source:
+        """Opens a video. Raises BadClip if it cannot be read."""
+        return open_source(video, self.decoding, self.images_per_second, self.value_range)
+
     def plan(self, source: Source) -> tuple[FrameSampling, Windows]:
         """The frames of windows, and the windows of a video."""
         rate = self.sampling_rate
@@ -273,10 +282,7 @@ class Reading:
         """
         opened.begun = time.perf_counter()
         try:
-            source = open_source(
-                opened.video, self.decoding, self.images_per_second, self.value_range
-            )
-            opened.source = source
+            source = opened.source = self.open(opened.video)
             opened.sampling, opened.windows = self.plan(source)
             indices = opened.sampling.indices(opened.windows, source.counted)
             first = min(len(opened.part.read()), len(indices))
@@ -308,6 +314,8 @@ def _finish(job: Job, opened: _Open) -> float:
     job.store.write(record)
     predicted = Predicted.make(record, job.model.classes.predicted_names, job.processing)
     _write_video(job, predicted)
+    if source is not None:
+        job.pages.prepare(predicted, job.store.folder_of(video.name), lambda: source)
     about = predicted.summary()
     if opened.problem:
         logger.warning(f"{opened.problem}")
@@ -334,7 +342,7 @@ def _closing(video_seconds: float, seconds: float, waited: float, device: str) -
     )
 
 
-# ------------------------------------------------------------------ the tables
+# ------------------------------------------------------------------ the tables and pages
 
 
 def _write_video(job: Job, predicted: Predicted) -> None:
@@ -377,6 +385,31 @@ def write_together(job: Job) -> None:
         write_summary(job.store.folder / "summary.json", summary)
 
 
+def _write_pages(job: Job) -> Path | None:
+    """Writes the pages of all videos; a failure causes a warning, since the tables are complete."""
+    classes = job.model.classes.predicted_names
+    reading = Reading.from_cfg(job.model.cfg)
+
+    def again(name: str) -> Predicted:
+        return Predicted.make(job.store.named(name), classes, job.processing)
+
+    videos = [
+        Video(
+            partial(again, record.name),
+            job.store.folder_of(record.name),
+            partial(reading.open, given_again(record.path, record.name)),
+        )
+        for record in job.store.records()
+        if record.windows is not None
+    ]
+    thresholds = dict(zip(classes, map(float, job.processing.rules.thresholds), strict=True))
+    try:
+        return job.pages.write(job.store.folder, videos, thresholds)
+    except UserError as error:
+        logger.warning(f"The pages are not complete, but all tables are: {error}")
+        return None
+
+
 def _is_current(job: Job, predicted: Predicted) -> bool:
     """Whether the tables of a video were written with the present rules."""
     folder = job.store.folder_of(predicted.record.name)
@@ -398,11 +431,13 @@ def _about(job: Job) -> dict[str, Any]:
     }
 
 
-def _report(job: Job) -> int:
+def _report(job: Job, page: Path | None) -> int:
     """Prints where the results are and which videos could not be read. Returns the exit status."""
     records = {video.path: job.store.record(video) for video in job.videos}
     broken = [path for path, record in records.items() if record is None or record.problem]
-    print(f"{count(len(records), 'video')}: {job.store.folder / 'bouts.csv'} has the bouts.")
+    shown = f", {page} shows them" if page else ""
+    bouts = job.store.folder / "bouts.csv"
+    print(f"{count(len(records), 'video')}: {bouts} has the bouts{shown}.")
     if not broken:
         return 0
     print(f"\n{count(len(broken), 'video')} could not be read, or only in part:", file=sys.stderr)

@@ -166,9 +166,13 @@ class Store:
             if record := _read_record(path):
                 yield record
 
+    def named(self, name: str) -> VideoRecord | None:
+        """The record of the video with this name, if it has one."""
+        return _read_record(self.folder_of(name) / SCORES)
+
     def record(self, video: Input) -> VideoRecord | None:
         """The record of a video, if it has one and the file has not changed since."""
-        record = _read_record(self.folder_of(video.name) / SCORES)
+        record = self.named(video.name)
         same = record is not None and record.version == video.version
         return record if same and record.path == video.path else None
 

@@ -11,9 +11,10 @@ import pytest
 
 from slowfast.ak.classes.counts import read_class_table
 from slowfast.datasets.build import build_dataset
+from slowfast.visualization.page.pictures import SIDE
 from slowfast.visualization.report import write_report
 from slowfast.visualization.report.record import make_record
-from slowfast.visualization.report.stills import SIDE, clip_stills
+from slowfast.visualization.report.stills import clip_stills
 
 from .records import NAMES, FakeClips, configuration, make_run, outcome, scores_and_labels
 

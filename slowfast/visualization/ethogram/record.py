@@ -14,6 +14,7 @@ import numpy as np
 from slowfast.ethograms.agreement.figures import FIGURES
 from slowfast.ethograms.agreement.intervals import FEW_VIDEOS, Agreement
 from slowfast.ethograms.scores import Bout, VideoScores
+from slowfast.visualization.page.pictures import data_uri
 
 MOST_CELLS = 30_000  # of a page: a quarter of a second in a video of two hours
 NO_SCORE = 255
@@ -62,7 +63,7 @@ def video_record(
         "bouts": rows,
         "events": [[place[each.label], each.start, each.stop, each.subject] for each in events],
         "stills": {
-            str(number): "data:image/jpeg;base64," + base64.b64encode(stills[each]).decode("ascii")
+            str(number): data_uri(stills[each])
             for number, each in enumerate(bouts)
             if each in stills
         },
