@@ -101,13 +101,19 @@ def _settings_without_effect(
         corrected: the same configuration, in which the impossible values are the defaults.
     """
     for name, key in _keys_of(cfg).items():
-        if get(cfg, name) == key.default:
+        value = get(cfg, name)
+        if value == key.default or (_is_empty(value) and _is_empty(key.default)):
             continue
         unread = why_unread(corrected, name)
         if key.unserved and not key.is_switch:
             yield name, _Effect("has no effect here", "have no effect here", f": {key.unserved}")
         elif unread and (unread.told or key.unserved or name in impossible):
             yield name, _Effect("is not read", "are not read", f" with {unread.decided_by}")
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a value is a list of nothing: the branches of upstream write [] and [[]]."""
+    return isinstance(value, list) and all(map(_is_empty, value))
 
 
 class _Effect(NamedTuple):
