@@ -33,6 +33,7 @@ ROOMS = (
 )
 
 FRONT_DOORS = {
+    "tools.benchmark",
     "tools.demo_net",
     "tools.test_net",
     "tools.train_net",

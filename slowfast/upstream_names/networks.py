@@ -47,13 +47,19 @@ _POOL1 = {
 
 
 class _Built(Network):
-    """A network that a configuration describes."""
+    """A network that a configuration describes.
+
+    A derived class can replace layers by their names, such as ``head``, and add others, which its
+    own `forward` calls.
+    """
 
     _name: ClassVar[str]
 
     def __init__(self, cfg: CfgNode) -> None:
         built = MODEL_REGISTRY.get(self._name)(cfg)
-        super().__init__(dict(built.named_children()), built.input_channels)
+        layers = dict(built.named_children())
+        super().__init__(layers, built.input_channels)
+        self.num_pathways, self._chain = len(built.input_channels), list(layers)
 
     def forward(self, x: Sequence[Tensor], bboxes: Any = None) -> Tensor:
         """Scores clips as `slowfast.models.network.Network`.
@@ -66,7 +72,11 @@ class _Built(Network):
                 f"{self._name}: received boxes; the detection of actions in boxes is not built "
                 "here. Crop each tracked animal to a clip of its own."
             )
-        return super().forward(x)
+        self._check(x)
+        y = list(x)
+        for name in self._chain:
+            y = getattr(self, name)(y)
+        return y
 
 
 class SlowFast(_Built):

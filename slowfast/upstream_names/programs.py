@@ -6,7 +6,7 @@ takes a loader of a script's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
@@ -124,7 +124,7 @@ def eval_epoch(
         val_meter.iter_toc()
         val_meter.log_iter_stats(cur_epoch, iteration)
         val_meter.iter_tic()
-    missing: set[int] = set()
+    missing: Collection[int] = ()
     if isinstance(val_loader, ClipLoader):
         val_loader.bad_clips.share()
         missing = val_loader.bad_clips.clips("missing")
