@@ -17,6 +17,7 @@ figures. Exit status: 0, or 2 for an error to correct.
 
 import argparse
 import json
+import os
 import sys
 from math import isnan
 from pathlib import Path
@@ -31,6 +32,7 @@ from slowfast.ethograms.agreement.evaluation import USUAL_RATE, Evaluation
 from slowfast.ethograms.agreement.figures import FIGURES, Figure, sums
 from slowfast.ethograms.agreement.intervals import FEW_VIDEOS, Agreement, Compared, compare
 from slowfast.ethograms.agreement.side import Choice, read_side
+from slowfast.ethograms.scores import Bout
 from slowfast.utils.command_line import tool_parser, write_text
 from slowfast.utils.terminal import print_all, prints_errors
 
@@ -218,18 +220,36 @@ def write_json(
 
 
 def write_pages(folder: Path, evaluation: Evaluation, agreement: Agreement, path: Path) -> Path:
-    """Writes the pages of the first prediction, and returns the overview."""
+    """Writes the pages of the first prediction, and returns the overview.
+
+    Pictures, thresholds and copies of a folder of tools/predict.py are taken from there.
+    """
+    from slowfast.prediction.copies import COPY
+    from slowfast.prediction.stills import StillFiles
+    from slowfast.prediction.store import Store, read_thresholds_used
     from slowfast.visualization.ethogram import write_ethogram
 
+    home = path if path.is_dir() else path.parent
+    names = Store(home).names()
     videos = list(evaluation.videos())
     scored = [video.scored(0) for video in videos]
+    stills: dict[Bout, Path] = {}
+    media: dict[str, Path | None] = {}
+    for video, (scores, bouts) in zip(videos, scored, strict=True):
+        media[video.name] = video.file
+        if name := names.get(os.path.realpath(video.name)):
+            own = Store(home).folder_of(name)
+            stills |= StillFiles.within(own, scores, bouts)
+            media[video.name] = own / COPY if (own / COPY).is_file() else video.file
     return write_ethogram(
         folder,
         [scores for scores, _ in scored],
         [bout for _, bouts in scored for bout in bouts],
         events=[bout for video in videos for bout in video.events],
+        stills=StillFiles(stills),
+        thresholds=read_thresholds_used(home),
         agreement=agreement,
-        media={video.name: video.file for video in videos},
+        media=media,
         title=path.name,
         what="Predicted bouts, and the events of a person",
     )

@@ -42,19 +42,21 @@ class Pages:
         wanted: whether there are pages.
         stills: the most pictures of bouts of a video.
         copies: whether a video that browsers cannot play gets a copy.
+        picture: file name of the picture of all videos; empty: none.
         about: a line below the heading of the overview.
     """
 
     wanted: bool
     stills: int
     copies: bool
+    picture: str
     about: str
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode, about: str) -> Pages:
-        """Reads PREDICT.PAGES, STILLS and PLAYABLE_COPIES."""
+        """Reads PREDICT.PAGES, STILLS, PLAYABLE_COPIES and PICTURE."""
         predict = cfg.PREDICT
-        return cls(predict.PAGES, predict.STILLS, predict.PLAYABLE_COPIES, about)
+        return cls(predict.PAGES, predict.STILLS, predict.PLAYABLE_COPIES, predict.PICTURE, about)
 
     def prepare(self, predicted: Predicted, folder: Path, source: Callable[[], Source]) -> None:
         """Writes the pictures and the copy of a video that are still missing.
@@ -110,4 +112,5 @@ class Pages:
             media=media,
             title="Predictions",
             what=self.about,
+            picture=self.picture,
         )

@@ -87,6 +87,22 @@ class StillFiles(Mapping[Bout, bytes]):
         paths = {bout: _path(folder, frame) for bout, frame in frames.items()}
         return {bout: path for bout, path in paths.items() if path.is_file()}
 
+    @staticmethod
+    def within(folder: Path, scores: VideoScores, bouts: Sequence[Bout]) -> dict[Bout, Path]:
+        """Returns, of the files of a video, the one with the highest score in each bout."""
+        files = sorted((folder / FOLDER).glob("*.jpg"))
+        frames = np.array([int(file.stem) for file in files])
+        cells = np.searchsorted(scores.frames, frames, side="right") - 1
+        known = (cells >= 0) & (cells < len(scores.scores))
+        found = {}
+        for bout in bouts:
+            inside = known & (frames >= bout.first_frame) & (frames <= bout.last_frame)
+            if bout.label in scores.classes and inside.any():
+                own = scores.scores[cells[inside], scores.classes.index(bout.label)]
+                best = int(np.nan_to_num(own, nan=-1).argmax())
+                found[bout] = files[np.flatnonzero(inside)[best]]
+        return found
+
     def __getitem__(self, bout: Bout) -> bytes:
         return self._paths[bout].read_bytes()
 

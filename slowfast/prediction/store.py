@@ -269,6 +269,15 @@ def _read_record(path: Path) -> VideoRecord | None:
         return None
 
 
+def read_thresholds_used(folder: Path) -> dict[str, float]:
+    """Returns the threshold of each class behind the bouts of a folder; {} if it does not say."""
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        return {str(name): float(v) for name, v in summary["processing"]["thresholds"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Gives a file that takes the place of `path` at the end; several processes may do so at once.

@@ -23,6 +23,7 @@ class Figure:
     Attributes:
         unit: "%" for fractions, which are shown in percent, or "s".
         more_is_better: False for errors.
+        lowest: its lowest possible value.
     """
 
     key: str
@@ -30,6 +31,12 @@ class Figure:
     explanation: str
     unit: str = "%"
     more_is_better: bool = True
+    lowest: float = 0.0
+
+    @property
+    def highest(self) -> float:
+        """Its highest possible value."""
+        return 1.0 if self.unit == "%" else np.inf
 
 
 FIGURES = (
@@ -37,7 +44,12 @@ FIGURES = (
     Figure("f1", "F1", "F1 of frames: the harmonic mean of precision and recall"),
     Figure("precision", "precision", "share of the predicted frames that the person agrees with"),
     Figure("recall", "recall", "share of the person's frames that are predicted"),
-    Figure("kappa", "kappa", "Cohen's kappa of frames: 0 is chance, 100 is full agreement"),
+    Figure(
+        "kappa",
+        "kappa",
+        "Cohen's kappa of frames: 0 is chance, 100 is full agreement",
+        lowest=-1.0,
+    ),
     *(
         Figure(
             f"segment_f1_{round(100 * iou)}",

@@ -30,7 +30,7 @@ from slowfast.ethograms.agreement.figures import (
     sums,
 )
 
-_ERRORS = frozenset(figure.key for figure in FIGURES if not figure.more_is_better)
+_RANGES = {figure.key: (figure.lowest, figure.highest) for figure in FIGURES}
 FEW_VIDEOS = 10  # below this, intervals are too narrow to rely on
 
 
@@ -179,8 +179,9 @@ def _by_class(videos: Sequence[Counts], classes: int) -> dict[str, np.ndarray]:
 
 
 def _ends(key: str, values: np.ndarray, figure: float) -> tuple[float, float]:
-    """Returns the 95 % interval. That of an error is not centred, so that it cannot be negative."""
-    return interval(values[~np.isnan(values)] if key in _ERRORS else centred(values, figure))
+    """Returns the 95 % interval of resampled values, cut where the figure ends."""
+    low, high = _RANGES.get(key, (-np.inf, np.inf))
+    return interval(np.clip(centred(values, figure), low, high))
 
 
 def _json(value: float) -> float | None:

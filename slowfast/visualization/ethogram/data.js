@@ -142,7 +142,8 @@ const csvCell = (value) => (/[",\n\r]/.test(value) ? `"${value.replaceAll('"', '
 
 // The bouts that stand, with the columns of bouts.csv and what became of each.
 function boutsAsCsv(ethogram, bouts) {
-  const number = (value, decimals) => (isNumber(value) ? String(Number(value.toFixed(decimals))) : "");
+  const number = (value, decimals) =>
+    isNumber(value) ? String(Number(value.toFixed(decimals))) : "";
   const rows = bouts.map((bout) => [
     ...[ethogram.record.path, bout.subject, ethogram.classes[bout.label]],
     ...[number(bout.start, 3), number(bout.stop, 3), String(bout.first), String(bout.last)],

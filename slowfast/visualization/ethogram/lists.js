@@ -153,7 +153,9 @@ function boutCards(ethogram, edits, pick) {
       .sort(orders[order][1]);
     cards.replaceChildren(...found.slice(0, many).map(card));
     status.textContent =
-      found.length === all.length ? plural(all.length, "bout") : `${found.length} of ${plural(all.length, "bout")}`;
+      found.length === all.length
+        ? plural(all.length, "bout")
+        : `${found.length} of ${plural(all.length, "bout")}`;
     more.hidden = found.length <= many;
     if (!found.length) cards.append(nothing("No bout here."));
   }
@@ -163,12 +165,26 @@ function boutCards(ethogram, edits, pick) {
 
 // ----------------------------------------------------------------------------------- agreement
 
-const SHOWN_FIGURES = ["ap", "f1", "precision", "recall", "kappa", "segment_f1_10", "segment_f1_25", "segment_f1_50", "onset"];
+const SHOWN_FIGURES = [
+  "ap",
+  "f1",
+  "precision",
+  "recall",
+  "kappa",
+  "segment_f1_10",
+  "segment_f1_25",
+  "segment_f1_50",
+  "onset",
+];
 
 function agreementParts(agreement) {
   const figures = agreement.figures.filter((figure) => SHOWN_FIGURES.includes(figure.key));
   const write = (figure, value) =>
-    !isNumber(value) ? "–" : figure.unit === "%" ? (100 * value).toFixed(1) : `${value.toFixed(2)} s`;
+    !isNumber(value)
+      ? "–"
+      : figure.unit === "%"
+        ? (100 * value).toFixed(1)
+        : `${value.toFixed(2)} s`;
   const ends = (figure, one) =>
     isNumber(one.low) ? `${write(figure, one.low)} to ${write(figure, one.high)}` : "";
   const cards = box(
@@ -179,7 +195,11 @@ function agreementParts(agreement) {
         "div",
         { class: "figure", title: figure.explanation },
         box("name", figure.title),
-        box("value", write(figure, one.value), figure.unit === "%" && isNumber(one.value) ? el("small", {}, "%") : null),
+        box(
+          "value",
+          write(figure, one.value),
+          figure.unit === "%" && isNumber(one.value) ? el("small", {}, "%") : null,
+        ),
         box("beside", ends(figure, one)),
       );
     }),
@@ -197,15 +217,31 @@ function agreementParts(agreement) {
         wide: true,
         heading: true,
       },
-      { name: "Frames", title: "Frames that a person gave the class", number: true, value: (row) => row.frames, cell: (row) => whole(row.frames) },
-      { name: "Bouts", title: "Bouts of a person", number: true, value: (row) => row.bouts, cell: (row) => whole(row.bouts) },
+      {
+        name: "Frames",
+        title: "Frames that a person gave the class",
+        number: true,
+        value: (row) => row.frames,
+        cell: (row) => whole(row.frames),
+      },
+      {
+        name: "Bouts",
+        title: "Bouts of a person",
+        number: true,
+        value: (row) => row.bouts,
+        cell: (row) => whole(row.bouts),
+      },
       ...figures.map((figure) => ({
         name: figure.title,
         title: figure.explanation,
         number: true,
         value: (row) => row[figure.key].value,
         cell: (row) =>
-          el("span", { title: ends(figure, row[figure.key]) && `95 %: ${ends(figure, row[figure.key])}` }, write(figure, row[figure.key].value)),
+          el(
+            "span",
+            { title: ends(figure, row[figure.key]) && `95 %: ${ends(figure, row[figure.key])}` },
+            write(figure, row[figure.key].value),
+          ),
       })),
     ],
     rows,
@@ -223,7 +259,13 @@ function agreementParts(agreement) {
           { name: "A person saw", value: (row) => row[0], wide: true, heading: true },
           { name: "Predicted instead", value: (row) => row[1], wide: true },
           { name: "Frames", number: true, value: (row) => row[2], cell: (row) => whole(row[2]) },
-          { name: "Share", title: "Of the frames that the person gave the class", number: true, value: (row) => row[3], cell: (row) => share(row[3]) },
+          {
+            name: "Share",
+            title: "Of the frames that the person gave the class",
+            number: true,
+            value: (row) => row[3],
+            cell: (row) => share(row[3]),
+          },
         ],
         rows: agreement.pairs,
         sort: [2, "descending"],
@@ -242,7 +284,9 @@ function agreementSection(agreement) {
       `${whole(agreement.frames)} frames. AP takes the scores, all other figures take the bouts. ` +
       (many
         ? `The ranges below the means are 95 % intervals over ${whole(agreement.resamples)} resamples of the videos` +
-          (agreement.videos.length < agreement.few ? "; with so few videos they are too narrow." : ".")
+          (agreement.videos.length < agreement.few
+            ? "; with so few videos they are too narrow."
+            : ".")
         : "One video alone has no interval."),
     ...agreementParts(agreement),
   );

@@ -2,7 +2,11 @@
 // The overview of all videos: their bouts as strips, the time budget, and the agreement.
 
 function stripOf(video, classes) {
-  const node = el("canvas", { class: "raster", role: "img", "aria-label": `Bouts of ${video.name}` });
+  const node = el("canvas", {
+    class: "raster",
+    role: "img",
+    "aria-label": `Bouts of ${video.name}`,
+  });
   const present = [...new Set(video.bouts.map(([label]) => label))].sort((a, b) => a - b);
   const draw = () => {
     const width = node.clientWidth;
@@ -12,8 +16,10 @@ function stripOf(video, classes) {
     [node.width, node.height] = [width * dots, tall * dots];
     const context = node.getContext("2d");
     context.scale(dots, dots);
-    const dark = getComputedStyle(node).getPropertyValue("color-scheme") === "dark" ||
-      (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+    const dark =
+      getComputedStyle(node).getPropertyValue("color-scheme") === "dark" ||
+      (!document.documentElement.dataset.theme &&
+        matchMedia("(prefers-color-scheme: dark)").matches);
     const row = tall / Math.max(1, present.length);
     for (const [label, start, stop] of video.bouts) {
       context.fillStyle = `oklch(${dark ? "0.74 0.12" : "0.58 0.13"} ${hue(label)})`;
@@ -60,8 +66,18 @@ function drawOverview(record) {
         value: (row) => row.bouts.length,
         cell: (row) => stripOf(row, record.classes),
       },
-      { name: "Length", number: true, value: (row) => row.seconds, cell: (row) => length(row.seconds) },
-      { name: "Bouts", number: true, value: (row) => row.bouts.length, cell: (row) => whole(row.bouts.length) },
+      {
+        name: "Length",
+        number: true,
+        value: (row) => row.seconds,
+        cell: (row) => length(row.seconds),
+      },
+      {
+        name: "Bouts",
+        number: true,
+        value: (row) => row.bouts.length,
+        cell: (row) => whole(row.bouts.length),
+      },
       {
         name: "Classes",
         number: true,
@@ -82,7 +98,12 @@ function drawOverview(record) {
     sort: [0, "ascending"],
   }).node;
   const parts = [
-    section("videos", "Videos", "A row of a strip is a class; its colours are those of the pages.", videos),
+    section(
+      "videos",
+      "Videos",
+      "A row of a strip is a class; its colours are those of the pages.",
+      videos,
+    ),
     section(
       "budget",
       "Time budget",
@@ -99,7 +120,10 @@ function drawOverview(record) {
       figure("Videos", whole(record.videos.length)),
       figure("Length", length(total)),
       figure("Bouts", whole(bouts)),
-      figure("Classes found", `${lists.filter((each) => each.length).length} of ${record.classes.length}`),
+      figure(
+        "Classes found",
+        `${lists.filter((each) => each.length).length} of ${record.classes.length}`,
+      ),
     ),
     ...parts,
   ];

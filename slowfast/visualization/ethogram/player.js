@@ -79,6 +79,9 @@ function makePlayer(record, moved) {
     requestAnimationFrame(tick);
   }
 
+  // A pause that follows at once ends the start with an error, which is none.
+  const start = () => video.play().catch(() => moved());
+
   const player = {
     node: host,
     get time() {
@@ -101,14 +104,14 @@ function makePlayer(record, moved) {
     toggle() {
       if (!ready) return;
       stopAt = null;
-      if (video.paused) video.play();
+      if (video.paused) start();
       else video.pause();
     },
     playBout(bout) {
       player.seek(bout.start);
       if (!ready) return;
       stopAt = bout.stop;
-      video.play();
+      start();
     },
     pause: () => video.pause(),
     set speed(value) {

@@ -519,7 +519,10 @@ function makeTimeline(ethogram, edits, player, state, act) {
       const unit = event.deltaMode === 1 ? 16 : 1;
       if (event.ctrlKey || event.metaKey || place.zone === "map" || place.zone === "axis") {
         event.preventDefault();
-        zoom(Math.exp(Math.max(-60, Math.min(60, event.deltaY * unit)) / 120), clampTime(timeOf(place.x)));
+        zoom(
+          Math.exp(Math.max(-60, Math.min(60, event.deltaY * unit)) / 120),
+          clampTime(timeOf(place.x)),
+        );
       } else if (sideways) {
         event.preventDefault();
         const delta = (event.deltaX || event.deltaY) * unit;
@@ -551,7 +554,12 @@ function makeTimeline(ethogram, edits, player, state, act) {
       if (place.bout) rows.push(...boutFacts(place.bout).map(([k, v]) => tip.row(null, k, v)));
     } else if (place.zone === "name") {
       title = ethogram.classes[place.label];
-      rows.push(box(null, state.curves.has(place.label) ? "Click: hide the scores" : "Click: show the scores"));
+      rows.push(
+        box(
+          null,
+          state.curves.has(place.label) ? "Click: hide the scores" : "Click: show the scores",
+        ),
+      );
     } else {
       title = clock(clampTime(timeOf(place.x)), 2);
       rows.push(box(null, "Wheel: zoom"));

@@ -115,7 +115,11 @@ function drawVideo(record) {
   // --------------------------------------------------------------------------------------- tools
 
   const button = (name, title, onclick, more = {}) =>
-    el("button", { type: "button", class: "button", title, "aria-label": title, onclick, ...more }, name);
+    el(
+      "button",
+      { type: "button", class: "button", title, "aria-label": title, onclick, ...more },
+      name,
+    );
   const play = button("Play", "Play or pause (Space)", () => player.toggle());
   const time = el("output", { class: "time" });
   const curves = button("Scores", "Show the scores of all classes", () => {
@@ -185,7 +189,12 @@ function drawVideo(record) {
             style: `--hue: ${hue(row.label)}`,
             onclick: () => revealClass(row.label),
           },
-          el("span", { class: "now-name", title: row.name }, swatch(row.label), el("span", {}, row.name)),
+          el(
+            "span",
+            { class: "now-name", title: row.name },
+            swatch(row.label),
+            el("span", {}, row.name),
+          ),
           row.person ? el("span", { class: "chip" }, "person") : null,
           bar(row.score ?? 0, row.score === null ? "–" : row.score.toFixed(2), { most: 1 }),
         ),
@@ -281,7 +290,10 @@ function drawVideo(record) {
     const labels = bout
       ? el(
           "select",
-          { "aria-label": "Class of the bout", onchange: (event) => edits.rename(bout.id, Number(event.target.value)) },
+          {
+            "aria-label": "Class of the bout",
+            onchange: (event) => edits.rename(bout.id, Number(event.target.value)),
+          },
           ethogram.classes.map((name, label) =>
             el("option", { value: label, selected: label === bout.label && "" }, name),
           ),
@@ -304,13 +316,21 @@ function drawVideo(record) {
             ]
           : row === null
             ? null
-            : button(`Add ${brief(ethogram.classes[row])} here`, "New bout at the play head (B)", commands.add),
+            : button(
+                `Add ${brief(ethogram.classes[row])} here`,
+                "New bout at the play head (B)",
+                commands.add,
+              ),
         el(
           "span",
           { class: "group end" },
           button("Undo", "Undo (Ctrl Z)", commands.undo, { disabled: changes ? null : "" }),
           button("Redo", "Redo (Ctrl Y)", commands.redo, { disabled: edits.canRedo ? null : "" }),
-          button("Download CSV", "Download the bouts that stand, with your corrections", commands.save),
+          button(
+            "Download CSV",
+            "Download the bouts that stand, with your corrections",
+            commands.save,
+          ),
         ),
       ),
       el(
@@ -362,7 +382,8 @@ function drawVideo(record) {
 
   function moveRow(direction) {
     const at = state.rows.indexOf(state.row);
-    const next = state.rows[at < 0 ? 0 : Math.max(0, Math.min(state.rows.length - 1, at + direction))];
+    const next =
+      state.rows[at < 0 ? 0 : Math.max(0, Math.min(state.rows.length - 1, at + direction))];
     if (next === undefined) return;
     state.selected = null;
     state.row = next;
@@ -414,7 +435,8 @@ function drawVideo(record) {
     }
     if (event.altKey) return;
     // Buttons, tables and the player have keys of their own.
-    if (target.closest("button, a, summary, .scroll, video") && !/^[a-z0[\]+/=-]$/.test(key)) return;
+    if (target.closest("button, a, summary, .scroll, video") && !/^[a-z0[\]+/=-]$/.test(key))
+      return;
     const todo = keys[key] ?? keys[key.toLowerCase()];
     if (!todo) return;
     event.preventDefault();
@@ -439,20 +461,38 @@ function drawVideo(record) {
     timeline.node,
     empty,
     record.events.length
-      ? el("p", { class: "soft under" }, "Wide bars are bouts of the prediction. Thin bars above them are a person's.")
+      ? el(
+          "p",
+          { class: "soft under" },
+          "Wide bars are bouts of the prediction. Thin bars above them are a person's.",
+        )
       : null,
     panel,
   );
   const parts = [
     watch,
-    section("budget", "Time budget", `Shares are of ${length(ethogram.seconds)}, the length of the video.`, budget),
-    section("bouts", "Bouts", "Each picture is the frame with the highest score. A click plays from there.", cards.node),
+    section(
+      "budget",
+      "Time budget",
+      `Shares are of ${length(ethogram.seconds)}, the length of the video.`,
+      budget,
+    ),
+    section(
+      "bouts",
+      "Bouts",
+      "Each picture is the frame with the highest score. A click plays from there.",
+      cards.node,
+    ),
     record.agreement ? agreementSection(record.agreement) : null,
     section(
       "keys",
       "Keys",
       null,
-      el("dl", { class: "facts" }, KEYS.map(([name, what]) => [el("dt", {}, el("kbd", {}, name)), el("dd", {}, what)])),
+      el(
+        "dl",
+        { class: "facts" },
+        KEYS.map(([name, what]) => [el("dt", {}, el("kbd", {}, name)), el("dd", {}, what)]),
+      ),
     ),
   ].filter(Boolean);
   const found = new Set(edits.standing.map((bout) => bout.label)).size;
@@ -463,7 +503,9 @@ function drawVideo(record) {
       `${plural(found, "class", "classes")} out of ${ethogram.classes.length}`,
   );
   if (record.overview)
-    top.querySelector(".kicker").replaceChildren(el("a", { href: record.overview }, "← All videos"));
+    top
+      .querySelector(".kicker")
+      .replaceChildren(el("a", { href: record.overview }, "← All videos"));
   requestAnimationFrame(() => {
     timeline.start();
     chooseRows();
