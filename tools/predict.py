@@ -102,13 +102,8 @@ def run(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
-    tokens = [  # with a leading space argparse does not read a negative value as an option
-        f" {token}" if re.match(r"-[\d.]|-inf", token) else token
-        for token in (sys.argv[1:] if argv is None else argv)
-    ]
     parser = make_parser()
-    args = parser.parse_intermixed_args(tokens)
-    args.videos = [word.removeprefix(" ") if word[:2] == " -" else word for word in args.videos]
+    args = parser.parse_intermixed_args(argv)
     import slowfast.checkpoints  # the next imports register what a configuration can name
     import slowfast.datasets
     import slowfast.tasks  # noqa: F401

@@ -90,7 +90,7 @@ class Source:
                     return
                 yield pixels
         except BadClip as error:
-            self._add(str(error))
+            self._add(str(error).replace(f" of clip {self.reader.clips.path}", "", 1))
 
     def check_length(self, path: str) -> None:
         """Notes as a problem that a file lacks frames that its header states."""
@@ -117,6 +117,15 @@ def open_source(
         BadClip: the video cannot be read, or has no frame.
         UserError: the frame rate of a folder of images is not known.
     """
+    try:
+        return _open(given, decoding, images_per_second, value_range)
+    except BadClip as error:  # a reader names the clip of a list beside the path
+        raise BadClip(str(error).replace(f" of clip {given.path}", "", 1)) from None
+
+
+def _open(
+    given: Input, decoding: Decoding, images_per_second: float, value_range: ValueRange
+) -> Source:
     clips = GivenPath(given.path)
     if given.is_folder:
         check_frame_rate(given, images_per_second)

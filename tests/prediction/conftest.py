@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import slowfast.datasets  # noqa: F401 -- registers the data sets
 from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.clips.views import UniformCrops
 from slowfast.checkpoints.best import Best

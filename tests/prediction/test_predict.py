@@ -360,3 +360,31 @@ def test_frames_are_counted_as_in_training(command, tmp_path, checkpoint):
 def test_keys_are_explained(capsys):
     assert main(["--keys"]) == 0
     assert "PREDICT.MERGE_GAP" in capsys.readouterr().out
+
+
+def test_thresholds_are_chosen_on_the_hold_out(tmp_path, tiny_ak, films, capsys):
+    """The scores of clips are those that a prediction gives to the same windows."""
+    from slowfast.prediction.holdout import score_holdout
+
+    opts = [
+        *map(str, tiny_ak.opts()[16:]),
+        *("MODEL.NUM_CLASSES", "5", "DATA.TEST_CROP_SIZE", "32"),
+    ]
+    model = write_model(tmp_path, small_cfg(**dict(zip(opts[::2], opts[1::2], strict=True))))
+    choose = runpy.run_path(str(TOOL.with_name("choose_thresholds.py")))["main"]
+    assert choose(["--checkpoint", str(model), "--resamples", "20"]) == 0
+    out = capsys.readouterr().out
+    assert "thresholds of 5 classes, chosen on the test set (val.csv)" in out
+    found = json.loads(model.with_name("thresholds.json").read_text())
+    assert [each["name"] for each in found["classes"]] == list("01234")
+    assert [each["positives"] for each in found["classes"]] == [1, 1, 1, 1, 1]
+    assert found["clips"] == 4
+
+    scored = score_holdout(open_model(str(model), None, [], tmp_path / "unused"))
+    out = tmp_path / "out"
+    film = tiny_ak.image / "v2"  # 6 frames, less than a window
+    command = [str(film), "--checkpoint", str(model), "--out", str(out)]
+    assert main([*command, "PREDICT.FRAME_RATE", "25"]) == 0
+    (row,) = rows(out / "windows.csv")
+    np.testing.assert_allclose([float(row[c]) for c in "01234"], scored.scores[2], rtol=1e-4)
+    assert summary(out)["processing"]["thresholds_from"] == str(model.with_name("thresholds.json"))
