@@ -145,3 +145,42 @@ def test_a_kinetics_or_charades_recipe_is_the_published_one(path):
     left_out = {"TRAIN.ENABLE", "TRAIN.CHECKPOINT_TYPE"} if path.stem in only_tested else set()
     for key in set(dotted_keys(cfg)) - left_out:
         assert get(cfg, key) == published.get(key, get(defaults, key)), key
+
+
+# What the configuration beside KABR's published weights sets, as far as its training reads it.
+KABR_X3D = {
+    "TRAIN.DATASET": "charades",
+    "TRAIN.BATCH_SIZE": 64,
+    "TRAIN.CHECKPOINT_EPOCH_RESET": True,
+    "DATA.NUM_FRAMES": 16,
+    "DATA.SAMPLING_RATE": 5,
+    "DATA.TRAIN_JITTER_SCALES": [300, 400],
+    "DATA.TRAIN_CROP_SIZE": 300,
+    "DATA.TEST_CROP_SIZE": 300,
+    "DATA.INV_UNIFORM_SAMPLE": True,
+    "DATA.REVERSE_INPUT_CHANNEL": True,
+    "DATA.MULTI_LABEL": True,
+    "DATA.ENSEMBLE_METHOD": "max",
+    "MODEL.NUM_CLASSES": 8,
+    "MODEL.LOSS_FUNC": "EQL",
+    "SOLVER.BASE_LR": 0.05,
+    "SOLVER.MAX_EPOCH": 120,
+    "SOLVER.WARMUP_EPOCHS": 35.0,
+    "SOLVER.WEIGHT_DECAY": 5e-5,
+    "X3D.WIDTH_FACTOR": 2.0,
+    "X3D.DEPTH_FACTOR": 5.0,
+    "TEST.NUM_ENSEMBLE_VIEWS": 2,
+    "TEST.NUM_SPATIAL_CROPS": 1,
+}
+
+
+def test_kabr_has_the_published_settings():
+    cfg = read(ROOT / "configs/KABR/X3D.yaml")
+    assert {key: get(cfg, key) for key in KABR_X3D} == KABR_X3D
+    # BaboonLand's recipes differ in the data only.
+    for name in ("X3D", "I3D", "SLOWFAST"):
+        kabr, other = (read(ROOT / f"configs/{of}/{name}.yaml") for of in ("KABR", "BaboonLand"))
+        differs = {key for key in dotted_keys(kabr) if get(kabr, key) != get(other, key)}
+        data = {"DATA.PATH_TO_DATA_DIR", "DATA.PATH_PREFIX", "MODEL.NUM_CLASSES", "AK.CLASSES"}
+        recipe = {key for key in differs if key.startswith("RECIPE.")}
+        assert differs - recipe == data | {"OUTPUT_DIR"}
