@@ -26,8 +26,10 @@ def main(argv: list[str] | None = None) -> int:
     if "--keys" in (sys.argv[1:] if argv is None else argv):
         register_entries()
     args = parse_args(argv, needs_file=True)
-    from slowfast.utils.processes import torchrun  # imports torch; --help does not need it
+    from slowfast.utils.logging import label_early_warnings  # imports torch; --help needs neither
+    from slowfast.utils.processes import torchrun
 
+    label_early_warnings()
     return torchrun.as_worker(run_all)(args)
 
 

@@ -67,8 +67,9 @@ class Source:
                 the video.
         """
         frames = len(self.times) - 1
-        step = self.reader.step(0) if isinstance(self.reader, VideoFrames) else 1.0
-        places = np.where(counted < self.counted, np.minimum(counted * step, frames), frames)
+        is_video = isinstance(self.reader, VideoFrames)
+        places = self.reader.video_frames(0, counted) if is_video else counted
+        places = np.where(counted < self.counted, np.minimum(places, frames), frames)
         times = np.interp(places, np.arange(frames + 1), self.times)
         return times, np.round(places).astype(np.int64)
 

@@ -78,6 +78,11 @@ def setup_logging(output_dir: str | Path | None = None) -> None:
         _output_dir = Path(output_dir)
 
 
+def label_early_warnings() -> None:
+    """Lets warnings begin with their level before logging is set up, as they do afterwards."""
+    logging.lastResort.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+
+
 def silence() -> None:
     """Suppresses the messages of this process before logging is set up."""
     _add(logging.getLogger(), logging.NullHandler())

@@ -70,9 +70,11 @@ def test_trains_then_tests_and_ends_with_the_table(run_net, tmp_path):
     assert str(tmp_path / "run/checkpoints/checkpoint_epoch_00001.pyth") in output
 
 
-def test_a_dry_run_prints_the_cost_and_leaves_no_folder(run_net, tmp_path):
-    status, output = finish(run_net("--dry-run"))
+def test_a_dry_run_prints_warnings_and_the_cost_and_leaves_no_folder(run_net, tmp_path):
+    warmup = ("SOLVER.WARMUP_EPOCHS", "1", "SOLVER.WARMUP_START_LR", "9")
+    status, output = finish(run_net("--dry-run", *warmup))
     assert status == 0, output
+    assert "WARNING: command line: SOLVER.WARMUP_START_LR = 9.0: above" in output
     assert "2 epochs x 2 steps x " in output
     assert not (tmp_path / "run").exists()
     status, output = finish(run_net("--dry-run", "DATA.PATH_TO_DATA_DIR", "nowhere"))

@@ -159,7 +159,7 @@ class VideoFrames(FrameReader):
         if listed is not None and not self.decoding.fps:
             return listed
         last = (listed or self._measure(clip).frames) - 1
-        return int(last / self.step(clip) + 1e-6) + 1
+        return int(last / self._step(clip) + 1e-6) + 1
 
     def frames(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
         """Decodes by time stamps; if these are wrong, counts from the first frame on."""
@@ -176,7 +176,7 @@ class VideoFrames(FrameReader):
         decode: Callable[[int, list[int]], Iterator[np.ndarray]],
     ) -> Iterator[np.ndarray]:
         """Gives the frames at indices that count at the rate `Decoding.fps`."""
-        step = self.step(clip)
+        step = self._step(clip)
         wanted = [round(index * step) for index in indices]
         decoded, last, pixels = decode(clip, sorted(set(wanted))), -1, None
         for frame in wanted:
@@ -252,7 +252,17 @@ class VideoFrames(FrameReader):
                 raise OSError("it has no picture")
             return self._measured[clip]
 
-    def step(self, clip: int) -> float:
+    def video_frames(self, clip: int, counted: np.ndarray) -> np.ndarray:
+        """Places among the frames of the video of frames that are counted at `Decoding.fps`.
+
+        Places are float64, not rounded.
+
+        Raises:
+            BadClip: the video cannot be read.
+        """
+        return counted * self._step(clip)
+
+    def _step(self, clip: int) -> float:
         """Frames of the video for each frame at the rate `Decoding.fps`.
 
         Raises:
