@@ -16,7 +16,7 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
-from slowfast.ak.classes.table import ClassTable
+from slowfast.ak.classes.table import ClassTable, named_sheet, read_sheet
 from slowfast.ak.clips.from_cfg import has_list, read_clips
 from slowfast.ak.clips.mixup import BatchMixer
 from slowfast.ak.clips.network_input import InputTransform
@@ -256,12 +256,17 @@ def read_tables(
     tables: dict[str, ClassTable | None] = {}
     for place, (name, count) in enumerate(numbers_of_classes(cfg, label_sets).items()):
         counts = [np.bincount(each[:, place], minlength=count) for each in trained]
-        tables[name] = _table(cfg, name, counts)
+        tables[name] = _named(cfg, name, _table(cfg, name, counts))
     counts = [np.bincount(compositions.ids(each), minlength=len(found)) for each in trained]
     table = _table(cfg, COMPOSITION, counts)
-    names = [" + ".join(map(str, row)) for row in found.tolist()]
-    tables[COMPOSITION] = replace(table, names=names) if table else None
-    return compositions, tables
+    if table:
+        own = [tables[name].names for name in label_sets]
+        names = [
+            " + ".join(each[label] for each, label in zip(own, row, strict=True))
+            for row in found.tolist()
+        ]
+        table = replace(table, names=names)
+    return compositions, tables | {COMPOSITION: table}
 
 
 def _labels(cfg: CfgNode, split: str, label_sets: tuple[str, ...]) -> np.ndarray:
@@ -270,6 +275,17 @@ def _labels(cfg: CfgNode, split: str, label_sets: tuple[str, ...]) -> np.ndarray
     numbers = numbers_of_classes(cfg, label_sets)
     columns = [clips.column(name).multi_hot(numbers[name]).argmax(axis=1) for name in label_sets]
     return np.stack(columns, axis=1).astype(np.int64)
+
+
+def _named(cfg: CfgNode, name: str, table: ClassTable | None) -> ClassTable | None:
+    """The table of a label set with the names, and segments if there are some, of its sheet."""
+    key = f"COMPOSITION.CLASSES_{name.upper()}"
+    if table is None or not (path := cfg.COMPOSITION[key.rpartition(".")[2]]):
+        return table
+    sheet = named_sheet(path, key)
+    names, segments, source = read_sheet(sheet, len(table.names), key, classes_key(name))
+    table = replace(table, names=names)
+    return replace(table, segments=segments, source=source) if segments else table
 
 
 def _table(cfg: CfgNode, name: str, counts: Sequence[np.ndarray]) -> ClassTable | None:

@@ -7,6 +7,7 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.lists.holdout import fingerprint
 from slowfast.checkpoints.best import Best
 from slowfast.checkpoints.names import get_last_checkpoint
+from slowfast.config.checks import problems
 from slowfast.engine import test as run_test
 from slowfast.engine.evaluation_pass import EvaluationPass
 from slowfast.engine.train_pass import TrainPass
@@ -41,6 +42,28 @@ def test_the_best_has_the_highest_map_or_the_lowest_error(small_cfg, metric, val
         assert found.evaluated == epoch
     assert (found.epoch, found.value) == (chosen, values[chosen - 1])
     assert found.stats()["best_chosen_on"] == "the test set (val.csv)"
+
+
+def test_an_evaluation_without_a_value_is_never_the_best(small_cfg):
+    found = Best.from_cfg(small_cfg(), "map_tail")
+    for epoch, value in enumerate([float("nan"), 0.1, float("nan")], start=1):
+        found = found.after_evaluation(epoch, {"map_tail": value})
+        assert found.epoch == (0 if epoch == 1 else 2)
+    assert found.stats()["best_map_tail"] == 0.1
+    nothing = Best.from_cfg(small_cfg(), "map_tail").after_evaluation(1, {"map_tail": None})
+    assert str(nothing) == "none, as no evaluation had a value of mAP, tail"
+    assert nothing.stats()["best_map_tail"] is None
+
+
+def test_a_figure_that_evaluations_do_not_report_chooses_the_best(small_cfg):
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 1, "TRAIN.BEST_METRIC": "calibration_error_macro"})
+    assert problems(cfg) == []
+    train(cfg)
+    (line,) = stats(cfg, "val_epoch")
+    assert line["best_calibration_error_macro"] == line["calibration_error_macro"]
+    assert best(cfg)["best"]["metric"] == "calibration_error_macro"
+    # This name of the best value belongs to another figure.
+    assert "best_value" in Best.from_cfg(cfg, "f1_macro").stats()
 
 
 def best(cfg) -> dict:

@@ -22,7 +22,7 @@ from slowfast.models import build_model
 from slowfast.results.reading import read_results
 from slowfast.tasks import build_task, choose_task
 from slowfast.tasks.batch import Batch
-from slowfast.tasks.composition import Composition, Compositions
+from slowfast.tasks.composition import Composition, Compositions, read_tables
 from slowfast.utils.processes.launch import Stopped
 from tests.engine.conftest import make_small_cfg  # noqa: F401  fixture
 from tests.engine.runs import assert_same, last_state, log, stats
@@ -266,6 +266,19 @@ def test_settings_that_cannot_run_are_refused(composition_cfg, settings, key, sa
     found = [line for line in problems(composition_cfg(**settings)) if says in line]
     assert found
     assert key in found[0]
+
+
+def test_sheets_name_the_classes(composition_cfg, tmp_path):
+    sheet = tmp_path / "behaviours.csv"
+    sheet.write_text("id,name\n0,hunts\n1,rests\n2,feeds\n")
+    cfg = composition_cfg(**{"COMPOSITION.CLASSES_BEHAVIOR": str(sheet)})
+    _, tables = read_tables(cfg, ("behavior", "animal"))
+    assert tables["behavior"].names == ["hunts", "rests", "feeds"]
+    assert tables["behavior"].segments == ["head", "tail", "tail"]
+    assert tables["composition"].names[:2] == ["hunts + 3", "hunts + 4"]
+    sheet.write_text("id,name\n0,hunts\n")
+    with pytest.raises(UserError, match=r"1 classes, expected 3 \(MODEL.NUM_CLASSES_BEHAVIOR\)"):
+        read_tables(cfg, ("behavior", "animal"))
 
 
 def test_the_network_decides_the_task(composition_cfg):

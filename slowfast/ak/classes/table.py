@@ -130,13 +130,21 @@ def named_sheet(path: str, key: str) -> Path:
     return Path(path)
 
 
-def read_sheet(path: Path, num_classes: int) -> tuple[list[str], list[str] | None, str]:
+def read_sheet(
+    path: Path,
+    num_classes: int,
+    key: str = "AK.CLASSES",
+    classes_key: str = "MODEL.NUM_CLASSES",
+) -> tuple[list[str], list[str] | None, str]:
     """Names, segments (None without such a column) and their source in words, from a sheet.
+
+    Args:
+        key, classes_key: as for `class_rows`.
 
     Raises:
         UserError: `class_rows` raises it, or a segment has another name; the text names the row.
     """
-    rows, source = class_rows(path, num_classes, "AK.CLASSES")
+    rows, source = class_rows(path, num_classes, key, classes_key)
     for row in rows:
         if row.get("segment", "head").lower() not in SEGMENTS:
             raise UserError(
@@ -147,7 +155,9 @@ def read_sheet(path: Path, num_classes: int) -> tuple[list[str], list[str] | Non
     return [row["name"] for row in rows], segments, source
 
 
-def class_rows(path: Path, num_classes: int, key: str) -> tuple[list[dict[str, str]], str]:
+def class_rows(
+    path: Path, num_classes: int, key: str, classes_key: str = "MODEL.NUM_CLASSES"
+) -> tuple[list[dict[str, str]], str]:
     """The row of each class in a sheet, by class id, and in words how rows got their ids.
 
     A row has `row`, its number in the file, `id`, `name`, and `segment` and `count` if the sheet
@@ -155,6 +165,7 @@ def class_rows(path: Path, num_classes: int, key: str) -> tuple[list[dict[str, s
 
     Args:
         key: the configuration key that names the sheet, for errors.
+        classes_key: the key of the number of classes, for errors.
 
     Raises:
         UserError: an id in 0..num_classes-1 does not have one row; the text names the row.
@@ -172,14 +183,14 @@ def class_rows(path: Path, num_classes: int, key: str) -> tuple[list[dict[str, s
         if class_id in by_id or not 0 <= class_id < num_classes:
             raise UserError(
                 f"{path}: row {row['row']}: expected each index in 0..{num_classes - 1} once, "
-                f"found {row['id']!r} ({row['name']}); MODEL.NUM_CLASSES is {num_classes}. Correct "
+                f"found {row['id']!r} ({row['name']}); {classes_key} is {num_classes}. Correct "
                 f"the sheet, or name another by {key}."
             )
         by_id[class_id] = row
     if len(by_id) != num_classes:
         missing = min(set(range(num_classes)) - set(by_id))
         raise UserError(
-            f"{path}: {len(by_id)} classes, expected {num_classes} (MODEL.NUM_CLASSES); no row has "
+            f"{path}: {len(by_id)} classes, expected {num_classes} ({classes_key}); no row has "
             f"index {missing}. Correct the sheet, or name another by {key}."
         )
     return [by_id[i] for i in range(num_classes)], source

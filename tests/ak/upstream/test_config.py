@@ -58,10 +58,6 @@ def test_a_checkout_gets_all_keys_that_it_can_serve(branch):
     in_this_tree = ("SPEED.", "COMPOSITION.")
     missing = {key for key in KEYS if key not in there and not key.startswith(in_this_tree)}
     assert missing == {
-        "COMPOSITION.LOGIT_SCALE",
-        "COMPOSITION.SEGMENTS_ANIMAL",
-        "COMPOSITION.SEGMENTS_BEHAVIOR",
-        "COMPOSITION.SEGMENTS_COMPOSITION",
         "CPU_PROCESSES",
         "DIST_TIMEOUT",
         "LOSS.LABEL_SMOOTHING",
