@@ -30,18 +30,18 @@ import sys
 from pathlib import Path
 
 from slowfast.ak.errors import UserError
-from slowfast.utils.command_line import tool_parser
+from slowfast.utils.command_line import OverridesParser
 from slowfast.utils.terminal import print_all
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = tool_parser(__doc__)
+def make_parser() -> OverridesParser:
+    parser = OverridesParser(description=__doc__)
     add = parser.add_argument
-    add("videos", nargs="*", help="videos, folders, patterns, text lists, folders of images")
+    add("opts", nargs="*", metavar="VIDEO", help="files, folders, patterns, lists, image folders")
     add("--checkpoint", metavar="FILE", help="weights of a trained network")
     add("--out", type=Path, metavar="FOLDER", help="folder of the results")
     add("--cfg", metavar="FILE.yaml", help="configuration, in place of the one in the checkpoint")
-    add("--opts", nargs="*", action="extend", default=[], metavar="KEY VALUE", help="overrides")
+    parser.add_configuration_options()
     add("--shard", default="1/1", metavar="I/N", help="only part I of N of the videos, from 1")
     add("--frames", action="store_true", help="also write a row for each frame (frames.csv)")
     add("--keys", nargs="?", const="PREDICT", metavar="NAME", help="explain a key or a group")
@@ -83,11 +83,13 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         logging.setup_logging()
-        videos, overrides = split_arguments(args.videos)
+        videos, overrides = split_arguments(args.bare)
+        overrides += args.after_opts
         if not (videos and args.checkpoint and args.out):
             raise UserError("Name videos, --checkpoint FILE and --out FOLDER; --help shows more.")
         shard = parse_shard(args.shard)
-        model = open_model(args.checkpoint, args.cfg, [*overrides, *args.opts], args.out)
+        ignore = args.ignore_unknown_keys
+        model = open_model(args.checkpoint, args.cfg, overrides, args.out, ignore)
         return predict(prepare(model, videos, args.out, shard, args.frames))
     except UserError as error:
         print_once(f"error: {error}", error)
@@ -103,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
     parser = make_parser()
-    args = parser.parse_intermixed_args(argv)
+    args = parser.parse(argv)
     import slowfast.checkpoints  # the next imports register what a configuration can name
     import slowfast.datasets
     import slowfast.tasks  # noqa: F401

@@ -108,23 +108,9 @@ def merge_stored(cfg: CfgNode, text: str, source: str) -> None:
     Raises:
         UserError: the text is no configuration.
     """
-    settings = read_yaml_text(text, source)
-    accepted, refused, known = [], [], known_keys()
-    for key, value in _leaves(cfg, settings, ""):
-        try:
-            accepted.append((key, _accept(cfg, key, value, known.get(key))))
-        except _Refused:
-            refused.append(key)
-    if refused:
-        logger.warning(
-            "%s: settings that this version does not have are left out: %s%s",
-            source,
-            ", ".join(refused[:8]),
-            ", ..." if len(refused) > 8 else "",
-        )
-    for key, value in accepted:
-        set_value(cfg, key, value)
-        provenance.record(cfg, key, source)
+    tree = read_yaml_text(text, source)
+    settings = [Setting(source, key, value) for key, value in _leaves(cfg, tree, "")]
+    _merge(cfg, settings, ignore_unknown=True, ignore_refused=True)
 
 
 def _check_pairs(pairs: list[Any], source: str) -> None:
@@ -160,41 +146,47 @@ def _leaves(node: CfgNode, settings: dict[Any, Any], prefix: str) -> Iterator[tu
             yield f"{prefix}{name}", value
 
 
-def _merge(cfg: CfgNode, settings: Iterable[Setting], ignore_unknown: bool) -> None:
-    """Sets all keys, or none and raises one error."""
-    problems, accepted, known = [], [], known_keys()
-    unknown: list[Setting] = []
+def _merge(
+    cfg: CfgNode,
+    settings: Iterable[Setting],
+    ignore_unknown: bool,
+    ignore_refused: bool = False,
+) -> None:
+    """Sets all keys, or none and raises one error.
+
+    Args:
+        ignore_unknown: whether unknown keys are left out, with one warning.
+        ignore_refused: whether values of a wrong type are left out too, in the same warning.
+    """
+    known = known_keys()
+    accepted: list[Setting] = []
     unread: dict[str, list[str]] = defaultdict(list)
-    for setting in settings:
-        source, key, value = setting
+    problems, left_out, some_unknown = [], [], False
+    for source, key, value in settings:
         if is_read_by_nothing(key) and not has(cfg, key):
             unread[source].append(key)
         elif words := _why_unknown(cfg, key):
-            unknown.append(setting)
-            problems += [f"{source}: {words}"] * (not ignore_unknown)
+            (left_out if ignore_unknown else problems).append(f"{source}: {words}")
+            some_unknown = True
         else:
             try:
                 accepted.append(Setting(source, key, _accept(cfg, key, value, known.get(key))))
             except _Refused as error:
-                problems.append(f"{source}: {error}")
+                (left_out if ignore_refused else problems).append(f"{source}: {error}")
     if problems:
-        raise (UnknownKeys if unknown and not ignore_unknown else UserError)("\n".join(problems))
+        is_about_names = some_unknown and not ignore_unknown
+        raise (UnknownKeys if is_about_names else UserError)("\n".join(problems))
     for source, keys in unread.items():
         verb, them = ("is", "it") if len(keys) == 1 else ("are", "them")
         words = f"ignored: no version of SlowFast reads {them}"
         logger.warning("%s: %s %s %s", source, ", ".join(keys), verb, words)
-    if unknown:
-        logger.warning(_ignored(cfg, unknown))
+    if left_out:
+        what = "setting" if ignore_refused else "unknown key"
+        count = f"1 {what} is" if len(left_out) == 1 else f"{len(left_out)} {what}s are"
+        logger.warning("\n  ".join([f"{count} ignored:", *left_out]))
     for source, key, value in accepted:
         set_value(cfg, key, value)
         provenance.record(cfg, key, source)
-
-
-def _ignored(cfg: CfgNode, unknown: list[Setting]) -> str:
-    """The warning that names all unknown keys that are left out."""
-    count = "1 unknown key is" if len(unknown) == 1 else f"{len(unknown)} unknown keys are"
-    lines = [f"{source}: {_why_unknown(cfg, key)}" for source, key, _ in unknown]
-    return f"{count} ignored:\n  " + "\n  ".join(lines)
 
 
 class _Refused(ValueError):

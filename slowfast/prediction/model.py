@@ -86,7 +86,11 @@ class Model:
 
 
 def open_model(
-    path: str, cfg_file: str | None, overrides: Sequence[str], output_dir: str | Path
+    path: str,
+    cfg_file: str | None,
+    overrides: Sequence[str],
+    output_dir: str | Path,
+    ignore_unknown: bool = False,
 ) -> Model:
     """Reads the configuration and the classes of a checkpoint, without building its network.
 
@@ -94,6 +98,7 @@ def open_model(
         cfg_file: a YAML file in place of the configuration in the checkpoint; None: that one.
         overrides: ``[KEY, VALUE, ...]``, which change either.
         output_dir: folder of the predictions.
+        ignore_unknown: whether unknown keys cause one warning instead of an error.
 
     Raises:
         UserError: there is no such file, it has no configuration and none is given, or the
@@ -103,8 +108,8 @@ def open_model(
         raise UserError(f"--checkpoint: there is no file {path}.")
     cfg = get_cfg()
     if cfg_file:
-        merge_file(cfg, cfg_file)
-        merge_list(cfg, list(overrides))
+        merge_file(cfg, cfg_file, ignore_unknown)
+        merge_list(cfg, list(overrides), ignore_unknown=ignore_unknown)
     stored = _read(cfg, path)
     if not cfg_file:
         if not isinstance(stored.get("cfg"), str) or not stored["cfg"].strip():
@@ -113,7 +118,7 @@ def open_model(
                 "YAML file of the network as --cfg, such as --cfg configs/Kinetics/X3D_M.yaml."
             )
         merge_stored(cfg, stored["cfg"], f"configuration in {path}")
-        merge_list(cfg, list(overrides))
+        merge_list(cfg, list(overrides), ignore_unknown=ignore_unknown)
     _set_up(cfg, path, output_dir)
     classes = _known_classes(cfg, path, stored)
     return Model(path, compute_digest(Path(path)), cfg, classes)

@@ -17,12 +17,17 @@ def tool_parser(description: str | None) -> argparse.ArgumentParser:
     )
 
 
+# The form of a dotted key, such as TASK or SOLVER.BASE_LR.
+_KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Za-z0-9_]+)*")
+
+
 class OverridesParser(argparse.ArgumentParser):
     """A parser of options and of overrides KEY VALUE, which follow ``--opts`` or stand alone.
 
     Argparse reads a value such as ``-1e-4`` or ``--`` as an option. So the overrides are taken out
     of the command line first: all words that are neither an option nor belong to one. Each override
-    arrives as it is written, white space included.
+    arrives as it is written, white space included. Other words without an option, such as names of
+    files, are among them, before the first key.
 
     Options are written in full. An option with ``nargs="+"`` takes YAML files: the next word, and
     further words that end in .yaml or .yml.
@@ -52,33 +57,49 @@ class OverridesParser(argparse.ArgumentParser):
     def parse(self, argv: Sequence[str] | None = None) -> argparse.Namespace:
         """Returns the options, and the overrides as ``opts`` (``[KEY, VALUE, ...]``).
 
-        A wrong option ends the program with status 2 and a message.
+        ``opts`` is ``bare``, the words that stand alone, and ``after_opts``, the words after
+        ``--opts``, in the order of the command line. A wrong option ends the program with status 2
+        and a message.
         """
-        options, overrides = self._split(list(sys.argv[1:] if argv is None else argv))
+        options, words = self._split(list(sys.argv[1:] if argv is None else argv))
         args = self.parse_args(options)
-        args.opts = overrides
+        args.opts = [word for word, _ in words]
+        args.bare = [word for word, follows_opts in words if not follows_opts]
+        args.after_opts = [word for word, follows_opts in words if follows_opts]
         return args
 
-    def _split(self, words: list[str]) -> tuple[list[str], list[str]]:
-        """The options with what belongs to them, and the overrides."""
+    def _split(self, words: list[str]) -> tuple[list[str], list[tuple[str, bool]]]:
+        """The options with what belongs to them; all other words, and if they follow --opts."""
         options: list[str] = []
-        overrides: list[str] = []
+        others: list[tuple[str, bool]] = []
+        follows_opts = False
         while words:
             word = words.pop(0)
             name, equals, given = word.partition("=")
-            is_value = len(overrides) % 2 == 1
             if name == "--opts":
-                overrides += [given] * bool(equals)
+                follows_opts = True
+                others += [(given, True)] * bool(equals)
             elif name in self._options:
                 count = 0 if equals else _words_taken(self._options[name], words)
                 options += [word, *words[:count]]
                 del words[:count]
-            elif word.startswith("-") and not is_value and not re.match(r"-[\d.]|-inf", word):
-                if word != "--":
-                    self.error(f"unknown option {word}; --help shows all of them")
+                follows_opts = False
             else:
-                overrides.append(word)
-        return options, overrides
+                number = re.match(
+                    r"-[\d.]|-inf", word
+                )  # no option; where it is no value, a mistake
+                before = [other for other, _ in others]
+                if number or not word.startswith("-") or _value_follows(before):
+                    others.append((word, follows_opts))
+                elif word != "--":
+                    self.error(f"unknown option {word}; --help shows all of them")
+        return options, others
+
+
+def _value_follows(words: list[str]) -> bool:
+    """Whether the next word is the value of a key: keys and values alternate from a key on."""
+    first = next((place for place, word in enumerate(words) if _KEY.fullmatch(word)), len(words))
+    return (len(words) - first) % 2 == 1
 
 
 def _words_taken(action: argparse.Action, words: list[str]) -> int:

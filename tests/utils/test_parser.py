@@ -11,6 +11,7 @@ from slowfast.ak.errors import UserError
 from slowfast.config.defaults import get_cfg
 from slowfast.config.dotted import dotted_keys
 from slowfast.config.provenance import source_of
+from slowfast.utils.command_line import OverridesParser
 from slowfast.utils.parser import load_config, parse_args
 
 
@@ -45,6 +46,20 @@ def test_a_script_names_its_file_itself(monkeypatch):
     assert load_config(args).MODEL.NUM_CLASSES == 400
     path = Path(__file__).parents[2] / "configs/AK/X3D_L.yaml"
     assert load_config(args, path).MODEL.MODEL_NAME == "X3D"
+
+
+def test_words_before_the_first_key_and_overrides_are_told_apart():
+    parser = OverridesParser()
+    parser.add_configuration_options()
+    parser.add_argument("--out")
+    line = ["film.mp4", "--out", "p", "b.mp4", "TASK", "-x", "--opts", "A.B", "--", "--out", "q"]
+    args = parser.parse([*line, "C", "-1"])
+    assert (args.bare, args.after_opts) == (
+        ["film.mp4", "b.mp4", "TASK", "-x", "C", "-1"],
+        ["A.B", "--"],
+    )
+    assert args.opts == ["film.mp4", "b.mp4", "TASK", "-x", "A.B", "--", "C", "-1"]
+    assert (args.out, args.ignore_unknown_keys) == ("q", False)
 
 
 def test_options_of_a_run_on_several_machines():
