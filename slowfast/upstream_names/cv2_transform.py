@@ -62,20 +62,24 @@ def scale(size: int, image: Image) -> Image:
 
 
 def scale_boxes(size: int, boxes: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Boxes in the image that `scale` makes of an image of `height` x `width` pixels."""
-    return boxes * _factors(size, height, width)
+    """Boxes in the image that `scale` makes of an image of `height` x `width` pixels.
+
+    Both sides are multiplied by the factor of the longer one, as upstream does it. The factor of
+    the shorter one differs by less than a pixel of the scaled image.
+    """
+    return boxes * _factor_of_boxes(size, height, width)
 
 
 def revert_scaled_boxes(
     size: int, boxes: np.ndarray, img_height: int, img_width: int
 ) -> np.ndarray:
     """The inverse of `scale_boxes`: boxes in the image before it was scaled."""
-    return boxes / _factors(size, img_height, img_width)
+    return boxes / _factor_of_boxes(size, img_height, img_width)
 
 
-def _factors(size: int, height: int, width: int) -> np.ndarray:
-    new_height, new_width = scaled_size(height, width, size)
-    return np.array([new_width / width, new_height / height] * 2)
+def _factor_of_boxes(size: int, height: int, width: int) -> float:
+    longer = 0 if width < height else 1
+    return scaled_size(height, width, size)[longer] / (height, width)[longer]
 
 
 def random_scale_jitter_list(images: Sequence[Image], min_size: int, max_size: int) -> list[Image]:

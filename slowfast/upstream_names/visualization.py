@@ -35,7 +35,16 @@ def process_cv2_inputs(frames: Sequence[np.ndarray], cfg: CfgNode) -> list[Tenso
     Args:
         frames: (H, W, 3), 0 to 255, all of one size. DATA.REVERSE_INPUT_CHANNEL reverses their
             colours: frames in RGB then reach the network as BGR.
+
+    Raises:
+        UserError: there is no frame, or the frames are not pictures of one size.
     """
+    shapes = sorted({np.shape(frame) for frame in frames})
+    if len(shapes) != 1 or len(shapes[0]) != 3:
+        raise UserError(
+            f"process_cv2_inputs: found {len(frames)} frames with the shapes {shapes}; expected "
+            "frames (H, W, 3) of one size. Without a frame, the video could not be read."
+        )
     clip = torch.from_numpy(np.ascontiguousarray(frames)).float() / 255
     clip = tensor_normalize(clip, cfg.DATA.MEAN, cfg.DATA.STD).permute(3, 0, 1, 2)
     chosen = torch.linspace(0, clip.shape[1] - 1, cfg.DATA.NUM_FRAMES).long()

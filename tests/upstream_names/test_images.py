@@ -1,12 +1,15 @@
 """Functions on images and clips: scaled, cropped, mirrored, coloured, erased and mixed."""
 
+import json
 import math
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms import RandomResizedCrop
 
 from slowfast.ak.errors import UserError
 from slowfast.datasets import cv2_transform as cv
@@ -20,6 +23,7 @@ from slowfast.datasets.mixup import (
 )
 from slowfast.datasets.random_erasing import RandomErasing
 
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference/box_transforms.json").read_text())
 BOXES = np.array([[2.0, 4.0, 20.0, 30.0], [-3.0, 0.0, 70.0, 60.0]])
 
 
@@ -59,7 +63,7 @@ def test_size_of_images_and_boxes(image):
     height = images[0].shape[0]
     assert 24 <= height <= 36
     assert images[1].shape == images[0].shape
-    assert np.allclose(boxes[0][:, 3], BOXES[:, 3] * height / 48)
+    assert np.allclose(boxes[0], BOXES * images[0].shape[1] / 64)
     assert cv.random_scale_jitter(image, 30, 30).shape == (30, 40, 3)
     assert cv.random_scale_jitter_list([image], 30, 30)[0].shape == (30, 40, 3)
 
@@ -83,6 +87,26 @@ def test_crops_of_images(image):
     assert cv.random_sized_crop(image, 20).shape == (20, 20, 3)
     assert len(cv.random_sized_crop_list([image, image], 20, 0.5)) == 2
     assert cv.crop_boxes(BOXES, 1, 2)[0].tolist() == [1, 2, 19, 28]
+
+
+def test_boxes_equal_upstreams():
+    """Boxes of a validation on AVA: scaled, cropped in the centre, and mirrored or not."""
+    for case in REFERENCE["cases"]:
+        height, width, crop = case["height"], case["width"], case["crop"]
+        flip = float(case["AVA.TEST_FORCE_FLIP"])
+        boxes = np.array(REFERENCE["boxes"]) * [width, height, width, height]
+        boxes = cv.clip_boxes_to_image(boxes, height, width)
+
+        images, own = [np.zeros((height, width, 3), np.uint8)], [boxes]
+        images, own = cv.random_short_side_scale_jitter_list(images, crop, crop, own)
+        images, own = cv.spatial_shift_crop_list(crop, images, 1, own)
+        _, (own,) = cv.horizontal_flip_list(flip, images, "HWC", own)
+        assert np.allclose(own, case["out"], atol=1e-5)
+
+        clip = torch.zeros(1, 3, height, width)
+        clip, own = transform.random_short_side_scale_jitter(clip, crop, crop, boxes)
+        clip, own = transform.uniform_crop(clip, crop, 1, own)
+        assert np.allclose(transform.horizontal_flip(flip, clip, own)[1], case["out"], atol=1e-5)
 
 
 def test_mirrored_images(image):
@@ -159,6 +183,19 @@ def test_random_parts_of_clips(clip):
     assert moving.shape == (3, 5, 20, 24)
     steps = moving[0].mean(dim=(1, 2)).diff()  # channel 0 grows from column to column
     assert (steps > 0).all() or (steps < 0).all()
+
+
+def test_a_moving_part_takes_upstreams_places(monkeypatch):
+    """Measured: top, left, height and width of each of four frames."""
+    places = [[10, 20, 64, 64], [7, 15, 85, 109], [5, 10, 106, 154], [3, 5, 128, 200]]
+    drawn = iter([tuple(places[0]), tuple(places[-1])])
+    monkeypatch.setattr(RandomResizedCrop, "get_params", lambda *_: next(drawn))
+    frames = torch.rand(3, 4, 140, 210)
+    moving = transform.random_resized_crop_with_shift(frames, 4, 4)
+    for t, (y, x, height, width) in enumerate(places):
+        part = frames[:, t, y : y + height, x : x + width][None]
+        scaled = torch.nn.functional.interpolate(part, (4, 4), mode="bilinear")
+        assert torch.equal(moving[:, t], scaled[0])
 
 
 def test_colours_of_clips(clip):

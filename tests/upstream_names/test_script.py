@@ -77,6 +77,16 @@ def test_opencv_and_process_cv2_inputs(small, expected, weights, tiny_ak, tmp_pa
         torch.testing.assert_close(found[0], expected[clip], atol=1e-5, rtol=1e-4)
 
 
+def test_frames_that_are_no_clip(small):
+    import numpy as np
+
+    from slowfast.visualization.utils import process_cv2_inputs
+
+    for frames in ([], [np.zeros((4, 4, 3)), np.zeros((4, 5, 3))]):
+        with pytest.raises(UserError, match=rf"found {len(frames)} frames with the shapes"):
+            process_cv2_inputs(frames, small)
+
+
 def test_predictor(small, expected, tiny_ak):
     import cv2
 
