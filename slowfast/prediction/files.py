@@ -92,7 +92,7 @@ def write_tables(
             bouts.writerows(map(_bout_row, video.bouts))
             budget.writerows(_budget_rows(video, classes))
             for table in each_frame:
-                table.writerows(_frame_rows(video.scores))
+                table.writerows(_frame_rows(video))
             summaries.append(video.summary())
     return summaries
 
@@ -155,14 +155,13 @@ def _budget_rows(video: Predicted, classes: Sequence[str]) -> Iterator[list[Any]
         yield [row.video, row.label, _time(row.seconds), share, row.bouts, *shown]
 
 
-def _frame_rows(video: VideoScores) -> Iterator[list[Any]]:
+def _frame_rows(predicted: Predicted) -> Iterator[list[Any]]:
     """One row for each frame, with the scores of its cell."""
+    video, times = predicted.scores, predicted.record.frame_times
     if not len(video.scores):
         return
-    frames = np.arange(video.frames[-1])
-    cells = np.searchsorted(video.frames, frames, side="right") - 1
     # Cells can be shorter than a frame: the last one that begins with the frame stands for it.
-    cells = np.minimum(cells, len(video.scores) - 1)
-    times = np.interp(frames, video.frames, video.times)
-    for frame, time, scores in zip(frames, times, video.scores[cells].tolist(), strict=True):
-        yield [video.video, int(frame), _time(time), *map(_score, scores)]
+    frames = np.arange(video.frames[-1])
+    cells = np.searchsorted(video.frames[:-1], frames, side="right") - 1
+    for frame, scores in enumerate(video.scores[cells].tolist()):
+        yield [video.video, frame, _time(times[frame]), *map(_score, scores)]

@@ -201,8 +201,10 @@ def _known_classes(cfg: CfgNode, path: str, stored: dict[str, Any]) -> KnownClas
             "classes are predicted. A class that had none has no meaningful score."
         )
         counts = [1] * size
+    shared = {str(name) for name in names if list(map(str, names)).count(str(name)) > 1}
+    names = [f"{name} ({n})" if str(name) in shared else str(name) for n, name in enumerate(names)]
     predicted = tuple(number for number in range(size) if counts[number] > 0)
-    without = tuple(str(names[number]) for number in range(size) if counts[number] <= 0)
+    without = tuple(names[number] for number in range(size) if counts[number] <= 0)
     if not predicted:
         raise UserError(f"{path}: no class had a training clip, so that none can be predicted.")
     if without:
@@ -210,4 +212,4 @@ def _known_classes(cfg: CfgNode, path: str, stored: dict[str, Any]) -> KnownClas
         logger.warning(
             f"{len(without)} of {size} classes had no training clip and are not predicted: {shown}"
         )
-    return KnownClasses(tuple(map(str, names)), predicted, without)
+    return KnownClasses(tuple(names), predicted, without)

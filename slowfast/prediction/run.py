@@ -302,14 +302,16 @@ def _finish(job: Job, opened: _Open) -> float:
     """Writes the record and the tables of a video. Returns the seconds that were scored."""
     video, source = opened.video, opened.source
     scores, times, frames = opened.part.read(), np.zeros(1), np.zeros(1, np.int64)
+    frame_times = times
     if opened.windows is not None:
         missing = len(opened.windows.starts) - len(scores)
         scores = np.pad(scores, ((0, missing), (0, 0)), constant_values=np.nan)
         times, frames = source.edges(opened.sampling.edges(source.counted))
+        frame_times = source.times
     record = VideoRecord(
         *(video.path, video.name, video.version, opened.problem),
         *(time.perf_counter() - opened.begun, _now()),
-        *(opened.windows, times, frames, scores),
+        *(opened.windows, times, frames, frame_times, scores),
     )
     job.store.write(record)
     predicted = Predicted.make(record, job.model.classes.predicted_names, job.processing)

@@ -35,6 +35,8 @@ RUN, VIDEOS, SCORES = "run.json", "videos", "scores.npz"
 # Files that a prediction writes beside RUN, and that it would overwrite in a folder of others.
 TABLES = ("windows.csv", "bouts.csv", "budget.csv", "frames.csv", "summary.json")
 
+_ARRAYS = ("times", "frames", "frame_times", "scores")  # of a record
+
 # Keys that the scores of windows depend on.
 _SCORED_BY = (
     *("DATA.NUM_FRAMES", "DATA.SAMPLING", "DATA.TEST_CROP_SIZE", "DATA.TRAIN_CROP_SIZE"),
@@ -56,6 +58,7 @@ class VideoRecord:
         finished: when, as text.
         windows: of the video; None if it could not be opened.
         times, frames: (G + 1,) edges of its cells; [0] if it could not be opened.
+        frame_times: (F + 1,) seconds of its frames and of its end; [0] if it could not be opened.
         scores: (W, C) float32, NaN for a window that was not scored.
     """
 
@@ -68,6 +71,7 @@ class VideoRecord:
     windows: Windows | None
     times: np.ndarray
     frames: np.ndarray
+    frame_times: np.ndarray
     scores: np.ndarray
 
     @property
@@ -185,16 +189,9 @@ class Store:
         """Writes the record of a video, and removes the part of an earlier stop."""
         folder = self.folder_of(record.name)
         about = {**asdict(record), "windows": record.windows and asdict(record.windows)}
-        for array in ("times", "frames", "scores"):
-            del about[array]
+        arrays = {name: about.pop(name) for name in _ARRAYS}
         with replacing(folder / SCORES) as file:
-            np.savez(
-                file,
-                about=np.array(json.dumps(about)),
-                times=record.times,
-                frames=record.frames,
-                scores=record.scores,
-            )
+            np.savez(file, about=np.array(json.dumps(about)), **arrays)
         for part in folder.glob("*.part"):
             part.unlink(missing_ok=True)
 
@@ -262,9 +259,7 @@ def _read_record(path: Path) -> VideoRecord | None:
         return None
     try:
         with np.load(path, allow_pickle=False) as content:
-            return VideoRecord(
-                **about, **{name: content[name] for name in ("times", "frames", "scores")}
-            )
+            return VideoRecord(**about, **{name: content[name] for name in _ARRAYS})
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None
 

@@ -263,8 +263,9 @@ def test_folders_of_images_need_a_rate(command, tmp_path, tiny_ak, capsys):
     assert (video["seconds"], video["frames"]) == (2.0, 20)
 
 
-def test_a_rotated_video_of_variable_rate_has_the_times_of_its_frames(command, tmp_path):
-    film = tmp_path / "phone.mp4"
+def test_a_video_of_variable_rate_has_the_times_of_its_frames(command, tmp_path, video_tools):
+    film, single = tmp_path / "phone.mp4", tmp_path / "single.mp4"
+    video_tools.write_video(single, video_tools.moving_square(1, 64, 48, seed=1))
     stamps = [0, 1, 2, 5, 6, 10, 11, 12, 13, 14]  # in 25ths of a second
     with av.open(str(film), "w") as container:
         stream = container.add_stream("libx264", rate=25)
@@ -274,10 +275,16 @@ def test_a_rotated_video_of_variable_rate_has_the_times_of_its_frames(command, t
             frame.pts = stamp
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    assert command("PREDICT.STRIDE", "0.05", videos=[film]) == 0
+    assert command("PREDICT.STRIDE", "0.05", "--frames", videos=[film]) == 0
+    frames = rows(tmp_path / "out" / "frames.csv")
+    assert [float(row["time_s"]) for row in frames] == [stamp / 25 for stamp in stamps]
     found = rows(tmp_path / "out" / "windows.csv")
     assert [row["start_s"] for row in found] == ["0.000", "0.080"]
     assert [row["end_s"] for row in found] == ["0.520", "0.600"]
+    assert command("PREDICT.STRIDE", "0.05", videos=[single]) == 0
+    found = {video["name"]: video for video in summary(tmp_path / "out")["videos"]}
+    assert (found["single"]["seconds"], found["single"]["windows"]) == (0.04, 1)
+    assert found["phone"]["frames"] == 10  # earlier videos of the folder stay in the tables
 
 
 def test_thresholds_beside_the_checkpoint_are_taken(command, tmp_path, checkpoint, capsys):

@@ -86,3 +86,11 @@ def test_reading_goes_on_at_any_window():
     assert sorted(rest) == [5, 6, 7, 8]
     assert frames.read[0] == 20
     assert all((rest[number] == whole[number]).all() for number in rest)
+
+
+def test_two_blocks_of_frames_are_in_memory_for_a_video_of_any_length():
+    indices = FrameSampling(4, 2).indices(Windows(400, 4, 2), 800)
+    blocks_seen = list(blocks(indices, Frames(), CROPS, 5))
+    assert len(blocks_seen) == 40
+    assert len({block.views.frames.data_ptr() for block in blocks_seen}) == 2
+    assert max(len(block.views.frames) for block in blocks_seen) == 12
