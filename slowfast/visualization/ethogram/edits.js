@@ -1,11 +1,14 @@
 "use strict";
 // The bouts of a video as a person corrects them. Corrections stay in the browser, and can be undone.
 
+const PREFIX = "ethogram ";
+const MOST_KEPT = 5000; // bouts of a table that is kept: browsers keep some megabytes
+
 /* review: "" (not looked at), accepted, rejected, moved, added. A rejected bout stays visible, and is
    in no budget and in no file. Every change replaces a bout: undo puts the former one back. */
 function makeEdits(ethogram, changed) {
   const record = ethogram.record;
-  const key = `ethogram ${record.digest}`;
+  const key = PREFIX + record.digest;
   const bouts = new Map();
   let done = [];
   let undone = [];
@@ -18,8 +21,11 @@ function makeEdits(ethogram, changed) {
 
   function save() {
     try {
-      if (done.length) localStorage.setItem(key, JSON.stringify(done));
-      else localStorage.removeItem(key);
+      if (done.length) {
+        // The table is for a later page of the same video, whose bouts are others.
+        const csv = bouts.size <= MOST_KEPT ? boutsAsCsv(ethogram, edits.standing) : null;
+        localStorage.setItem(key, JSON.stringify({ path: record.path, steps: done, csv }));
+      } else localStorage.removeItem(key);
       saved = true;
     } catch {
       saved = false; // no room, or the browser keeps nothing for this page
@@ -37,7 +43,7 @@ function makeEdits(ethogram, changed) {
 
   function restore() {
     try {
-      done = JSON.parse(localStorage.getItem(key)) ?? [];
+      done = JSON.parse(localStorage.getItem(key))?.steps ?? [];
     } catch {
       done = [];
     }
@@ -75,6 +81,21 @@ function makeEdits(ethogram, changed) {
       return saved;
     },
     get: (id) => bouts.get(id) ?? null,
+    // Corrections of other predictions on this video: {csv, forget()}.
+    get earlier() {
+      const found = [];
+      try {
+        for (const other of Object.keys(localStorage)) {
+          if (!other.startsWith(PREFIX) || other === key) continue;
+          const { path, csv } = JSON.parse(localStorage.getItem(other));
+          if (path === record.path && csv)
+            found.push({ csv, forget: () => localStorage.removeItem(other) });
+        }
+      } catch {
+        return []; // the browser keeps nothing for this page, or something else has such a key
+      }
+      return found;
+    },
     review(id, state) {
       const bout = bouts.get(id);
       if (bout) apply(id, { ...bout, review: bout.review === state ? "" : state });

@@ -261,13 +261,35 @@ function drawVideo(record) {
       const id = edits.redo();
       if (id !== null) state.selected = edits.get(id) ? id : null;
     },
-    save() {
-      const blob = new Blob([boutsAsCsv(ethogram, edits.standing)], { type: "text/csv" });
-      const link = el("a", { href: URL.createObjectURL(blob), download: record.csv_name });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-    },
+    save: () => download(boutsAsCsv(ethogram, edits.standing), record.csv_name),
   };
+
+  function download(text, name) {
+    const address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+    el("a", { href: address, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 1000);
+  }
+
+  // Corrections of the same video that belong to other bouts, such as those of other thresholds.
+  const earlier = box(null);
+  function showEarlier() {
+    earlier.replaceChildren(
+      ...edits.earlier.map(({ csv, forget }) =>
+        el(
+          "div",
+          { class: "warning earlier" },
+          el("p", {}, "This browser keeps corrections of an earlier prediction on this video."),
+          button("Download them", "Download the earlier corrections", () =>
+            download(csv, `earlier_${record.csv_name}`),
+          ),
+          button("Forget them", "Remove the earlier corrections from this browser", () => {
+            forget();
+            showEarlier();
+          }),
+        ),
+      ),
+    );
+  }
 
   function showPanel() {
     const bout = selected();
@@ -468,6 +490,7 @@ function drawVideo(record) {
         )
       : null,
     panel,
+    earlier,
   );
   const parts = [
     watch,
@@ -480,7 +503,7 @@ function drawVideo(record) {
     section(
       "bouts",
       "Bouts",
-      "Each picture is the frame with the highest score. A click plays from there.",
+      "A picture is the frame with the highest score. A click leads to the bout.",
       cards.node,
     ),
     record.agreement ? agreementSection(record.agreement) : null,
@@ -511,6 +534,7 @@ function drawVideo(record) {
     chooseRows();
     showNow();
     showPanel();
+    showEarlier();
     showLists();
   });
   drawVideo.parts = { ethogram, edits, player, timeline, state }; // for tests, and for the curious

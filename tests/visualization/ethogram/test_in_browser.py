@@ -297,6 +297,21 @@ def test_corrections_outlive_the_page_and_are_downloaded(film, tmp_path):
     assert rows == [[2, 4]]
 
 
+def test_corrections_of_an_earlier_prediction_are_not_lost(film, pages, open_page, tmp_path):
+    page = film()
+    state(page, "edits.review(1, 'accepted')")
+    video = pages.parent / "film.webm"
+    write_ethogram(tmp_path, [make_scores(video)], make_bouts(video)[:1], picture="")
+    page = open_page(tmp_path / "film.html")
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download the earlier corrections").click()
+    started.value.save_as(tmp_path / "earlier.csv")
+    assert "walking,2,4,20,39,0.8,0.9,accepted" in (tmp_path / "earlier.csv").read_text()
+    assert state(page, "edits.count") == 0
+    page.get_by_role("button", name="Remove the earlier corrections").click()
+    assert not page.get_by_text("corrections of an earlier prediction").is_visible()
+
+
 # --------------------------------------------------------------------------------- lists, overview
 
 
