@@ -10,21 +10,21 @@ data often shows a behaviour throughout, and a window of new footage only partly
 labelled whole videos, tools/evaluate_events.py says how good the bouts are.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from slowfast.utils.command_line import tool_parser, write_text
+from slowfast.utils.command_line import OverridesParser, write_text
 from slowfast.utils.terminal import prints_errors
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = tool_parser(__doc__)
+def make_parser() -> OverridesParser:
+    parser = OverridesParser(description=__doc__)
     add = parser.add_argument
     add("opts", nargs="*", metavar="KEY VALUE", help="overrides of the configuration")
     add("--checkpoint", required=True, metavar="FILE", help="weights of a trained network")
     add("--cfg", metavar="FILE.yaml", help="configuration, in place of the one in the checkpoint")
+    parser.add_configuration_options()
     add("--out", type=Path, metavar="FILE", help="default: thresholds.json beside the checkpoint")
     add("--resamples", type=int, default=200, help="for the intervals (%(default)s; 0: none)")
     add("--seed", type=int, default=0, help="of the resamples (%(default)s)")
@@ -54,7 +54,7 @@ def print_table(chosen: Sequence) -> None:
 
 @prints_errors
 def main(argv: list[str] | None = None) -> int:
-    args = make_parser().parse_intermixed_args(argv)
+    args = make_parser().parse(argv)
     import slowfast.checkpoints  # the next imports register what a configuration can name
     import slowfast.datasets
     import slowfast.tasks  # noqa: F401
@@ -65,7 +65,8 @@ def main(argv: list[str] | None = None) -> int:
 
     logging.setup_logging()
     path = args.out or Path(args.checkpoint).with_name(FILE)
-    model = open_model(args.checkpoint, args.cfg, args.opts, path.parent)
+    ignore = args.ignore_unknown_keys
+    model = open_model(args.checkpoint, args.cfg, args.opts, path.parent, ignore)
     scored = score_holdout(model)
     names = model.classes.predicted_names
     chosen = choose_thresholds(scored.scores, scored.labels, names, args.resamples, args.seed)
