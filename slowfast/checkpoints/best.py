@@ -44,7 +44,7 @@ class Best:
 
         An evaluation without a value of the metric, such as a mean over no class, is never best.
         """
-        value = figures[self.metric] if self.metric else None
+        value = figures.get(self.metric)
         if value is None or isnan(value):
             return replace(self, evaluated=epoch)
         value, sign = float(value), 1 if facts_of(self.metric).higher_is_better else -1

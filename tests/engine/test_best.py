@@ -51,6 +51,7 @@ def test_an_evaluation_without_a_value_is_never_the_best(small_cfg):
         assert found.epoch == (0 if epoch == 1 else 2)
     assert found.stats()["best_map_tail"] == 0.1
     nothing = Best.from_cfg(small_cfg(), "map_tail").after_evaluation(1, {"map_tail": None})
+    nothing = nothing.after_evaluation(2, {"map": 0.5})  # no class is in the tail
     assert str(nothing) == "none, as no evaluation had a value of mAP, tail"
     assert nothing.stats()["best_map_tail"] is None
 

@@ -25,7 +25,7 @@ from slowfast.tasks.batch import Batch
 from slowfast.tasks.composition import Composition, Compositions, read_tables
 from slowfast.utils.processes.launch import Stopped
 from tests.engine.conftest import make_small_cfg  # noqa: F401  fixture
-from tests.engine.runs import assert_same, last_state, log, stats
+from tests.engine.runs import assert_same, in_two_processes, last_state, log, stats
 
 # Path, behaviour, animal.
 LISTS = {
@@ -104,6 +104,18 @@ def test_a_stopped_run_resumes_bit_for_bit(whole, composition_cfg, monkeypatch):
     values = [line["composition/top1_micro"] for line in (first, second)]
     assert second["best_value"] == max(values)
     assert {"animal/top1_err", "behavior/top1_err"} <= stats(parts, "train_epoch")[0].keys()
+
+
+def test_two_processes_train_and_evaluate_both_heads(composition_cfg, tmp_path):
+    settings = {"NUM_SHARDS": 2, "TRAIN.BATCH_SIZE": 2, "SOLVER.MAX_EPOCH": 1}
+    cfg = composition_cfg("shared", **settings)
+    in_two_processes(lambda rank: train(cfg), tmp_path)
+    (line,) = stats(cfg, "val_epoch")
+    assert line["missing_clips"] == 0
+    # Three clips, each once: shares are thirds.
+    assert 3 * line["animal/top1_micro"] == pytest.approx(
+        round(3 * line["animal/top1_micro"]), abs=1e-4
+    )
 
 
 def ranks(scores, true):
@@ -284,5 +296,8 @@ def test_sheets_name_the_classes(composition_cfg, tmp_path):
 def test_the_network_decides_the_task(composition_cfg):
     resnet = {"MODEL.MODEL_NAME": "ResNet_composition", "MODEL.ARCH": "i3d"}
     assert choose_task(composition_cfg(**resnet)) is Composition
-    outputs = build_model(composition_cfg(**resnet))([torch.zeros(1, 3, 4, 32, 32)])
+    network = build_model(composition_cfg(**resnet, **{"MODEL.DETACH_FINAL_FC": True}))
+    outputs = network([torch.zeros(1, 3, 4, 32, 32)])
     assert [tuple(each.shape) for each in outputs] == [(1, BEHAVIORS), (1, ANIMALS)]
+    trained = {name for name, each in network.named_parameters() if each.requires_grad}
+    assert trained == {name for name, _ in network.named_parameters() if name.startswith("head.")}

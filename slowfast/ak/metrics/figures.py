@@ -162,10 +162,7 @@ class Figures:
     @property
     def columns(self) -> list[str]:
         """The keys of the first results table."""
-        labels = ("many",) if self.many_labels else ("one", "one each")
-        return [
-            key for key in self.values if facts_of(key).column and facts_of(key).labels in labels
-        ]
+        return [key for key in self.values if facts_of(key).column and self._is_own(key)]
 
     @property
     def quantity(self) -> str:
@@ -175,13 +172,12 @@ class Figures:
     @property
     def class_columns(self) -> dict[str, str]:
         """The metrics of the table of classes by the heads of their columns, the main one first."""
-        labels = ("many",) if self.many_labels else ("one", "one each")
-        facts = [(name, METRICS.facts(name)) for name, _ in METRICS]
-        return {
-            each.class_column: name
-            for name, each in facts
-            if each.class_column and each.labels in labels
-        }
+        heads = {name: METRICS.facts(name).class_column for name, _ in METRICS}
+        return {head: name for name, head in heads.items() if head and self._is_own(name)}
+
+    def _is_own(self, key: str) -> bool:
+        """Whether a figure is usual for labels of this kind, not only possible."""
+        return (facts_of(key).labels == "many") == self.many_labels
 
     @property
     def resamples(self) -> int:
