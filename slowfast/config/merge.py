@@ -176,14 +176,18 @@ def _merge(
     if problems:
         is_about_names = some_unknown and not ignore_unknown
         raise (UnknownKeys if is_about_names else UserError)("\n".join(problems))
+    ignored = []
     for source, keys in unread.items():
         verb, them = ("is", "it") if len(keys) == 1 else ("are", "them")
         words = f"ignored: no version of SlowFast reads {them}"
-        logger.warning("%s: %s %s %s", source, ", ".join(keys), verb, words)
+        ignored.append(f"{source}: {', '.join(keys)} {verb} {words}")
     if left_out:
         what = "setting" if ignore_refused else "unknown key"
         count = f"1 {what} is" if len(left_out) == 1 else f"{len(left_out)} {what}s are"
-        logger.warning("\n  ".join([f"{count} ignored:", *left_out]))
+        ignored.append("\n  ".join([f"{count} ignored:", *left_out]))
+    for words in ignored:
+        logger.warning(words)
+        provenance.record_ignored(cfg, words)
     for source, key, value in accepted:
         set_value(cfg, key, value)
         provenance.record(cfg, key, source)

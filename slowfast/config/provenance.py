@@ -19,6 +19,7 @@ IN_CODE = "set by the program"
 
 _RECORD = "__sources__"
 _FILE = "__file__"
+_IGNORED = "__ignored__"
 
 
 def record(cfg: CfgNode, key: str, source: str) -> None:
@@ -31,9 +32,14 @@ def record_file(cfg: CfgNode, path: str) -> None:
     cfg.__dict__[_FILE] = path
 
 
-def recorded(cfg: CfgNode) -> dict[str, str]:
-    """Source by dotted key, for all keys that a file or a command has set."""
-    return {key: source for key, (source, _) in cfg.__dict__.get(_RECORD, {}).items()}
+def record_ignored(cfg: CfgNode, words: str) -> None:
+    """Records words about settings of a file or a command that are not in the configuration."""
+    cfg.__dict__.setdefault(_IGNORED, []).append(words)
+
+
+def ignored(cfg: CfgNode) -> list[str]:
+    """The words of ``record_ignored``, for the log of a run."""
+    return list(cfg.__dict__.get(_IGNORED, ()))
 
 
 def source_of(cfg: CfgNode, key: str) -> str:

@@ -20,6 +20,7 @@ from slowfast.checkpoints.file import check_writable
 from slowfast.checkpoints.names import get_checkpoint_dir
 from slowfast.checkpoints.starting_weights import Start
 from slowfast.config import checks
+from slowfast.config.provenance import ignored
 from slowfast.data_tools.check_data import warn_before_training
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine.after_epoch import AfterEpoch, is_eval_epoch
@@ -128,7 +129,8 @@ def _prepare_folder(cfg: CfgNode) -> None:
     """Opens the log, and checks that all files can be written before anything is read."""
     logging.setup_logging(cfg.OUTPUT_DIR)
     logger.debug(f"Configuration:\n{cfg.dump()}")
-    for warning in checks.warnings(cfg):  # the terminal has shown them before there was a log
+    # The terminal has shown these before there was a log.
+    for warning in (*ignored(cfg), *checks.warnings(cfg)):
         logger.debug(warning)
     if distributed.is_master_proc():
         check_writable(cfg.OUTPUT_DIR)

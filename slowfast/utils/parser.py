@@ -71,6 +71,12 @@ only test a checkpoint:
   {name} --cfg configs/AK/X3D_L.yaml TRAIN.ENABLE False \\
       TEST.CHECKPOINT_FILE_PATH logs/x3d-l/checkpoints/best.pyth
 
+take a configuration that others have published, with keys of their own:
+  {name} --cfg theirs.yaml --ignore-unknown-keys \\
+      TRAIN.ENABLE False TEST.ENABLE True
+    A run refuses only the settings that it reads. One warning names the
+    others.
+
 several GPUs, several machines:
   {name} --cfg configs/AK/I3D_8x8_R50.yaml NUM_GPUS 8
     One process for each GPU; they divide TRAIN.BATCH_SIZE.

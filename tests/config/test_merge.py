@@ -10,6 +10,7 @@ from fvcore.common.config import CfgNode
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import get_cfg
 from slowfast.config.dotted import dotted_keys, get
+from slowfast.config.merge import merge_stored
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 ZOO = json.loads((REFERENCE / "zoo_configs.json").read_text())
@@ -209,3 +210,15 @@ def test_a_key_that_no_version_reads_is_ignored_with_a_warning(load, caplog):
         "command line: PREFETCH.A is ignored: no version of SlowFast reads it",
     ]
     assert not load({"SPEED.PREFETCH": False}).SPEED.PREFETCH, "a key of that name elsewhere"
+
+
+def test_a_stored_configuration_leaves_out_what_does_not_fit(caplog):
+    """A checkpoint of a fork or of another version has other keys, or other types."""
+    cfg = get_cfg()
+    merge_stored(cfg, "NUM_GPUS: 3\nNUM_SHARDS: two\nFORK: {A: 1}\nTASK:\n", "w.pyth")
+    assert (cfg.NUM_GPUS, cfg.NUM_SHARDS) == (3, 1)
+    assert [record.message for record in caplog.records] == [
+        "2 settings are ignored:\n"
+        "  w.pyth: NUM_SHARDS: expected a whole number; found text two\n"
+        "  w.pyth: unknown key FORK"
+    ]

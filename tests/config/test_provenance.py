@@ -70,3 +70,11 @@ def test_an_error_begins_with_source_key_and_value(cfg):
     assert provenance.describe(cfg, "SOLVER.MAX_EPOCH") == "top.yaml: SOLVER.MAX_EPOCH = 9"
     assert provenance.describe(cfg, "TASK") == "top.yaml (default): TASK = ''"
     assert dotted.show(list(range(100))).endswith("...")
+
+
+def test_ignored_settings_are_remembered_for_the_log(write):
+    cfg = get_cfg()
+    cfg.merge_from_file(write({"PREFETCH.A": 1}))
+    (words,) = provenance.ignored(pickle.loads(pickle.dumps(cfg.clone())))
+    assert words.startswith("X.yaml: PREFETCH is ignored")
+    assert provenance.ignored(get_cfg()) == []
