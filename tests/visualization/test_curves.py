@@ -61,6 +61,26 @@ def test_intervals_further_figures_and_the_best_evaluation(read):
     assert read(val(2, 0.125, **nothing_yet))["best"] is None
 
 
+def test_accuracies_and_label_sets(read):
+    line = {"top1_err": 75.0, "top1_micro": 0.25, "top1_macro_tail": None}
+    best = {"best_epoch": 2, "best_metric": "top1_err", "best_top1_err": 75.0}
+    test = {"top1_micro": "40.00", "top1_acc": "40.00", "interval_top1_micro": ["30.00", "50.00"]}
+    evaluation = {"_type": "val_epoch", "epoch": "2/9"}
+    found = read(evaluation | line | best, {"split": "test_final", **test})
+    assert found["val"] == [{"epoch": 2, "top1_micro": 25.0, "top1_macro_tail": None}]
+    assert found["test"]["figures"] == {"top1_micro": 40.0}
+    assert found["best"]["top1_err"] == 75.0
+    assert found["best"]["metric"] == {"key": "top1_err", "name": "top-1 error", "sign": " %"}
+    sets = {f"animal/{key}": value for key, value in test.items() if key != "interval_top1_micro"}
+    sets |= {"interval_animal/top1_micro": ["30.00", "50.00"], "animal/top3_macro": "60.00"}
+    found = read(evaluation | {"animal/top1_micro": 0.25}, {"split": "test_final", **sets})
+    assert found["val"] == [{"epoch": 2, "animal/top1_micro": 25.0}]
+    assert found["test"]["figures"] == found["test"]["more"] == {}
+    part = found["test"]["parts"]["animal"]
+    assert (part["figures"], part["more"]) == ({"top1_micro": 40.0}, {"top3_macro": 60.0})
+    assert part["intervals"] == {"top1_micro": [30.0, 50.0]}
+
+
 def test_the_last_lines_of_an_epoch_count_in_a_resumed_run(read):
     lines = [train(1, 0.9), train(2, 0.8), val(2, 0.2), train(3, 0.7), val(3, 0.3)]
     found = read(*lines, train(2, 0.5), val(2, 0.6))

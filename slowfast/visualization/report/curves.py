@@ -12,6 +12,7 @@ from typing import Any
 
 import slowfast.ak.metrics  # noqa: F401  registers the metrics
 from slowfast.ak.errors import UserError
+from slowfast.ak.metrics.figure_sets import line_of_set
 from slowfast.ak.registries.metrics import (
     column_of,
     facts_of,
@@ -20,9 +21,6 @@ from slowfast.ak.registries.metrics import (
     title_of,
 )
 from slowfast.utils.files.stats_line import first_number, read_line
-
-# Entries about the best evaluation, whose names can look like figures of a label set.
-_BEST_KEYS = ("best_epoch", "best_metric", "best_value", "best_chosen_on")
 
 
 def read_log(path: str | Path) -> dict:
@@ -65,15 +63,18 @@ def test_figures(stats: Mapping) -> dict[str, Any]:
     Returns:
         ``figures``: mAPs or accuracies in per cent; ``intervals``: [low, high] of the figures that
         have one; ``more``: further metrics, and ``metrics``: their names, explanations and units;
-        ``best``: the evaluation whose weights were tested, see `best_of`.
+        ``best``: the evaluation whose weights were tested, see `best_of`. With several label sets,
+        ``parts`` has the same of each set, by its name.
     """
+    own = line_of_set("", stats)
+    parts = {name: test_figures(line_of_set(name, stats)) for name in label_sets_in(stats)}
     intervals = {}
-    for key, pair in stats.items():
+    for key, pair in own.items():
         if key.startswith("interval_") and isinstance(pair, Sequence) and len(pair) == 2:
             intervals[key.removeprefix("interval_")] = [_number(end) for end in pair]
-    found = figures(stats)
-    more = [key for key in stats if metric_of(key) and key not in found and key not in _BEST_KEYS]
-    return {
+    found = figures(own)
+    more = [key for key in own if metric_of(key) and key not in found]
+    return ({"parts": parts} if parts else {}) | {
         "figures": found,
         "intervals": intervals,
         "more": {key: _number(stats[key]) for key in more},
@@ -108,14 +109,14 @@ def figures(stats: Mapping, scale: float = 1) -> dict[str, float | None]:
 
     They are mAPs, or accuracies if the line has no mAP. Keys of label sets keep their set.
     """
-    metrics = {key: metric_of(key) for key in sorted(stats)}
+    metrics = {key: _metric_of_figure(key) for key in sorted(stats)}
     labels: dict[str, set[str]] = {}
     for key in filter(metrics.get, metrics):
         labels.setdefault(_set_of(key), set()).add(facts_of(key).labels)
     found = {}
     for key in filter(metrics.get, metrics):
         is_own = facts_of(key).labels == "many" or "many" not in labels[_set_of(key)]
-        if facts_of(key).column and is_own and key not in _BEST_KEYS:
+        if facts_of(key).column and is_own:
             value = _number(stats[key])
             found[key] = None if value is None else round(value * scale, 4)
     return found
@@ -147,6 +148,17 @@ def description(key: str) -> dict[str, str]:
         "explanation": explanation,
         "sign": facts.sign,
     }
+
+
+def label_sets_in(keys: Iterable[str]) -> list[str]:
+    """Returns the label sets to which keys of figures belong, in the order of the keys."""
+    sets = dict.fromkeys(_set_of(key) for key in keys if _metric_of_figure(key))
+    return [name for name in sets if name]
+
+
+def _metric_of_figure(key: str) -> str | None:
+    """The metric of a figure; None for other entries, such as the interval of a figure."""
+    return None if key.startswith("interval_") else metric_of(key)
 
 
 def _set_of(key: str) -> str:

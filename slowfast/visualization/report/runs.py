@@ -1,16 +1,23 @@
 """Reads run folders for ``tools/report.py``, and checks that the runs can be compared."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.metrics.figure_sets import line_of_set
 from slowfast.utils.files.stats_line import FILE
 from slowfast.utils.run_folder.run_config import CONFIG_FILE
-from slowfast.visualization.report.curves import description, names_of, quantity_of, read_log
+from slowfast.visualization.report.curves import (
+    description,
+    label_sets_in,
+    names_of,
+    quantity_of,
+    read_log,
+)
 from slowfast.visualization.report.record import FORMAT, settings
 
 MOST = 6  # lines and colours that a reader can distinguish
@@ -73,13 +80,31 @@ def read_run(folder: Path) -> dict:
         )
     empty = {part: kind() for part, kind in _PARTS.items()}
     known = {"format": FORMAT, "curves": curves} | (curves["test"] or {})
+    tested = known.pop("parts", {})
+    sets = dict.fromkeys([*tested, *label_sets_in(_keys_of_evaluations(curves))])
+    if sets:
+        known["parts"] = [empty | {"name": name} | tested.get(name, {}) for name in sets]
     return _described(empty | known | _from_config(folder / CONFIG_FILE))
+
+
+def _keys_of_evaluations(curves: dict | None) -> list[str]:
+    points = (curves or {}).get("val", [])
+    return list(dict.fromkeys(key for point in points for key in point if key != "epoch"))
 
 
 def _described(record: dict) -> dict:
     """Adds the names of figures and measures to a record without them, as of earlier versions."""
-    evaluations = (record["curves"] or {}).get("val", [])
-    keys = {*record["figures"], *(key for point in evaluations for key in point if key != "epoch")}
+    evaluated = dict.fromkeys(_keys_of_evaluations(record["curves"]))
+    if record.get("parts"):
+        parts = [
+            _with_names(part, line_of_set(part["name"], evaluated)) for part in record["parts"]
+        ]
+        record = record | {"parts": parts}
+    return _with_names(record, line_of_set("", evaluated))
+
+
+def _with_names(record: dict, evaluated: Iterable[str]) -> dict:
+    keys = {*record["figures"], *evaluated}
     usual = {
         "names": names_of(keys),
         "quantity": quantity_of(keys),
