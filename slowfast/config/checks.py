@@ -95,7 +95,7 @@ def _switches_of_missing_parts(cfg: CfgNode) -> Iterator[Finding]:
 def _settings_without_effect(
     cfg: CfgNode, corrected: CfgNode, impossible: Container[str]
 ) -> Iterator[tuple[str, _Effect]]:
-    """(key, why it has no effect) of the settings that a user is to be told about.
+    """(key, why it has no effect) of the settings to warn about.
 
     Args:
         corrected: the same configuration, in which the impossible values are the defaults.
@@ -107,7 +107,7 @@ def _settings_without_effect(
         unread = why_unread(corrected, name)
         if key.unserved and not key.is_switch:
             yield name, _Effect("has no effect here", "have no effect here", f": {key.unserved}")
-        elif unread and (unread.told or key.unserved or name in impossible):
+        elif unread and (unread.warn or key.unserved or name in impossible):
             yield name, _Effect("is not read", "are not read", f" with {unread.decided_by}")
 
 

@@ -25,13 +25,13 @@ class Unread(NamedTuple):
 
     Args:
         decided_by: the setting that decides it, to complete "is not read with ...".
-        told: whether a user who has set the key is to be told.
+        warn: whether a setting of the key is worth a warning.
         certain: whether nothing in the run can read the key. A loss can build another loss, with
             the settings of that one.
     """
 
     decided_by: str
-    told: bool
+    warn: bool
     certain: bool = True
 
 
@@ -41,7 +41,7 @@ class _Condition(NamedTuple):
     keys: tuple[str, ...]
     exceptions: frozenset[str]
     when: tuple[dict[str, Any], ...]
-    told: bool
+    warn: bool
 
     def concerns(self, key: str) -> bool:
         return key not in self.exceptions and _begins_with(key, self.keys)
@@ -62,7 +62,7 @@ def _read_conditions() -> tuple[_Condition, ...]:
             keys=tuple(entry["keys"]),
             exceptions=frozenset(entry.get("except", ())).union(*entry["when"]),
             when=tuple(entry["when"]),
-            told=entry["told"],
+            warn=entry["warn"],
         )
         for entry in yaml.safe_load(path.read_text(encoding="utf-8"))
     )
@@ -92,7 +92,7 @@ def can_be_read(cfg: CfgNode, key: str) -> bool:
 def _reasons(cfg: CfgNode, key: str) -> Iterator[Unread]:
     for condition in CONDITIONS:
         if condition.concerns(key) and (broken := condition.broken_in(cfg)):
-            yield Unread(_setting(cfg, broken), condition.told)
+            yield Unread(_setting(cfg, broken), condition.warn)
     yield from _of_networks(cfg, key)
     yield from _of_data_sets(cfg, key)
     yield from _of_losses(cfg, key)
@@ -125,4 +125,4 @@ def _of_losses(cfg: CfgNode, key: str) -> Iterator[Unread]:
     needs_no_counts = key == "LOSS.CLASS_COUNTS" and LOSSES.facts(name).needs_counts is False
     if is_of_another or needs_no_counts:
         trains = cfg.TRAIN.ENABLE
-        yield Unread(key_and_value(cfg, "MODEL.LOSS_FUNC"), told=trains, certain=not trains)
+        yield Unread(key_and_value(cfg, "MODEL.LOSS_FUNC"), warn=trains, certain=not trains)
