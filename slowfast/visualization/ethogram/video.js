@@ -486,7 +486,7 @@ function drawVideo(record) {
       ? el(
           "p",
           { class: "soft under" },
-          "Wide bars are bouts of the prediction. Thin bars above them are a person's.",
+          "Thick bars are predicted bouts. Thin bars above them are a person's.",
         )
       : null,
     panel,

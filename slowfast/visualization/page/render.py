@@ -7,7 +7,9 @@ scripts insert data as text only.
 import html
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 from slowfast.ak.errors import UserError
 
@@ -47,14 +49,20 @@ def render(
 def write(path: Path, page: str) -> Path:
     """Writes a page, and the folders above it, and returns its path.
 
+    The old page stays until the new one is complete; several processes may write the same page.
+
     Raises:
         UserError: the page cannot be written.
     """
+    temporary = path.with_name(f"{path.name}.{uuid4().hex[:12]}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Names in a file system may hold bytes that are not UTF-8.
-        path.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")
+        temporary.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")
+        temporary.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
         raise UserError(
             f"{path}: the page cannot be written ({error.strerror}); name another file."
         ) from None
