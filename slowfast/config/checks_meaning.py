@@ -70,8 +70,9 @@ def _rates(cfg: CfgNode) -> Iterator[Finding]:
         return
     solver, rate = cfg.SOLVER, key_and_value(cfg, "SOLVER.BASE_LR")
     most = LARGE_RATES.get(solver.OPTIMIZING_METHOD, float("inf"))
-    factors = solver.LRS if solver.LR_POLICY == "steps_with_relative_lrs" else [1]
-    highest = solver.BASE_LR * max(factors, default=0)
+    in_steps = solver.LR_POLICY == "steps_with_relative_lrs"
+    factors, end = (solver.LRS, 0) if in_steps else ([1], solver.COSINE_END_LR)
+    highest = max(solver.BASE_LR * max(factors), end)
     if highest == 0:
         key = "SOLVER.LRS" if solver.BASE_LR else "SOLVER.BASE_LR"
         yield key, "the learning rate is 0, so that no weight changes"
@@ -121,8 +122,8 @@ def _pixels_of_0_to_255(cfg: CfgNode) -> Iterator[Finding]:
             scaled = [round(number / 255, 4) for number in get(cfg, key)]
             yield (
                 key,
-                "pixels are scaled to 0..1 before it is used, and it looks like numbers for "
-                f"0..255; divided by 255 it is {show(scaled)}",
+                "pixels are scaled to 0..1 first, and these look like numbers for 0..255; divided "
+                f"by 255 they are {show(scaled)}",
             )
 
 

@@ -38,8 +38,8 @@ SELDOM_MEANT = [
     ({}, "SOLVER.MOMENTUM", 1, "expected a number below 1"),
     ({}, "SOLVER.WEIGHT_DECAY", 50, "takes all of a weight in a step"),
     ({}, "SOLVER.EMA_DECAY", 1, "the average stays at the initial weights"),
-    ({}, "DATA.MEAN", [123.675, 116.28, 103.53], "divided by 255 it is [0.485, 0.456, 0.406]"),
-    ({}, "DATA.STD", [58.395, 57.12, 57.375], "divided by 255 it is [0.229, 0.224, 0.225]"),
+    ({}, "DATA.MEAN", [123.675, 116.28, 103.53], "by 255 they are [0.485, 0.456, 0.406]"),
+    ({}, "DATA.STD", [58.395, 57.12, 57.375], "by 255 they are [0.229, 0.224, 0.225]"),
     ({"MIXUP.ENABLE": True}, "MIXUP.PROB", 0, "no batch is mixed"),
     ({}, "TEST.DATASET", "kinetics", "trains on TRAIN.DATASET ak and tests on this one"),
 ]
@@ -50,6 +50,7 @@ MEANT = [
     (WARM_UP, "SOLVER.WARMUP_START_LR", 0.1),
     ({}, "SOLVER.WARMUP_START_LR", 0.2),
     (TEST_ONLY, "SOLVER.BASE_LR", 0),
+    ({"SOLVER.COSINE_END_LR": 0.1}, "SOLVER.BASE_LR", 0),
     (STEPS, "SOLVER.STEPS", [0, 41, 57]),
     (STEPS | {"SOLVER.BASE_LR": 1}, "SOLVER.LRS", [1, 0.1, 0.01]),
     ({}, "DATA.STD", [1, 1, 1]),
