@@ -106,8 +106,8 @@ def eval_epoch(
     val_meter: ValMeter,
     cur_epoch: int,
     cfg: CfgNode,
-    train_loader: ClipLoader | None,
-    writer: Any,
+    train_loader: ClipLoader | None = None,
+    writer: Any = None,
 ) -> None:
     """Evaluates a network after an epoch, counted from 0, and logs the figures of all processes.
 

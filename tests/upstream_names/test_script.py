@@ -168,6 +168,7 @@ def test_a_script_that_trains_with_its_own_loop(small):
     assert timer.last_epoch_time() == timer.avg_epoch_time() == timer.median_epoch_time() > 0
     assert not torch.equal(before, model.head.projection.weight)
     eval_epoch(val_loader, model, val_meter, 0, small, train_loader, None)
+    eval_epoch(val_loader, model, val_meter, 0, small)  # as on the older branch
     path = cu.save_checkpoint(small.OUTPUT_DIR, model, optimizer, 0, small, scaler)
     assert path == cu.get_last_checkpoint(small.OUTPUT_DIR, task="")
     assert cu.load_checkpoint(path, model, False, optimizer) == 0
