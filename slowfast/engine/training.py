@@ -186,16 +186,15 @@ def epoch_line(figures: dict) -> str:
     for key, value in figures.items():
         owner, _, own_key = key.rpartition("/")
         name, facts = metric_of(key), facts_of(key)
-        if name is None or (text := facts.text(value)) is None:
+        # Of label sets only the figures of the first results table.
+        if name is None or (owner and not facts.column):
             continue
-        if owner and not facts.column:  # of label sets only the figures of the first table
-            continue
-        # "mAP 12.00 %, head 20.00, tail 8.00, micro 15.00"
-        if own_key != name:
-            line += f", {column_of(key)} {text}"
-        elif facts.title == facts.column:
-            line += f", {f'{owner} {facts.column}'.lstrip()} {text}"
-        else:
-            line += f", {f'{owner} {facts.title or own_key}'.lstrip()} {text}{facts.sign}"
+        text = facts.text(value)
+        # "mAP 12.00 %, head 20.00, tail -, micro 15.00"
+        is_short = own_key != name or facts.title == facts.column
+        title = column_of(key) if is_short else facts.title or own_key
+        title = f"{owner} {title}" if owner and own_key == name else title
+        value = "-" if text is None else text if is_short else f"{text}{facts.sign}"
+        line += f", {title} {value}"
     is_best = figures.get("best_epoch") == first_number(figures["epoch"])
     return line + (", the best so far" if is_best else "")

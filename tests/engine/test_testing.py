@@ -13,11 +13,13 @@ import torch
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.metrics.average_precision import chance_average_precision
+from slowfast.ak.registries.metrics import metric_of
 from slowfast.datasets.loader import construct_loader
 from slowfast.engine import test as run_test
 from slowfast.engine import testing
 from slowfast.engine.device.runtime import Precision
 from slowfast.engine.testing import TestPass, temporal_view_counts
+from slowfast.engine.training import train
 from slowfast.results.reading import read_results
 from slowfast.tasks import build_task
 from tests.engine.runs import checkpoints, log, results, stats
@@ -55,6 +57,26 @@ def test_scores_are_those_of_the_views_one_by_one(views_one_by_one, small_cfg, m
         expected = each.amax(0) if method == "max" else each.sum(0)
         torch.testing.assert_close(rows.scores[clip], expected, rtol=1e-4, atol=1e-5)
         assert torch.equal(rows.targets[clip], labels[clip])
+
+
+def test_figures_without_a_value_print_as_absent(tiny_ak, small_cfg, tmp_path):
+    """No test clip has a label: nothing prints as 0."""
+    shutil.copytree(tiny_ak.annot, tmp_path / "annot")
+    path = tmp_path / "annot/val.csv"
+    path.write_text(re.sub(r'"[0-9,]*"', '""', path.read_text()))
+    cfg = small_cfg(**{"DATA.PATH_TO_DATA_DIR": str(tmp_path / "annot"), "SOLVER.MAX_EPOCH": 1})
+    cfg.merge_from_list(["TEST.MORE_METRICS", True, "TEST.BOOTSTRAP", 5])
+    train(cfg)
+    run_test(cfg)
+    evaluation, final = stats(cfg)[-2:]
+    assert evaluation["map"] is evaluation["map_micro"] is evaluation["best_map"] is None
+    figures = {key for key in final if metric_of(key)}
+    assert {key for key in figures if final[key] is not None} == {"calibration_error_micro"}
+    words = log(cfg)
+    assert "lr 0.025, mAP -, tail -, micro -" in words
+    assert "2 x 3 views - - - 95 % interval - - - random scores - - -" in words
+    assert "Best evaluation: none, as no evaluation had a value of mAP" in words
+    assert results(cfg)["map"] is None
 
 
 def test_results_and_report_are_written(trained):

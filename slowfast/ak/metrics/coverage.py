@@ -21,7 +21,7 @@ def coverage_error(scores: np.ndarray, labels: np.ndarray) -> float:
 
     It is the mean, over clips, of the number of classes that score at least as high as the lowest
     class that the clip carries. The best value is the mean number of labels. A clip without a label
-    counts 0, as in scikit-learn. Without clips the value is nan.
+    counts 0, as in scikit-learn. If no clip has a label, the value is nan.
 
     Args:
         scores: (N, C).
@@ -31,7 +31,7 @@ def coverage_error(scores: np.ndarray, labels: np.ndarray) -> float:
         UserError: as `slowfast.ak.metrics.inputs.checked`.
     """
     scores, labels = checked(scores, labels)
-    if not len(scores):
+    if not labels.any():
         return float("nan")
     lowest = np.where(labels, scores, np.inf).min(axis=1, keepdims=True)
     return float((scores >= lowest).sum(axis=1).mean())
