@@ -56,7 +56,8 @@ def _one_class_under_softmax(cfg: CfgNode) -> Iterator[Finding]:
 
 @warning
 def _sigmoid_for_one_label(cfg: CfgNode) -> Iterator[Finding]:
-    if cfg.MODEL.HEAD_ACT == "sigmoid" and not cfg.DATA.MULTI_LABEL:
+    """A network that was trained with several labels can be tested with one; its head stays."""
+    if cfg.TRAIN.ENABLE and cfg.MODEL.HEAD_ACT == "sigmoid" and not cfg.DATA.MULTI_LABEL:
         yield (
             "MODEL.HEAD_ACT",
             "scores each class by itself, and with DATA.MULTI_LABEL False each clip has one class; "
