@@ -5,10 +5,14 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 import torch.multiprocessing as mp
 
+from slowfast.engine.step import TrainStep
+from slowfast.engine.training import train
 from slowfast.utils import distributed
+from slowfast.utils.processes.launch import Stopped
 
 # These depend on the machine and its load.
 _MEASURED = {"dt", "dt_data", "dt_net", "dt_idle", "eta", "RAM", "gpu_mem"}
@@ -70,6 +74,23 @@ def assert_same_run(one, other) -> None:
     for key in ("epoch", "model_state", "optimizer_state", "ema_state"):
         assert_same(*(state.get(key) for state in states), key)
     assert epochs(one) == epochs(other)
+
+
+def train_with_a_stop(cfg, step: int) -> None:
+    """Trains, stops before a step (counted from 1), and trains again to the end."""
+    take_step, calls = TrainStep.__call__, []
+
+    def stopped(self, *args):
+        calls.append(None)
+        if len(calls) == step:
+            raise Stopped
+        return take_step(self, *args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainStep, "__call__", stopped)
+        with pytest.raises(Stopped):
+            train(cfg)
+    train(cfg)
 
 
 def in_two_processes(work: Callable, folder: Path, *args) -> list:

@@ -22,10 +22,9 @@ from slowfast.engine import test as run_test
 from slowfast.engine import train
 from slowfast.engine.step import TrainStep
 from slowfast.engine.visualize import visualize
-from slowfast.utils.processes.launch import Stopped
 from slowfast.visualization.tensorboard.confusion import confusion, draw_confusion
 from slowfast.visualization.tensorboard.pictures import kernels, pixels_of, scaled_to_one, strip
-from tests.engine.runs import stats
+from tests.engine.runs import stats, train_with_a_stop
 
 tensorboard = pytest.importorskip("tensorboard")
 
@@ -72,22 +71,10 @@ def test_curves_are_the_figures_of_json_stats(cfg, read):
     assert 0 <= first.histogram_value.min <= first.histogram_value.max <= 1
 
 
-def test_a_resumed_run_has_each_step_once(cfg, read, monkeypatch):
-    step, calls = TrainStep.__call__, []
-
-    def stopped_in_the_second_epoch(self, *args):
-        calls.append(None)
-        if len(calls) == 4:
-            raise Stopped
-        return step(self, *args)
-
+def test_a_resumed_run_has_each_step_once(cfg, read):
     # No checkpoint is written before the stop, so the run starts again.
     cfg.merge_from_list(["TRAIN.CHECKPOINT_PERIOD", 2, "TRAIN.EVAL_PERIOD", 2])
-    with monkeypatch.context() as patch:
-        patch.setattr(TrainStep, "__call__", stopped_in_the_second_epoch)
-        with pytest.raises(Stopped):
-            train(cfg)
-    train(cfg)
+    train_with_a_stop(cfg, step=4)
     assert [point.step for point in read().Scalars("Train/loss")] == [1, 2, 3, 4]
 
 

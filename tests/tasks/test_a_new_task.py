@@ -16,13 +16,17 @@ from torch.nn import functional as F
 from slowfast.ak.registries.tasks import TASKS
 from slowfast.config.checks import problems
 from slowfast.engine import test as run_test
-from slowfast.engine.step import TrainStep
 from slowfast.engine.training import train
 from slowfast.tasks import Batch, Loss, Rows, Task
 from slowfast.utils import distributed
-from slowfast.utils.processes.launch import Stopped
 from tests.engine.conftest import make_small_cfg  # noqa: F401  fixture
-from tests.engine.runs import assert_same, in_two_processes, last_state, stats
+from tests.engine.runs import (
+    assert_same,
+    in_two_processes,
+    last_state,
+    stats,
+    train_with_a_stop,
+)
 
 
 class Agreement:
@@ -143,22 +147,10 @@ def test_the_checks_of_the_toy_task_are_made(toy_cfg):
     assert problems(toy_cfg("checked")) == []
 
 
-def test_the_toy_task_stops_and_resumes_bit_for_bit(whole, toy_cfg, monkeypatch):
+def test_the_toy_task_stops_and_resumes_bit_for_bit(whole, toy_cfg):
     parts = toy_cfg("parts")
-    step, calls = TrainStep.__call__, []
-
-    def stopped_at_the_third(self, *args):
-        calls.append(None)
-        if len(calls) == 3:
-            raise Stopped
-        return step(self, *args)
-
     parts.TRAIN.CHECKPOINT_ITERATIONS = 1
-    with monkeypatch.context() as patch:
-        patch.setattr(TrainStep, "__call__", stopped_at_the_third)
-        with pytest.raises(Stopped):
-            train(parts)
-    train(parts)
+    train_with_a_stop(parts, step=3)
     one, other = last_state(whole), last_state(parts)
     for key in ("epoch", "model_state", "optimizer_state", "extra"):
         assert_same(one[key], other[key], key)

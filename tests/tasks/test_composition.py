@@ -16,16 +16,21 @@ import torch
 from slowfast.ak.errors import UserError
 from slowfast.config.checks import problems, warnings
 from slowfast.engine import test as run_test
-from slowfast.engine.step import TrainStep
 from slowfast.engine.training import train
 from slowfast.models import build_model
 from slowfast.results.reading import read_results
 from slowfast.tasks import build_task, choose_task
 from slowfast.tasks.batch import Batch
 from slowfast.tasks.composition import Composition, Compositions, read_tables
-from slowfast.utils.processes.launch import Stopped
 from tests.engine.conftest import make_small_cfg  # noqa: F401  fixture
-from tests.engine.runs import assert_same, in_two_processes, last_state, log, stats
+from tests.engine.runs import (
+    assert_same,
+    in_two_processes,
+    last_state,
+    log,
+    stats,
+    train_with_a_stop,
+)
 
 # Path, behaviour, animal.
 LISTS = {
@@ -74,22 +79,10 @@ def whole(composition_cfg):
     return cfg
 
 
-def test_a_stopped_run_resumes_bit_for_bit(whole, composition_cfg, monkeypatch):
+def test_a_stopped_run_resumes_bit_for_bit(whole, composition_cfg):
     parts = composition_cfg("parts")
-    step, calls = TrainStep.__call__, []
-
-    def stopped_at_the_third(self, *args):
-        calls.append(None)
-        if len(calls) == 3:
-            raise Stopped
-        return step(self, *args)
-
     parts.TRAIN.CHECKPOINT_ITERATIONS = 1
-    with monkeypatch.context() as patch:
-        patch.setattr(TrainStep, "__call__", stopped_at_the_third)
-        with pytest.raises(Stopped):
-            train(parts)
-    train(parts)
+    train_with_a_stop(parts, step=3)
     one, other = last_state(whole), last_state(parts)
     for key in ("epoch", "model_state", "optimizer_state"):
         assert_same(one[key], other[key], key)
