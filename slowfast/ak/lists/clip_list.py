@@ -292,6 +292,16 @@ class ClipList:
         """
         return self.multi_hot(num_classes).sum(axis=0, dtype=np.int64)
 
+    def classes(self) -> set[int]:
+        """The classes that any clip has, of a list without label columns."""
+        index = self._index
+        kept = np.ones(len(index.clip_runs) - 1, bool)
+        if self._kept is not None:
+            kept[:] = False
+            kept[self._kept] = True
+        sets = np.unique(index.run_labels[np.repeat(kept, np.diff(index.clip_runs))])
+        return set().union(*map(index.label_set, sets.tolist()))
+
     @property
     def highest_label(self) -> int:
         """The highest class id of any clip; -1 if no clip has a label."""

@@ -67,10 +67,10 @@ def notes_on_classes(
                 train.column(name), val.column(name), num_classes[name], name
             )
         ]
-    missing = set(range(num_classes)) - _classes(train)
+    missing = set(range(num_classes)) - train.classes()
     if not missing:
         return []
-    also = len(missing - _classes(val))
+    also = len(missing - val.classes())
     return [
         f"{train.path}: {len(missing)} of {num_classes} classes ({classes_key(column)} "
         f"{num_classes}) have no training clip: {_some(sorted(missing))}; {also} of them have none "
@@ -115,15 +115,10 @@ def _split_numbers(clips: ClipList, num_classes: NumClasses | None) -> str:
     ):
         return ""
     return (
-        f"{clips.path}: its labels are only {_some(sorted(_classes(clips)))} of {num_classes} "
+        f"{clips.path}: its labels are only {_some(sorted(clips.classes()))} of {num_classes} "
         "classes, and no path has a folder. A split file of HMDB51 is so: 1 there means training, "
         "2 test, 0 neither, and the class is the name of the file. Write path and class instead."
     )
-
-
-def _classes(clips: ClipList) -> set[int]:
-    """The classes that any clip has."""
-    return set(clips.class_counts(clips.highest_label + 1).nonzero()[0].tolist())
 
 
 def _repeated_lines(clips: ClipList, split: str) -> str:

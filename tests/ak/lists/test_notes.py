@@ -1,5 +1,6 @@
 """What is seldom meant in a list is said, and a list without labels is not trained with."""
 
+import numpy as np
 import pytest
 
 from slowfast.ak.errors import UserError
@@ -92,6 +93,8 @@ def test_classes_without_training_clips_are_counted_in_one_line(tmp_path):
     (note,) = notes_on_classes(train, val, 8)
     assert "6 of 8 classes (MODEL.NUM_CLASSES 8) have no training clip: 1, 3, 4, ...; 5 of" in note
     assert f"none in {val.path} either. The highest label is 2." in note
+    (note,) = notes_on_classes(train.select(np.array([False, True])), val, 8)
+    assert "7 of 8 classes" in note
     assert notes_on_classes(read("a.csv", "x.mp4 0\ny.mp4 1\n"), val, 2) == []
 
     columns = ("behavior", "animal")
