@@ -56,8 +56,10 @@ def make_parser() -> argparse.ArgumentParser:
     add("--resamples", type=int, default=1000, metavar="N", help="of an interval (1000)")
     add("--seed", type=int, default=0, help="of the resamples (0)")
     add("--pairs", type=int, default=10, metavar="N", help="confused classes that are shown (10)")
-    add_choice_options(parser.add_argument_group("which events of the person count"))
-    add_reading_options(parser.add_argument_group("how the person's table is read"))
+    words = "leave out rows with mistakes, and list them, instead of stopping"
+    add("--skip-mistakes", action="store_true", help=words)
+    add_choice_options(parser.add_argument_group("which events of a person count"))
+    add_reading_options(parser.add_argument_group("how the table of a person is read"))
     return parser
 
 
@@ -66,13 +68,14 @@ def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     check(args)
     choice = Choice(tuple(args.subject), tuple(args.observation), args.modifiers)
-    truth = read_side(args.truth, reading_options(args), choice)
-    sides = [read_side(path) for path in args.predictions]
+    truth, *sides = (
+        read_side(path, reading_options(args), choice, args.skip_mistakes)
+        for path in (args.truth, *args.predictions)
+    )
     evaluation = Evaluation(truth, sides, args.videos, args.rate)
     agreements = evaluation.agreements(args.resamples, args.seed)
-    for note in (*truth.notes, *(note for side in sides for note in side.notes)):
-        print(f"note: {note}")
-    for note in evaluation.notes:
+    notes = [note for side in (truth, *sides, evaluation) for note in side.notes]
+    for note in dict.fromkeys(notes):  # one file can be given twice
         print(f"note: {note}")
     lines = describe(agreements[0])
     for path, agreement in zip(args.predictions, agreements, strict=True):

@@ -238,7 +238,8 @@ class Evaluation:
         if names[1] not in self._without_file:
             self._without_file.append(names[1])
         sides = zip((self._truth, *self._predictions), names, strict=True)
-        return Grid.of_rate(max(side.last_moment(name) for side, name in sides), self._rate)
+        seconds = max(side.last_moment(name, self._rate) for side, name in sides)
+        return Grid.of_rate(seconds, self._rate)
 
     def _file(self, mine: str, other: str) -> Path | None:
         if self._folder is None:

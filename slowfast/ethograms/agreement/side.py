@@ -15,7 +15,7 @@ import pandas as pd
 from slowfast.ak.errors import UserError
 from slowfast.data_tools.event_options import chosen_events, label_of
 from slowfast.data_tools.events import Coverage, Event, ReadOptions, read_events
-from slowfast.data_tools.segments.mistakes import raise_mistakes
+from slowfast.data_tools.segments.mistakes import first_mistakes, raise_mistakes
 from slowfast.data_tools.segments.stretches import gaps
 from slowfast.ethograms.agreement.grid import Grid
 from slowfast.ethograms.scores import Bout, VideoScores
@@ -77,10 +77,18 @@ class Side:
         found = {label_of(event, self.modifiers) for event in self.events.get(video, ())}
         return found - {"", self.background}
 
-    def last_moment(self, video: str) -> float:
-        """The latest time that the file names for a video, in seconds; 0 if it names none."""
-        ends = [event.stop for event in self.events.get(video, ()) if event.stop is not None]
-        ends += [one.seconds for one in self.coverage.get(video, ()) if one.seconds]
+    def last_moment(self, video: str, rate: float) -> float:
+        """The latest time that the file names for a video, in seconds; 0 if it names none.
+
+        Args:
+            rate: frames per second, for files that count frames and do not say how long they are.
+        """
+        ends = []
+        for event in self.events.get(video, ()):
+            ends.append((event.stop_frame or 0) / (event.rate or rate))
+            ends.append(event.stop or 0.0)
+        for one in self.coverage.get(video, ()):
+            ends += [one.seconds or 0.0, (one.frames or 0) / rate]
         if video in self.scores:
             ends.append(float(self.scores[video].ends.max(initial=0)))
         return max(filter(math.isfinite, ends), default=0.0)
@@ -159,13 +167,19 @@ class WindowScores:
         return VideoScores(video, classes, grid.edges[frames], frames, cells)
 
 
-def read_side(path: Path, options: ReadOptions | None = None, choice: Choice | None = None) -> Side:
+def read_side(
+    path: Path,
+    options: ReadOptions | None = None,
+    choice: Choice | None = None,
+    skip_mistakes: bool = False,
+) -> Side:
     """Reads the events of a person, or a prediction.
 
     Args:
         path: any file that `slowfast.data_tools.events` reads; a file ``bouts.csv`` of a
             prediction, or the folder with it, whose scores are read too.
         options, choice: of a file that is no prediction.
+        skip_mistakes: whether rows with mistakes become notes, and count nowhere.
 
     Raises:
         UserError: the file cannot be read, rows are wrong, or it has no events and no videos.
@@ -176,9 +190,10 @@ def read_side(path: Path, options: ReadOptions | None = None, choice: Choice | N
     own = file != path or _header(path)[: len(_BOUT_HEADER)] == _BOUT_HEADER
     if own:
         # A class of ours may have a comma in its name; a cell is always one class.
-        options = ReadOptions(label_separator="none", decimal=".")
+        options, choice = ReadOptions(label_separator="none", decimal="."), Choice()
     table = read_events(file, options)
-    raise_mistakes(table.mistakes)
+    if not skip_mistakes:
+        raise_mistakes(table.mistakes)
     events, coverage = chosen_events(table, choice.subjects, choice.observations)
     side = Side(
         path,
@@ -187,6 +202,7 @@ def read_side(path: Path, options: ReadOptions | None = None, choice: Choice | N
         background=table.background,
         rows_are_clips=table.rows_are_clips,
     )
+    side.notes += first_mistakes(table.mistakes)
     if side.rows_are_clips:
         side.notes.append(f"{path}: has clips as rows, so other times count as not observed")
     for event in events:

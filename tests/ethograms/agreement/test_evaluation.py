@@ -146,6 +146,26 @@ def test_subjects_modifiers_and_events_past_the_end(tmp_path):
         read_side(path, choice=Choice(subjects=["tim"]))
 
 
+def test_tables_that_count_frames_alone_have_a_length(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        rows = (f"{number},{int(number > 9)},{int(number < 10)}" for number in range(20))
+        write(tmp_path / name / "f_labels.csv", ",background,walk", *rows)
+    anna, ben = (read_side(tmp_path / name / "f_labels.csv") for name in ("a", "b"))
+    (found,) = Evaluation(anna, [ben], rate=10).agreements()
+    assert found.videos[0].frames == 20
+    assert found.videos[0].both.tolist() == [10]
+
+
+def test_rows_with_mistakes_can_be_left_out(tmp_path):
+    path = table(tmp_path / "a.csv", "f.mp4,0,2,walk,", "f.mp4,soon,2,walk,")
+    with pytest.raises(UserError, match=r"a\.csv:3: .*soon"):
+        read_side(path)
+    side = read_side(path, skip_mistakes=True)
+    assert len(side.events["f.mp4"]) == 1
+    assert "a.csv:3" in side.notes[-1]
+
+
 def test_no_common_video_is_an_error_that_names_them(prediction, tmp_path):
     truth = read_side(table(tmp_path / "a.csv", "other.mp4,0,1,walk,"))
     with pytest.raises(UserError, match=r"other\.mp4; .*film 1\.mp4.*No video is in all"):
