@@ -110,7 +110,8 @@ class Compositions:
             for field in ("classes", "predicted")
         )
         places = np.max([ranks.places for ranks in sets], axis=0)
-        return Ranks(classes, places, predicted, len(self.labels), sets[0].clips)
+        sizes = tuple(ranks.count for ranks in sets)
+        return Ranks(classes, places, predicted, len(self.labels), sets[0].clips, sizes)
 
 
 @TASKS.register("composition", problems=_problems)

@@ -198,6 +198,8 @@ def check_files(cfg, folder, line, places):
     assert list(parts) == ["behavior", "animal", "composition"]
     found = parts["composition"]["figures"]["top1_macro"]
     assert f"{found:.2f}" == line["composition/top1_macro"]
+    chance = parts["composition"]["chance"]["top1_macro"]
+    assert chance == pytest.approx(100 / (BEHAVIORS * ANIMALS), abs=1e-4)
     assert record["best"]["metric"]["name"] == "composition, top-1 accuracy"
     assert "composition accuracy in % top-1 top-5 macro head middle tail" in log(cfg)
 

@@ -198,13 +198,10 @@ class Figures:
 
     @cached_property
     def chance(self) -> dict[str, float]:
-        """The mean value of random scores, for each figure for which it is known.
-
-        It is known for figures of scores, not of ranks only.
-        """
+        """The mean value of random scores, for each figure for which it is known."""
         found: dict[str, float] = {}
         for name in self.names:
-            if METRICS.facts(name).chance and self.scores is not None:
+            if METRICS.facts(name).chance:
                 found |= self._means(name, self.chance_by_class(name))
         return found
 
@@ -212,7 +209,7 @@ class Figures:
         """The mean value of random scores in each class, (C,), as `by_class`."""
         facts = METRICS.facts(name)
         if facts.takes == "ranks":
-            return facts.chance(self.ranks.positives, len(self.ranks.classes))
+            return facts.chance(self.ranks)
         return facts.chance(self.positives, len(self.targets))
 
     def resampled(self, weights: np.ndarray) -> dict[str, np.ndarray]:

@@ -24,6 +24,8 @@ class Ranks:
         predicted: (N,) the class that scores highest; -1: it is none of the C classes.
         count: C.
         clips: (N,) the numbers of the clips in the result that the ranks are a part of.
+        sizes: the numbers of classes among which a place is counted; for compositions of several
+            label sets, of each set. Empty: C.
     """
 
     classes: np.ndarray
@@ -31,6 +33,7 @@ class Ranks:
     predicted: np.ndarray
     count: int
     clips: np.ndarray
+    sizes: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, scores: Any, classes: Any, clips: np.ndarray | None = None) -> Ranks:

@@ -7,6 +7,7 @@ also called the mean class accuracy, or balanced accuracy.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -88,13 +89,14 @@ def resampled_macro(ranks: Ranks, weights: np.ndarray, k: int) -> np.ndarray:
     return np.divide(true, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)
 
 
-def _chance_micro(positives: np.ndarray, clips: int, k: int) -> float:
+def _chance_micro(ranks: Ranks, k: int) -> float:
     """The share of clips whose class is among k classes that were drawn at random."""
-    return min(1.0, k / len(positives)) if clips else float("nan")
+    share = math.prod(min(1.0, k / size) for size in ranks.sizes or (ranks.count,))
+    return share if len(ranks.classes) else float("nan")
 
 
-def _chance_macro(positives: np.ndarray, clips: int, k: int) -> np.ndarray:
-    return np.where(positives > 0, _chance_micro(positives, clips, k), np.nan)
+def _chance_macro(ranks: Ranks, k: int) -> np.ndarray:
+    return np.where(ranks.positives > 0, _chance_micro(ranks, k), np.nan)
 
 
 def _register_error(k: int) -> None:

@@ -43,8 +43,8 @@ class MetricFacts(Facts):
         class_title: the same in full.
         by_segment: whether the mean over the classes of each segment is reported too, as
             ``<name>_<segment>``.
-        chance: a function of positives (C,) and the number of clips: the mean value of random
-            scores, a number or (C,) as the metric itself.
+        chance: a function of positives (C,) and the number of clips, or of ranks if the metric
+            takes ranks: the mean value of random scores, a number or (C,) as the metric itself.
         resampled: a function of the arguments of the metric and of weights (N, R): the metric in
             each of R resamples of the clips, (R,) or (R, C). Such a figure has an interval.
         also_logged_as: keys under which json_stats repeats the figure of a test; not for clips with
@@ -65,7 +65,7 @@ class MetricFacts(Facts):
     class_column: str = ""
     class_title: str = ""
     by_segment: bool = False
-    chance: Callable[[np.ndarray, int], np.ndarray | float] | None = None
+    chance: Callable[..., np.ndarray | float] | None = None
     resampled: Callable[..., np.ndarray] | None = None
     also_logged_as: tuple[str, ...] = ()
 

@@ -177,9 +177,7 @@ def _per_cent(fraction: float) -> float | None:
 
 def _class_rows(measured: Figures, rows: Sequence[ClassResult]) -> list[dict]:
     main = next(iter(measured.class_columns.values()))
-    chance = np.full(len(rows), np.nan)
-    if measured.scores is not None:
-        chance = measured.chance_by_class(main)
+    chance = measured.chance_by_class(main)
     return [
         {
             "id": row.id,
