@@ -1,9 +1,9 @@
 """Thresholds of classes: the best ones on a hold-out, and the file that keeps them.
 
-The threshold of a class is chosen so that its F1, 2 TP / (predicted + true), is highest on clips
-that were not trained on. It lies in the middle between the lowest score that is predicted and the
-next lower score of the hold-out, so that it does not depend on the rounding of a score. A class
-without a positive clip in the hold-out has no best threshold and gets the default.
+The threshold of a class is chosen so that its F1, 2 TP / (predicted + true), is highest on clips or
+videos that were not trained on. It lies in the middle between the lowest score that is predicted
+and the next lower score of the hold-out, so that it does not depend on the rounding of a score. A
+class that the hold-out does not show has no best threshold and gets the default.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Chosen:
 
     Attributes:
         threshold: scores from it on count as shown.
-        positives: clips of the hold-out with the class.
+        positives: clips, or moments of videos, of the hold-out with the class.
         f1: on the hold-out, on which it was chosen; None without a positive clip.
         threshold_interval, f1_interval: of 95 % over resamples of the clips, the threshold chosen
             anew in each; None without a positive clip.
@@ -64,20 +64,33 @@ def best_threshold(
 
     Args:
         scores: (N,) from 0 to 1.
-        positive: (N,) whether the clip has the class; at least one has, with a weight above 0.
-        weights: (N,) how often each clip counts; None: once.
+        positive: (N,) whether the item has the class; at least one has, with a weight above 0.
+        weights: (N,) how often each item counts; None: once.
     """
     weights = np.ones(len(scores)) if weights is None else weights
+    thresholds, f1 = _best_thresholds(scores, positive, weights[:, None])
+    return float(thresholds[0]), float(f1[0])
+
+
+def _best_thresholds(
+    scores: np.ndarray, positive: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same for each column of weights (N, R): thresholds (R,) and F1 (R,)."""
     order = np.argsort(-scores, kind="stable")
-    ordered, counts = scores[order], weights[order].astype(np.float64)
-    hits = np.cumsum(counts * positive[order])
-    predicted = np.cumsum(counts)
-    f1 = 2 * hits / np.maximum(predicted + hits[-1], 1)
-    # A threshold can only lie below the last of equal scores.
-    last = np.append(ordered[1:] < ordered[:-1], True)
-    best = int(np.flatnonzero(last)[f1[last].argmax()])
-    lower = ordered[best + 1] if best + 1 < len(ordered) else 0.0
-    return float((float(ordered[best]) + float(lower)) / 2), float(f1[best])
+    ordered, weights = scores[order].astype(np.float64), weights[order]
+    hits = np.flatnonzero(positive[order])
+    # F1 can only be highest where the threshold separates after a positive item and its equals.
+    stops = np.unique(np.searchsorted(-ordered, -ordered[hits], side="right"))
+    starts = np.concatenate(([0], stops[:-1]))
+    whole = {"axis": 0, "dtype": np.float64}
+    predicted = np.add.reduceat(weights[: stops[-1]], starts, **whole).cumsum(axis=0)
+    first_hits = np.searchsorted(hits, starts)
+    reached = np.add.reduceat(weights[hits], first_hits, **whole).cumsum(axis=0)
+    f1 = 2 * reached / np.maximum(predicted + reached[-1], 1)
+    best = f1.argmax(axis=0)
+    lowest = ordered[stops - 1]
+    below = np.append(ordered, 0.0)[stops]
+    return ((lowest + below) / 2)[best], f1.max(axis=0)
 
 
 def choose_thresholds(
@@ -86,15 +99,20 @@ def choose_thresholds(
     names: Sequence[str],
     resamples: int = 200,
     seed: int = 0,
+    videos: np.ndarray | None = None,
 ) -> list[Chosen]:
-    """Returns the best threshold of each class, with intervals over resamples of the clips.
+    """Returns the best threshold of each class, with intervals over resamples.
 
     Args:
-        scores: (N, C) from 0 to 1.
+        scores: (N, C) of clips or of moments of videos, from 0 to 1.
         labels: (N, C) of 0 and 1.
+        videos: (N,) numbers from 0 of the videos of the items; whole videos are drawn then. None:
+            each item is drawn by itself.
     """
     labels = labels > 0
-    weights = resample_weights(len(scores), resamples, seed) if resamples else None
+    groups = np.arange(len(scores)) if videos is None else videos
+    units = int(groups.max(initial=-1)) + 1
+    drawn = resample_weights(units, resamples if units > 1 else 0, seed)[groups]
     chosen = []
     for number, name in enumerate(names):
         positive, own = labels[:, number], scores[:, number]
@@ -103,11 +121,10 @@ def choose_thresholds(
             chosen.append(Chosen(name, DEFAULT, 0))
             continue
         threshold, f1 = best_threshold(own, positive)
-        drawn = [] if weights is None else [w for w in weights.T if w[positive].any()]
-        again = np.array([best_threshold(own, positive, each) for each in drawn]).reshape(-1, 2)
-        intervals = (None, None)
-        if len(again):
-            intervals = (interval(again[:, 0]), interval(again[:, 1]))
+        with_class = drawn[:, drawn[positive].any(axis=0)]
+        intervals: tuple = (None, None)
+        if with_class.shape[1]:
+            intervals = tuple(map(interval, _best_thresholds(own, positive, with_class)))
         chosen.append(Chosen(name, threshold, count, f1, *intervals))
     return chosen
 

@@ -1,7 +1,8 @@
-"""Scores of the hold-out of a training, from which thresholds are chosen."""
+"""Scores and labels of a hold-out, clips or whole videos, from which thresholds are chosen."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,21 +17,29 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.lists.holdout import chosen_on
 from slowfast.ak.registries.datasets import facts_for
 from slowfast.engine.testing import TestPass
+from slowfast.ethograms.agreement.evaluation import Evaluation
+from slowfast.ethograms.agreement.side import Side, read_side
 from slowfast.prediction.model import Model
 
 
 class Scored(NamedTuple):
-    """Scores and labels of the clips of a hold-out.
+    """Scores and labels of a hold-out.
 
     Attributes:
-        scores: (N, C) float32 of the predicted classes.
+        scores: (N, C) float32 of clips, or of cells of videos.
         labels: (N, C) of 0 and 1.
-        clips: which clips they are, in words.
+        classes: C names.
+        source: what they are, in words.
+        videos: (N,) numbers of the videos of cells; None for clips.
+        notes: what was left out or assumed, in sentences.
     """
 
     scores: np.ndarray
     labels: np.ndarray
-    clips: str
+    classes: tuple[str, ...]
+    source: str
+    videos: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
 
 def score_holdout(model: Model) -> Scored:
@@ -61,4 +70,53 @@ def score_holdout(model: Model) -> Scored:
     if targets.ndim == 1:
         targets = torch.nn.functional.one_hot(targets.long(), len(model.classes.names))
     scores, labels = rows.scores[:, classes].numpy(), targets[:, classes].numpy()
-    return Scored(scores, labels, chosen_on(cfg))
+    return Scored(scores, labels, model.classes.predicted_names, chosen_on(cfg))
+
+
+def score_events(truth: Side, predictions: Path, videos: Path | None = None) -> Scored:
+    """The scores of predicted videos, and whether a person saw each class there.
+
+    A cell, the time between two edges of windows, has the mean score of the windows that cover it.
+    It has a class if at least half of its frames have it. Cells that were not observed or not
+    scored do not count.
+
+    Args:
+        truth: events of a person.
+        predictions: the folder of a prediction.
+        videos: folder of the videos; None: the paths of the prediction lead to them.
+
+    Raises:
+        UserError: the folder has no scores, or no video is in both.
+    """
+    side = read_side(predictions)
+    if not side.scores:
+        raise UserError(
+            f"{predictions}: has no scores of windows; expected a folder of tools/predict.py."
+        )
+    evaluation = Evaluation(truth, [side], videos)
+    scores, labels, numbers = [], [], []
+    for number, video in enumerate(evaluation.videos()):
+        (own,) = video.scores
+        if own is None:
+            continue
+        shown = video.grid.shown(video.events, own.classes)
+        observed = np.ones(video.grid.frames, bool)
+        for start, stop in video.unknown:
+            observed[slice(*video.grid.span(start, stop))] = False
+        lengths = np.diff(own.frames)
+        share = np.add.reduceat(shown, own.frames[:-1], axis=0, dtype=np.int64) / lengths[:, None]
+        seen = np.add.reduceat(observed, own.frames[:-1], dtype=np.int64) == lengths
+        kept = seen & ~np.isnan(own.scores).any(axis=1)
+        scores.append(own.scores[kept])
+        labels.append(share[kept] >= 0.5)
+        numbers.append(np.full(int(kept.sum()), number))
+    if not sum(map(len, scores)):
+        raise UserError(f"{predictions}: has no scores in times that {truth.path} observed.")
+    return Scored(
+        np.concatenate(scores),
+        np.concatenate(labels),
+        side.classes,
+        f"{len(scores)} videos of {truth.path}",
+        np.concatenate(numbers),
+        (*truth.notes, *evaluation.notes),
+    )

@@ -233,6 +233,18 @@ class Part:
             raise atomic.cannot_be_written(self.path, error) from None
 
 
+def predicted_by(folder: Path) -> str:
+    """The digest of the weights that made a prediction.
+
+    Raises:
+        UserError: the folder has no prediction.
+    """
+    try:
+        return str(json.loads((folder / RUN).read_text(encoding="utf-8"))["checkpoint"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{folder}: is no folder of tools/predict.py, which has {RUN}.") from None
+
+
 def _scored_by(model: Model) -> dict[str, Any]:
     cfg = model.cfg
     keys = [key for key in dotted_keys(cfg) if key.startswith(_SCORED_BY)]

@@ -385,8 +385,9 @@ def test_thresholds_are_chosen_on_the_hold_out(tmp_path, tiny_ak, films, capsys)
     found = json.loads(model.with_name("thresholds.json").read_text())
     assert [each["name"] for each in found["classes"]] == list("01234")
     assert [each["positives"] for each in found["classes"]] == [1, 1, 1, 1, 1]
-    assert found["clips"] == 4
+    assert found["items"] == 4
 
+    assert found["chosen_on"] == "the test set (val.csv)"
     scored = score_holdout(open_model(str(model), None, [], tmp_path / "unused"))
     out = tmp_path / "out"
     film = tiny_ak.image / "v2"  # 6 frames, less than a window
@@ -395,3 +396,29 @@ def test_thresholds_are_chosen_on_the_hold_out(tmp_path, tiny_ak, films, capsys)
     (row,) = rows(out / "windows.csv")
     np.testing.assert_allclose([float(row[c]) for c in "01234"], scored.scores[2], rtol=1e-4)
     assert summary(out)["processing"]["thresholds_from"] == str(model.with_name("thresholds.json"))
+
+
+def test_thresholds_are_chosen_on_videos_that_a_person_labelled(
+    predicted, checkpoint, films, tmp_path, capsys
+):
+    """Where the person saw the class exactly in the upper half of its scores, F1 is 1 there."""
+    choose = runpy.run_path(str(TOOL.with_name("choose_thresholds.py")))["main"]
+    out, events = tmp_path / "thresholds.json", tmp_path / "events.csv"
+    cells = rows(predicted / "videos" / "long" / "frames.csv")
+    scores = np.array([float(row["walking"]) for row in cells])
+    cut = float(np.median(scores))
+    edges = np.flatnonzero(np.diff([0, *(scores >= cut), 0]))
+    lines = [f"long.mp4,{a / 25},{b / 25},Walking" for a, b in edges.reshape(-1, 2)]
+    events.write_text("video,start,stop,behavior\n" + "\n".join(lines) + "\n")
+    command = ["--checkpoint", str(checkpoint), "--out", str(out), "--events", str(events)]
+    assert choose([*command, "--predictions", str(predicted)]) == 0
+    found = {each["name"]: each for each in json.loads(out.read_text())["classes"]}
+    assert found["walking"]["f1"] == 1
+    assert found["walking"]["threshold"] == pytest.approx(cut, abs=0.1)
+    assert found["walking"]["f1_interval"] is None  # intervals are over videos, and this is one
+    assert found["küssen"]["threshold"] == 0.5
+    other = write_model(tmp_path, small_cfg(RNG_SEED=7))
+    assert choose(["--checkpoint", str(other), *command[2:], "--predictions", str(predicted)]) == 2
+    assert "was not predicted with" in capsys.readouterr().err
+    assert choose(command) == 2
+    assert "belong together" in capsys.readouterr().err
