@@ -65,9 +65,8 @@ def print_table(chosen: Sequence[Chosen], items: str) -> None:
     print(f"{'class':{width}}  {items}  threshold  95 % interval     F1  95 % interval")
     for each in chosen:
         if each.f1 is None:
-            print(
-                f"{each.name:{width}}  {0:5}  {each.threshold:9.3f}  not in the hold-out: the default"
-            )
+            row = f"{each.name:{width}}  {0:5}  {each.threshold:9.3f}"
+            print(f"{row}  not in the hold-out: the default")
             continue
         intervals = [
             f"{low:.3f} to {high:.3f}" if values else " " * 14
