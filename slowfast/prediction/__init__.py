@@ -12,4 +12,5 @@ stills   pictures of the bouts
 copies   copies of videos that browsers play
 pages    the pages of the predictions
 run      a whole prediction
+export   the network as a file that runs without this project
 """
