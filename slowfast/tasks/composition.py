@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -224,6 +225,12 @@ class Composition(Task):
         # The names that MammalNet's test logs for means over classes.
         names = {f"perclass_{name}_top1_acc": f"{name}/top1_macro" for name in sets}
         return FigureSets(sets, names)
+
+    def draw_evaluation(self, board: Any, epoch: int, figures: FigureSets) -> None:
+        for name, own in figures.sets.items():
+            table = self.classes[name]
+            names = table.names if table else [str(number) for number in range(own.ranks.count)]
+            board.add_evaluation_of_set(epoch, name, own, names)
 
     def _outputs(self, network: Network, batch: Batch) -> dict[str, Tensor]:
         outputs = network(batch.inputs)

@@ -99,6 +99,20 @@ def test_a_stopped_run_resumes_bit_for_bit(whole, composition_cfg):
     assert {"animal/top1_err", "behavior/top1_err"} <= stats(parts, "train_epoch")[0].keys()
 
 
+def test_tensorboard_shows_each_label_set(composition_cfg):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    settings = {"SOLVER.MAX_EPOCH": 1, "TENSORBOARD.ENABLE": True, "TENSORBOARD.LOG_DIR": "events"}
+    cfg = composition_cfg("board", **settings, **{"TENSORBOARD.CONFUSION_MATRIX.ENABLE": True})
+    train(cfg)
+    events = EventAccumulator(str(Path(cfg.OUTPUT_DIR, "events")), {"images": 0}).Reload()
+    assert set(events.Tags()["images"]) == {"Confusion/behavior", "Confusion/animal"}
+    assert "Val/composition/recall of classes" in events.Tags()["histograms"]
+    (point,) = events.Scalars("Val/animal/top1_micro")
+    assert point.value == pytest.approx(stats(cfg, "val_epoch")[0]["animal/top1_micro"], abs=1e-5)
+
+
 def test_two_processes_train_and_evaluate_both_heads(composition_cfg, tmp_path):
     settings = {"NUM_SHARDS": 2, "TRAIN.BATCH_SIZE": 2, "SOLVER.MAX_EPOCH": 1}
     cfg = composition_cfg("shared", **settings)

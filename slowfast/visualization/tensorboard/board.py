@@ -101,11 +101,33 @@ class Board:
             figures: the figures of the evaluation.
         """
         step = (epoch + 1) * self._steps
-        precision = figures.by_class("map")
-        known = precision[~np.isnan(precision)]
-        if len(known):
-            self._events.write("add_histogram", "Val/AP of classes", known, step, bins=20)
+        self._add_measure("Val/AP of classes", figures.by_class("map"), step)
         self.add_results(figures.scores, figures.labels, step)
+
+    def add_evaluation_of_set(
+        self, epoch: int, label_set: str, figures: Figures, names: Sequence[str]
+    ) -> None:
+        """Adds a histogram over classes and the confusion matrix of one of several label sets.
+
+        Args:
+            epoch, figures: as for `add_evaluation`.
+            label_set: name of the set, a part of the tags.
+            names: names of its classes.
+        """
+        step, matrix = (epoch + 1) * self._steps, self._cfg.TENSORBOARD.CONFUSION_MATRIX
+        head, metric = next(iter(figures.class_columns.items()))
+        tag = f"Val/{label_set}/{head} of classes"
+        self._add_measure(tag, figures.by_class(metric), step)
+        if matrix.ENABLE and figures.scores is not None:
+            shares = confusion(figures.scores, figures.labels)
+            picture = draw_confusion(shares, names, matrix.FIGSIZE, label_set)
+            self.add_picture(f"Confusion/{label_set}", picture, step)
+
+    def _add_measure(self, tag: str, values: np.ndarray, step: int) -> None:
+        """Adds a histogram of values (C,) of classes, without nan."""
+        known = values[~np.isnan(values)]
+        if len(known):
+            self._events.write("add_histogram", tag, known, step, bins=20)
 
     def add_results(
         self, scores: np.ndarray, labels: np.ndarray, step: int, origin: str = ""
