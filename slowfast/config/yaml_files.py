@@ -114,3 +114,17 @@ class _Loader(yaml.SafeLoader):
                 )
             seen[name] = line
         return super().construct_mapping(node, deep)
+
+
+def _keys_of_node(loader: _Loader, suffix: str, node: yaml.Node) -> dict[Any, Any]:
+    """The keys of a configuration that ``yaml.dump(cfg)`` has written. No class is imported."""
+    if not (suffix.endswith((".CfgNode", ".Config")) and isinstance(node, yaml.MappingNode)):
+        problem = f"could not determine a constructor for the tag {node.tag!r}"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+    return loader.construct_mapping(node, deep=True).get("dictitems") or {}
+
+
+_Loader.add_multi_constructor("tag:yaml.org,2002:python/object/new:", _keys_of_node)
+_Loader.add_constructor(
+    "tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node, True)
+)

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 import pytest
+import yaml
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
@@ -183,7 +184,22 @@ def test_the_error_of_a_missing_file_names_the_nearest_file(write, monkeypatch):
         get_cfg().merge_from_file("a/b.yaml")
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"a: !!python/object:os.x {}"])
+def test_a_configuration_that_was_dumped_with_its_class_can_be_read(load):
+    cfg = load({"SOLVER.MAX_EPOCH": 7})
+    cfg.DATA.MEAN = (0.1, 0.2, 0.3)
+    found = load(yaml.dump(cfg))
+    assert (found.SOLVER.MAX_EPOCH, found.DATA.MEAN) == (7, [0.1, 0.2, 0.3])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe\x00",
+        b"a: !!python/object:os.x {}",
+        b"a: !!python/object/new:os.system [ls]",
+        b"a: !!python/object/apply:os.system [ls]",
+    ],
+)
 def test_a_file_that_is_not_text_or_runs_code_is_refused(content, tmp_path):
     path = tmp_path / "X.yaml"
     path.write_bytes(content)
