@@ -20,11 +20,11 @@ from slowfast.data_tools.events.headers import parse_column_options
 _DECIMAL_SIGNS = {"point": ".", "comma": ","}
 
 
-def add_reading_options(parser: ArgumentParser) -> None:
+def add_reading_options(parser: ArgumentParser, format_option: str = "--format") -> None:
     """Adds the options that `reading_options` takes, to a parser or to a group of it."""
     add = parser.add_argument
     words = f"the format, if it is not recognised: {', '.join(sorted(FORMATS))}"
-    add("--format", default="", metavar="NAME", help=words)
+    add(format_option, dest="format", default="", metavar="NAME", help=words)
     add("--encoding", default="", metavar="NAME", help="of a text file, such as cp1250")
     add("--sheet", default="", metavar="NAME", help="sheet of a workbook")
     words = "a column of another name, such as video=Datei; can be repeated"

@@ -17,15 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from slowfast.data_tools.events.intervals import BOUT_COLUMNS
 from slowfast.ethograms.budget import scored_seconds, time_budget
 from slowfast.ethograms.scores import Bout, VideoScores
 from slowfast.prediction.options import Postprocessing
 from slowfast.prediction.store import VideoRecord, replacing, write_text
 
-BOUT_COLUMNS = (
-    *("video", "subject", "class", "start_s", "stop_s", "first_frame", "last_frame"),
-    *("mean_score", "peak_score"),
-)
 BUDGET_COLUMNS = (
     *("video", "class", "seconds", "share", "bouts", "mean_bout_s", "longest_bout_s"),
 )

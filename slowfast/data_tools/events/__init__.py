@@ -18,7 +18,9 @@ from slowfast.data_tools.events.event import (
     EventTable,
     Mistake,
     Place,
+    Player,
     ReadOptions,
+    Recording,
     subject_name,
 )
 from slowfast.data_tools.events.formats import FORMATS
@@ -31,7 +33,9 @@ __all__ = [
     "EventTable",
     "Mistake",
     "Place",
+    "Player",
     "ReadOptions",
+    "Recording",
     "read_events",
     "subject_name",
 ]

@@ -88,7 +88,7 @@ class Axis:
                     f"the length of {name} is not stated, and {names[number + 1]} follows it; open "
                     "the observation in BORIS so that it reads the lengths, and save it again"
                 )
-            end = Decimal("Infinity") if length is None else begin + _milliseconds(length)
+            end = Decimal("Infinity") if length is None else begin + milliseconds(length)
             files.append(MediaFile(name, float(begin), float(end)))
             begin = end
         return cls(tuple(files), main)
@@ -221,7 +221,7 @@ def _words(mark: Mark) -> str:
     return f"{mark.label}{what}{who} at {mark.time:g} s"
 
 
-def _milliseconds(seconds: float) -> Decimal:
+def milliseconds(seconds: float) -> Decimal:
     """Seconds with three decimals, cut and not rounded."""
     try:
         return Decimal(str(seconds)).quantize(Decimal("0.001"), rounding=ROUND_DOWN)

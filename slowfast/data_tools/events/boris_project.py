@@ -21,7 +21,7 @@ from slowfast.data_tools.events.boris_observation import (
     to_number,
 )
 from slowfast.data_tools.events.content import Content
-from slowfast.data_tools.events.event import EventTable, Place, ReadOptions
+from slowfast.data_tools.events.event import EventTable, Place, Player, ReadOptions, Recording
 from slowfast.data_tools.events.formats import add_format
 from slowfast.utils.plural import count
 
@@ -54,7 +54,7 @@ def read_project(content: Content, options: ReadOptions) -> EventTable:
             f"{content.path}: is a BORIS project with damaged behaviors_conf or observations "
             f"({error!r}); open it in BORIS and save it again"
         ) from None
-    found = EventTable(classes=tuple(kinds))
+    found = EventTable(classes=tuple(kinds), unread=_unread(project))
     if not observations:
         found.wrong(Place(content.path, item="observations"), "the project has no observation")
     for number, (name, observation) in enumerate(observations.items(), start=1):
@@ -88,7 +88,9 @@ def _read_observation(
         found.notes.append(f"{place}: has no player {options.player}; it is left out")
         return
     begin, end = observation.get("observation time interval") or (0, 0)
-    cover(found, axis, place, name, span=(float(begin), float(end)) if end else None)
+    span = (float(begin), float(end)) if end else None
+    cover(found, axis, place, name, span=span)
+    _add_recording(found, place, name, observation, span)
     marks = []
     for number, event in enumerate(events, start=1):
         item = f"{place.item}, event {number}"
@@ -103,6 +105,65 @@ def _read_observation(
     )  # fmt: skip
     if unseen and not axis.main:
         found.notes.append(f"{place}: player {options.player} does not show {unseen} of its events")
+
+
+def _add_recording(
+    found: EventTable,
+    place: Place,
+    name: str,
+    observation: dict[str, Any],
+    span: tuple[float, float] | None,
+) -> None:
+    """Adds how the videos of an observation were played, if they were played in a row."""
+    if observation.get("media_creation_date_as_offset"):
+        found.unread["dates of creation as times"] = (
+            found.unread.get("dates of creation as times", 0) + 1
+        )
+        return
+    media = observation.get("media_info") or {}
+    lengths, rates = media.get("length") or {}, media.get("fps") or {}
+    players = tuple(
+        Player(
+            tuple(names),
+            tuple(to_number(lengths.get(one)) for one in names),
+            tuple(to_number(rates.get(one)) or None for one in names),
+            to_number((media.get("offset") or {}).get(number)) or 0.0,
+        )
+        for number, names in sorted(dict(observation["file"]).items())
+        if names
+    )
+    found.recordings.append(
+        Recording(
+            place,
+            name,
+            players,
+            to_number(observation.get("time offset")) or 0.0,
+            str(observation.get("date") or ""),
+            str(observation.get("description") or ""),
+            span,
+        )
+    )
+
+
+def _unread(project: dict[str, Any]) -> dict[str, int]:
+    """What a project holds that is not read, with the number of each kind."""
+    behaviours = list(project["behaviors_conf"].values())
+    observations = [one for one in project["observations"].values() if isinstance(one, dict)]
+    sources = {
+        "categories of behaviours": [one.get("category") for one in behaviours],
+        "descriptions of behaviours": [one.get("description") for one in behaviours],
+        "colours of behaviours": [one.get("color") for one in behaviours],
+        "excluded behaviours": [one.get("excluded") for one in behaviours],
+        "coding maps": [*(project.get("coding_map") or ()),
+                        *(project.get("behaviors_coding_map") or ())],
+        "converters": list(project.get("converters") or ()),
+        "values of independent variables": [
+            value
+            for one in observations
+            for value in (one.get("independent_variables") or {}).values()
+        ],
+    }  # fmt: skip
+    return {kind: number for kind, facts in sources.items() if (number := sum(map(bool, facts)))}
 
 
 def _mark(found: EventTable, place: Place, event: list, kinds: dict[str, str]) -> Mark | None:

@@ -18,7 +18,7 @@ from slowfast.data_tools.events.boris_observation import (
     split_players,
     to_number,
 )
-from slowfast.data_tools.events.event import EventTable, Place, ReadOptions
+from slowfast.data_tools.events.event import EventTable, Place, Player, ReadOptions, Recording
 from slowfast.data_tools.events.headers import Header
 from slowfast.utils.plural import count
 
@@ -32,7 +32,7 @@ class ObservationRows:
 
     Attributes:
         media: the files that single rows name, without repetition.
-        source, lengths, offset: of newer tables, as written; "" if the table has no such column.
+        source, lengths, rates, offset: of newer tables, as written; "" without such a column.
         total: the total length of older tables, as written.
         bouts: first and last marks of an aggregated table.
         marks: marks of a tabular table.
@@ -45,6 +45,8 @@ class ObservationRows:
     offset: str = ""
     total: str = ""
     kind: str = ""
+    rates: str = ""
+    date: str = ""
     media: dict[str, None] = field(default_factory=dict)
     bouts: list[tuple[Mark, Mark]] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
@@ -52,7 +54,8 @@ class ObservationRows:
     @classmethod
     def of_row(cls, header: Header, cells: tuple[str, ...], name: str, place: Place):
         """The observation that a row belongs to, with what the row says of its videos."""
-        roles = ("source", "media_duration", "time_offset", "total_length", "observation_type")
+        roles = ("source", "media_duration", "time_offset", "total_length", "observation_type",
+                 "rate", "observation_date")  # fmt: skip
         one = cls(name, place, *(header.cell(cells, role) for role in roles))
         if not (header.has("video") or header.has("source") or one.kind.lower() in _WITHOUT_VIDEO):
             one.add_media(name)  # the observation is named like its video
@@ -95,6 +98,7 @@ class ObservationRows:
             lengths += [None] * (len(names) - len(lengths))
             axis = Axis.in_a_row(names, lengths[: len(names)], shift)
             cover(found, axis, self.place, self.name)
+            self._add_recording(found, players, shift)
             return axis
         names = list(self.media)
         if len(names) > 1:
@@ -107,3 +111,17 @@ class ObservationRows:
         seconds = to_number(self.total)
         cover(found, axis, self.place, self.name, seconds=seconds, several_files=True)
         return axis
+
+    def _add_recording(self, found: EventTable, players: list[list[str]], shift: float) -> None:
+        """Adds how the videos of the observation were played."""
+        numbers = [split_numbers(self.lengths), split_numbers(self.rates)]
+        shown = []
+        for at, names in enumerate(players):
+            seconds, rates = (
+                tuple(of[at][n] if at < len(of) and n < len(of[at]) else None
+                      for n in range(len(names)))
+                for of in numbers
+            )  # fmt: skip
+            rates = tuple(rate or None for rate in rates)
+            shown.append(Player(tuple(name.strip() for name in names), seconds, rates))
+        found.recordings.append(Recording(self.place, self.name, tuple(shown), shift, self.date))

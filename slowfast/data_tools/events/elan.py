@@ -2,12 +2,15 @@
 
 Annotations of one tier cannot overlap, so people use a tier for each animal or for each behaviour.
 A tier whose annotations are all empty, or "x", is named like its behaviour. Otherwise the value of
-an annotation is the behaviour, and the tier, or its participant, is the subject. Annotations that
-refer to another annotation, without times of their own, are its modifiers.
+an annotation is the behaviour, and the participant of the tier is the subject. Without a
+participant the tier is the subject, if it is not named like all of its annotations ("walking", or
+"walking [2]" for a second tier). Annotations that refer to another annotation, without times of
+their own, are its modifiers.
 """
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +21,8 @@ from slowfast.data_tools.events.event import Coverage, Event, EventTable, Place,
 from slowfast.data_tools.events.formats import add_format
 
 _ROOT = "ANNOTATION_DOCUMENT"
-_MARKS = {"", "x", "1", "+"}
+MARKS = {"", "x", "1", "+"}  # values of annotations whose tier is named like the behaviour
+_NUMBER = re.compile(r" \[\d+\]$")  # of a further tier with the same content
 
 
 @dataclass
@@ -64,8 +68,9 @@ def read_elan(content: Content, options: ReadOptions) -> EventTable:
         if not annotations:
             continue
         name = tier.get("TIER_ID", "")
-        named = all(one.value.casefold() in _MARKS for one in annotations)
-        subject = tier.get("PARTICIPANT", "") or ("" if named else name)
+        named = all(one.value.casefold() in MARKS for one in annotations)
+        of_one_class = all(_NUMBER.sub("", name) == one.value for one in annotations)
+        subject = tier.get("PARTICIPANT", "") or ("" if named or of_one_class else name)
         for one in annotations:
             rank = len(found.events) + len(found.mistakes) + 1
             place = Place(content.path, 0, rank, f"tier {name!r}, annotation {one.name}")

@@ -119,6 +119,44 @@ class Coverage:
     split: str = ""
 
 
+@dataclass(frozen=True)
+class Player:
+    """The videos that one player showed, one after the other.
+
+    Attributes:
+        videos: names, as events of the table have them.
+        seconds: the length of each video; None: not stated.
+        rates: frames per second of each video; None: not stated.
+        offset: when its first video begins, in seconds after the first player.
+    """
+
+    videos: tuple[str, ...]
+    seconds: tuple[float | None, ...]
+    rates: tuple[float | None, ...]
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recording:
+    """How an observation of BORIS was recorded: what the events themselves do not say.
+
+    Attributes:
+        place: of the observation.
+        players: the first one gives the axis of the times; others were shown beside it.
+        time_offset: seconds that the times of the observation have at the first frame.
+        date: as the file has it.
+        span: the time that was observed, in seconds on the axis of the observation; None: all.
+    """
+
+    place: Place
+    observation: str
+    players: tuple[Player, ...]
+    time_offset: float = 0.0
+    date: str = ""
+    description: str = ""
+    span: tuple[float, float] | None = None
+
+
 @dataclass
 class EventTable:
     """What a file of events holds.
@@ -128,6 +166,8 @@ class EventTable:
         mistakes: what is wrong with single rows. A caller reports them together.
         notes: what the reader decided or left out, in sentences for the user.
         coverage: one entry for each video of each observation, if the format knows them.
+        recordings: one entry for each observation of BORIS that has videos in a row.
+        unread: kinds of facts in the file that no reader takes, with their number.
         classes: the classes that the file declares, used or not.
         background: the class that stands for "nothing else", if the file has one.
         rows_are_clips: whether each row describes a clip, rather than an event among others.
@@ -138,6 +178,8 @@ class EventTable:
     mistakes: list[Mistake] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     coverage: list[Coverage] = field(default_factory=list)
+    recordings: list[Recording] = field(default_factory=list)
+    unread: dict[str, int] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     background: str = ""
     rows_are_clips: bool = False

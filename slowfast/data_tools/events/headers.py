@@ -62,6 +62,7 @@ _NAMES = {
     "total_length": ("total length",),
     "time_offset": ("time offset",),
     "observation_type": ("observation type",),
+    "observation_date": ("observation date",),
     "image": ("image index",),
     "first_image": ("image index start",),
     "last_image": ("image index stop",),

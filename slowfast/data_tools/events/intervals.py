@@ -35,6 +35,12 @@ from slowfast.data_tools.events.formats import add_format
 from slowfast.data_tools.events.headers import Column, Header, find_header, only_column, plain_name
 from slowfast.data_tools.events.times import TimeColumn, parse_times
 
+# The table of bouts begins with these columns, and a cell of it is always one class.
+BOUT_COLUMNS = (
+    *("video", "subject", "class", "start_s", "stop_s", "first_frame", "last_frame"),
+    *("mean_score", "peak_score"),
+)
+
 _PLURALS = {"labels", "behaviors", "behaviours", "classes", "actions", "activities", "annotations",
             "tags"}  # fmt: skip
 _SPLITS = {
@@ -306,6 +312,8 @@ class _Reader:
             UserError: it is not clear what separates the labels.
         """
         given = self.options.label_separator
+        if not given and self.header.names[: len(BOUT_COLUMNS)] == BOUT_COLUMNS:
+            given = "none"
         if given:
             names = [text] if given == "none" else text.split(given)
             return _without_repetition(names)

@@ -108,6 +108,9 @@ def _joined(tables: list[EventTable]) -> EventTable:
         joined.mistakes += table.mistakes
         joined.notes += table.notes
         joined.coverage += table.coverage
+        joined.recordings += table.recordings
+        for kind, number in table.unread.items():
+            joined.unread[kind] = joined.unread.get(kind, 0) + number
         joined.background = joined.background or table.background
         joined.classes += tuple(name for name in table.classes if name not in joined.classes)
     labelled: dict[str, Coverage] = {}  # frame by frame

@@ -90,6 +90,15 @@ def probe(path: Path) -> VideoFacts:
     return VideoFacts(seconds, fps, aspect, stamps)
 
 
+def has_audio(path: Path) -> bool:
+    """Whether a video has sound; False for a file that cannot be opened."""
+    try:
+        with open_container(str(path)) as container:
+            return bool(container.streams.audio)
+    except (av.error.FFmpegError, OSError):
+        return False
+
+
 class VideoFolder:
     """The videos below a folder.
 

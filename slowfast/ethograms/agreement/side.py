@@ -15,13 +15,14 @@ import pandas as pd
 from slowfast.ak.errors import UserError
 from slowfast.data_tools.event_options import chosen_events, label_of
 from slowfast.data_tools.events import Coverage, Event, ReadOptions, read_events
+from slowfast.data_tools.events.intervals import BOUT_COLUMNS
 from slowfast.data_tools.segments.mistakes import first_mistakes, raise_mistakes
 from slowfast.data_tools.segments.stretches import gaps
 from slowfast.ethograms.agreement.grid import Grid
 from slowfast.ethograms.scores import Bout, VideoScores
 
 BOUTS, WINDOWS, FRAMES = "bouts.csv", "windows.csv", "frames.csv"
-_BOUT_HEADER = ["video", "subject", "class", "start_s", "stop_s"]
+_BOUT_HEADER = list(BOUT_COLUMNS[:5])
 _WINDOW_HEADER = ["video", "start_s", "end_s"]
 _FRAME_HEADER = ["video", "frame", "time_s"]
 
