@@ -1,7 +1,8 @@
 """Prediction: a trained network scores new videos, and the scores become files.
 
 inputs   finds the videos that the command line names
-model    the network of a checkpoint, as its own configuration says, and its classes
+model    the network of a checkpoint, as its own configuration says
+classes  the names of its classes, and which of them had training clips
 source   the frames and times of a video, or of a folder of images
 stream   windows of a video, cut from frames that are decoded and scaled once
 scoring  the network on the windows of many videos

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch.nn.functional import one_hot
 
+from slowfast.ak.classes.label_sets import by_set, of_set
 from slowfast.ak.clips.dataset import ClipDataset
 from slowfast.ak.clips.from_cfg import clip_dataset_arguments
 from slowfast.ak.clips.loader import make_loader, settings_from_cfg
@@ -20,6 +22,7 @@ from slowfast.engine.testing import TestPass
 from slowfast.ethograms.agreement.evaluation import Evaluation
 from slowfast.ethograms.agreement.side import Side, read_side
 from slowfast.prediction.model import Model
+from slowfast.prediction.scoring import side_by_side
 
 
 class Scored(NamedTuple):
@@ -66,10 +69,13 @@ def score_holdout(model: Model) -> Scored:
     combine = torch.amax if cfg.DATA.ENSEMBLE_METHOD == "max" else torch.mean
     scoring = TestPass(task, precision, cfg.PREDICT.BATCH_SIZE, combine)
     rows = scoring.run(loader, task.network, "hold-out")
-    classes, targets = list(model.classes.predicted), rows.targets
-    if targets.ndim == 1:
-        targets = torch.nn.functional.one_hot(targets.long(), len(model.classes.names))
-    scores, labels = rows.scores[:, classes].numpy(), targets[:, classes].numpy()
+    classes, targets = list(model.classes.predicted), []
+    for name, scores in by_set(rows.scores).items():
+        own = of_set(rows.targets, name)
+        targets.append(own if own.ndim == 2 else one_hot(own.long(), scores.shape[1]))
+    scores, labels = (
+        each[:, classes].numpy() for each in (side_by_side(rows.scores), torch.cat(targets, dim=1))
+    )
     return Scored(scores, labels, model.classes.predicted_names, chosen_on(cfg))
 
 

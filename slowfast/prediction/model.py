@@ -9,44 +9,24 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.classes.counts import read_class_table
 from slowfast.ak.clips.network_input import sees_rgb
 from slowfast.ak.errors import UserError
 from slowfast.ak.registries.datasets import facts_for
-from slowfast.ak.registries.networks import NETWORKS
 from slowfast.ak.run.cores import processes_of_machine
 from slowfast.checkpoints.configured import load_named_file
 from slowfast.checkpoints.digests import compute_digest
 from slowfast.checkpoints.file import file_exists, is_own_format, read_weight_file
 from slowfast.config.defaults import assert_and_infer_cfg, get_cfg
+from slowfast.config.dotted import get, set_value
 from slowfast.config.merge import merge_file, merge_list, merge_stored
 from slowfast.engine.device.runtime import Precision, get_device
 from slowfast.engine.device.speed import prepare_device
+from slowfast.prediction.classes import STORED, KnownClasses, is_stored, known_classes, sheet_keys
 from slowfast.tasks import Task, build_task
 from slowfast.utils import logging
 from slowfast.utils.processes.launch import fit_to_machine
 
 logger = logging.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class KnownClasses:
-    """The classes of a network.
-
-    Attributes:
-        names: of all C classes of the network.
-        predicted: numbers of the classes that are predicted: those that had a training clip.
-        without_clips: names of the others.
-    """
-
-    names: tuple[str, ...]
-    predicted: tuple[int, ...]
-    without_clips: tuple[str, ...]
-
-    @property
-    def predicted_names(self) -> tuple[str, ...]:
-        """The names of the predicted classes."""
-        return tuple(self.names[number] for number in self.predicted)
 
 
 @dataclass(frozen=True)
@@ -117,10 +97,10 @@ def open_model(
                 f"{path}: has no configuration in it, so that its network is not known. Name the "
                 "YAML file of the network as --cfg, such as --cfg configs/Kinetics/X3D_M.yaml."
             )
-        merge_stored(cfg, stored["cfg"], f"configuration in {path}")
+        merge_stored(cfg, stored["cfg"], f"{STORED} {path}")
         merge_list(cfg, list(overrides), ignore_unknown=ignore_unknown)
     _set_up(cfg, path, output_dir)
-    classes = _known_classes(cfg, path, stored)
+    classes = known_classes(cfg, path, stored)
     return Model(path, compute_digest(Path(path)), cfg, classes)
 
 
@@ -156,60 +136,12 @@ def _set_up(cfg: CfgNode, path: str, output_dir: str | Path) -> None:
     merge_list(cfg, [part for pair in changes.items() for part in pair], "set by tools/predict.py")
     fit_to_machine(cfg)
     cfg.TEST.BATCH_SIZE = processes_of_machine(cfg)  # not read; it has to be a multiple of this
-    if cfg.AK.CLASSES and not Path(cfg.AK.CLASSES).is_file():
-        cfg.AK.CLASSES = ""  # a sheet of another machine; the names are in the checkpoint
+    for key in sheet_keys(cfg):
+        if is_stored(cfg, key) and not Path(get(cfg, key)).is_file():
+            set_value(cfg, key, "")  # a sheet of another machine; the checkpoint has the names
     assert_and_infer_cfg(cfg)
-    if sets := NETWORKS.facts(cfg.MODEL.MODEL_NAME).label_sets:
-        raise UserError(
-            f"MODEL.MODEL_NAME {cfg.MODEL.MODEL_NAME} scores {len(sets)} sets of classes "
-            f"({', '.join(sets)}). Prediction is built for networks with one set."
-        )
     if cfg.DATA.SAMPLING == "uniform" and not cfg.PREDICT.WINDOW:
         raise UserError(
             "DATA.SAMPLING uniform takes frames from whole clips, and a video has no clips. Add "
             "PREDICT.WINDOW and the usual length of the training clips in seconds."
         )
-
-
-def _known_classes(cfg: CfgNode, path: str, stored: dict[str, Any]) -> KnownClasses:
-    """The classes by what the checkpoint stores, or else by the sheet and lists of its data."""
-    size = cfg.MODEL.NUM_CLASSES
-    names, counts = stored.get("class_names"), stored.get("train_counts")
-    table = None
-    if names is None or counts is None:
-        table = read_class_table(cfg)
-    if names is None and table is not None and cfg.AK.CLASSES:
-        names = table.names
-    elif names is None:
-        names = table.names if table else [str(number) for number in range(size)]
-        if list(names) == [str(number) for number in range(size)]:
-            logger.warning(
-                f"{path}: has no names of classes, so that they are numbered. AK.CLASSES can name "
-                "a sheet with the columns index and action."
-            )
-    if counts is None and table is not None and table.train_counts is not None:
-        counts = table.train_counts.tolist()
-    for what, values in (("names of classes", names), ("numbers of training clips", counts)):
-        if values is not None and len(values) != size:
-            raise UserError(
-                f"{path}: has {len(values)} {what}, and MODEL.NUM_CLASSES is {size}. Leave "
-                "MODEL.NUM_CLASSES as the checkpoint has it, or name the right --cfg."
-            )
-    if counts is None:
-        logger.warning(
-            f"{path}: does not say how many training clips each class had, so that all {size} "
-            "classes are predicted. A class that had none has no meaningful score."
-        )
-        counts = [1] * size
-    shared = {str(name) for name in names if list(map(str, names)).count(str(name)) > 1}
-    names = [f"{name} ({n})" if str(name) in shared else str(name) for n, name in enumerate(names)]
-    predicted = tuple(number for number in range(size) if counts[number] > 0)
-    without = tuple(names[number] for number in range(size) if counts[number] <= 0)
-    if not predicted:
-        raise UserError(f"{path}: no class had a training clip, so that none can be predicted.")
-    if without:
-        shown = ", ".join(without[:8]) + (", ..." if len(without) > 8 else "")
-        logger.warning(
-            f"{len(without)} of {size} classes had no training clip and are not predicted: {shown}"
-        )
-    return KnownClasses(tuple(names), predicted, without)

@@ -9,13 +9,14 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from slowfast.ak.classes.label_sets import by_set
 from slowfast.ak.clips.views import ClipViews, view_batches
 from slowfast.ak.errors import UserError
 from slowfast.engine.device.runtime import Precision
@@ -101,6 +102,11 @@ class ReadAhead:
                 return
 
 
+def side_by_side(scores: Tensor | Mapping[str, Tensor]) -> Tensor:
+    """The scores (N, C) of all label sets in their order."""
+    return torch.cat(list(by_set(scores).values()), dim=1)
+
+
 def _nothing() -> None:
     """Does nothing."""
 
@@ -130,8 +136,7 @@ class Scorer:
         windows of a video have been yielded.
 
         Raises:
-            UserError: the network gives no row of scores for each view, its scores are NaN, or the
-                memory of the GPU is too small.
+            UserError: the network gives scores that are NaN, or the memory of the GPU is too small.
         """
         forward = self.precision.run(self.task.network)
         progress: dict[Any, _Progress] = {}
@@ -162,17 +167,12 @@ class Scorer:
     def _score(self, forward: Callable[[Any], Any], pixels: Tensor) -> Tensor:
         batch = Batch([pixels], None, torch.arange(len(pixels)))
         try:
-            scores = self.task.rows(forward, self.task.prepare(batch)).scores
+            scores = side_by_side(self.task.rows(forward, self.task.prepare(batch)).scores)
         except torch.cuda.OutOfMemoryError:
             raise UserError(
                 f"PREDICT.BATCH_SIZE {self.batch_size}: the memory of the GPU is too small for so "
                 "many views. Lower it."
             ) from None
-        if not torch.is_tensor(scores) or scores.ndim != 2 or len(scores) != len(pixels):
-            raise UserError(
-                "This network does not give one row of scores for each view, so that it cannot "
-                "predict bouts of classes."
-            )
         return scores[:, list(self.classes)]
 
     @staticmethod

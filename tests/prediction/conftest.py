@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import slowfast.datasets  # noqa: F401 -- registers the data sets
+from slowfast.ak.classes.label_sets import Classes
 from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.clips.views import UniformCrops
 from slowfast.checkpoints.best import Best
@@ -49,16 +51,19 @@ def small_cfg(**overrides):
     return cfg
 
 
-def write_model(path: Path, cfg, classes: ClassTable | None = None) -> Path:
+def write_model(path: Path, cfg, classes: Classes = None) -> Path:
     """Writes the best weights of a run, which are random, below a folder."""
     torch.manual_seed(0)
     task = build_task(cfg, torch.device("cpu"), trains=False)
     network = task.network.eval()
     with torch.no_grad():  # so that scores change over time, and reach 0.5 now and then
-        network.head.projection.weight.mul_(100)
+        heads = [layer for layer in network.head.modules() if isinstance(layer, nn.Linear)]
+        for layer in heads:
+            layer.weight.mul_(100)
         frames = [np.dstack([frame, frame[..., :1]]) for frame in moving_square(4, 64, 48, seed=1)]
         clip = UniformCrops(32, 1)(frames, np.arange(4)[None], None).batch(0, 1)
-        network.head.projection.bias -= torch.logit(network(task.to_input(clip))[0])
+        if len(heads) == 1:
+            heads[0].bias -= torch.logit(network(task.to_input(clip))[0])
     best = Best("map", "val", 1, 0.5, 1)
     writer = CheckpointWriter.from_cfg(cfg, "from scratch", "", classes, path)
     writer.write_evaluation(best, network, None)

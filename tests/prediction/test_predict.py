@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.clips.views import UniformCrops
 from slowfast.ak.frames.pyav import every_frame
 from slowfast.checkpoints.file import read_checkpoint, write_checkpoint
@@ -422,3 +423,46 @@ def test_thresholds_are_chosen_on_videos_that_a_person_labelled(
     assert "was not predicted with" in capsys.readouterr().err
     assert choose(command) == 2
     assert "belong together" in capsys.readouterr().err
+
+
+def test_label_sets_stand_side_by_side(tmp_path, films, tiny_ak, capsys):
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    for name, lines in (("train", ["t0 0 2", "t1 1 0"]), ("val", ["v0 1 2", "v1 0 0"])):
+        text = "".join(line.replace(" ", ".mp4 ", 1) + "\n" for line in lines)
+        (lists / f"{name}.csv").write_text(text)
+    settings = {
+        "MODEL.MODEL_NAME": "ResNet_composition",
+        "MODEL.NUM_CLASSES_BEHAVIOR": 2,
+        "MODEL.NUM_CLASSES_ANIMAL": 3,
+        "MODEL.LOSS_FUNC": "cross_entropy",
+        "MODEL.HEAD_ACT": "softmax",
+        "DATA.MULTI_LABEL": False,
+        "DATA.TARGET_FPS": 25,
+        "TRAIN.DATASET": "mammalnet",
+        "DATA.PATH_TO_DATA_DIR": str(lists),
+        "DATA.PATH_PREFIX": str(tiny_ak.video),
+        "DATA_LOADER.NUM_WORKERS": 0,
+    }
+    cfg = small_cfg(**settings)
+    tables = {
+        "behavior": ClassTable(["eat", "groom"], ["tail"] * 2, "test", np.array([1, 1])),
+        "animal": ClassTable(["bear", "eat", "fox"], ["tail"] * 3, "test", np.array([1, 0, 1])),
+    }
+    model, out = write_model(tmp_path, cfg, tables), tmp_path / "out"
+    choose = runpy.run_path(str(TOOL.with_name("choose_thresholds.py")))["main"]
+    assert choose(["--checkpoint", str(model), "--resamples", "0"]) == 0
+    found = json.loads(model.with_name("thresholds.json").read_text())["classes"]
+    assert {each["name"]: each["positives"] for each in found} == {
+        "eat (behavior)": 1,
+        "groom": 1,
+        "bear": 1,
+        "fox": 1,
+    }
+    command = [str(films.long), "--checkpoint", str(model), "--out", str(out), "PREDICT.PAGES"]
+    assert main([*command, "False", "PREDICT.THRESHOLD", "0.5"]) == 0
+    assert summary(out)["classes_without_training_clips"] == ["eat (animal)"]
+    for row in rows(out / "windows.csv"):
+        behaviors = float(row["eat (behavior)"]) + float(row["groom"])
+        assert behaviors == pytest.approx(1, abs=1e-5)
+        assert 0 < float(row["bear"]) + float(row["fox"]) < 1
