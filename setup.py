@@ -36,6 +36,7 @@ setup(
     extras_require={
         "torchcodec": ["torchcodec>=0.17"],  # decodes videos; needs a FFmpeg of the system
         "safetensors": ["safetensors>=0.4"],  # reads weight files of this format
+        "review": ["werkzeug>=3"],  # serves pages to the browser of the same computer
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.2",
@@ -44,6 +45,7 @@ setup(
             "playwright>=1.49",
             "tensorboard>=2.15,<2.21",
             "safetensors>=0.4",
+            "werkzeug>=3",
         ],
     },
 )

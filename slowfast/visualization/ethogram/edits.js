@@ -1,36 +1,20 @@
 "use strict";
-// The bouts of a video as a person corrects them. Corrections stay in the browser, and can be undone.
-
-const PREFIX = "ethogram ";
-const MOST_KEPT = 5000; // bouts of a table that is kept: browsers keep some megabytes
+// The bouts of a video as a person corrects them. Each correction is kept, and can be undone.
 
 /* review: "" (not looked at), accepted, rejected, moved, added. A rejected bout stays visible, and is
    in no budget and in no file. Every change replaces a bout: undo puts the former one back. */
-function makeEdits(ethogram, changed) {
+function makeEdits(ethogram, storage, changed) {
   const record = ethogram.record;
-  const key = PREFIX + record.digest;
   const bouts = new Map();
   let done = [];
   let undone = [];
-  let saved = true;
 
   record.bouts.forEach(([label, start, stop, first, last, mean, peak, subject], id) =>
     bouts.set(id, { id, label, start, stop, first, last, mean, peak, subject, review: "" }),
   );
   const put = (id, bout) => (bout ? bouts.set(id, bout) : bouts.delete(id));
 
-  function save() {
-    try {
-      if (done.length) {
-        // The table is for a later page of the same video, whose bouts are others.
-        const csv = bouts.size <= MOST_KEPT ? boutsAsCsv(ethogram, edits.standing) : null;
-        localStorage.setItem(key, JSON.stringify({ path: record.path, steps: done, csv }));
-      } else localStorage.removeItem(key);
-      saved = true;
-    } catch {
-      saved = false; // no room, or the browser keeps nothing for this page
-    }
-  }
+  const save = () => storage.save(done, bouts.size, () => boutsAsCsv(ethogram, edits.standing));
 
   function apply(id, after) {
     const step = { id, before: bouts.get(id) ?? null, after };
@@ -39,15 +23,6 @@ function makeEdits(ethogram, changed) {
     undone = [];
     save();
     changed();
-  }
-
-  function restore() {
-    try {
-      done = JSON.parse(localStorage.getItem(key))?.steps ?? [];
-    } catch {
-      done = [];
-    }
-    for (const step of done) put(step.id, step.after);
   }
 
   // A bout with other ends, within the video and at least one frame long.
@@ -77,25 +52,7 @@ function makeEdits(ethogram, changed) {
     get canRedo() {
       return undone.length > 0;
     },
-    get isSaved() {
-      return saved;
-    },
     get: (id) => bouts.get(id) ?? null,
-    // Corrections of other predictions on this video: {csv, forget()}.
-    get earlier() {
-      const found = [];
-      try {
-        for (const other of Object.keys(localStorage)) {
-          if (!other.startsWith(PREFIX) || other === key) continue;
-          const { path, csv } = JSON.parse(localStorage.getItem(other));
-          if (path === record.path && csv)
-            found.push({ csv, forget: () => localStorage.removeItem(other) });
-        }
-      } catch {
-        return []; // the browser keeps nothing for this page, or something else has such a key
-      }
-      return found;
-    },
     review(id, state) {
       const bout = bouts.get(id);
       if (bout) apply(id, { ...bout, review: bout.review === state ? "" : state });
@@ -140,6 +97,7 @@ function makeEdits(ethogram, changed) {
       return step.id;
     },
   };
-  restore();
+  done = storage.load();
+  for (const step of done) put(step.id, step.after);
   return edits;
 }

@@ -39,6 +39,59 @@ function stripOf(video, classes) {
   return node;
 }
 
+// What to review first, of all videos. A link leads to the place on the page of its video.
+function placesSection(record) {
+  const place = new Map(record.places.map((row, index) => [row, index + 1]));
+  const address = (row) =>
+    `${row.page}#${new URLSearchParams({ at: (row.start + 1e-3).toFixed(3), class: row.class })}`;
+  const table = dataTable({
+    caption: "Review first",
+    columns: [
+      { name: "Order", number: true, value: (row) => place.get(row) },
+      {
+        name: "Class",
+        value: (row) => row.class,
+        cell: (row) => classCell(row.class, record.classes.indexOf(row.class)),
+        wide: true,
+        heading: true,
+      },
+      {
+        name: "Where",
+        value: (row) => `${row.video} ${row.start.toFixed(2).padStart(12)}`,
+        cell: (row) =>
+          el("a", { href: address(row) }, ...breakable(row.video), ` ${clock(row.start)}`),
+        wide: true,
+      },
+      {
+        name: "Length",
+        number: true,
+        value: (row) => row.stop - row.start,
+        cell: (row) => length(row.stop - row.start),
+      },
+      {
+        name: "Score",
+        number: true,
+        value: (row) => row.score,
+        cell: (row) => row.score.toFixed(2),
+      },
+      {
+        name: "What",
+        value: (row) => (row.missed ? "perhaps missed" : "bout"),
+      },
+    ],
+    rows: record.places,
+    search: (row) => `${row.class} ${row.video}`,
+    hint: "Class or video",
+    sort: [0, "ascending"],
+  }).node;
+  return section(
+    "places",
+    "Review first",
+    "Bouts, and times without a bout, whose scores are near the threshold of the class. Classes with few bouts come before common ones.",
+    record.places.length ? table : nothing("No score is near a threshold."),
+  );
+}
+
 function drawOverview(record) {
   const total = record.videos.reduce((sum, video) => sum + video.seconds, 0);
   const bouts = record.videos.reduce((sum, video) => sum + video.bouts.length, 0);
@@ -91,6 +144,18 @@ function drawOverview(record) {
         value: (row) => row.f1,
         cell: (row) => orDash(row.f1, (value) => (100 * value).toFixed(1)),
       },
+      record.places && {
+        name: "To review",
+        title: "Places whose scores are near a threshold, each counted by how near",
+        number: true,
+        value: (row) => row.to_review,
+      },
+      record.places && {
+        name: "Corrections",
+        number: true,
+        value: (row) => row.corrections,
+        cell: (row) => whole(row.corrections),
+      },
     ].filter(Boolean),
     rows: record.videos,
     search: record.videos.length > 8 ? (row) => row.name : null,
@@ -98,6 +163,7 @@ function drawOverview(record) {
     sort: [0, "ascending"],
   }).node;
   const parts = [
+    record.places ? placesSection(record) : null,
     section(
       "videos",
       "Videos",

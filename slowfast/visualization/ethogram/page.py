@@ -21,7 +21,7 @@ from slowfast.visualization.page.render import render, write
 
 _HERE = Path(__file__).parent
 _SCRIPTS = (
-    *("data.js", "edits.js", "player.js", "timeline.js", "lists.js"),
+    *("data.js", "storage.js", "edits.js", "player.js", "timeline.js", "lists.js"),
     *("video.js", "overview.js", "main.js"),
 )
 # The page loads the video alone: beside it, or from the computer that serves it.
@@ -102,8 +102,13 @@ def _by_video(bouts: Iterable[Bout]) -> dict[str, list[Bout]]:
 
 
 def _write(path: Path, title: str, record: dict) -> Path:
+    return write(path, render_page(title, record))
+
+
+def render_page(title: str, record: dict, policy: str = _POLICY) -> str:
+    """Returns the HTML of a video or of the overview, from its record."""
     scripts = [_HERE / name for name in _SCRIPTS]
-    return write(path, render(title, record, [_HERE / "style.css"], scripts, _POLICY))
+    return render(title, record, [_HERE / "style.css"], scripts, policy)
 
 
 def _media(folder: Path, video: str, media: Mapping[str, Path | None]) -> str | None:

@@ -25,7 +25,8 @@ function drawVideo(record) {
   let [text, filter, allCurves] = ["", null, false];
   let pending = false;
 
-  const edits = makeEdits(ethogram, () => {
+  const storage = makeStorage(record, () => showPanel());
+  const edits = makeEdits(ethogram, storage, () => {
     if (pending) return;
     pending = true;
     setTimeout(() => {
@@ -274,7 +275,7 @@ function drawVideo(record) {
   const earlier = box(null);
   function showEarlier() {
     earlier.replaceChildren(
-      ...edits.earlier.map(({ csv, forget }) =>
+      ...storage.earlier().map(({ csv, forget }) =>
         el(
           "div",
           { class: "warning earlier" },
@@ -357,12 +358,12 @@ function drawVideo(record) {
       ),
       el(
         "p",
-        { class: edits.isSaved ? "soft under" : "warning" },
-        !changes
-          ? "Corrections are kept in this browser until you download them."
-          : edits.isSaved
-            ? `${plural(changes, "correction")}, kept in this browser. Download the CSV to use them.`
-            : `${plural(changes, "correction")} cannot be kept in this browser: download the CSV before you close the page.`,
+        { class: storage.isSaved ? "soft under" : "warning" },
+        !changes && storage.isSaved
+          ? `Corrections are kept ${storage.place}.`
+          : storage.isSaved
+            ? `${plural(changes, "correction")}, kept ${storage.place}. Download the CSV to use them elsewhere.`
+            : `${plural(changes, "correction")} cannot be kept ${storage.place}: download the CSV before you close the page.`,
       ),
     );
   }
@@ -467,6 +468,19 @@ function drawVideo(record) {
     if (player.time !== before) timeline.follow();
   });
 
+  // The address can name a place: #at=12.5&class=walking.
+  function goToHash() {
+    const asked = new URLSearchParams(location.hash.slice(1));
+    if (!asked.has("at")) return;
+    const time = Number(asked.get("at")) || 0;
+    const label = ethogram.classes.indexOf(asked.get("class"));
+    player.seek(time);
+    if (label < 0) return;
+    revealClass(label);
+    act.select(boutsOf[label].find((bout) => bout.start <= time && time < bout.stop)?.id ?? null);
+    timeline.show(time - 10, time + 20);
+  }
+
   // --------------------------------------------------------------------------------- the page
 
   gather();
@@ -536,7 +550,9 @@ function drawVideo(record) {
     showPanel();
     showEarlier();
     showLists();
+    goToHash();
   });
+  addEventListener("hashchange", goToHash);
   drawVideo.parts = { ethogram, edits, player, timeline, state }; // for tests, and for the curious
   return [top, navigation(parts), ...parts];
 }

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from slowfast.ak.errors import UserError
@@ -44,6 +45,15 @@ def render(
         name, _, after = piece.partition("}}")
         page += parts[name] + after
     return page
+
+
+def data_of(page: str) -> Any:
+    """Returns the data of a page, from its HTML.
+
+    Raises:
+        ValueError: it is no such page.
+    """
+    return json.loads(page.partition('id="data">')[2].partition("</script>")[0])
 
 
 def write(path: Path, page: str) -> Path:
