@@ -61,17 +61,28 @@ def places(
         for bout in bouts
         if bout.mean is not None
     ]
+    own: dict[str, list[Bout]] = {name: [] for name in scores.classes}
+    for bout in bouts:
+        own.setdefault(bout.label, []).append(bout)
     for index, name in enumerate(scores.classes):
         threshold = thresholds.get(name, USUAL_THRESHOLD)
         values = np.nan_to_num(scores.scores[:, index])
-        own = [bout for bout in bouts if bout.label == name]
-        edges = np.flatnonzero(np.diff(np.concatenate(([0], values >= _NEAR * threshold, [0]))))
-        for first, end in edges.reshape(-1, 2).tolist():
-            start, stop = float(scores.times[first]), float(scores.times[end])
-            if any(bout.start <= stop and bout.stop >= start for bout in own):
-                continue
-            peak = float(values[first:end].max())
-            found.append(Place(scores.video, name, start, stop, peak, True, doubt(peak, threshold)))
+        # How many cells before each edge touch a bout of the class.
+        touched = np.zeros(len(values), dtype=bool)
+        for bout in own[name]:
+            first, end = np.searchsorted(scores.times, (bout.start, bout.stop))
+            touched[max(0, first - 1) : end + 1] = True
+        before = np.concatenate(([0], touched.cumsum()))
+        near = np.concatenate(([False], values >= _NEAR * threshold, [False]))
+        for first, end in np.flatnonzero(near[1:] != near[:-1]).reshape(-1, 2).tolist():
+            if before[end] == before[first]:
+                peak = float(values[first:end].max())
+                found.append(
+                    Place(
+                        *(scores.video, name, float(scores.times[first])),
+                        *(float(scores.times[end]), peak, True, doubt(peak, threshold)),
+                    )
+                )
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -54,9 +53,13 @@ class ServedPages:
         """The corrections of a page."""
         return Corrections(self.corrections, Path(page).stem)
 
-    def media(self, page: str) -> Path | None:
-        """The file that a page plays; None if it is not there."""
-        address = self._read(page)["media"]
+    def media(self, page: str, record: dict[str, Any] | None = None) -> Path | None:
+        """The file that a page plays; None if it is not there.
+
+        Args:
+            record: of the page, if it has been read.
+        """
+        address = (record or self._read(page))["media"]
         path = (self.folder / unquote(address)).resolve() if address else None
         return path if path and path.is_file() else None
 
@@ -64,7 +67,7 @@ class ServedPages:
         """Returns the HTML of the page of a video."""
         record = self._read(page)
         number = list(self.names).index(page)
-        record["media"] = f"/media/{number}" if self.media(page) else None
+        record["media"] = f"/media/{number}" if self.media(page, record) else None
         record["review"] = {
             "address": f"/corrections/{quote(page)}",
             "file": str(self.kept(page).table),
@@ -75,14 +78,12 @@ class ServedPages:
     def overview(self) -> str:
         """Returns the HTML of the overview, with what to review first."""
         record = self._read(INDEX)
-        pages = {path: page for page, path in self._paths.items()}
-        worth: dict[str, float] = {}
-        for place in self._places:
-            worth[place.video] = worth.get(place.video, 0) + place.doubt
         for video in record["videos"]:
             page = unquote(video["page"])
-            video["to_review"] = round(worth.get(self._paths[page], 0), 1)
-            video["corrections"] = len(self.kept(page).steps(self._digests[page]))
+            digest, own = self._content[page]
+            video["to_review"] = round(sum(place.doubt for place in own), 1)
+            video["corrections"] = len(self.kept(page).steps(digest))
+        pages = {own[0].video: page for page, (_, own) in self._content.items() if own}
         record["places"] = [
             {
                 "page": quote(pages[place.video]),
@@ -93,40 +94,26 @@ class ServedPages:
                 "score": round(place.score, 3),
                 "missed": place.missed,
             }
-            for place in self._places[:MOST_PLACES]
+            for place in self._first
         ]
         return render_page(f"{record['title']} - review", record, _POLICY)
 
     @cached_property
-    def _records(self) -> dict[str, tuple[str, str]]:
-        """The path and the digest of each video, by page."""
-        found = {}
-        for page in self.names:
-            record = self._read(page)
-            found[page] = record["path"], record["digest"]
-        return found
-
-    @property
-    def _paths(self) -> dict[str, str]:
-        return {page: path for page, (path, _) in self._records.items()}
-
-    @property
-    def _digests(self) -> dict[str, str]:
-        return {page: digest for page, (_, digest) in self._records.items()}
+    def _content(self) -> dict[str, tuple[str, list[Place]]]:
+        """The digest of the bouts, and the places to review, by page."""
+        return {page: _places_of(self._read(page)) for page in self.names}
 
     @cached_property
-    def _places(self) -> list[Place]:
-        return ranked(place for page in self.names for place in self._places_of(page))
+    def _first(self) -> list[Place]:
+        found = (place for _, own in self._content.values() for place in own)
+        return ranked(found, MOST_PLACES)
 
-    def _places_of(self, page: str) -> Iterator[Place]:
-        record = self._read(page)
-        scores, bouts = scores_of(record), bouts_of(record)
-        thresholds = {
-            name: value
-            for name, value in zip(record["classes"], record["thresholds"], strict=True)
-            if value is not None
-        }
-        yield from places(scores, bouts, thresholds)
+
+def _places_of(record: dict[str, Any]) -> tuple[str, list[Place]]:
+    """Returns the digest and the places to review of a page."""
+    named = zip(record["classes"], record["thresholds"], strict=True)
+    thresholds = {name: value for name, value in named if value is not None}
+    return record["digest"], places(scores_of(record), bouts_of(record), thresholds)
 
 
 def scores_of(record: dict[str, Any]) -> VideoScores:
