@@ -207,7 +207,9 @@ def _predict_part(job: Job, cfg: CfgNode) -> None:
         else:
             seconds += _finish(job, open_video)
     bar.close()
-    logger.info(_closing(seconds, time.perf_counter() - begin, ahead.waited, precision.device.type))
+    if seconds:
+        taken = time.perf_counter() - begin
+        logger.info(_closing(seconds, taken, ahead.waited, precision.device.type))
 
 
 def _begin(job: Job, video: Input) -> _Open:
@@ -320,7 +322,9 @@ def _finish(job: Job, opened: _Open) -> float:
         job.pages.prepare(predicted, job.store.folder_of(video.name), lambda: source)
     about = predicted.summary()
     if opened.problem:
-        logger.warning(f"{opened.problem}")
+        logger.warning(opened.problem)
+    if opened.windows is None:
+        return 0.0
     logger.info(
         f"{video.path}: {about['scored_seconds']:g} s in {count(about['scored_windows'], 'window')}"
         f", {count(about['bouts'], 'bout')}"
@@ -407,8 +411,9 @@ def _write_pages(job: Job) -> Path | None:
     thresholds = dict(zip(classes, map(float, job.processing.rules.thresholds), strict=True))
     try:
         return job.pages.write(job.store.folder, videos, thresholds)
-    except UserError as error:
-        logger.warning(f"The pages are not complete, but all tables are: {error}")
+    except Exception as error:  # any failure: the tables matter more than the pages
+        words = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        logger.warning(f"The pages are not complete, but all tables are: {words}")
         return None
 
 

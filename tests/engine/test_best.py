@@ -196,3 +196,11 @@ def test_the_best_is_tested_and_logged_with_its_clips(small_cfg, tmp_path, held_
     assert evaluation["best_chosen_on"] == chosen
     assert log(cfg).count(f"chosen on {chosen}") >= 2
     assert ("optimistic" in log(cfg)) != held_out
+
+
+def test_checkpoints_hold_names_and_training_clips_of_the_classes(trained):
+    """t0 to t7 have the labels 0, 01, 1, 02, 3, 04, 123 and none."""
+    for path in checkpoints(trained).glob("*.pyth"):
+        content = torch.load(path, weights_only=True)
+        assert content["class_names"] == list("01234")
+        assert content["train_counts"] == [4, 3, 2, 2, 1]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import runpy
 import shutil
 from pathlib import Path
@@ -28,12 +29,13 @@ FAST = ["PREDICT.STRIDE", "0.16"]  # two steps of two frames at 25 frames a seco
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def summary(folder: Path) -> dict:
-    return json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    text = (folder / "summary.json").read_text(encoding="utf-8", errors="surrogateescape")
+    return json.loads(text)
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +185,8 @@ def test_broken_videos_are_named_and_the_rest_is_predicted(command, tmp_path, fi
     folder, out = tmp_path / "mixed", tmp_path / "out"
     folder.mkdir()
     shutil.copy(films.long, folder / "good.mp4")
+    strange = folder / os.fsdecode(b"b\xff, \n.mp4")  # no valid text
+    shutil.copy(films.short, strange)
     (folder / "text.mp4").write_text("this is no video")
     (folder / "empty.mp4").touch()
     write_sound_alone(folder / "sound.mp4")
@@ -195,7 +199,9 @@ def test_broken_videos_are_named_and_the_rest_is_predicted(command, tmp_path, fi
     assert found["good"]["scored_windows"] == 11
     assert "cannot decode" in found["text"]["problem"]
     assert found["sound"]["seconds"] is None
-    assert {row["video"] for row in rows(out / "windows.csv")} == {str(folder / "good.mp4")}
+    good = {str(folder / "good.mp4"), str(strange)}
+    assert {row["video"] for row in rows(out / "windows.csv")} == good
+    assert (out / "index.html").is_file()
     shutil.copy(films.short, folder / "text.mp4")
     (folder / "empty.mp4").unlink()
     (folder / "sound.mp4").unlink()

@@ -80,7 +80,7 @@ def write_ethogram(
         record["overview"] = "index.html"
         _write(folder / page, f"{record['name']} - ethogram", record)
         entry = overview_entry(scores, own, labelled, classes, agreement)
-        entries.append(entry | {"page": quote(page)})
+        entries.append(entry | {"page": quote(page, errors="surrogateescape")})
         panels.append(Panel(record["name"], scores.seconds, own, labelled))
     overview = {
         "title": title,
@@ -120,4 +120,4 @@ def _media(folder: Path, video: str, media: Mapping[str, Path | None]) -> str | 
         address = Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
     except ValueError:  # on another drive of Windows
         return path.absolute().as_uri()
-    return quote(address)
+    return quote(address, errors="surrogateescape")
