@@ -12,6 +12,9 @@ images. The folder of --out gets, for each video and for all together,
   index.html     the videos, each with a page that shows its bouts and lets a person correct them
   ethogram.png   the bouts of all videos as a picture
 
+--export boris also writes predicted.boris, a project that BORIS opens with its videos; other names
+of docs/EXCHANGE.md write the bouts for ELAN, SimBA, DeepEthogram and FERAL.
+
 A run that is stopped goes on with the same command. Videos that have scores are skipped. KEY VALUE
 sets keys of the configuration; `--keys PREDICT` explains those of prediction. For example,
 
@@ -44,6 +47,8 @@ def make_parser() -> OverridesParser:
     parser.add_configuration_options()
     add("--shard", default="1/1", metavar="I/N", help="only part I of N of the videos, from 1")
     add("--frames", action="store_true", help="also write a row for each frame (frames.csv)")
+    words = "also write the bouts for another program, such as boris or eaf; can be repeated"
+    add("--export", action="append", default=[], metavar="NAME", help=words)
     add("--keys", nargs="?", const="PREDICT", metavar="NAME", help="explain a key or a group")
     return parser
 
@@ -90,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         shard = parse_shard(args.shard)
         ignore = args.ignore_unknown_keys
         model = open_model(args.checkpoint, args.cfg, overrides, args.out, ignore)
-        return predict(prepare(model, videos, args.out, shard, args.frames))
+        return predict(prepare(model, videos, args.out, shard, args.frames, args.export))
     except UserError as error:
         print_once(f"error: {error}", error)
         return 2

@@ -12,6 +12,7 @@ files    tables and summary of the predictions
 stills   pictures of the bouts
 copies   copies of videos that browsers play
 pages    the pages of the predictions
+exchange the bouts in the formats of other programs
 run      a whole prediction
 export   the network as a file that runs without this project
 """

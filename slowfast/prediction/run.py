@@ -30,6 +30,7 @@ from slowfast.ak.frames.images import ValueRange
 from slowfast.ak.registries.datasets import facts_for
 from slowfast.ak.run.cores import available_cores, processes_of_machine, reading_workers
 from slowfast.ethograms.windows import Windows
+from slowfast.prediction.exchange import check_formats, write_exports
 from slowfast.prediction.files import Predicted, write_summary, write_tables
 from slowfast.prediction.inputs import Input, find_inputs, given_again
 from slowfast.prediction.model import Model
@@ -59,6 +60,7 @@ class Job:
         videos: of this shard.
         frames: whether tables with a row for each frame are written.
         pages: what the pages have.
+        exports: formats of other programs that the bouts are written in too.
         started: when, as text.
     """
 
@@ -69,6 +71,7 @@ class Job:
     frames: bool
     pages: Pages
     started: str
+    exports: tuple[str, ...] = ()
 
 
 def prepare(
@@ -77,6 +80,7 @@ def prepare(
     folder: Path,
     shard: tuple[int, int] = (1, 1),
     frames: bool = False,
+    exports: Sequence[str] = (),
 ) -> Job:
     """Finds the videos and checks everything that can be checked before the first is read.
 
@@ -84,12 +88,14 @@ def prepare(
         given: what the user names: files, folders, patterns, lists.
         folder: of the results.
         shard: this part, from 1, and the number of parts.
+        exports: names of formats in `slowfast.data_tools.exchange.WRITERS`.
 
     Raises:
         UserError: there is no video, or something does not fit.
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder}: is a file; name a folder.")
+    exports = check_formats(exports)
     store = Store(folder)
     videos = find_inputs(given, without=folder, known=store.names())
     for video in videos:
@@ -97,7 +103,8 @@ def prepare(
     processing = Postprocessing.from_model(model)
     own = share(videos, shard[0] - 1, shard[1])
     pages = Pages.from_cfg(model.cfg, f"Weights: {model.path}")
-    return Job(model, tuple(own), store.of_run(model), processing, frames, pages, _now())
+    store = store.of_run(model)
+    return Job(model, tuple(own), store, processing, frames, pages, _now(), exports)
 
 
 def share(videos: Sequence[Input], part: int, parts: int) -> list[Input]:
@@ -131,6 +138,7 @@ def predict(job: Job) -> int:
         return 0
     write_together(job)
     page = _write_pages(job)
+    _write_exports(job)
     return _report(job, page)
 
 
@@ -415,6 +423,14 @@ def _write_pages(job: Job) -> Path | None:
         words = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         logger.warning(f"The pages are not complete, but all tables are: {words}")
         return None
+
+
+def _write_exports(job: Job) -> None:
+    """Writes the bouts of all videos in the formats of other programs."""
+    classes = job.model.classes.predicted_names
+    videos = (Predicted.make(each, classes, job.processing) for each in job.store.records())
+    for path in write_exports(job.store.folder, videos, classes, job.exports):
+        logger.info(f"{path} has the bouts too.")
 
 
 def _is_current(job: Job, predicted: Predicted) -> bool:

@@ -16,6 +16,7 @@ from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.clips.views import UniformCrops
 from slowfast.ak.frames.pyav import every_frame
 from slowfast.checkpoints.file import read_checkpoint, write_checkpoint
+from slowfast.data_tools.events import read_events
 from slowfast.prediction.model import open_model
 from slowfast.prediction.run import _predict_part, prepare, share, write_together
 from tests.engine.runs import in_two_processes
@@ -153,6 +154,38 @@ def test_a_second_run_scores_nothing_again_but_takes_other_thresholds(
         assert {row["share"] for row in rows(folder / "budget.csv")} == {"0"}
         assert {row["mean_bout_s"] for row in rows(folder / "budget.csv")} == {""}
     assert (out / "windows.csv").read_bytes() == windows
+
+
+def test_bouts_are_exported_for_other_programs(command, tmp_path, films, capsys):
+    out = tmp_path / "out"
+    formats = ("boris", "deepethogram", "segments")
+    exports = [word for name in formats for word in ("--export", name)]
+    assert command("PREDICT.THRESHOLD", "0.5", *exports) == 0
+    bouts = rows(out / "bouts.csv")
+    assert bouts
+
+    def seen(path):
+        return sorted(
+            (Path(e.video).stem, e.label, e.start, e.stop) for e in read_events(path).events
+        )
+
+    expected = [
+        (Path(row["video"]).stem, row["class"], float(row["start_s"]), float(row["stop_s"]))
+        for row in bouts
+    ]
+    assert seen(out / "predicted.boris") == sorted(expected)
+    project = json.loads((out / "predicted.boris").read_text())
+    one = project["observations"]["long"]
+    assert one["file"] == {"1": [str(films.long)]}
+    assert one["media_info"]["length"][str(films.long)] == pytest.approx(47 / 25)
+    assert one["media_info"]["fps"] == {str(films.long): 25.0}
+    assert one["events"][0][4].startswith("mean score ")
+    labels = read_events(out / "deepethogram" / "long_labels.csv")
+    assert labels.coverage[0].frames == 47
+    assert list(labels.classes) == ["background", *PREDICTED]
+    assert (out / "predicted_segments.csv").is_file()
+    assert command("--export", "bors") == 2
+    assert "did you mean boris" in capsys.readouterr().err
 
 
 def test_a_stopped_run_goes_on_where_it_was(command, tmp_path, monkeypatch, predicted, films):

@@ -71,7 +71,8 @@ def targets(films: Sequence[Film], path: Path, ending: str) -> Iterator[tuple[Fi
     for film in films:
         name = stem_of(film)
         if name in names:
-            name = f"{film.observation or name} {stem_of(film)}"
+            observation = re.sub(r"[\\/:]", "_", film.observation)
+            name = f"{observation} {name}".strip()
         if name in names:
             raise UserError(
                 f"{path / (name + ending)}: would be the file of two videos, {names[name].name} of "
