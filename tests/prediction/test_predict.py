@@ -26,7 +26,8 @@ from tests.prediction.conftest import NAMES, small_cfg, write_model
 TOOL = Path(__file__).parents[2] / "tools" / "predict.py"
 main = runpy.run_path(str(TOOL))["main"]
 PREDICTED = NAMES[:3]
-FAST = ["PREDICT.STRIDE", "0.16"]  # two steps of two frames at 25 frames a second
+# Two steps of two frames at 25 frames a second.
+FAST = ["PREDICT.STRIDE", "0.16", "PREDICT.PAGES", "False"]
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, cohen_kappa_score, f1_score
 from slowfast.ak.errors import UserError
 from slowfast.ak.metrics.bootstrap import resample_weights
 from slowfast.ethograms.agreement import figures
-from slowfast.ethograms.agreement.counts import count
+from slowfast.ethograms.agreement.counts import IOUS, count
 from slowfast.ethograms.agreement.figures import FIGURES
 from slowfast.ethograms.agreement.grid import Grid, runs
 from slowfast.ethograms.agreement.intervals import Agreement, compare
@@ -158,6 +158,61 @@ def test_frame_figures_are_those_of_scikit_learn():
         for key, value in expected.items():
             assert found.by_class[key][index] == pytest.approx(value), key
     assert found.pooled["f1"] == pytest.approx(f1_score(labels, predicted, average="micro"))
+
+
+def bouts_plainly(shown):
+    """The bouts of a list of 0 and 1, as sets of frames."""
+    found, current = [], set()
+    for frame, value in enumerate([*shown, 0]):
+        if value:
+            current.add(frame)
+        elif current:
+            found.append(current)
+            current = set()
+    return found
+
+
+def hits_plainly(true, predicted, threshold):
+    free = list(range(len(true)))
+    hits = 0
+    for bout in predicted:
+        shares = [len(bout & other) / len(bout | other) for other in true]
+        if shares and max(shares) >= threshold:
+            best = shares.index(max(shares))
+            if best in free:
+                free.remove(best)
+                hits += 1
+    return hits
+
+
+def test_counts_are_those_of_plain_loops_over_frames():
+    generator = np.random.default_rng(5)
+    for _ in range(20):
+        smooth = generator.random((2, 100, 3)).cumsum(axis=1)
+        real, found = (np.sin(smooth * generator.uniform(0.5, 3, 3)) > 0.2).astype(int)
+        sides = [
+            [
+                bout(name, first / 10, end / 10)
+                for name, column in zip(CLASSES, shown.T, strict=True)
+                for first, end in runs(column)
+            ]
+            for shown in (real, found)
+        ]
+        counts = agreement(*sides).videos[0]
+        for index in range(3):
+            true, predicted = (bouts_plainly(shown[:, index]) for shown in (real, found))
+            assert counts.bouts[index] == len(true)
+            assert counts.predicted_bouts[index] == len(predicted)
+            assert counts.hits[:, index].tolist() == [
+                hits_plainly(true, predicted, threshold) for threshold in IOUS
+            ]
+            for other in range(3):
+                confused = sum(
+                    int(a[index] and not b[index] and b[other] and not a[other])
+                    for a, b in zip(real, found, strict=True)
+                )
+                if other != index:
+                    assert counts.confusion[index, other] == confused
 
 
 def test_cells_without_a_score_come_last():
