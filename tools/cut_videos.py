@@ -37,6 +37,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("videos", type=Path, help="folder of videos")
     add("table", type=Path, help="table of events, or a folder of tables")
     add("folder", type=Path, help="folder to make: annot/, image/, video/, train.yaml")
+    words = "bouts that were corrected on predictions, for training: files, or the prediction"
+    add("--corrections", type=Path, metavar="PATH", help=words)
     add("--dry-run", action="store_true", help="check everything and write nothing")
     _add_clips(parser.add_argument_group("clips"))
     add_reading_options(parser.add_argument_group("how the table is read"))
@@ -147,6 +149,7 @@ def main(argv: list[str] | None = None) -> int:
         order=args.order,
         reading=reading_options(args),
         segments=segments,
+        corrections=args.corrections,
         report=lambda note: print(f"note: {note}", flush=True),
         write=not args.dry_run,
     )

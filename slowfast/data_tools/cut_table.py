@@ -26,6 +26,7 @@ from slowfast.data_tools.events import (
     read_events,
 )
 from slowfast.data_tools.parallel import run_all
+from slowfast.data_tools.segments.corrections import corrections_in, join_corrections, known_events
 from slowfast.data_tools.segments.holdout import hold_out
 from slowfast.data_tools.segments.media import VideoFacts, VideoFolder, folders_differ, probe
 from slowfast.data_tools.segments.mistakes import first_mistakes, raise_mistakes
@@ -94,6 +95,7 @@ def plan_segments(
     reading: ReadOptions | None = None,
     options: SegmentOptions | None = None,
     leave_out: Path | None = None,
+    corrections: Path | None = None,
 ) -> CutPlan:
     """Reads a table and the properties of its videos, and returns the segments to cut.
 
@@ -101,16 +103,21 @@ def plan_segments(
         table: a file of events, or a folder of such files.
         videos: the folder of the videos.
         leave_out: a folder below `videos` without videos of the table.
+        corrections: likewise, events that a person corrected on predictions. They are added to the
+            training segments; `segments.corrections` says how.
 
     Raises:
         UserError: the table cannot be read, or has mistakes; the text lists them all.
     """
     options = options or SegmentOptions()
     _check(options)
-    found = read_events(table, reading)
-    planner = _Planner(found, VideoFolder(videos, leave_out), options)
+    folder = VideoFolder(videos, leave_out)
+    planner = _Planner(read_events(table, reading), folder, options)
     plan = planner.plan()
-    mistakes = sorted(planner.mistakes, key=lambda mistake: mistake.place)
+    mistakes = planner.mistakes
+    if corrections is not None:
+        mistakes += _add_corrections(planner, read_events(corrections_in(corrections)))
+    mistakes = sorted(mistakes, key=lambda mistake: mistake.place)
     if mistakes and not options.skip_mistakes:
         raise_mistakes(mistakes)
     if mistakes:
@@ -119,6 +126,37 @@ def plan_segments(
     if not plan.segments:
         raise UserError("\n".join([f"{table}: nothing is left to cut", *plan.notes]))
     return plan
+
+
+def _add_corrections(planner: _Planner, corrected: EventTable) -> list[Mistake]:
+    """Adds the segments of corrections to a plan, and returns the mistakes in the corrections."""
+    for event in corrected.events:
+        if event.split:
+            raise UserError(
+                f"{event.place}: has the split {event.split!r}, and corrections are for training; "
+                "give tables with splits as the table of events"
+            )
+    corrected.events, unknown = known_events(corrected.events)
+    if unknown:
+        corrected.notes.append(
+            f"corrections: {unknown:.1f} s of predicted bouts that nobody has looked at are left "
+            "out; mark times as checked on the pages (C) to use them"
+        )
+    background = planner.options.background
+    options = replace(
+        planner.options, rows="events", background="", subjects=(), observations=(), modifiers=False
+    )
+    other = _Planner(corrected, planner.folder, options)
+    segments = other.segments()
+    if background:  # only in the time that was checked, so that the planner cannot add it
+        segments = [s if s.labels else replace(s, labels=(background,)) for s in segments]
+    plan, new = planner.plan_made, other.plan_made
+    plan.facts |= new.facts
+    plan.notes += new.notes
+    joined, notes = join_corrections(plan.segments, segments)
+    plan.notes += notes
+    plan.segments = planner.long_enough(joined)
+    return other.mistakes
 
 
 def class_names(segments: Sequence[Segment], order: str = "name") -> list[str]:
@@ -150,6 +188,11 @@ class _Planner:
 
     def plan(self) -> CutPlan:
         """Returns the plan; `self.mistakes` must be looked at too."""
+        self.plan_made.segments = self._with_splits(self.segments())
+        return self.plan_made
+
+    def segments(self) -> list[Segment]:
+        """Returns the segments, with the splits that the table gives; adds notes and mistakes."""
         made, options = self.plan_made, self.options
         events, coverage = chosen_events(
             self.found, self.options.subjects, self.options.observations
@@ -169,10 +212,9 @@ class _Planner:
         segments = self._clips(timed) if self._rows_are_clips else stretches(timed)
         if not self._rows_are_clips or options.background:
             segments += self._background(timed, coverage, paths)
-            segments = self._long_enough(segments)
-        made.segments = self._with_splits(sorted(segments, key=lambda s: s.place))
+            segments = self.long_enough(segments)
         self._summarise(events)
-        return made
+        return sorted(segments, key=lambda s: s.place)
 
     @property
     def _rows_are_clips(self) -> bool:
@@ -352,7 +394,7 @@ class _Planner:
                 f"is {first}); they are cut into {len(parts)} stretches, each with the labels of "
                 "its time; --rows clips cuts every row as it is"
             )
-            kept += self._long_enough(parts)
+            kept += self.long_enough(parts)
         return kept
 
     def _background(
@@ -387,7 +429,7 @@ class _Planner:
                     )
         return segments
 
-    def _long_enough(self, segments: Sequence[Segment]) -> list[Segment]:
+    def long_enough(self, segments: Sequence[Segment]) -> list[Segment]:
         """The segments without those shorter than a frame, or than the user allows."""
         kept, short = [], []
         for segment in segments:

@@ -83,6 +83,7 @@ def cut_videos(
     order: str = "name",
     reading: ReadOptions | None = None,
     segments: SegmentOptions | None = None,
+    corrections: Path | None = None,
     report: Callable[[str], None] = lambda note: None,
     write: bool = True,
 ) -> CutResult:
@@ -95,6 +96,8 @@ def cut_videos(
         head_min: a class with at least this many training clips is a head class.
         tail_max: a class with at most this many training clips is a tail class.
         order: order of the class ids, by "name" or by "first" use in the table.
+        corrections: events that a person corrected on predictions, for training; a file, a folder
+            of files, or the folder of a prediction that was reviewed.
         report: gets the notes on what was decided or left out, before anything is cut.
         write: whether to write. Otherwise nothing is cut, and the clips have 0 frames.
 
@@ -102,7 +105,7 @@ def cut_videos(
         UserError: the table has mistakes (all are listed), a video is missing or cannot be decoded,
             or the folder holds something else.
     """
-    plan = plan_segments(table, videos, reading, segments, leave_out=root)
+    plan = plan_segments(table, videos, reading, segments, root, corrections)
     for note in plan.notes:
         report(note)
     names = class_names(plan.segments, order)

@@ -17,9 +17,8 @@ import numpy as np
 
 from slowfast.ak.errors import UserError
 from slowfast.data_tools.events.content import Content, Table
-from slowfast.data_tools.events.event import EventTable, ReadOptions
+from slowfast.data_tools.events.event import EventTable, ReadOptions, add_frame_labels
 from slowfast.data_tools.events.formats import add_format
-from slowfast.data_tools.events.frame_labels import add_frame_labels
 
 _INDEX = {"", "unnamed: 0", "frame", "frames", "index"}
 _BACKGROUNDS = {"background", "none", "other"}

@@ -15,9 +15,8 @@ import numpy as np
 
 from slowfast.ak.errors import UserError
 from slowfast.data_tools.events.content import Content
-from slowfast.data_tools.events.event import EventTable, Place, ReadOptions
+from slowfast.data_tools.events.event import EventTable, Place, ReadOptions, add_frame_labels
 from slowfast.data_tools.events.formats import add_format
-from slowfast.data_tools.events.frame_labels import add_frame_labels
 
 _SPLITS = ("train", "val", "test")
 
