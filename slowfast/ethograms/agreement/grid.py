@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from slowfast.ethograms.scores import Bout, VideoScores
+from slowfast.ethograms.scores import Bout
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,6 @@ class Grid:
     """
 
     edges: np.ndarray
-
-    @classmethod
-    def of_scores(cls, scores: VideoScores) -> Grid:
-        """Returns the frames of a scored video; within a cell they follow each other evenly."""
-        frames = np.arange(scores.frames[-1] + 1)
-        return cls(np.interp(frames, scores.frames, scores.times))
 
     @classmethod
     def of_rate(cls, seconds: float, rate: float) -> Grid:

@@ -57,7 +57,6 @@ function makeEdits(ethogram, storage, changed) {
       const bout = bouts.get(id);
       if (bout) apply(id, { ...bout, review: bout.review === state ? "" : state });
     },
-    withEnds,
     move(id, start, stop) {
       const bout = bouts.get(id);
       if (!bout || (bout.start === start && bout.stop === stop)) return;

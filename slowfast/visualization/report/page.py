@@ -7,7 +7,7 @@ from slowfast.visualization.page.render import render, write
 
 _HERE = Path(__file__).parent
 _SCRIPTS = (
-    *("charts.js", "classes.js", "matrix.js", "failures.js"),
+    *("marks.js", "charts.js", "classes.js", "matrix.js", "failures.js"),
     *("run.js", "compare.js", "main.js"),
 )
 

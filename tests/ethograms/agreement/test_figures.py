@@ -64,12 +64,8 @@ def test_a_frame_belongs_to_the_time_that_holds_its_middle():
     assert at_30.span(-1, 5) == (0, 60)
 
 
-def test_frames_of_a_variable_rate_have_the_times_of_their_cells():
-    scores = VideoScores(
-        "a", ("run",), np.array([0, 1.0, 3.0]), np.array([0, 2, 4]), np.zeros((2, 1), np.float32)
-    )
-    assert Grid.of_scores(scores).edges.tolist() == [0, 0.5, 1, 2, 3]
-    assert Grid.of_scores(scores).span(0.9, 2.2) == (2, 3)
+def test_frames_of_a_variable_rate_have_their_own_times():
+    assert Grid(np.array([0, 0.5, 1, 2, 3])).span(0.9, 2.2) == (2, 3)
 
 
 def test_bouts_of_two_animals_are_one():
@@ -142,7 +138,7 @@ def test_frame_figures_are_those_of_scikit_learn():
     videos, labels, scores, predicted = [], [], [], []
     for seed in range(3):
         values, true, bouts, truth = random_video(seed, f"v{seed}")
-        videos.append(count(f"v{seed}", CLASSES, Grid.of_scores(values), true, bouts, values))
+        videos.append(count(f"v{seed}", CLASSES, grid(12), true, bouts, values))
         labels.append(truth)
         scores.append(np.repeat(values.scores, 3, axis=0))
         predicted.append(scores[-1] >= 0.5)
@@ -219,7 +215,7 @@ def test_cells_without_a_score_come_last():
     values, true, bouts, truth = random_video(0)
     values.scores[10:20] = np.nan
     found = agreement(true, bouts)
-    found = Agreement(CLASSES, (count("a", CLASSES, Grid.of_scores(values), true, bouts, values),))
+    found = Agreement(CLASSES, (count("a", CLASSES, grid(12), true, bouts, values),))
     lowest = np.nan_to_num(np.repeat(values.scores[:, 0], 3), nan=-1)
     assert found.by_class["ap"][0] == pytest.approx(average_precision_score(truth[:, 0], lowest))
 
@@ -241,7 +237,7 @@ def test_resamples_are_agreements_of_copies_of_videos(key):
         values, true, bouts, _ = random_video(seed, f"v{seed}")
         if seed == 2:
             true = [each for each in true if each.label != "sit"]
-        videos.append(count(f"v{seed}", CLASSES, Grid.of_scores(values), true, bouts, values))
+        videos.append(count(f"v{seed}", CLASSES, grid(12), true, bouts, values))
     found = Agreement(CLASSES, tuple(videos), resamples=12)
     expected = list(resample_plainly(videos, resample_weights(4, 12), key))
     np.testing.assert_allclose(found.resampled[key], expected, rtol=1e-12)
@@ -253,7 +249,7 @@ def test_many_levels_of_scores_are_joined_in_resamples_only(monkeypatch):
     values, true, bouts, _ = random_video(0)
     fine = values.scores + np.random.default_rng(1).random(values.scores.shape).astype("f4") / 100
     fine = VideoScores("a", CLASSES, values.times, values.frames, fine)
-    videos = tuple(count(n, CLASSES, Grid.of_scores(values), true, bouts, fine) for n in "ab")
+    videos = tuple(count(n, CLASSES, grid(12), true, bouts, fine) for n in "ab")
     plain = figures.average_precisions(videos, 3)
     few = figures.resampled_precisions(videos, 3, np.ones((2, 1)))
     np.testing.assert_allclose(few[0], plain)
@@ -270,7 +266,7 @@ def test_a_better_prediction_is_shown_to_be_better():
     good, bad = [], []
     for seed in range(8):
         values, true, bouts, _ = random_video(seed, f"v{seed}")
-        args = (f"v{seed}", CLASSES, Grid.of_scores(values), true)
+        args = (f"v{seed}", CLASSES, grid(12), true)
         bad.append(count(*args, bouts, values))
         longer = [bout(each.label, each.start, each.stop + 0.1) for each in true]
         good.append(count(*args, longer, values))
