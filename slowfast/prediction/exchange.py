@@ -51,8 +51,6 @@ def write_exports(
 ) -> list[Path]:
     """Writes the bouts of all videos in some formats, and returns the files or their folders.
 
-    The scores of a bout are its comment, where the format has comments.
-
     Raises:
         UserError: a format cannot hold the bouts, or a file cannot be written.
     """
@@ -93,11 +91,6 @@ def film_of(video: Predicted, folder: Path) -> Film:
 
 
 def _event(bout: Bout, place: Place) -> Event:
-    scores = [
-        f"{words} score {value:.3g}"
-        for words, value in (("mean", bout.mean), ("peak", bout.peak))
-        if value is not None
-    ]
     return Event(
         place,
         bout.video,
@@ -105,5 +98,6 @@ def _event(bout: Bout, place: Place) -> Event:
         bout.start,
         bout.stop,
         subject=bout.subject,
-        comment=", ".join(scores),
+        mean=bout.mean,
+        peak=bout.peak,
     )

@@ -66,8 +66,8 @@ def test_what_a_format_cannot_hold_is_named_once_with_its_number(bouts, tmp_path
     assert lines == [
         f"not kept: subjects: 2 {first}2)",
         f"not kept: {FEATURES['points']}: 1 {first}3)",
+        f"not kept: {FEATURES['scores']}: 2 {first}2)",
     ]
-    assert "mean_score, peak_score" in said
     # The modifiers of a file can become a part of the class; its subjects can be chosen.
     status, said = run(capsys, bouts, out, "--overwrite", "--videos", films(tmp_path),
                        "--subject", "A")  # fmt: skip

@@ -12,13 +12,13 @@ from __future__ import annotations
 import math
 
 from slowfast.ak.errors import UserError
-from slowfast.data_tools.events.boris_observation import Mark, add_bout, to_frame, to_number
+from slowfast.data_tools.events.boris_observation import Mark, add_bout, to_frame
 from slowfast.data_tools.events.boris_tables import ObservationRows
 from slowfast.data_tools.events.content import Content, Table
 from slowfast.data_tools.events.event import EventTable, ReadOptions
 from slowfast.data_tools.events.formats import add_format
 from slowfast.data_tools.events.headers import Header, find_header, header_of
-from slowfast.data_tools.events.times import TimeColumn, parse_times
+from slowfast.data_tools.events.times import TimeColumn, parse_times, to_number
 
 _NEEDED = ("observation", "label", "kind", "start", "stop")
 # The last columns of the older form, before which an observation's own variables can stand.

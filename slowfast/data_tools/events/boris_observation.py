@@ -8,7 +8,6 @@ has `offset[n]`. (Tried on BORIS 10.0.2.)
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from slowfast.data_tools.events.event import (
     split_modifiers,
     subject_name,
 )
+from slowfast.data_tools.events.times import to_number
 
 _PLAYER = re.compile(r"player #(\d+):")
 
@@ -183,15 +183,6 @@ def split_players(text: str) -> list[list[str]]:
 def split_numbers(text: str) -> list[list[float | None]]:
     """The numbers of each player in a column such as ``10.000;10.000|8.000``; NA is None."""
     return [[to_number(number) for number in part.split(";")] for part in text.split("|")]
-
-
-def to_number(value: object) -> float | None:
-    """A finite number that a file writes as a number or as text; None for NA and other text."""
-    try:
-        number = float(str(value).strip().replace(",", "."))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def to_frame(value: object) -> int | None:

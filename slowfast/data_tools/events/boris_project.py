@@ -18,11 +18,11 @@ from slowfast.data_tools.events.boris_observation import (
     cover,
     pairs,
     to_frame,
-    to_number,
 )
 from slowfast.data_tools.events.content import Content
 from slowfast.data_tools.events.event import EventTable, Place, Player, ReadOptions, Recording
 from slowfast.data_tools.events.formats import add_format
+from slowfast.data_tools.events.times import to_number
 from slowfast.utils.plural import count
 
 _MOST_EVENTS = 10**9  # more than an observation has; for the order of places

@@ -16,10 +16,10 @@ from slowfast.data_tools.events.boris_observation import (
     cover,
     split_numbers,
     split_players,
-    to_number,
 )
 from slowfast.data_tools.events.event import EventTable, Place, Player, ReadOptions, Recording
 from slowfast.data_tools.events.headers import Header
+from slowfast.data_tools.events.times import to_number
 from slowfast.utils.plural import count
 
 _WITHOUT_VIDEO = ("live observation", "from pictures", "from directories of images")

@@ -83,6 +83,7 @@ class Event:
         observation: the name of the observation or recording in the table.
         split: train, val or test; "" if the table does not say.
         looked_at: False for a predicted bout that no person has looked at.
+        mean, peak: the mean and the highest score of a predicted bout; None: not stated.
     """
 
     place: Place
@@ -100,6 +101,8 @@ class Event:
     observation: str = ""
     split: str = ""
     looked_at: bool = True
+    mean: float | None = None
+    peak: float | None = None
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,8 @@ _NAMES = {
     "comment": (
         "comment", "comments", "comment start", "note", "notes", "remark", "remarks",
     ),
+    "mean_score": ("mean score",),
+    "peak_score": ("peak score",),
     "last_comment": ("comment stop",),
     "source": ("source",),
     "media_duration": ("media duration",),

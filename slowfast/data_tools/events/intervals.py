@@ -33,7 +33,7 @@ from slowfast.data_tools.events.event import (
 )
 from slowfast.data_tools.events.formats import add_format
 from slowfast.data_tools.events.headers import Column, Header, find_header, only_column, plain_name
-from slowfast.data_tools.events.times import TimeColumn, parse_times
+from slowfast.data_tools.events.times import TimeColumn, parse_times, to_number
 
 # The table of bouts begins with these columns, and a cell of it is always one class.
 BOUT_COLUMNS = (
@@ -279,6 +279,8 @@ class _Reader:
                     rate=rate,
                     observation=self.header.cell(cells, "observation"),
                     split=self._split(cells),
+                    mean=to_number(self.header.cell(cells, "mean_score")),
+                    peak=to_number(self.header.cell(cells, "peak_score")),
                 )
             )
 

@@ -118,6 +118,15 @@ def parse_times(
     ]
 
 
+def to_number(value: object) -> float | None:
+    """A finite number that a file writes as a number or as text; None for NA and other text."""
+    try:
+        number = float(str(value).strip().replace(",", "."))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 def _parse(text: str, name: str, unit: str, sign: str) -> float | str:
     shown = f"{name} {text!r}"
     if HOURS_AND_MINUTES in text:

@@ -19,7 +19,7 @@ from slowfast.data_tools.exchange.boris_columns import (
     report_offsets,
     source_of,
 )
-from slowfast.data_tools.exchange.film import Film
+from slowfast.data_tools.exchange.film import Film, comment_of
 from slowfast.data_tools.exchange.observations import observations, seconds_text
 from slowfast.data_tools.exchange.report import Report
 from slowfast.data_tools.exchange.writer import add_writer
@@ -77,7 +77,7 @@ def write_aggregated(
                 "NA" if last is None else str(last),
                 "",
                 "",
-                event.comment,
+                comment_of(event),
                 "",
             ])  # fmt: skip
     return put_table(path, header, rows)
@@ -88,6 +88,6 @@ add_writer(
     "aggregated events of BORIS",
     reads_as="boris-aggregated",
     endings=("aggregated.tsv", "aggregated.csv", ".tsv"),
-    keeps=("subjects", "modifiers", "points", "comments", "observations", "overlaps"),
+    keeps=("subjects", "modifiers", "points", "comments", "scores", "observations", "overlaps"),
     write=write_aggregated,
 )

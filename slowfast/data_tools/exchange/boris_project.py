@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from slowfast.data_tools.events import Event
-from slowfast.data_tools.exchange.film import Film, bouts_only, classes_of, united
+from slowfast.data_tools.exchange.film import Film, bouts_only, classes_of, comment_of, united
 from slowfast.data_tools.exchange.observations import Observation, modifier_text, observations
 from slowfast.data_tools.exchange.report import Report
 from slowfast.data_tools.exchange.writer import FEATURES, add_writer, put
@@ -63,8 +63,8 @@ def write_boris_project(
         for event in one.events:
             if event.label:
                 kinds[event.label].add(event)
-    for one, group in zip(found, _films_of(found, films), strict=True):
-        kept[one.name] = _events(one, group, kinds, report)
+    for one in found:
+        kept[one.name] = _events(one, kinds, report)
     media = {film.name: _media_path(film, path) for film in films}
     subjects = dict.fromkeys(event.subject for one in found for event in one.events)
     subjects.pop("", None)
@@ -147,15 +147,7 @@ class _Behaviour:
         }
 
 
-def _films_of(found: Sequence[Observation], films: Sequence[Film]) -> list[Film]:
-    """A film of each observation, for the length of a frame."""
-    by_name = {film.name: film for film in reversed(films)}
-    return [by_name[one.recording.players[0].videos[0]] for one in found]
-
-
-def _events(
-    one: Observation, film: Film, kinds: dict[str, _Behaviour], report: Report
-) -> list[list[Any]]:
+def _events(one: Observation, kinds: dict[str, _Behaviour], report: Report) -> list[list[Any]]:
     """The list of events of an observation, in the order of their times."""
     whole = [event for event in one.events if event.label]
     for event in whole:
@@ -168,7 +160,8 @@ def _events(
     for event in points:
         report.lost("point events of classes that have bouts too, written as bouts of one frame",
                     event.place)  # fmt: skip
-    bouts = [event for event in whole if not event.point] + bouts_only(film, points)
+    bouts = [event for event in whole if not event.point]
+    bouts += bouts_only(points, one.frame_seconds, one.axis.files[-1].end)
     kept, swallowed = united(sorted(bouts, key=lambda event: (event.start, event.stop)))
     for event in swallowed:
         report.lost(FEATURES["overlaps"], event.place)
@@ -193,7 +186,7 @@ def _row(
         event.subject,
         event.label,
         modifier_text(event, sets) if sets else "",
-        event.comment if is_first else "",
+        comment_of(event) if is_first else "",
         "NA" if frame is None else frame,
     ]
 
@@ -258,6 +251,7 @@ add_writer(
         "modifiers",
         "points",
         "comments",
+        "scores",
         "observations",
         "empty videos",
         "observed time",

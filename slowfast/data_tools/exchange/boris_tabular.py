@@ -19,7 +19,7 @@ from slowfast.data_tools.exchange.boris_columns import (
     report_offsets,
     source_of,
 )
-from slowfast.data_tools.exchange.film import Film, united
+from slowfast.data_tools.exchange.film import Film, comment_of, united
 from slowfast.data_tools.exchange.observations import observations, seconds_text
 from slowfast.data_tools.exchange.report import Report
 from slowfast.data_tools.exchange.writer import FEATURES, add_writer
@@ -74,7 +74,7 @@ def write_tabular(
                 media,
                 "NA" if frame is None else str(frame),
                 "NA",
-                "" if kind == "STOP" else event.comment,
+                "" if kind == "STOP" else comment_of(event),
             ])  # fmt: skip
     return put_table(path, header, rows)
 
@@ -84,6 +84,6 @@ add_writer(
     "tabular events of BORIS",
     reads_as="boris-tabular",
     endings=("tabular.tsv", "tabular.csv"),
-    keeps=("subjects", "modifiers", "points", "comments", "observations"),
+    keeps=("subjects", "modifiers", "points", "comments", "scores", "observations"),
     write=write_tabular,
 )

@@ -33,8 +33,9 @@ def write_bouts(
             if film.rate or film.stamps is not None:
                 first, stop = film.frame_span(event)
                 last = first if event.point else max(first, stop - 1)
+            scores = ("" if one is None else f"{one:.6g}" for one in (event.mean, event.peak))
             times = f"{event.start:.3f}", f"{event.stop:.3f}"
-            rows.append((film.name, event.subject, event.label, *times, first, last, "", ""))
+            rows.append((film.name, event.subject, event.label, *times, first, last, *scores))
             more.append(("|".join(event.modifiers), event.comment, film.own_observation))
     used = [at for at in range(3) if any(extra[at] for extra in more)]
     names = [*BOUT_COLUMNS, *(("modifiers", "comment", "observation")[at] for at in used)]
@@ -50,6 +51,6 @@ add_writer(
     "a table of bouts (bouts.csv)",
     reads_as="intervals",
     endings=("bouts.csv", ".csv"),
-    keeps=("subjects", "modifiers", "points", "comments", "observations", "overlaps"),
+    keeps=("subjects", "modifiers", "points", "comments", "scores", "observations", "overlaps"),
     write=write_bouts,
 )

@@ -184,6 +184,9 @@ def report_losses(table: EventTable, films: Sequence[Film], writer: Writer, repo
     """Reports what the events have and the format cannot hold."""
     for kind, number in table.unread.items():
         report.lost(kind, number=number)
+    for event in (event for film in films for event in film.events):
+        if not event.looked_at:
+            report.lost("predicted bouts that nobody has looked at, marked as such", event.place)
     for feature, has in _HAS_EVENT.items():
         if feature not in writer.keeps:
             for film in films:
@@ -203,6 +206,7 @@ _HAS_EVENT = {
     "modifiers": lambda event: any(event.modifiers),
     "points": lambda event: event.point,
     "comments": lambda event: event.comment,
+    "scores": lambda event: event.mean is not None or event.peak is not None,
     "splits": lambda event: event.split,
 }
 _HAS_FILM = {

@@ -99,7 +99,8 @@ class _Tier:
 
 
 def _document(film: Film, path: Path, report: Report) -> bytes:
-    events = [event for event in bouts_only(film, in_seconds(film)) if event.label]
+    whole = bouts_only(in_seconds(film), film.frame_seconds, film.length)
+    events = [event for event in whole if event.label]
     for event in events:
         for text in (event.label, event.subject, *event.modifiers):
             if _NOT_IN_XML.search(text):

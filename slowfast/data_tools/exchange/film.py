@@ -213,19 +213,30 @@ def united(events: Iterable[Event]) -> tuple[list[Event], list[Event]]:
     return kept, swallowed
 
 
-def bouts_only(film: Film, events: Iterable[Event]) -> list[Event]:
-    """The events, with points as bouts of one frame, which end with the video at the latest."""
+def bouts_only(events: Iterable[Event], frame_seconds: float, end: float | None) -> list[Event]:
+    """The events by start, with points as bouts of one frame.
+
+    Args:
+        end: of the video; points end there at the latest. None: not known.
+    """
     found = []
     for event in events:
         if not event.point and event.stop > event.start:
             found.append(event)
             continue
-        start, stop = event.start, event.start + film.frame_seconds
-        if film.length is not None and stop > film.length > film.frame_seconds:
-            start, stop = min(start, film.length - film.frame_seconds), film.length
+        start, stop = event.start, event.start + frame_seconds
+        if end is not None and stop > end > frame_seconds:
+            start, stop = min(start, end - frame_seconds), end
         times = {"start": round(start, 3), "stop": round(max(stop, start + 0.001), 3)}
         found.append(replace(event, point=False, **times))
     return sorted(found, key=lambda event: event.start)
+
+
+def comment_of(event: Event) -> str:
+    """The comment of an event; without one, the scores of a predicted bout in words."""
+    scores = (("mean", event.mean), ("peak", event.peak))
+    words = [f"{name} score {value:.3g}" for name, value in scores if value is not None]
+    return event.comment or ", ".join(words)
 
 
 def lanes(events: Sequence[Event]) -> list[list[Event]]:

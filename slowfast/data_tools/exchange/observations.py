@@ -15,7 +15,7 @@ from pathlib import PurePath
 
 from slowfast.data_tools.events import Event, Player, Recording
 from slowfast.data_tools.events.boris_observation import Axis
-from slowfast.data_tools.exchange.film import Film, in_seconds, key_of
+from slowfast.data_tools.exchange.film import USUAL_RATE, Film, in_seconds, key_of
 from slowfast.data_tools.exchange.report import Report
 
 _ROUNDING = 0.0015  # seconds between the parts of a bout that goes on in the next file
@@ -61,6 +61,11 @@ class Observation:
                 frame = round((time - file.begin) * rate) if rate else None
                 return file.name, None if frame is None else max(0, frame)
         raise AssertionError("an observation has a file")
+
+    @property
+    def frame_seconds(self) -> float:
+        """The length of a frame of the first video; that of the usual rate if it is not known."""
+        return 1 / (self.recording.players[0].rates[0] or USUAL_RATE)
 
     @property
     def coded_seconds(self) -> float:
@@ -122,7 +127,10 @@ def _with_lengths(recording: Recording, group: Sequence[Film], report: Report) -
             if seconds[at] is None:
                 seconds[at] = film.length if film else None
             if seconds[at] is None:
-                ends = [film.times(event)[1] for event in film.events] if film else []
+                ends = [
+                    film.times(event)[1] + event.point * film.frame_seconds
+                    for event in (film.events if film else ())
+                ]
                 seconds[at] = max(ends, default=0.0)
                 report.lost(
                     "lengths of videos, which nothing states; they end with the last event, and "

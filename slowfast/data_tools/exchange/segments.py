@@ -32,7 +32,7 @@ def write_segments(
         intervals = [
             Interval(event.place or Place(path), film.name, event.label, event.start, event.stop,
                      event.split or film.split)
-            for event in bouts_only(film, in_seconds(film))
+            for event in bouts_only(in_seconds(film), film.frame_seconds, film.length)
         ]  # fmt: skip
         for one in intervals:
             if ";" in one.label:

@@ -16,6 +16,7 @@ FEATURES = {
     "modifiers": "modifiers",
     "points": "point events, written as bouts of one frame",
     "comments": "comments",
+    "scores": "scores of predicted bouts",
     "splits": "splits into training, validation and test",
     "observations": "names of observations",
     "overlaps": "bouts that overlap another of their class, subject and modifiers, united",

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,7 @@ def test_what_boris_cannot_pair_is_united_and_named_with_its_place(tmp_path):
     assert "(the first: source.csv:2)" in lines
     assert "written as bouts of one frame: 1 (the first: source.csv:4)" in lines
     assert "lengths of videos, which nothing states" in lines
-    assert project["observations"]["fox"]["media_info"]["length"] == {"fox.mp4": 7.0}
+    assert project["observations"]["fox"]["media_info"]["length"] == {"fox.mp4": 7.02}
 
 
 def boris_file(folder, events, **more):
@@ -143,6 +144,16 @@ def boris_file(folder, events, **more):
         })
     )  # fmt: skip
     return path
+
+
+def test_a_point_of_a_class_of_bouts_has_a_frame_on_the_axis_of_all_files(tmp_path):
+    source = read_events(boris_file(tmp_path, EVENTS))
+    source.events = [replace(e, label="walking", comment="", mean=0.8) for e in source.events]
+    convert(source, tmp_path / "out.boris")
+    events = json.loads((tmp_path / "out.boris").read_text())["observations"]["day 1"]["events"]
+    own = [row for row in events if row[1] == ""]
+    assert [row[0] for row in own] == [3604.0, 3604.04, 3609.0, 3612.5]
+    assert [row[4] for row in own] == ["mean score 0.8", ""] * 2
 
 
 EVENTS = [
