@@ -29,10 +29,10 @@ def write_bouts(
         for event in in_seconds(film):
             if not event.label:
                 continue
-            first = last = ""
+            first, stop = event.first_frame, event.stop_frame
             if film.rate or film.stamps is not None:
                 first, stop = film.frame_span(event)
-                last = first if event.point else max(first, stop - 1)
+            first, last = _first_and_last(first, stop, event.point)
             scores = ("" if one is None else f"{one:.6g}" for one in (event.mean, event.peak))
             times = f"{event.start:.3f}", f"{event.stop:.3f}"
             rows.append((film.name, event.subject, event.label, *times, first, last, *scores))
@@ -44,6 +44,15 @@ def write_bouts(
         names,
         [(*row, *(extra[at] for at in used)) for row, extra in zip(rows, more, strict=True)],
     )
+
+
+def _first_and_last(
+    first: int | None, stop: int | None, point: bool
+) -> tuple[int | str, int | str]:
+    """The first and the last frame; empty where they are not known."""
+    if first is None or stop is None:
+        return "", ""
+    return first, first if point else max(first, stop - 1)
 
 
 add_writer(

@@ -187,6 +187,8 @@ def report_losses(table: EventTable, films: Sequence[Film], writer: Writer, repo
     for event in (event for film in films for event in film.events):
         if not event.looked_at:
             report.lost("predicted bouts that nobody has looked at, marked as such", event.place)
+        if not event.label and "unlabelled time" not in writer.keeps:
+            report.lost("times that were looked through, without a class of their own", event.place)
     for feature, has in _HAS_EVENT.items():
         if feature not in writer.keeps:
             for film in films:
