@@ -224,7 +224,7 @@ def test_broken_videos_are_named_and_the_rest_is_predicted(command, tmp_path, fi
     (folder / "text.mp4").write_text("this is no video")
     (folder / "empty.mp4").touch()
     write_sound_alone(folder / "sound.mp4")
-    assert command(videos=[folder]) == 1
+    assert command("PREDICT.PAGES", "True", videos=[folder]) == 1
     err = capsys.readouterr().err
     for name in ("text.mp4", "empty.mp4", "sound.mp4"):
         assert f"{folder / name}: cannot decode the video" in err

@@ -107,6 +107,8 @@ def _document(film: Film, path: Path, report: Report) -> bytes:
                 raise UserError(
                     f"{event.place}: {text!r} has a control character, which XML cannot hold"
                 )
+    if film.file is None and _NOT_IN_XML.search(film.name):
+        raise UserError(f"{film.place}: {film.name!r} has a character that XML cannot hold")
     ET.register_namespace("xsi", _INSTANCE)
     root = ET.Element(
         "ANNOTATION_DOCUMENT",
