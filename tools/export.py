@@ -15,24 +15,25 @@ import argparse
 import sys
 from pathlib import Path
 
-from slowfast.utils.command_line import tool_parser
+from slowfast.utils.command_line import OverridesParser
 from slowfast.utils.terminal import prints_errors
 
 
 def make_parser() -> argparse.ArgumentParser:
-    parser = tool_parser(__doc__)
+    parser = OverridesParser(description=__doc__)
     add = parser.add_argument
     add("opts", nargs="*", metavar="KEY VALUE", help="overrides of the configuration")
     add("--checkpoint", required=True, metavar="FILE", help="weights of a trained network")
     add("--cfg", metavar="FILE.yaml", help="configuration, in place of the one in the checkpoint")
     add("--out", type=Path, metavar="FILE.pt2", help="default: beside the checkpoint")
+    parser.add_configuration_options()
     add("--input", choices=("pixels", "floats"), default="pixels", help="(%(default)s)")
     return parser
 
 
 @prints_errors
 def main(argv: list[str] | None = None) -> int:
-    args = make_parser().parse_intermixed_args(argv)
+    args = make_parser().parse(argv)
     import slowfast.checkpoints  # the next imports register what a configuration can name
     import slowfast.datasets
     import slowfast.tasks  # noqa: F401
@@ -46,7 +47,8 @@ def main(argv: list[str] | None = None) -> int:
     path = args.out or Path(args.checkpoint).with_suffix(".pt2")
     if path.suffix != ".pt2":
         raise UserError(f"--out {path}: expected the name of a file that ends in .pt2.")
-    model = open_model(args.checkpoint, args.cfg, [*args.opts, *PLAIN], path.parent)
+    ignore = args.ignore_unknown_keys
+    model = open_model(args.checkpoint, args.cfg, [*args.opts, *PLAIN], path.parent, ignore)
     exported = export_model(model, path, args.input)
     shape = " x ".join(map(str, exported.metadata["input"]["shape"]))
     print(

@@ -53,23 +53,6 @@ def make_parser() -> OverridesParser:
     return parser
 
 
-def split_arguments(words: list[str]) -> tuple[list[str], list[str]]:
-    """Separates the videos from the overrides KEY VALUE, which begin at the first key."""
-    from slowfast.config.keys import known_keys
-
-    known = known_keys()
-    first = next(
-        (
-            number
-            for number, word in enumerate(words)
-            if word in known
-            or (re.fullmatch(r"[A-Z0-9_]+(\.[A-Z0-9_]+)+", word) and not Path(word).exists())
-        ),
-        len(words),
-    )
-    return words[:first], words[first:]
-
-
 def parse_shard(text: str) -> tuple[int, int]:
     """Returns (3, 10) for 3/10. Raises UserError for anything else."""
     found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", text)
@@ -83,12 +66,13 @@ def run(args: argparse.Namespace) -> int:
     from slowfast.prediction.model import open_model
     from slowfast.prediction.run import predict, prepare
     from slowfast.utils import logging
+    from slowfast.utils.overrides import split_at_first_key
     from slowfast.utils.processes.launch import WorkerError
     from slowfast.utils.processes.torchrun import print_once
 
     try:
         logging.setup_logging()
-        videos, overrides = split_arguments(args.bare)
+        videos, overrides = split_at_first_key(args.bare)
         overrides += args.after_opts
         if not (videos and args.checkpoint and args.out):
             raise UserError("Name videos, --checkpoint FILE and --out FOLDER; --help shows more.")

@@ -44,6 +44,19 @@ def _architecture(cfg: CfgNode) -> Iterator[Finding]:
 
 
 @problem
+def _features(cfg: CfgNode) -> Iterator[Finding]:
+    name = cfg.MODEL.MODEL_NAME
+    takes_features = NETWORKS.facts(name).feature_shape is not None
+    for phase in enabled_phases(cfg) if name in NETWORKS else ():
+        data_set = cfg[phase].DATASET
+        gives_features = DATASETS.facts(data_set).gives_features
+        if DATASETS.problem_with(data_set) or gives_features == takes_features:
+            continue
+        given, taken = ("features", "pixels") if gives_features else ("pixels", "features")
+        yield f"{phase}.DATASET", f"gives {given}, and MODEL.MODEL_NAME {name} takes {taken}"
+
+
+@problem
 def _unknown_task(cfg: CfgNode) -> Iterator[Finding]:
     if cfg.TASK and not any(task.applies(cfg) for _, task in TASKS):
         yield "TASK", "asks for a training task that is not built here yet; leave it at ''"

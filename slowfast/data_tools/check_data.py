@@ -116,6 +116,11 @@ class DataPlaces:
                 f"TRAIN.DATASET is {cfg.TRAIN.DATASET}; expected a data set whose lists can be "
                 f"read here: {', '.join(known)}."
             )
+        if facts.gives_features:
+            raise UserError(
+                f"TRAIN.DATASET is {cfg.TRAIN.DATASET}, which has features and no files of frames. "
+                "Check the data set from which they were extracted."
+            )
         if facts.label_columns and given.get("num_classes") is not None:
             keys = ", ".join(classes_key(name) for name in facts.label_columns)
             raise UserError(
@@ -304,7 +309,7 @@ def missing_for_test(cfg) -> list[str]:
     Remote files are not looked for. The training itself may still make the weights to test.
     """
     facts, weights = facts_for(cfg, "test"), cfg.TEST.CHECKPOINT_FILE_PATH
-    list_path = join(cfg.DATA.PATH_TO_DATA_DIR, facts.list_name("test"))
+    list_path = join(cfg.DATA.PATH_TO_DATA_DIR, list_name(cfg, "test", facts))
     missing = []
     if facts.list_format and not is_remote(list_path) and find_list(list_path) is None:
         missing.append(f"{list_path}: there is no such list")

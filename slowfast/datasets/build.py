@@ -24,7 +24,8 @@ An item is `([clip], labels, index, time, meta)`:
 
     clip     train, val: uint8 (3, T, H, W) RGB, one tensor for any number of pathways; the device
              makes floats and pathways of it. test: `slowfast.ak.clips.views.ClipViews`, all views
-             of the clip
+             of the clip. With the fact `gives_features`: floats (P, C), and in a test
+             `FeatureViews`
     labels   float32 (classes,), 0 or 1; if DATA.MULTI_LABEL is False the class, a whole number; if
              the facts name label columns, a dict with the class of each column
     index    the clip's index, an int
@@ -45,9 +46,9 @@ import torch
 from torch.utils.data import Dataset
 
 from slowfast.ak.clips.dataset import ClipDataset
-from slowfast.ak.clips.views import ClipViews
+from slowfast.ak.clips.views import ClipViews, FeatureViews
 from slowfast.ak.errors import UserError
-from slowfast.ak.registries.datasets import DATASETS
+from slowfast.ak.registries.datasets import DATASETS, facts_for
 
 # The name that upstream's users import.
 DATASET_REGISTRY = DATASETS
@@ -99,13 +100,18 @@ def _problem_of_first_item(dataset: Dataset, cfg, split: str) -> str:
             f"expected items ([clip], labels, index, time, meta), found a "
             f"{type(item).__name__}{size}"
         )
-    return _problem_of_clip(item[0], split) or _problem_of_labels(item[1], cfg)
+    features = facts_for(cfg, split).gives_features
+    return _problem_of_clip(item[0], split, features) or _problem_of_labels(item[1], cfg)
 
 
-def _problem_of_clip(clips: Any, split: str) -> str:
+def _problem_of_clip(clips: Any, split: str, features: bool) -> str:
     clip = clips[0] if isinstance(clips, (tuple, list)) and len(clips) == 1 else None
     if split == "test":
-        fits, wanted = isinstance(clip, ClipViews), "one ClipViews"
+        kind = FeatureViews if features else ClipViews
+        fits, wanted = isinstance(clip, kind), f"one {kind.__name__}"
+    elif features:
+        fits = isinstance(clip, torch.Tensor) and clip.is_floating_point() and clip.ndim == 2
+        wanted = "one float tensor (P, C)"
     else:
         fits = isinstance(clip, torch.Tensor) and clip.dtype == torch.uint8
         fits = fits and clip.ndim == 4 and clip.shape[0] == 3

@@ -39,7 +39,7 @@ from slowfast.engine.device.speed import prepare_device
 from slowfast.engine.learner import Learner
 from slowfast.engine.step import TrainStep
 from slowfast.engine.testing import ViewsOfTest, temporal_view_counts
-from slowfast.models.cost import describe_size, multiply_adds
+from slowfast.models.cost import describe_clip, describe_size, multiply_adds
 from slowfast.models.optimizer import get_epoch_lr
 from slowfast.tasks import Moment, Task, build_task
 from slowfast.utils import distributed, logging
@@ -94,7 +94,7 @@ def dry_run(cfg: CfgNode) -> None:
 def _network_rows(cfg: CfgNode, network: nn.Module) -> Table:
     crop = cfg.DATA.TRAIN_CROP_SIZE if cfg.TRAIN.ENABLE else cfg.DATA.TEST_CROP_SIZE
     adds = multiply_adds(network, cfg, crop)
-    clip = f"{cfg.DATA.NUM_FRAMES} x {crop} x {crop}"
+    clip = describe_clip(cfg, crop)
     return [
         ("network", f"{cfg.MODEL.MODEL_NAME} ({cfg.MODEL.ARCH}), {describe_size(network)}"),
         ("a clip", f"{clip}, {adds / 1e9:.4g} G multiply-adds in a forward pass"),

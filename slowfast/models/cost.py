@@ -7,7 +7,7 @@ from fvcore.common.config import CfgNode
 from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
-from slowfast.ak.registries.networks import pathway_count
+from slowfast.ak.registries.networks import feature_shape, pathway_count
 from slowfast.utils import distributed, logging
 from slowfast.utils.distributed import unwrap
 from slowfast.utils.memory_use import gpu_mem_usage
@@ -31,7 +31,7 @@ def log_model_info(model: nn.Module, cfg: CfgNode, use_train_input: bool = True)
     logger.info(
         f"Model {cfg.MODEL.MODEL_NAME} ({cfg.MODEL.ARCH}): {describe_size(network)}; "
         f"{multiply_adds(network, cfg, crop) / 1e9:.4g} G multiply-adds for a clip of "
-        f"{cfg.DATA.NUM_FRAMES} x {crop} x {crop}"
+        f"{describe_clip(cfg, crop)}"
         + (f"; GPU memory {gpu_mem_usage():.2f} GiB." if torch.cuda.is_available() else ".")
     )
 
@@ -41,6 +41,13 @@ def describe_size(network: nn.Module) -> str:
     size = sum(p.numel() for p in network.parameters())
     trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
     return f"{size / 1e6:.4g} M parameters, {trained / 1e6:.4g} M of them trained"
+
+
+def describe_clip(cfg: CfgNode, crop: int) -> str:
+    """The size of what the network takes of a clip, in words."""
+    if shape := feature_shape(cfg):
+        return f"{' x '.join(map(str, shape))} features"
+    return f"{cfg.DATA.NUM_FRAMES} x {crop} x {crop}"
 
 
 def multiply_adds(network: nn.Module, cfg: CfgNode, crop: int) -> float:
@@ -78,6 +85,8 @@ class _Uncompiled(nn.Module):
 
 def _input_shapes(cfg: CfgNode, crop: int) -> list[tuple[int, ...]]:
     """The shapes of the pathways of one clip, slow pathway first."""
+    if shape := feature_shape(cfg):
+        return [(1, *shape)]
     channels, frames = cfg.DATA.INPUT_CHANNEL_NUM, cfg.DATA.NUM_FRAMES
     if pathway_count(cfg) == 1:
         return [(1, channels[0], frames, crop, crop)]

@@ -103,6 +103,15 @@ class Network(nn.Module):
             x = layer(x)
         return x
 
+    def vectors(self, clips: Sequence[Tensor], each_position: bool = False) -> Tensor:
+        """What the classifier projects of clips: float32 (N, P, C), as `Head.vectors` says."""
+        self._check(clips)
+        *layers, head = self.children()
+        x = list(clips)
+        for layer in layers:
+            x = layer(x)
+        return head.vectors(x, each_position)
+
     def _check(self, clips: Sequence[Tensor]) -> None:
         expected = ", ".join(f"(N, {channels}, T, H, W)" for channels in self.input_channels)
         expected = f"expected a list of {len(self.input_channels)} pathway(s): {expected}"

@@ -20,6 +20,7 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.registries.datasets import facts_for
 from slowfast.ethograms.thresholds import FILE, read_thresholds
 from slowfast.prediction.model import Model
+from slowfast.prediction.scoring import side_by_side
 from slowfast.prediction.store import replacing
 from slowfast.tasks import Batch, Task
 
@@ -46,7 +47,7 @@ class Exported(NamedTuple):
 
 
 class ClipScores(nn.Module):
-    """A network with its input transform: clips -> scores (N, C).
+    """A network with its input transform: clips -> scores (N, C), all label sets side by side.
 
     Args:
         network: takes a list with one tensor for each pathway.
@@ -70,9 +71,11 @@ class ClipScores(nn.Module):
     def forward(self, clips: Tensor) -> Tensor:
         if self._normalises:
             clips = (clips.flip(1) if self._flips else clips).float() * self.scale + self.shift
-        if self._slow is None:
-            return self.network([clips])
-        return self.network([torch.stack([clips[:, :, t] for t in self._slow], dim=2), clips])
+        pathways = [clips]
+        if self._slow is not None:
+            pathways.insert(0, torch.stack([clips[:, :, t] for t in self._slow], dim=2))
+        scores = self.network(pathways)
+        return torch.cat(scores, dim=1) if isinstance(scores, tuple) else scores
 
 
 def export_model(model: Model, path: Path, kind: str = "pixels") -> Exported:
@@ -138,7 +141,7 @@ def _given(task: Task, clips: Tensor, kind: str) -> Tensor:
 def _difference(task: Task, found: nn.Module, clips: Tensor, kind: str) -> float:
     """The largest difference between scores of the exported program and of the network."""
     batch = task.prepare(Batch([clips], None, torch.arange(len(clips))))
-    expected = task.rows(task.network, batch).scores
+    expected = side_by_side(task.rows(task.network, batch).scores)
     return float((found(_given(task, clips, kind)) - expected).abs().max())
 
 

@@ -36,7 +36,7 @@ from slowfast.prediction.inputs import Input, find_inputs, given_again
 from slowfast.prediction.model import Model
 from slowfast.prediction.options import Postprocessing
 from slowfast.prediction.pages import Pages, Video
-from slowfast.prediction.scoring import ReadAhead, Scorer
+from slowfast.prediction.scoring import ReadAhead, Scorer, class_scores
 from slowfast.prediction.source import Source, check_frame_rate, open_source
 from slowfast.prediction.store import Part, Store, VideoRecord
 from slowfast.prediction.stream import Block, FrameSampling, blocks
@@ -134,7 +134,7 @@ def predict(job: Job) -> int:
     else:
         logging.setup_logging(job.store.folder)
         logger.info(f"All {count(len(job.videos), 'video')} have scores already.")
-    if not _is_last():
+    if not is_last("predicted"):
         return 0
     write_together(job)
     page = _write_pages(job)
@@ -142,17 +142,20 @@ def predict(job: Job) -> int:
     return _report(job, page)
 
 
-def _is_last() -> bool:
+def is_last(work: str) -> bool:
     """Waits for the other processes of torchrun, which ends all of them when one fails.
 
+    Args:
+        work: what the processes have done, a different text for each piece of work.
+
     Returns:
-        Whether this process writes the tables of all videos.
+        Whether this process writes what belongs to all of them.
     """
     run = torchrun.current()
     if run is None:
         return True
-    run.store.set(f"predicted {run.rank}", "")
-    names = [f"predicted {rank}" for rank in range(run.world_size)]
+    run.store.set(f"{work} {run.rank}", "")
+    names = [f"{work} {rank}" for rank in range(run.world_size)]
     while not run.store.check(names):
         time.sleep(_CHECK_SECONDS)
     return run.rank == 0
@@ -162,7 +165,7 @@ def _is_last() -> bool:
 
 
 @dataclass
-class _Open:
+class OpenVideo:
     """A video that is being scored.
 
     Attributes:
@@ -199,9 +202,8 @@ def _predict_part(job: Job, cfg: CfgNode) -> None:
     ahead = ReadAhead([_begin(job, video) for video in todo], reading.read, reading.threads)
     maximum = cfg.DATA.ENSEMBLE_METHOD == "max"
     scorer = Scorer(
-        task,
-        precision,
-        job.model.classes.predicted,
+        class_scores(task, precision, job.model.classes.predicted),
+        precision.device,
         cfg.PREDICT.BATCH_SIZE,
         combine=lambda crops: crops.amax(dim=1) if maximum else crops.mean(dim=1),
     )
@@ -220,9 +222,9 @@ def _predict_part(job: Job, cfg: CfgNode) -> None:
         logger.info(_closing(seconds, taken, ahead.waited, precision.device.type))
 
 
-def _begin(job: Job, video: Input) -> _Open:
+def _begin(job: Job, video: Input) -> OpenVideo:
     part = job.store.part(video, len(job.model.classes.predicted))
-    return _Open(video, part, time.perf_counter())
+    return OpenVideo(video, part, time.perf_counter())
 
 
 @dataclass(frozen=True)
@@ -282,7 +284,7 @@ class Reading:
             stride = round(self.stride * source.rate / rate)
         return sampling, Windows(sampling.cells(source.counted), self.num_frames, max(1, stride))
 
-    def read(self, opened: _Open) -> Iterator[Block]:
+    def read(self, opened: OpenVideo) -> Iterator[Block]:
         """Opens a video and yields its windows that have no scores yet.
 
         What is wrong with the video is noted and raises nothing.
@@ -308,7 +310,7 @@ class Reading:
             )
 
 
-def _finish(job: Job, opened: _Open) -> float:
+def _finish(job: Job, opened: OpenVideo) -> float:
     """Writes the record and the tables of a video. Returns the seconds that were scored."""
     video, source = opened.video, opened.source
     scores, times, frames = opened.part.read(), np.zeros(1), np.zeros(1, np.int64)

@@ -111,19 +111,38 @@ def _nothing() -> None:
     """Does nothing."""
 
 
+def class_scores(
+    task: Task, precision: Precision, classes: Sequence[int]
+) -> Callable[[Tensor], Tensor]:
+    """A function, uint8 views (n, 3, T, H, W) -> the scores (n, C) of some classes."""
+    forward = precision.run(task.network)
+
+    def score(pixels: Tensor) -> Tensor:
+        scores = side_by_side(task.rows(forward, prepared(task, pixels)).scores)
+        return scores[:, list(classes)]
+
+    return score
+
+
+def prepared(task: Task, pixels: Tensor) -> Batch:
+    """Views (n, 3, T, H, W) as input of the network of a task."""
+    return task.prepare(Batch([pixels], None, torch.arange(len(pixels))))
+
+
 @dataclass
 class Scorer:
     """Scores windows.
 
     Attributes:
-        classes: numbers of the classes whose scores are kept.
+        score: uint8 views (n, 3, T, H, W) on the device -> what is kept of each view, such as
+            `class_scores`.
+        device: of the network.
         batch_size: views of a forward pass.
-        combine: joins the scores (n, S, C) of the S crops of windows.
+        combine: joins what is kept of the S crops of windows, (n, S, ...) -> (n, ...).
     """
 
-    task: Task
-    precision: Precision
-    classes: Sequence[int]
+    score: Callable[[Tensor], Tensor]
+    device: torch.device
     batch_size: int
     combine: Callable[[Tensor], Tensor]
     _unread: deque = field(default_factory=deque, init=False)
@@ -132,13 +151,12 @@ class Scorer:
     def run(
         self, blocks: Iterator[tuple[Any, Block | None]]
     ) -> Iterator[tuple[Any, Tensor | None]]:
-        """Yields (video, float32 scores (n, C) of its next n windows), and (video, None) once all
-        windows of a video have been yielded.
+        """Yields (video, float32 scores (n, ...) of its next n windows), and (video, None) once
+        all windows of a video have been yielded.
 
         Raises:
-            UserError: the network gives scores that are NaN, or the memory of the GPU is too small.
+            UserError: scores are NaN, the memory of the GPU is too small, or as `score`.
         """
-        forward = self.precision.run(self.task.network)
         progress: dict[Any, _Progress] = {}
         owners: deque[list] = deque()  # [video, views that are not scored yet], in order
         ended: list[Any] = []
@@ -153,10 +171,10 @@ class Scorer:
                 own.crops = len(block.views.corners)
                 own.waiting += len(block.views)
                 owners.append([video, len(block.views)])
-                yield block.views.to(self.precision.device)
+                yield block.views.to(self.device)
 
         for pixels, _ in view_batches(views(), self.batch_size):
-            self._unread.append((self._score(forward, pixels), self._take(owners, len(pixels))))
+            self._unread.append((self._score(pixels), self._take(owners, len(pixels))))
             while len(self._unread) > _LATE:
                 yield from self._read(progress)
             yield from _finished(ended, progress)
@@ -164,16 +182,14 @@ class Scorer:
             yield from self._read(progress)
         yield from _finished(ended, progress)
 
-    def _score(self, forward: Callable[[Any], Any], pixels: Tensor) -> Tensor:
-        batch = Batch([pixels], None, torch.arange(len(pixels)))
+    def _score(self, pixels: Tensor) -> Tensor:
         try:
-            scores = side_by_side(self.task.rows(forward, self.task.prepare(batch)).scores)
+            return self.score(pixels)
         except torch.cuda.OutOfMemoryError:
             raise UserError(
                 f"PREDICT.BATCH_SIZE {self.batch_size}: the memory of the GPU is too small for so "
                 "many views. Lower it."
             ) from None
-        return scores[:, list(self.classes)]
 
     @staticmethod
     def _take(owners: deque[list], count: int) -> list[tuple[Any, int]]:
@@ -209,7 +225,7 @@ class Scorer:
             own.scores = [held[windows * own.crops :]]
             if windows:
                 views = held[: windows * own.crops]
-                yield video, self.combine(views.reshape(windows, own.crops, -1))
+                yield video, self.combine(views.unflatten(0, (windows, own.crops)))
 
 
 @dataclass

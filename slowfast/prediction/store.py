@@ -107,7 +107,7 @@ class Store:
         Raises:
             UserError: it has the results of other weights or windows, or files of somebody else.
         """
-        settings = _scored_by(model)
+        settings = scored_by(model)
         path, has_scores = self.folder / RUN, (self.folder / VIDEOS).is_dir()
         if path.is_file() and has_scores:
             self._check_same(path, settings)
@@ -245,7 +245,8 @@ def predicted_by(folder: Path) -> str:
         raise UserError(f"{folder}: is no folder of tools/predict.py, which has {RUN}.") from None
 
 
-def _scored_by(model: Model) -> dict[str, Any]:
+def scored_by(model: Model) -> dict[str, Any]:
+    """What the scores of windows depend on: weights, classes and settings, as plain values."""
     cfg = model.cfg
     keys = [key for key in dotted_keys(cfg) if key.startswith(_SCORED_BY)]
     settings = {"checkpoint": model.digest, "DATA.SAMPLING_RATE": cfg.DATA.SAMPLING_RATE}

@@ -16,8 +16,9 @@ class Batch:
     """N clips.
 
     Attributes:
-        inputs: from a loader: uint8 pixels (N, 3, T, H, W), one tensor per view of a clip. After
-            `Task.prepare`: the input of the network, one float tensor per pathway.
+        inputs: from a loader: uint8 pixels (N, 3, T, H, W), one tensor per view of a clip, or
+            features (N, P, C). After `Task.prepare`: the input of the network, one float tensor per
+            pathway.
         targets: a tensor, or a list, tuple or dict of tensors, each with N rows; None: no targets.
         clips: (N,) numbers of the clips in the data set, on the CPU.
         meta: the metas of the items, which describe clips that could not be read.

@@ -12,7 +12,7 @@ from torch import nn
 from slowfast.ak.classes.counts import read_class_table
 from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.clips.mixup import BatchMixer
-from slowfast.ak.clips.network_input import InputTransform
+from slowfast.ak.clips.network_input import FeatureInput, InputTransform, input_from_cfg
 from slowfast.ak.keys import Finding
 from slowfast.ak.losses import check_targets
 from slowfast.ak.metrics.figures import Figures, TestOptions
@@ -44,7 +44,7 @@ class Classification(Task):
     Args:
         network: of MODEL.MODEL_NAME.
         loss: a function of logits (N, C) and targets, a mean over clips; None: no training.
-        to_input: turns pixels into the input of the network.
+        to_input: turns pixels or features into the input of the network.
         mix: mixes the clips of a training batch and smooths its targets.
         multi_label: whether a clip can have several classes.
         frames: T, of an example.
@@ -59,7 +59,7 @@ class Classification(Task):
         self,
         network: nn.Module,
         loss: nn.Module | None,
-        to_input: InputTransform,
+        to_input: InputTransform | FeatureInput,
         mix: BatchMixer,
         *,
         multi_label: bool,
@@ -87,7 +87,7 @@ class Classification(Task):
         return cls(
             build_model(cfg),
             build_loss(cfg).to(device) if trains else None,
-            InputTransform.from_cfg(cfg, channels_last(cfg)),
+            input_from_cfg(cfg, channels_last(cfg)),
             BatchMixer.from_cfg(cfg),
             multi_label=cfg.DATA.MULTI_LABEL,
             frames=cfg.DATA.NUM_FRAMES,
@@ -107,18 +107,18 @@ class Classification(Task):
             check_targets(batch.targets)
 
     def prepare(self, batch: Batch, moment: Moment | None = None) -> Batch:
-        (pixels,) = batch.inputs
-        inputs, targets = self.to_input(pixels), batch.targets
+        (given,) = batch.inputs
+        inputs, targets = self.to_input(given), batch.targets
         if moment is not None:
             targets = self._mix(inputs, targets, moment)
         return Batch(inputs, targets, batch.clips)
 
     def example(self, clips: int, training: bool, device: torch.device) -> Batch:
         side = self._crops[0 if training else 1]
-        pixels = torch.zeros(clips, 3, self._frames, side, side, dtype=torch.uint8, device=device)
+        inputs = self.to_input.example(clips, self._frames, side, device)
         shape = (clips, self._mix.num_classes) if self._multi_label else (clips,)
         labels = torch.zeros(shape, device=device)
-        return Batch([pixels], labels if self._multi_label else labels.long(), torch.arange(clips))
+        return Batch([inputs], labels if self._multi_label else labels.long(), torch.arange(clips))
 
     def begin_epoch(self, epoch: int) -> None:
         """Passes the epoch to the loss, which can change weights or margins with it (DRW)."""
@@ -142,7 +142,8 @@ class Classification(Task):
         return Figures(rows.scores, rows.targets, segments, options or self._evaluation)
 
     def draw_input(self, board: Any, batch: Batch) -> None:
-        board.add_clips(batch.inputs, batch.targets)
+        if self.to_input.is_pixels:
+            board.add_clips(batch.inputs, batch.targets)
 
     def draw_evaluation(self, board: Any, epoch: int, figures: Figures) -> None:
         board.add_evaluation(epoch, figures)

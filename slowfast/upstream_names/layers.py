@@ -540,8 +540,8 @@ class ResNetBasicHead(head.PoolHead):
         super().__init__(dim_in, head.HeadSpec(num_classes, dropout_rate, act_func), windows)
         self._detach_final_fc = detach_final_fc
 
-    def features(self, pathways: list[Tensor]) -> Tensor:
-        found = super().features(pathways)
+    def features(self, pathways: list[Tensor], pool: head.Pool) -> Tensor:
+        found = super().features(pathways, pool)
         return found.detach() if self._detach_final_fc else found
 
 

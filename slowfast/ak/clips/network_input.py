@@ -1,4 +1,4 @@
-"""The only place where pixels become floats.
+"""The input of networks. This is the only place where pixels become floats.
 
 Clips are uint8 until they are on the device. There an `InputTransform` normalises them and gives
 each pathway its frames, as float32 for any precision of the network.
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from slowfast.ak.clips.sampling import slow_indices
 from slowfast.ak.registries.datasets import facts_for
-from slowfast.ak.registries.networks import pathway_count
+from slowfast.ak.registries.networks import feature_shape, pathway_count
 
 
 def sees_rgb(cfg) -> bool:
@@ -37,6 +37,8 @@ class InputTransform(nn.Module):
         alpha: adds a slow pathway with T // alpha of the frames, evenly spread, both ends included.
         channels_last: whether the result is in memory format torch.channels_last_3d.
     """
+
+    is_pixels = True
 
     def __init__(
         self,
@@ -78,3 +80,36 @@ class InputTransform(nn.Module):
         # Joined from slices, since an index tensor would have to be copied to the device first.
         slow = [fast[:, :, i : i + 1] for i in slow_indices(clips.shape[2], self.alpha).tolist()]
         return [torch.cat(slow, dim=2), fast]
+
+    def example(self, clips: int, frames: int, side: int, device: torch.device) -> Tensor:
+        """Black clips: uint8 (N, 3, T, side, side)."""
+        return torch.zeros(clips, 3, frames, side, side, dtype=torch.uint8, device=device)
+
+
+class FeatureInput(nn.Module):
+    """Features (N, P, C) of any float type -> a list of one float32 tensor.
+
+    Args:
+        shape: (P, C), of an example.
+    """
+
+    is_pixels = False
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, features: Tensor) -> list[Tensor]:
+        """Copies features as float32."""
+        return [features.to(torch.float32, copy=True)]
+
+    def example(self, clips: int, frames: int, side: int, device: torch.device) -> Tensor:
+        """Features that are zero. Clips of features have no frames and no side."""
+        return torch.zeros(clips, *self.shape, device=device)
+
+
+def input_from_cfg(cfg, channels_last: bool = False) -> InputTransform | FeatureInput:
+    """What makes the input of MODEL.MODEL_NAME of a batch of its data set."""
+    if shape := feature_shape(cfg):
+        return FeatureInput(shape)
+    return InputTransform.from_cfg(cfg, channels_last)

@@ -71,6 +71,32 @@ class ClipViews:
 
 
 @dataclass(frozen=True)
+class FeatureViews:
+    """The features of all views of one clip, in place of `ClipViews`.
+
+    Args:
+        rows: (V, P, C) float, a row for each view.
+    """
+
+    rows: Tensor
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batch(self, start: int, stop: int) -> Tensor:
+        """The features (n, P, C) of views start..stop-1; `stop` can be after the last view."""
+        return self.rows[start:stop]
+
+    def to(self, device: torch.device | str, non_blocking: bool = True) -> FeatureViews:
+        """Returns the features on a device."""
+        return FeatureViews(self.rows.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> FeatureViews:
+        """Returns the features in page-locked memory, from which copies do not block."""
+        return FeatureViews(self.rows.pin_memory())
+
+
+@dataclass(frozen=True)
 class UniformCrops:
     """The short side scaled to `side`, and `count` square crops spread over the longer one."""
 

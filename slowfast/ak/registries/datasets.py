@@ -43,6 +43,8 @@ class DatasetFacts(Facts):
         random_validation: whether validation during training takes random frames and a random crop,
             as upstream does. Otherwise it takes the centre.
         always_rgb: whether the network gets RGB, whatever DATA.REVERSE_INPUT_CHANNEL says.
+        gives_features: whether its items have features, which only networks with a `feature_shape`
+            take, in place of pixels.
         own_keys: names, or beginnings of names, of the keys that only data sets read that name
             them, here or in upstream. None: it is not known which keys the data set reads.
     """
@@ -56,6 +58,7 @@ class DatasetFacts(Facts):
     frame_rate_key: str = ""
     random_validation: bool = False
     always_rgb: bool = False
+    gives_features: bool = False
     own_keys: tuple[str, ...] | None = None
 
     def list_name(self, split: str) -> str:

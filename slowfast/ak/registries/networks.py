@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ class NetworkFacts(Facts):
         label_sets: names of the sets of classes that the network scores, in the order of its
             outputs; empty: it scores one set, and its output is a tensor (N, C).
         pathways: the number of input tensors; 0: MODEL.MULTI_PATHWAY_ARCH decides.
+        feature_shape: gives, by the configuration, the shape (P, C) of a clip's features, if the
+            network takes features (N, P, C) from a data set that has them. None: it takes pixels.
         own_keys: beginnings of the keys that only networks read that name them, such as ``X3D.``.
             None: it is not known which keys the network reads, so that no key counts as unread.
     """
@@ -26,12 +28,19 @@ class NetworkFacts(Facts):
     archs: tuple[str, ...] = ()
     label_sets: tuple[str, ...] = ()
     pathways: int = 0
+    feature_shape: Callable[[Any], tuple[int, int]] | None = None
     own_keys: tuple[str, ...] | None = None
 
 
 def pathway_count(cfg: Any) -> int:
     """The number of input tensors: 2 for an architecture of MODEL.MULTI_PATHWAY_ARCH, else 1."""
     return 2 if cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH else 1
+
+
+def feature_shape(cfg: Any) -> tuple[int, int] | None:
+    """The shape (P, C) of the features of a clip that the network takes; None: it takes pixels."""
+    shape = NETWORKS.facts(cfg.MODEL.MODEL_NAME).feature_shape
+    return shape(cfg) if shape else None
 
 
 class NetworkRegistry(Registry[NetworkFacts]):

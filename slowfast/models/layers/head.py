@@ -25,6 +25,10 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+# Joins the maps (N, C, T, H, W) of all pathways to one, pooled or not.
+Pool = Callable[[list[Tensor]], Tensor]
+
+
 @dataclass(frozen=True)
 class HeadSpec:
     """The settings of every head.
@@ -72,9 +76,26 @@ class Head(nn.Module):
         self.windows = windows
         self.dropout = nn.Dropout(spec.dropout)
 
-    def features(self, pathways: list[Tensor]) -> Tensor:
-        """Features (N, C, T, H, W) to project, a vector for each position. Training has one."""
+    def features(self, pathways: list[Tensor], pool: Pool) -> Tensor:
+        """Features (N, C, T, H, W) to project, a vector for each position that `pool` leaves."""
         raise NotImplementedError
+
+    def vectors(self, pathways: list[Tensor], each_position: bool = False) -> Tensor:
+        """What is projected, in float32 and without dropout.
+
+        Args:
+            pathways: one tensor (N, C, T, H, W) for each pathway.
+            each_position: whether nothing is pooled, except that maps of several pathways are
+                averaged to the size of the smallest. Otherwise the whole maps are pooled, as in
+                training.
+
+        Returns:
+            (N, P, C): P positions, in the order time, height, width; P = 1 for whole maps.
+        """
+        with torch.autocast(pathways[0].device.type, enabled=False):
+            pool = _pool_to_smallest if each_position else _pool_whole
+            features = self.features([x.float() for x in pathways], pool)
+        return features.flatten(2).transpose(1, 2)
 
     def forward(self, pathways: list[Tensor]) -> Tensor:
         """Scores feature maps.
@@ -110,7 +131,7 @@ class Head(nn.Module):
 
     def _positions(self, pathways: list[Tensor]) -> Tensor:
         """Features (N, T, H, W, C) to project."""
-        return self.dropout(self.features(pathways).permute(0, 2, 3, 4, 1))
+        return self.dropout(self.features(pathways, self.pool_each).permute(0, 2, 3, 4, 1))
 
     @staticmethod
     def _averaged(
@@ -132,8 +153,8 @@ class PoolHead(Head):
         super().__init__(spec, windows)
         self.projection = nn.Linear(sum(channels), spec.num_classes)
 
-    def features(self, pathways: list[Tensor]) -> Tensor:
-        return self.pool_each(pathways)
+    def features(self, pathways: list[Tensor], pool: Pool) -> Tensor:
+        return pool(pathways)
 
 
 class LabelSetsHead(Head):
@@ -160,8 +181,8 @@ class LabelSetsHead(Head):
         for layer, count in zip(self._layers, num_classes.values(), strict=True):
             self.add_module(layer, nn.Linear(sum(channels), count))
 
-    def features(self, pathways: list[Tensor]) -> Tensor:
-        return self.pool_each(pathways)
+    def features(self, pathways: list[Tensor], pool: Pool) -> Tensor:
+        return pool(pathways)
 
     def _scores(
         self, pathways: list[Tensor], activate: Callable[[Tensor], Tensor]
@@ -204,8 +225,16 @@ class X3DHead(Head):
         self.relu = nn.ReLU(inplace=inplace_relu)
         self.projection = nn.Linear(channels_out, spec.num_classes)
 
-    def features(self, pathways: list[Tensor]) -> Tensor:
+    def features(self, pathways: list[Tensor], pool: Pool) -> Tensor:
         (x,) = pathways
-        x = self.relu(self.conv_5_bn(self.conv_5(x)))
-        x = self.pool(x, self.windows[0])
+        x = pool([self.relu(self.conv_5_bn(self.conv_5(x)))])
         return self.relu(self.lin_5_bn(self.lin_5(x)))
+
+
+def _pool_whole(pathways: list[Tensor]) -> Tensor:
+    return torch.cat([F.avg_pool3d(x, x.shape[2:]) for x in pathways], dim=1)
+
+
+def _pool_to_smallest(pathways: list[Tensor]) -> Tensor:
+    size = [min(sides) for sides in zip(*(x.shape[2:] for x in pathways), strict=True)]
+    return torch.cat([F.adaptive_avg_pool3d(x, size) for x in pathways], dim=1)

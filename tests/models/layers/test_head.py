@@ -7,7 +7,7 @@ from reference_parts.networks import normal
 from slowfast.ak.errors import UserError
 from slowfast.models import build_model
 from slowfast.models.layers.head import HeadSpec, PoolHead
-from tests.models.network_cases import SLOWFAST, TINY, X3D, network_cfg
+from tests.models.network_cases import EACH_FAMILY, SLOWFAST, TINY, X3D, clips_for, network_cfg
 
 
 def make_head(activation="sigmoid", **kwargs) -> PoolHead:
@@ -77,3 +77,27 @@ def test_scores_are_float32_under_autocast(settings):
     with torch.inference_mode():
         exact = model.head([x.float() for x in features[0]])
     torch.testing.assert_close(scores, exact, rtol=0, atol=1e-6)
+
+
+@EACH_FAMILY
+def test_vectors_are_what_training_projects(family):
+    cfg = network_cfg(TINY, family)
+    network = build_model(cfg).eval()
+    clips, projected = clips_for(cfg), []
+    hook = network.head.projection.register_forward_pre_hook(
+        lambda _, given: projected.append(given[0])
+    )
+    with torch.no_grad():
+        one = network.vectors(clips)
+        each = network.vectors(clips, each_position=True)
+        network.head.train()  # pools whole maps; the norms keep their statistics
+        for layer_of_head in network.head.children():
+            layer_of_head.eval()
+        network(clips)
+    hook.remove()
+    torch.testing.assert_close(one, projected[0].flatten(1, 3), rtol=1e-5, atol=1e-6)
+    # Height and width are 64 / 32; I3D halves the frames, and the slow pathway has half of them.
+    positions = {"i3d": 2, "slowfast": 2, "x3d": 4}[cfg.MODEL.ARCH] * 2 * 2
+    assert each.shape == (2, positions, one.shape[2])
+    if cfg.MODEL.ARCH != "x3d":  # whose last layer comes after the pool
+        torch.testing.assert_close(each.mean(dim=1, keepdim=True), one, rtol=1e-4, atol=1e-5)
