@@ -142,12 +142,19 @@ def table(agreement: Agreement) -> list[str]:
         for side, words in enumerate(("95 % interval from", "to"))
     ]
     pooled = agreement.pooled
+    chance = ("random scores", "", "", shown(SHOWN[0], agreement.chance))
+    random = (*chance, *[""] * (len(SHOWN) - 1))
     together = (
         *("all together", f"{int(total.true.sum())}", f"{int(total.bouts.sum())}"),
         *(shown(each, pooled.get(each.key, float("nan"))) for each in SHOWN),
     )
     heads = ("class", "frames", "bouts", *(heading(figure) for figure in SHOWN))
-    below = [mean, *(ends if len(agreement.videos) > 1 else []), together]
+    below = [
+        mean,
+        *(ends if len(agreement.videos) > 1 else []),
+        *([] if isnan(agreement.chance) else [random]),
+        together,
+    ]
     widths = [max(len(row[k]) for row in (heads, *rows, *below)) for k in range(len(heads))]
     line = "  ".join(["{:<" + str(widths[0]) + "}", *("{:>" + str(w) + "}" for w in widths[1:])])
     lines = [line.format(*heads)]

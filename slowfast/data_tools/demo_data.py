@@ -9,6 +9,9 @@ A class is head if at least a fifth of the training clips show it, and tail if a
 do. `segment_limits` returns these numbers of clips, which are AK.HEAD_MIN and AK.TAIL_MAX of a run
 without a class sheet.
 
+A film of the same shapes and motions, with a table of what is seen when, is for prediction on whole
+videos (see `demo_film`).
+
 The same seed, size and number of clips give the same data set. The file `demo_data.json` marks a
 folder of demo data, and states whether the set is complete.
 """
@@ -22,8 +25,9 @@ from pathlib import Path
 import numpy as np
 
 from slowfast.ak.errors import UserError
-from slowfast.data_tools import ak_writer, demo_scenes
+from slowfast.data_tools import ak_writer, demo_film, demo_scenes
 from slowfast.data_tools.ak_writer import ListedClass, ListedClip
+from slowfast.data_tools.demo_film import Film, FilmSize
 from slowfast.data_tools.demo_scenes import MOTIONS, PEBBLE, SHAPES, Actor, Scene
 from slowfast.data_tools.parallel import run_all
 
@@ -48,6 +52,7 @@ _SHARES = {  # shares of the actors in the training clips
     "Star": 0.04,
     PEBBLE: 0.18,
 }
+_FLATTENED = 0.5  # power of the shares in the validation clips and in the film
 _PARTNERS = 0.35  # share of the clips with a second actor
 _VALIDATION = 0.27  # share of the clips in the validation set
 _MIN_VALIDATION = 50  # fewest validation clips
@@ -62,11 +67,13 @@ class Size:
     Attributes:
         frames: shortest and longest clip, in frames.
         pixels: relative frequency of each (width, height).
+        film: size of the film.
     """
 
     clips: int
     frames: tuple[int, int]
     pixels: dict[tuple[int, int], int]
+    film: FilmSize
 
 
 SIZES = {
@@ -74,8 +81,14 @@ SIZES = {
         clips=440,
         frames=(24, 40),
         pixels={(112, 84): 10, (128, 96): 3, (84, 112): 3, (96, 72): 2, (106, 78): 1, (90, 90): 1},
+        film=FilmSize(seconds=120, pixels=(112, 84), scale=2, motion=36),
     ),
-    "small": Size(clips=120, frames=(12, 20), pixels={(64, 48): 6, (48, 64): 2, (58, 50): 1}),
+    "small": Size(
+        clips=120,
+        frames=(12, 20),
+        pixels={(64, 48): 6, (48, 64): 2, (58, 50): 1},
+        film=FilmSize(seconds=30, pixels=(64, 48), scale=1, motion=18),
+    ),
 }
 
 
@@ -130,8 +143,13 @@ def make_demo_data(root: Path, settings: Settings) -> bool:
     Raises:
         UserError: `root` holds something else, or demo data of other settings.
     """
-    if _claim(root, settings):
+    finished = _claim(root, settings)
+    if finished and demo_film.has_film(root):
         return False
+    if not demo_film.has_film(root):
+        demo_film.write_film(root, plan_film(settings))
+    if finished:  # by an earlier version, without a film
+        return True
     ak_writer.make_folders(root)
     plan = plan_clips(settings)
 
@@ -175,6 +193,12 @@ def class_rows(train: Sequence[ListedClip]) -> list[ListedClass]:
         )
         for name, count in zip(CLASSES, counts, strict=True)
     ]
+
+
+def plan_film(settings: Settings) -> Film:
+    """Returns the film of the set; its classes are about as frequent as in the validation clips."""
+    shares = {name: share**_FLATTENED for name, share in _SHARES.items()}
+    return demo_film.plan_film(settings.seed, SIZES[settings.size].film, shares)
 
 
 def plan_clips(settings: Settings) -> list[PlannedClip]:
@@ -277,7 +301,7 @@ def _draw_casts(
     num_actors = num_clips + round(_PARTNERS * num_clips)
 
     def deal(names: Sequence[str]) -> list[str]:
-        shares = np.array([_SHARES[name] for name in names]) ** (0.5 if flat else 1.0)
+        shares = np.array([_SHARES[name] for name in names]) ** (_FLATTENED if flat else 1.0)
         counts = apportion(shares, num_actors, least=_EACH_VALIDATION if flat else 2)
         return list(rng.permutation(np.repeat(names, counts)))
 

@@ -9,6 +9,7 @@ share of the pixel that is covered, and so smooth edges.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -178,11 +179,19 @@ def render(scene: Scene) -> np.ndarray:
     ground = paint_ground(rng, scene.width, scene.height, scene.ground)
     frames = np.empty((scene.num_frames, scene.height, scene.width, 3), dtype=np.uint8)
     for number in range(scene.num_frames):
-        frame = ground + 2 * rng.standard_normal((*ground.shape[:2], 1), dtype=np.float32)  # grain
-        for actor in scene.actors:
-            _draw(frame, actor, pose(actor, number, scene.num_frames))
-        frames[number] = np.clip(frame + 0.5, 0, 255)
+        cast = [(actor, pose(actor, number, scene.num_frames)) for actor in scene.actors]
+        frames[number] = draw_frame(rng, ground, cast)
     return frames
+
+
+def draw_frame(
+    rng: np.random.Generator, ground: np.ndarray, cast: Iterable[tuple[Actor, Moment]]
+) -> np.ndarray:
+    """Draws actors and grain on a ground, float32 RGB (H, W, 3); returns uint8 RGB (H, W, 3)."""
+    frame = ground + 2 * rng.standard_normal((*ground.shape[:2], 1), dtype=np.float32)  # grain
+    for actor, at in cast:
+        _draw(frame, actor, at)
+    return np.clip(frame + 0.5, 0, 255).astype(np.uint8)
 
 
 def paint_ground(rng: np.random.Generator, width: int, height: int, ground: int) -> np.ndarray:

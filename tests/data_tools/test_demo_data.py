@@ -74,6 +74,16 @@ def test_a_complete_set_is_not_changed(made):
     assert {path: path.stat().st_mtime_ns for path in made.rglob("*")} == before
 
 
+def test_a_set_of_an_earlier_version_gets_the_film(made):
+    before = {path: path.stat().st_mtime_ns for path in made.rglob("*") if path.is_file()}
+    film = {path for path in before if path.parent.name == "film"}
+    assert {path.name for path in film} == {"film.mp4", "events.csv"}
+    shutil.rmtree(made / "film")
+    assert make_demo_data(made, SMALL) is True
+    after = {path: path.stat().st_mtime_ns for path in made.rglob("*") if path.is_file()}
+    assert {path for path in before if after[path] != before[path]} == film
+
+
 def test_a_stopped_set_is_completed(made, tmp_path, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt

@@ -140,7 +140,7 @@ def test_a_video_that_is_gone_keeps_its_page(checkpoint, old_video, tmp_path):
     assert (out / "other.html").exists()
 
 
-def test_an_evaluation_adds_the_labels_of_a_person_to_the_pages(predict, films, tmp_path):
+def test_an_evaluation_adds_the_labels_of_a_person_to_the_pages(predict, films, tmp_path, capsys):
     from evaluate_events import main as evaluate
 
     out = predict("PREDICT.THRESHOLD", "0.5", "PREDICT.STILLS", "40")
@@ -150,9 +150,11 @@ def test_an_evaluation_adds_the_labels_of_a_person_to_the_pages(predict, films, 
         "video,start,end,behavior\nlong.avi,0.4,1.2,walking\nkürz.avi,0,0.1,walking\n"
     )
     assert evaluate([str(labels), str(out), "--pages", str(out)]) == 0
+    assert "\nrandom scores  " in capsys.readouterr().out
     after = data_of(out / "long.html")
     assert after["events"] == [[0, 0.4, 1.2, ""]]
     assert after["agreement"]["mean"]["ap"]["value"] > 0
+    assert after["agreement"]["random_scores"]["ap"] > 0
     for key in ("thresholds", "media", "frames"):
         assert after[key] == before[key], key
     numbers = [[row[:7] for row in data["bouts"]] for data in (after, before)]

@@ -15,6 +15,7 @@ from math import isnan
 import numpy as np
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.metrics.average_precision import chance_average_precision
 from slowfast.ak.metrics.bootstrap import centred, interval, resample_weights
 from slowfast.ak.metrics.comparison import Difference
 from slowfast.ak.metrics.inputs import known_mean
@@ -64,6 +65,17 @@ class Agreement:
     def mean(self) -> dict[str, float]:
         """The mean of each figure over the classes that the person saw and that have a value."""
         return means(self.by_class, self.occurs)
+
+    @cached_property
+    def chance(self) -> float:
+        """The mean average precision that random scores of frames reach on average.
+
+        It is over the same classes as the mean of "ap"; nan if no class has one.
+        """
+        total = sums(self.videos)
+        values = chance_average_precision(total.true, int(total.frames[0]))
+        values[np.isnan(self.by_class["ap"])] = np.nan
+        return means({"ap": values}, self.occurs)["ap"]
 
     @cached_property
     def pooled(self) -> dict[str, float]:
@@ -147,6 +159,7 @@ class Agreement:
                 key: _with_interval(value, self.mean_intervals.get(key, ()))
                 for key, value in self.mean.items()
             },
+            "random_scores": {"ap": _json(self.chance)},
             "pooled": {key: _json(value) for key, value in self.pooled.items()},
             "classes": [
                 {

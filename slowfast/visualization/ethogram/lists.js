@@ -282,6 +282,9 @@ function agreementSection(agreement) {
     "Agreement with a person",
     `Means over the classes that the person saw, in ${plural(agreement.videos.length, "video")} with ` +
       `${whole(agreement.frames)} frames. AP takes the scores, all other figures take the bouts. ` +
+      (isNumber(agreement.random_scores.ap)
+        ? `Random scores have an AP of ${(100 * agreement.random_scores.ap).toFixed(1)} % on average. `
+        : "") +
       (many
         ? `The ranges below the means are 95 % intervals over ${whole(agreement.resamples)} resamples of the videos` +
           (agreement.videos.length < agreement.few

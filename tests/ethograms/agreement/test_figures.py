@@ -97,6 +97,7 @@ def test_figures_by_hand():
     assert found.by_class["onset"].tolist() == pytest.approx([2, np.nan, np.nan], nan_ok=True)
     assert found.by_class["offset_late"][0] == pytest.approx(1)
     assert np.isnan(found.by_class["ap"]).all()  # bouts have no scores
+    assert np.isnan(found.chance)
     assert found.mean_intervals == {}  # of one video
 
 
@@ -154,6 +155,10 @@ def test_frame_figures_are_those_of_scikit_learn():
         for key, value in expected.items():
             assert found.by_class[key][index] == pytest.approx(value), key
     assert found.pooled["f1"] == pytest.approx(f1_score(labels, predicted, average="micro"))
+    # Scores without any information, by trial.
+    draws = np.random.default_rng(0).random((100, *labels.shape))
+    reached = [average_precision_score(labels, draw, average="macro") for draw in draws]
+    assert found.chance == pytest.approx(np.mean(reached), abs=0.005)
 
 
 def bouts_plainly(shown):
