@@ -86,21 +86,30 @@ def places(
     return found
 
 
-def ranked(found: Iterable[Place], most: int | None = None) -> list[Place]:
+def ranked(
+    found: Iterable[Place],
+    most: int | None = None,
+    training_clips: Mapping[str, int] | None = None,
+) -> list[Place]:
     """Returns places of all videos, the most rewarding first.
 
-    The doubt of a place is divided by the square root of the number of bouts of its class, and of
-    the more doubtful places of this class before it: each review makes a class less rare.
+    The doubt of a place is divided by the square root of the number of training clips of its class,
+    or else of its bouts, and of the more doubtful places of this class before it: each review makes
+    a class less rare.
+
+    Args:
+        training_clips: by class; None: not known.
     """
     of_class: dict[str, list[Place]] = {}
     for place in found:
         of_class.setdefault(place.label, []).append(place)
     worth = []
-    for places_of_class in of_class.values():
-        bouts = max(1, sum(not place.missed for place in places_of_class))
+    for label, places_of_class in of_class.items():
+        bouts = sum(not place.missed for place in places_of_class)
+        examples = max(1, bouts if training_clips is None else training_clips.get(label, 0))
         in_order = sorted(places_of_class, key=lambda place: (-place.doubt, place.start))
         worth += [
-            (-place.doubt / sqrt(bouts + number), place.start, place.label, place.video, place)
+            (-place.doubt / sqrt(examples + number), place.start, place.label, place.video, place)
             for number, place in enumerate(in_order)
         ]
     return [place for *_, place in sorted(worth, key=lambda entry: entry[:4])[:most]]

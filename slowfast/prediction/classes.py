@@ -39,11 +39,13 @@ class KnownClasses:
         names: of all C classes of the network.
         predicted: numbers of the classes that are predicted: those that had a training clip.
         without_clips: names of the others.
+        training_clips: their number for each predicted class, by name; None: not known.
     """
 
     names: tuple[str, ...]
     predicted: tuple[int, ...]
     without_clips: tuple[str, ...]
+    training_clips: dict[str, int] | None = None
 
     @property
     def predicted_names(self) -> tuple[str, ...]:
@@ -111,7 +113,8 @@ def known_classes(cfg: CfgNode, path: str, stored: Mapping[str, Any]) -> KnownCl
             f"{len(without)} of {len(unique)} classes had no training clip and are not predicted: "
             f"{shown}"
         )
-    return KnownClasses(unique, predicted, without)
+    clips = None if uncounted else {unique[number]: int(all_counts[number]) for number in predicted}
+    return KnownClasses(unique, predicted, without, clips)
 
 
 def _tables(cfg: CfgNode) -> Mapping[str, ClassTable | None]:

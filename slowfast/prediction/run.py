@@ -380,6 +380,7 @@ def write_together(job: Job) -> None:
         **_about(job),
         "classes": list(classes),
         "classes_without_training_clips": list(job.model.classes.without_clips),
+        "training_clips": job.model.classes.training_clips,
         "command": shlex.join(["python", *sys.argv]),
         "configuration": yaml.safe_load(job.model.cfg.dump()),
         "environment": environment(),

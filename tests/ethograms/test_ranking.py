@@ -53,3 +53,12 @@ def test_a_rare_class_does_not_take_all_of_the_hour():
     order = [each.label for each in ranked(places(make_video(np.zeros((7, 2))), many + common, {}))]
     # 1 / sqrt(5), then 1 / sqrt(6) twice, 1 / sqrt(7) twice, ...: the earlier one first.
     assert order[:5] == ["fly", "walk", "fly", "fly", "walk"]
+
+
+def test_the_training_clips_of_a_class_say_how_rare_it_is():
+    found = places(
+        make_video(np.zeros((7, 2))), [bout("walk", 0, 1, 0.5), bout("fly", 2, 3, 0.6)], {}
+    )
+    assert [each.label for each in ranked(found)] == ["walk", "fly"]
+    order = ranked(found, training_clips={"walk": 100, "fly": 2})
+    assert [each.label for each in order] == ["fly", "walk"]

@@ -140,8 +140,8 @@ function makeEthogram(record) {
 
 const csvCell = (value) => (/[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
 
-// The bouts that stand, with the columns of bouts.csv and what became of each.
-function boutsAsCsv(ethogram, bouts) {
+// The bouts that stand, with the columns of bouts.csv and what became of each; then the checked times.
+function boutsAsCsv(ethogram, bouts, checked) {
   const number = (value, decimals) =>
     isNumber(value) ? String(Number(value.toFixed(decimals))) : "";
   const rows = bouts.map((bout) => [
@@ -149,5 +149,13 @@ function boutsAsCsv(ethogram, bouts) {
     ...[number(bout.start, 3), number(bout.stop, 3), String(bout.first), String(bout.last)],
     ...[number(bout.mean, 4), number(bout.peak, 4), bout.review],
   ]);
+  for (const [start, stop] of checked) {
+    const first = ethogram.frameAt(start);
+    const last = Math.max(first, ethogram.frameAt(stop) - 1);
+    rows.push([
+      ...[ethogram.record.path, "", "", number(start, 3), number(stop, 3)],
+      ...[String(first), String(last), "", "", "checked"],
+    ]);
+  }
   return [CSV_COLUMNS, ...rows].map((row) => row.map(csvCell).join(",") + "\r\n").join("");
 }

@@ -42,8 +42,6 @@ function stripOf(video, classes) {
 // What to review first, of all videos. A link leads to the place on the page of its video.
 function placesSection(record) {
   const place = new Map(record.places.map((row, index) => [row, index + 1]));
-  const address = (row) =>
-    `${row.page}#${new URLSearchParams({ at: (row.start + 1e-3).toFixed(3), class: row.class })}`;
   const table = dataTable({
     caption: "Review first",
     columns: [
@@ -59,7 +57,7 @@ function placesSection(record) {
         name: "Where",
         value: (row) => `${row.video} ${row.start.toFixed(2).padStart(12)}`,
         cell: (row) =>
-          el("a", { href: address(row) }, ...breakable(row.video), ` ${clock(row.start)}`),
+          el("a", { href: addressOf(row) }, ...breakable(row.video), ` ${clock(row.start)}`),
         wide: true,
       },
       {
@@ -87,7 +85,7 @@ function placesSection(record) {
   return section(
     "places",
     "Review first",
-    "Bouts, and times without a bout, whose scores are near the threshold of the class. Classes with few bouts come before common ones.",
+    "Bouts, and times without a bout, whose scores are near the threshold of the class. Classes with few training clips come before common ones. What was reviewed is not listed.",
     record.places.length ? table : nothing("No score is near a threshold."),
   );
 }
@@ -149,6 +147,13 @@ function drawOverview(record) {
         title: "Places whose scores are near a threshold, each counted by how near",
         number: true,
         value: (row) => row.to_review,
+      },
+      record.places && {
+        name: "Checked",
+        title: "Time that is marked as checked",
+        number: true,
+        value: (row) => row.checked,
+        cell: (row) => length(row.checked),
       },
       record.places && {
         name: "Corrections",

@@ -22,7 +22,7 @@ from slowfast.visualization.page.render import render, write
 _HERE = Path(__file__).parent
 _SCRIPTS = (
     *("data.js", "storage.js", "edits.js", "player.js", "timeline.js", "lists.js"),
-    *("video.js", "overview.js", "main.js"),
+    *("places.js", "video.js", "overview.js", "main.js"),
 )
 # The page loads the video alone: beside it, or from the computer that serves it.
 _POLICY = "media-src 'self' file: blob:"

@@ -13,7 +13,7 @@ const TICKS = [
 
 /* state: {rows: class numbers, curves: Set of class numbers, selected: id of a bout or null,
    row: a class number or null}. `act` has seek(time), select(id), chooseRow(label),
-   toggleCurve(label), moved(id, start, stop). Returns {node, draw, layout, zoom, ...}. */
+   toggleCurve(label), moved(id, start, stop), viewed(). Returns {node, draw, layout, zoom, ...}. */
 function makeTimeline(ethogram, edits, player, state, act) {
   const view = { from: 0, to: ethogram.seconds };
   const canvas = el("canvas", { tabindex: 0, role: "slider", "aria-label": "Time line" });
@@ -46,6 +46,7 @@ function makeTimeline(ethogram, edits, player, state, act) {
     probe.remove();
     const [r, g, b] = tones.sheet.match(/[\d.]+/g).map(Number);
     tones.dark = r + g + b < 380;
+    tones.checked = `oklch(${tones.dark ? "0.74" : "0.6"} 0.15 150)`;
     const light = tones.dark ? "0.74 0.12" : "0.58 0.13";
     tones.bars = ethogram.classes.map((_, label) => `oklch(${light} ${hue(label)})`);
     tones.areas = ethogram.classes.map((_, label) => `oklch(${light} ${hue(label)} / 0.3)`);
@@ -109,6 +110,7 @@ function makeTimeline(ethogram, edits, player, state, act) {
     from = Math.max(0, Math.min(from + (to - from - wide) / 2, ethogram.seconds - wide));
     view.from = from;
     view.to = from + wide;
+    act.viewed();
     draw();
   }
 
@@ -325,6 +327,13 @@ function makeTimeline(ethogram, edits, player, state, act) {
     for (const [from, to] of anyBout()) {
       const x = mapX(from);
       context.fillRect(x, 5, Math.max(1, mapX(to) - x), MAP_HEIGHT - 10);
+    }
+    // Checked times: a line in the map, and one above the rows.
+    context.fillStyle = tones.checked;
+    for (const [from, to] of edits.checked) {
+      context.fillRect(mapX(from), MAP_HEIGHT - 4, Math.max(1, mapX(to) - mapX(from)), 3);
+      const [a, b] = [Math.max(left, xOf(from)), Math.min(width - right, xOf(to))];
+      if (b > a) context.fillRect(a, HEADER - 5, b - a, 4);
     }
     context.strokeStyle = tones.accent;
     context.lineWidth = 2;

@@ -14,6 +14,7 @@ const KEYS = [
   ["A R", "accept, reject the selected bout"],
   ["[ ]", "selected bout starts, ends at the play head; or drag its ends"],
   ["B", "new bout of the class at the play head"],
+  ["C", "what the time line shows is checked; again: it is not"],
   ["Delete", "remove the selected bout"],
   ["Ctrl Z, Ctrl Y", "undo, redo"],
   ["Home End", "beginning and end"],
@@ -59,6 +60,7 @@ function drawVideo(record) {
       timeline.layout();
     },
     moved: (id, start, stop) => edits.move(id, start, stop),
+    viewed: () => showChecking(),
   };
   const timeline = makeTimeline(ethogram, edits, player, state, act);
   const selected = () => (state.selected === null ? null : edits.get(state.selected));
@@ -262,8 +264,40 @@ function drawVideo(record) {
       const id = edits.redo();
       if (id !== null) state.selected = edits.get(id) ? id : null;
     },
-    save: () => download(boutsAsCsv(ethogram, edits.standing), record.csv_name),
+    check: () => edits.check(timeline.view.from, timeline.view.to),
+    next() {
+      const next = places.next(edits);
+      if (next) location.assign(next);
+    },
+    save: () => download(boutsAsCsv(ethogram, edits.standing, edits.checked), record.csv_name),
   };
+
+  // What the time line shows can be marked as checked; a review goes on to the next place from there.
+  const places = makePlaces(record.review);
+  if (places.isServed) KEYS.push(["J", "next place to review"]);
+  const checking = box("tools checking");
+  function showChecking() {
+    const { from, to } = timeline.view;
+    const what = `${clock(from)} – ${clock(to)}`;
+    const seconds = edits.checked.reduce((sum, [start, stop]) => sum + stop - start, 0);
+    checking.replaceChildren(
+      button(
+        edits.isChecked(from, to) ? `Not checked: ${what}` : `Checked: ${what}`,
+        "All bouts in this time are right, and none is missing (C)",
+        commands.check,
+      ),
+      places.isServed
+        ? button("Next place", "Go to the next place to review (J)", commands.next, {
+            disabled: places.next(edits) ? null : "",
+          })
+        : "",
+      el(
+        "span",
+        { class: "soft" },
+        seconds ? `${length(seconds)} checked` : "Nothing is checked yet",
+      ),
+    );
+  }
 
   function download(text, name) {
     const address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
@@ -323,6 +357,7 @@ function drawVideo(record) {
         )
       : null;
     const toggled = (value) => ({ "aria-pressed": String(bout?.review === value) });
+    showChecking();
     panel.replaceChildren(
       head,
       box(
@@ -356,6 +391,7 @@ function drawVideo(record) {
           ),
         ),
       ),
+      checking,
       el(
         "p",
         { class: storage.isSaved ? "soft under" : "warning" },
@@ -363,7 +399,7 @@ function drawVideo(record) {
           ? `Corrections are kept ${storage.place}.`
           : storage.isSaved
             ? `${plural(changes, "correction")}, kept ${storage.place}. Download the CSV to use them elsewhere.`
-            : `${plural(changes, "correction")} cannot be kept ${storage.place}: download the CSV before you close the page.`,
+            : `${plural(changes, "correction")} cannot be kept ${storage.place}${storage.problem && ` (${storage.problem})`}: download the CSV before you close the page.`,
       ),
     );
   }
@@ -438,6 +474,8 @@ function drawVideo(record) {
     "[": commands.startHere,
     "]": commands.stopHere,
     b: commands.add,
+    c: commands.check,
+    j: commands.next,
     Delete: commands.remove,
     Backspace: commands.remove,
     Escape: () => act.select(null),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,35 @@ from slowfast.ak.errors import UserError
 from slowfast.utils.files import atomic
 
 FOLDER = "corrections"
+_CHECKED = "checked"  # the id of a step that changes the checked times; others change a bout
+
+
+class Outdated(Exception):
+    """Corrections that follow an older state than the one that is kept."""
+
+
+@dataclass(frozen=True)
+class State:
+    """The corrections of a video as they are kept.
+
+    Attributes:
+        revision: how often they were written.
+        steps: from the predicted bouts to those that stand, as the page wrote them.
+    """
+
+    revision: int = 0
+    steps: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def checked(self) -> list[tuple[float, float]]:
+        """The times (start, stop) that a person has marked as checked, in seconds."""
+        spans = [step["after"] for step in self.steps if step["id"] == _CHECKED]
+        return [(start, stop) for start, stop in spans[-1]] if spans else []
+
+    def has_seen(self, number: int) -> bool:
+        """Whether the person has changed or judged the predicted bout with this number."""
+        steps = [step["after"] for step in self.steps if step["id"] == number]
+        return bool(steps) and (steps[-1] is None or bool(steps[-1]["review"]))
 
 
 class Corrections:
@@ -26,18 +56,33 @@ class Corrections:
         self.table = folder / f"{name}.csv"
         self._steps = folder / f"{name}.steps"
 
-    def steps(self, digest: str) -> list[dict[str, Any]]:
-        """Returns the steps from the predicted bouts with this digest; none if there are others."""
-        saved = self._read()
-        return saved.get("steps", []) if saved.get("digest") == digest else []
-
-    def write(self, digest: str, steps: list[dict[str, Any]], csv: str) -> None:
-        """Replaces the files. Those of other predicted bouts are kept under another name.
+    def state(self, digest: str) -> State:
+        """Returns the corrections of the predicted bouts with this digest; none if it is another.
 
         Raises:
+            UserError: the file of steps cannot be read.
+        """
+        saved = self._read()
+        if saved.get("digest") != digest:
+            return State()
+        return State(saved.get("revision", 0), tuple(saved.get("steps", ())))
+
+    def write(
+        self, digest: str, steps: list[dict[str, Any]], csv: str, after: int | None = None
+    ) -> None:
+        """Replaces the files. Those of other predicted bouts are kept under another name.
+
+        Args:
+            after: the revision that the steps follow; None: whichever is kept.
+
+        Raises:
+            Outdated: another revision is kept, as when the page is open in two windows.
             UserError: a file cannot be written.
         """
         saved = self._read()
+        revision = self.state(digest).revision
+        if after is not None and after != revision:
+            raise Outdated
         try:
             if saved and saved.get("digest") != digest:
                 for path in (self.table, self._steps):
@@ -45,9 +90,23 @@ class Corrections:
                         path.rename(_free(path))
         except OSError as error:
             raise atomic.cannot_be_written(self.table, error) from None
-        record = json.dumps({"digest": digest, "steps": steps})
-        atomic.write(self.table, csv.encode("utf-8", "surrogateescape"), f"{self.table.name}.tmp")
-        atomic.write(self._steps, record.encode("ascii"), f"{self._steps.name}.tmp")
+        record = {"digest": digest, "revision": revision + 1, "steps": steps, "csv": csv}
+        # The steps first: if the program is stopped here, `complete` writes the table.
+        self._put(self._steps, json.dumps(record).encode("ascii"))
+        self._put(self.table, csv.encode("utf-8", "surrogateescape"))
+
+    def complete(self) -> None:
+        """Writes the table if a stop between the two files left an older one."""
+        csv = self._read().get("csv")
+        if csv is None:
+            return
+        content = csv.encode("utf-8", "surrogateescape")
+        if not self.table.is_file() or self.table.read_bytes() != content:
+            self._put(self.table, content)
+
+    @staticmethod
+    def _put(path: Path, content: bytes) -> None:
+        atomic.write(path, content, f"{path.name}.tmp")
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,11 @@ from slowfast.ethograms.ranking import Place, places, ranked
 from slowfast.ethograms.scores import Bout, VideoScores
 from slowfast.visualization.ethogram.page import render_page
 from slowfast.visualization.page.render import data_of
-from slowfast.visualization.review.corrections import FOLDER, Corrections
+from slowfast.visualization.review.corrections import FOLDER, Corrections, State
 
 INDEX = "index.html"
+SUMMARY = "summary.json"
+_TOUCH = 1e-3  # seconds: the tables have milliseconds
 MOST_PLACES = 300  # of the list of what to review first
 _POLICY = "media-src 'self' blob:; connect-src 'self'"
 
@@ -38,6 +42,8 @@ class ServedPages:
         self.corrections = corrections or folder / FOLDER
         index = self._read(INDEX)
         self.names = {unquote(video["page"]): video["name"] for video in index["videos"]}
+        for page in self.names:
+            self.kept(page).complete()
 
     def _read(self, name: str) -> dict[str, Any]:
         path = self.folder / name
@@ -68,10 +74,13 @@ class ServedPages:
         record = self._read(page)
         number = list(self.names).index(page)
         record["media"] = f"/media/{number}" if self.media(page, record) else None
+        state = self.kept(page).state(record["digest"])
         record["review"] = {
             "address": f"/corrections/{quote(page)}",
             "file": str(self.kept(page).table),
-            "steps": self.kept(page).steps(record["digest"]),
+            "revision": state.revision,
+            "steps": state.steps,
+            "places": [one | {"own": one["page"] == quote(page)} for one in self._to_review(page)],
         }
         return render_page(f"{record['name']} - review", record, _POLICY)
 
@@ -80,40 +89,93 @@ class ServedPages:
         record = self._read(INDEX)
         for video in record["videos"]:
             page = unquote(video["page"])
-            digest, own = self._content[page]
-            video["to_review"] = round(sum(place.doubt for place in own), 1)
-            video["corrections"] = len(self.kept(page).steps(digest))
-        pages = {own[0].video: page for page, (_, own) in self._content.items() if own}
-        record["places"] = [
-            {
-                "page": quote(pages[place.video]),
-                "video": self.names[pages[place.video]],
-                "class": place.label,
-                "start": place.start,
-                "stop": place.stop,
-                "score": round(place.score, 3),
-                "missed": place.missed,
-            }
-            for place in self._first
-        ]
+            found = self._content[page]
+            state = self.kept(page).state(found.digest)
+            video["to_review"] = round(sum(place.doubt for place in found.places), 1)
+            video["corrections"] = len(state.steps)
+            video["checked"] = sum(stop - start for start, stop in state.checked)
+        record["places"] = self._to_review()
         return render_page(f"{record['title']} - review", record, _POLICY)
 
+    def _to_review(self, present: str = "") -> list[dict[str, Any]]:
+        """What to review first, without what was reviewed already.
+
+        Args:
+            present: a page whose reviewed places stay; it knows them itself.
+        """
+        states = {
+            page: self.kept(page).state(found.digest)
+            for page, found in self._content.items()
+            if page != present
+        }
+        pages = {found.video: page for page, found in self._content.items()}
+        listed = []
+        for place in self._first:
+            page = pages[place.video]
+            bout = self._content[page].numbers.get((place.label, place.start, place.stop))
+            if page in states and _is_reviewed(place, bout, states[page]):
+                continue
+            listed.append(
+                {
+                    "page": quote(page),
+                    "video": self.names[page],
+                    "class": place.label,
+                    "start": place.start,
+                    "stop": place.stop,
+                    "score": round(place.score, 3),
+                    "missed": place.missed,
+                    "bout": None if place.missed else bout,
+                }
+            )
+        return listed
+
     @cached_property
-    def _content(self) -> dict[str, tuple[str, list[Place]]]:
-        """The digest of the bouts, and the places to review, by page."""
-        return {page: _places_of(self._read(page)) for page in self.names}
+    def _content(self) -> dict[str, _Content]:
+        """What the pages propose to review."""
+        return {page: _content_of(self._read(page)) for page in self.names}
 
     @cached_property
     def _first(self) -> list[Place]:
-        found = (place for _, own in self._content.values() for place in own)
-        return ranked(found, MOST_PLACES)
+        found = (place for content in self._content.values() for place in content.places)
+        return ranked(found, MOST_PLACES, self._training_clips())
+
+    def _training_clips(self) -> dict[str, int] | None:
+        """Training clips of each class, as the prediction states them; None: not known."""
+        try:
+            summary = json.loads((self.folder / SUMMARY).read_text(encoding="utf-8"))
+            return {str(name): int(clips) for name, clips in summary["training_clips"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
 
 
-def _places_of(record: dict[str, Any]) -> tuple[str, list[Place]]:
-    """Returns the digest and the places to review of a page."""
+@dataclass(frozen=True)
+class _Content:
+    """What is reviewed on a page.
+
+    Attributes:
+        video, digest: as the page has them.
+        numbers: of the bouts, by class, start and stop.
+    """
+
+    video: str
+    digest: str
+    places: list[Place]
+    numbers: dict[tuple[str, float, float], int]
+
+
+def _content_of(record: dict[str, Any]) -> _Content:
     named = zip(record["classes"], record["thresholds"], strict=True)
     thresholds = {name: value for name, value in named if value is not None}
-    return record["digest"], places(scores_of(record), bouts_of(record), thresholds)
+    bouts = bouts_of(record)
+    numbers = {(bout.label, bout.start, bout.stop): k for k, bout in enumerate(bouts)}
+    found = places(scores_of(record), bouts, thresholds)
+    return _Content(record["path"], record["digest"], found, numbers)
+
+
+def _is_reviewed(place: Place, bout: int | None, state: State) -> bool:
+    """Whether a place lies in a checked time, or its bout was judged."""
+    inside = (a <= place.start + _TOUCH and b >= place.stop - _TOUCH for a, b in state.checked)
+    return any(inside) or (not place.missed and bout is not None and state.has_seen(bout))
 
 
 def scores_of(record: dict[str, Any]) -> VideoScores:

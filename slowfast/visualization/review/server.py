@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slowfast.ak.errors import UserError
+from slowfast.visualization.review.corrections import Outdated
 from slowfast.visualization.review.pages import INDEX, ServedPages
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class ReviewApp:
 
     def __init__(self, pages: ServedPages, token: str) -> None:
         self.pages, self.token = pages, token
+        self._writing = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         from werkzeug.wrappers import Request
@@ -79,9 +82,17 @@ class ReviewApp:
         try:
             found = json.loads(request.get_data())
             digest, steps, csv = str(found["digest"]), list(found["steps"]), str(found["csv"])
+            after = found.get("revision")
+            if not all(isinstance(step, dict) and {"id", "after"} <= {*step} for step in steps):
+                raise ValueError
         except (ValueError, KeyError, TypeError):
             return Response("These are no corrections.", 400)
-        self.pages.kept(page).write(digest, steps, csv)
+        try:
+            with self._writing:
+                self.pages.kept(page).write(digest, steps, csv, after)
+        except Outdated:
+            words = "they were changed in another window; open this page again to go on"
+            return Response(words, 409)
         return Response(status=204)
 
 

@@ -10,7 +10,7 @@ from slowfast.visualization.ethogram import write_ethogram
 from slowfast.visualization.page.render import data_of
 from slowfast.visualization.review.pages import ServedPages, bouts_of, scores_of
 from slowfast.visualization.review.server import ReviewApp, make_review_server
-from tests.visualization.ethogram.videos import make_bouts, make_scores, write_video
+from tests.visualization.ethogram.videos import NASTY, make_bouts, make_scores, write_video
 
 werkzeug = pytest.importorskip("werkzeug.test")
 TOKEN = "secret"
@@ -115,6 +115,44 @@ def test_wrong_corrections_are_refused(client, pages):
     assert not pages.corrections.exists()
 
 
+def test_two_windows_do_not_overwrite_each_other(client, folder, pages):
+    body = {"digest": digest_of(folder), "steps": [], "csv": "first\r\n", "revision": 0}
+    assert ask(client, "/corrections/fi%20lm.html", "PUT", json=body).status_code == 204
+    assert data_of(ask(client, "/fi%20lm.html").text)["review"]["revision"] == 1
+    late = ask(client, "/corrections/fi%20lm.html", "PUT", json=body | {"csv": "second\r\n"})
+    assert late.status_code == 409
+    assert "another window" in late.text
+    assert (pages.corrections / "fi lm.csv").read_text() == "first\n"
+
+
+def test_a_stop_between_the_two_files_loses_nothing(client, folder, pages):
+    body = {"digest": digest_of(folder), "steps": [], "csv": "new\r\n"}
+    ask(client, "/corrections/fi%20lm.html", "PUT", json=body)
+    table = pages.corrections / "fi lm.csv"
+    table.write_text("old\n")
+    ServedPages(folder, pages.corrections)
+    assert table.read_text() == "new\n"
+
+
+def test_what_was_reviewed_is_not_listed_again(client, folder):
+    listed = data_of(ask(client, "/index.html").text)["places"]
+    own = [(one["class"], one["start"]) for one in listed if one["video"] == "fi lm.webm"]
+    assert own == [("walking", 6.0), (NASTY, 0.0), ("walking", 2.0)]
+    steps = [
+        {"id": 2, "before": None, "after": {"review": "rejected"}},  # the bout at 6 s
+        {"id": "checked", "before": [], "after": [[0, 1]]},
+    ]
+    body = {"digest": digest_of(folder), "steps": steps, "csv": ""}
+    assert ask(client, "/corrections/fi%20lm.html", "PUT", json=body).status_code == 204
+    data = data_of(ask(client, "/index.html").text)
+    left = [one["start"] for one in data["places"] if one["video"] == "fi lm.webm"]
+    assert left == [2.0]
+    assert [video["checked"] for video in data["videos"]] == [1, 0]
+    # The page itself knows its own places, to go on from there.
+    shown = data_of(ask(client, "/fi%20lm.html").text)["review"]["places"]
+    assert sorted(one["start"] for one in shown if one["own"]) == [0, 2, 6]
+
+
 def test_the_overview_lists_what_to_review_first(client):
     data = data_of(ask(client, "/index.html").text)
     first = data["places"][0]
@@ -172,6 +210,20 @@ def test_a_browser_reviews_and_the_files_follow(browser, folder, tmp_path):
         assert "walking,6,7,60,69,0.5,0.6,accepted" in text
         page.reload()
         page.get_by_text("1 correction, kept in").wait_for()
+        # What the time line shows is checked, and the next place is on the page of the other video.
+        shown = page.evaluate("drawVideo.parts.timeline.view")
+        with page.expect_response("**/corrections/*"):
+            page.keyboard.press("c")
+        page.get_by_text("2 corrections, kept in").wait_for()
+        table = read_events(tmp_path / "fi lm.csv")
+        (checked,) = (event for event in table.events if not event.label)
+        assert (checked.start, checked.stop) == pytest.approx(
+            (shown["from"], shown["to"]), abs=1e-3
+        )
+        page.keyboard.press("j")
+        page.wait_for_url("**/gone.html#at=*")
+        page.go_back()
+        page.get_by_text("2 corrections, kept in").wait_for()
         server.shutdown()
         thread.join()
         server.server_close()
