@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     add("folder", metavar="DIR", type=Path, help="folder to make")
     add("--seed", type=int, default=0, help="seed of everything random (0)")
     add("--clips", type=int, help="training and validation clips together (440; small: 120)")
-    words = "standard (about 112x84, 24 to 40 frames) or small (about 64x48, 12 to 20; film of 30 s)"
+    words = "standard (about 112x84, 24 to 40 frames) or small (64x48, 12 to 20; film of 30 s)"
     add("--size", default="standard", help=words)
     args = parser.parse_args(argv)
     settings = demo_data.make_settings(args.seed, args.clips, args.size)

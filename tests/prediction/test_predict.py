@@ -81,6 +81,15 @@ def test_a_video_shorter_than_a_window_is_scored(predicted, checkpoint, films):
     np.testing.assert_allclose([float(row[name]) for name in PREDICTED], expected, rtol=2e-5)
 
 
+def test_uniform_sampling_takes_the_centres_of_the_cells(command, tmp_path, checkpoint, films):
+    assert command("DATA.SAMPLING", "uniform", "PREDICT.WINDOW", "0.32") == 0
+    found = rows(tmp_path / "out" / "windows.csv")
+    assert [row["start_s"] for row in found[:3]] == ["0.000", "0.160", "0.320"]
+    expected = scores_of_test_clips(checkpoint, films.long, range(1, 45, 4))
+    scores = [[float(row[name]) for name in PREDICTED] for row in found]
+    np.testing.assert_allclose(scores, expected, rtol=2e-5)
+
+
 def test_tables_of_all_videos_join_those_of_each(predicted):
     for name in ("windows.csv", "bouts.csv", "budget.csv", "frames.csv"):
         parts = [rows(predicted / "videos" / video / name) for video in ("kürz", "long")]
