@@ -515,3 +515,14 @@ def test_label_sets_stand_side_by_side(tmp_path, films, tiny_ak, capsys):
         behaviors = float(row["eat (behavior)"]) + float(row["groom"])
         assert behaviors == pytest.approx(1, abs=1e-5)
         assert 0 < float(row["bear"]) + float(row["fox"]) < 1
+
+
+@pytest.mark.cuda
+def test_a_gpu_gives_the_scores_of_the_cpu(command, tmp_path, films, predicted):
+    both = (films.long, films.short)
+    settings = ["NUM_GPUS", "1", "PREDICT.THRESHOLD", "0.5", "PREDICT.WORKERS", "2"]
+    assert command(*settings, "SPEED.TF32", "False", videos=both) == 0
+    own, others = (rows(folder / "windows.csv") for folder in (tmp_path / "out", predicted))
+    for name in PREDICTED:
+        scores = [float(row[name]) for row in own]
+        assert scores == pytest.approx([float(row[name]) for row in others], abs=1e-3)
