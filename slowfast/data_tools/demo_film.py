@@ -20,10 +20,10 @@ import numpy as np
 
 from slowfast.data_tools import ak_writer, demo_scenes
 from slowfast.data_tools.demo_scenes import MOTIONS, PEBBLE, SHAPES, Actor
+from slowfast.data_tools.events.intervals import BOUT_COLUMNS
 
 FILM, EVENTS = Path("film", "film.mp4"), Path("film", "events.csv")  # below the folder of the set
 FPS = Fraction(12)
-COLUMNS = ("video", "subject", "class", "start_s", "stop_s", "first_frame", "last_frame")
 
 _PLACES = {"left": -0.25, "right": 0.25}  # from the middle, in short sides
 _RADII, _REACH = (0.14, 0.17), 0.2  # in short sides
@@ -122,10 +122,10 @@ def write_film(root: Path, film: Film) -> None:
     part = (root / EVENTS).with_suffix(".part")
     with part.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(COLUMNS)
+        table.writerow(BOUT_COLUMNS)
         for place, name, first, stop in film.events():
             seconds = (f"{float(frame / FPS):.3f}" for frame in (first, stop))
-            table.writerow((path.name, place, name, *seconds, first, stop - 1))
+            table.writerow((path.name, place, name, *seconds, first, stop - 1, "", ""))
     part.replace(root / EVENTS)
 
 
