@@ -6,7 +6,7 @@ const RETRY = 2000; // milliseconds
 const MOST_KEPT = 5000; // bouts of a table that is kept in the browser, which has some megabytes
 
 /* told(): called when it is known whether the corrections were kept. Returns load() -> steps,
-   save(steps, bouts, csv()), isSaved, problem, isBehind, place, and earlier() -> [{csv, forget()}]. */
+   save(steps, bouts, csv()), isSaved, isSaving, problem, isBehind, place, earlier() -> [{csv, forget()}]. */
 const makeStorage = (record, told) =>
   record.review ? fileStorage(record, told) : browserStorage(record);
 
@@ -15,6 +15,7 @@ function browserStorage(record) {
   const storage = {
     place: "in this browser",
     isSaved: true,
+    isSaving: false,
     isBehind: false,
     problem: "",
     load() {
@@ -65,6 +66,9 @@ function fileStorage(record, told) {
   const storage = {
     place: `in ${review.file}`,
     isSaved: true,
+    get isSaving() {
+      return sending;
+    },
     isBehind: false, // whether the steps of load() have to be saved
     problem: "",
     load() {

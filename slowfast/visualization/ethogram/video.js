@@ -282,7 +282,7 @@ function drawVideo(record) {
     const seconds = edits.checked.reduce((sum, [start, stop]) => sum + stop - start, 0);
     checking.replaceChildren(
       button(
-        edits.isChecked(from, to) ? `Not checked: ${what}` : `Checked: ${what}`,
+        edits.isChecked(from, to) ? `${what} is checked: unmark it` : `Mark ${what} as checked`,
         "All bouts in this time are right, and none is missing (C)",
         commands.check,
       ),
@@ -324,6 +324,18 @@ function drawVideo(record) {
         ),
       ),
     );
+  }
+
+  function keptWords(changes) {
+    const many = plural(changes, "correction");
+    if (!storage.isSaved) {
+      const why = storage.problem && ` (${storage.problem})`;
+      return `${many} cannot be kept ${storage.place}${why}: download the CSV before you close the page.`;
+    }
+    if (storage.isSaving) return `${many}, being saved ${storage.place} …`;
+    return changes
+      ? `${many}, kept ${storage.place}. Download the CSV to use them elsewhere.`
+      : `Corrections are kept ${storage.place}.`;
   }
 
   function showPanel() {
@@ -392,15 +404,7 @@ function drawVideo(record) {
         ),
       ),
       checking,
-      el(
-        "p",
-        { class: storage.isSaved ? "soft under" : "warning" },
-        !changes && storage.isSaved
-          ? `Corrections are kept ${storage.place}.`
-          : storage.isSaved
-            ? `${plural(changes, "correction")}, kept ${storage.place}. Download the CSV to use them elsewhere.`
-            : `${plural(changes, "correction")} cannot be kept ${storage.place}${storage.problem && ` (${storage.problem})`}: download the CSV before you close the page.`,
-      ),
+      el("p", { class: storage.isSaved ? "soft under" : "warning" }, keptWords(changes)),
     );
   }
 
