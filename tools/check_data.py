@@ -30,6 +30,7 @@ from slowfast.ak.checks.clips import LEVELS
 from slowfast.ak.errors import UserError
 from slowfast.ak.paths import is_folder
 from slowfast.data_tools.check_data import DataPlaces, check_data
+from slowfast.entries import register_entries
 from slowfast.utils.command_line import OverridesParser, write_text
 from slowfast.utils.terminal import print_all, prints_errors
 
@@ -97,6 +98,7 @@ def find_places(args: Namespace) -> DataPlaces:
         return DataPlaces.beside(args.lists, **given)
     from slowfast.utils.parser import load_config
 
+    register_entries()  # a configuration may have keys of networks
     cfg = load_config(args, args.cfg)
     return DataPlaces.from_cfg(cfg, lists=args.lists, **given)
 

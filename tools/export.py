@@ -34,9 +34,9 @@ def make_parser() -> argparse.ArgumentParser:
 @prints_errors
 def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse(argv)
-    import slowfast.checkpoints  # the next imports register what a configuration can name
-    import slowfast.datasets
-    import slowfast.tasks  # noqa: F401
+    from slowfast.entries import register_entries
+
+    register_entries()
     from slowfast.ak.errors import UserError
     from slowfast.prediction.export import PLAIN, export_model
     from slowfast.prediction.model import open_model

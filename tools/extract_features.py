@@ -93,11 +93,10 @@ def run(args: argparse.Namespace) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
     args = make_parser().parse(argv)
-    import slowfast.checkpoints  # the next imports register what a configuration can name
-    import slowfast.datasets
-    import slowfast.tasks  # noqa: F401
+    from slowfast.entries import register_entries
     from slowfast.utils.processes import torchrun
 
+    register_entries()
     return torchrun.as_worker(run)(args)
 
 

@@ -21,7 +21,9 @@ from slowfast.data_tools.feature_files import FeatureSet
 
 
 def _problems(cfg) -> Iterator[Finding]:
-    if cfg.TRAIN.ENABLE and cfg.AUG.ENABLE:
+    if not cfg.TRAIN.ENABLE:
+        return
+    if cfg.AUG.ENABLE:
         yield "AUG.ENABLE", "features have no frames to augment; set it to False"
     if cfg.MIXUP.ENABLE and cfg.MIXUP.CUTMIX_ALPHA:
         yield "MIXUP.CUTMIX_ALPHA", "features have no area to cut out; set it to 0"

@@ -15,4 +15,5 @@ pages    the pages of the predictions
 exchange the bouts in the formats of other programs
 run      a whole prediction
 export   the network as a file that runs without this project
+features what lies before the classifier, for videos and for lists of clips
 """

@@ -256,12 +256,32 @@ def test_processes_share_the_clips(data, extracted, tmp_path):
     )
 
 
+def test_a_holdout_divides_the_training_features(extracted, tmp_path):
+    held_out = tmp_path / "holdout.txt"
+    held_out.write_text("train 3; a\n")
+    cfg = get_cfg()
+    cfg.merge_from_file(str(extracted / "probe.yaml"))
+    cfg.merge_from_list(["AK.HOLDOUT", str(held_out), "TRAIN.BATCH_SIZE", 7])
+    ((features,), labels, *_) = next(iter(construct_loader(cfg, "val")))
+    rows = np.load(extracted / "train.npy")
+    np.testing.assert_array_equal(features[:, 0], rows[[3]])
+    assert labels.tolist() == [[1, 0, 1]]
+    ((features,), *_) = next(iter(construct_loader(cfg, "train")))
+    assert {tuple(row) for row in features[:, 0].tolist()} == {
+        tuple(row) for number, row in enumerate(rows.tolist()) if number != 3
+    }
+
+
 def test_settings_that_do_not_fit_are_said(data, extracted, tmp_path, capsys):
     cfg = get_cfg()
     cfg.merge_from_file(str(extracted / "probe.yaml"))
     wrong = cfg.clone()
     wrong.merge_from_list(["MODEL.MODEL_NAME", "SlowFast"])
     with pytest.raises(UserError, match=r"TRAIN\.DATASET.*gives features.*SlowFast takes pixels"):
+        assert_and_infer_cfg(wrong)
+    wrong = cfg.clone()
+    wrong.merge_from_list(["AUG.ENABLE", True, "MIXUP.ENABLE", True])
+    with pytest.raises(UserError, match=r"(?s)no frames to augment.*no area to cut out"):
         assert_and_infer_cfg(wrong)
     wrong = cfg.clone()
     wrong.merge_from_list(["PROBE.CHANNELS", 7])

@@ -54,7 +54,9 @@ class Wanted:
         return (found.shape[1] * crops, found.shape[2]) if self.tokens else (found.shape[2],)
 
     def tell_size(self, what: str, rows: int, shape: tuple[int, ...]) -> None:
-        """Logs how large the array will be."""
+        """Logs how large the array will be, in the first process."""
+        if (run := torchrun.current()) and run.rank:
+            return
         size = as_size(size_of(rows, shape, self.dtype))
         logger.info(f"{what}: {' x '.join(map(str, (rows, *shape)))} {self.dtype}, {size}.")
 
