@@ -144,7 +144,8 @@ function drawOverview(record) {
       },
       record.places && {
         name: "To review",
-        title: "Places whose scores are near a threshold, each counted by how near",
+        title:
+          "Places whose scores are near a threshold and that are not reviewed yet, each counted by how near",
         number: true,
         value: (row) => row.to_review,
       },
@@ -165,7 +166,7 @@ function drawOverview(record) {
     rows: record.videos,
     search: record.videos.length > 8 ? (row) => row.name : null,
     hint: "Name of a video",
-    sort: [0, "ascending"],
+    sort: record.places ? [record.agreement ? 6 : 5, "descending"] : [0, "ascending"],
   }).node;
   const parts = [
     record.places ? placesSection(record) : null,

@@ -43,6 +43,26 @@ class State:
         return bool(steps) and (steps[-1] is None or bool(steps[-1]["review"]))
 
 
+def is_step(step: Any) -> bool:
+    """Whether a value is a step: ``{id, before, after}``.
+
+    A step of a bout has its number, and the bout with its ``review``, or None for a bout that was
+    deleted. A step of the checked times has all of them, as [start, stop] in seconds.
+    """
+    if not isinstance(step, dict) or not {"id", "after"} <= step.keys():
+        return False
+    after = step["after"]
+    if step["id"] != _CHECKED:
+        return after is None or (isinstance(after, dict) and isinstance(after.get("review"), str))
+    spans = after if isinstance(after, list) else [None]
+    return all(
+        isinstance(span, list)
+        and len(span) == 2
+        and all(isinstance(time, int | float) and not isinstance(time, bool) for time in span)
+        for span in spans
+    )
+
+
 class Corrections:
     """The corrections of one video.
 

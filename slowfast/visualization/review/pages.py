@@ -91,7 +91,8 @@ class ServedPages:
             page = unquote(video["page"])
             found = self._content[page]
             state = self.kept(page).state(found.digest)
-            video["to_review"] = round(sum(place.doubt for place in found.places), 1)
+            left = (place for place in found.places if not found.is_reviewed(place, state))
+            video["to_review"] = round(sum(place.doubt for place in left), 1)
             video["corrections"] = len(state.steps)
             video["checked"] = sum(stop - start for start, stop in state.checked)
         record["places"] = self._to_review()
@@ -112,8 +113,8 @@ class ServedPages:
         listed = []
         for place in self._first:
             page = pages[place.video]
-            bout = self._content[page].numbers.get((place.label, place.start, place.stop))
-            if page in states and _is_reviewed(place, bout, states[page]):
+            content = self._content[page]
+            if page in states and content.is_reviewed(place, states[page]):
                 continue
             listed.append(
                 {
@@ -124,7 +125,7 @@ class ServedPages:
                     "stop": place.stop,
                     "score": round(place.score, 3),
                     "missed": place.missed,
-                    "bout": None if place.missed else bout,
+                    "bout": content.bout_at(place),
                 }
             )
         return listed
@@ -162,6 +163,18 @@ class _Content:
     places: list[Place]
     numbers: dict[tuple[str, float, float], int]
 
+    def bout_at(self, place: Place) -> int | None:
+        """The number of the bout that a place is; None for a time without a bout."""
+        if place.missed:
+            return None
+        return self.numbers[place.label, place.start, place.stop]
+
+    def is_reviewed(self, place: Place, state: State) -> bool:
+        """Whether a place lies in a checked time, or its bout was judged."""
+        inside = (a <= place.start + _TOUCH and b >= place.stop - _TOUCH for a, b in state.checked)
+        bout = self.bout_at(place)
+        return any(inside) or (bout is not None and state.has_seen(bout))
+
 
 def _content_of(record: dict[str, Any]) -> _Content:
     named = zip(record["classes"], record["thresholds"], strict=True)
@@ -170,12 +183,6 @@ def _content_of(record: dict[str, Any]) -> _Content:
     numbers = {(bout.label, bout.start, bout.stop): k for k, bout in enumerate(bouts)}
     found = places(scores_of(record), bouts, thresholds)
     return _Content(record["path"], record["digest"], found, numbers)
-
-
-def _is_reviewed(place: Place, bout: int | None, state: State) -> bool:
-    """Whether a place lies in a checked time, or its bout was judged."""
-    inside = (a <= place.start + _TOUCH and b >= place.stop - _TOUCH for a, b in state.checked)
-    return any(inside) or (not place.missed and bout is not None and state.has_seen(bout))
 
 
 def scores_of(record: dict[str, Any]) -> VideoScores:

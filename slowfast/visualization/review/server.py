@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slowfast.ak.errors import UserError
-from slowfast.visualization.review.corrections import Outdated
+from slowfast.visualization.review.corrections import Outdated, is_step
 from slowfast.visualization.review.pages import INDEX, ServedPages
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class ReviewApp:
             found = json.loads(request.get_data())
             digest, steps, csv = str(found["digest"]), list(found["steps"]), str(found["csv"])
             after = found.get("revision")
-            if not all(isinstance(step, dict) and {"id", "after"} <= {*step} for step in steps):
+            if not all(map(is_step, steps)):
                 raise ValueError
         except (ValueError, KeyError, TypeError):
             return Response("These are no corrections.", 400)

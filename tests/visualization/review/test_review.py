@@ -109,7 +109,9 @@ def test_the_folder_of_corrections_is_a_table_of_events(client, folder, pages):
 
 
 def test_wrong_corrections_are_refused(client, pages):
-    for body in (b"{", b"[]", b'{"digest": "x"}'):
+    steps = (b'{"id": "checked", "after": 3}', b'{"id": 1, "after": {}}', b"7")
+    whole = [b'{"digest": "x", "csv": "", "steps": [%s]}' % step for step in steps]
+    for body in (b"{", b"[]", b'{"digest": "x"}', *whole):
         assert ask(client, "/corrections/fi%20lm.html", "PUT", data=body).status_code == 400
     assert ask(client, "/corrections/other.html", "PUT", json={}).status_code == 404
     assert not pages.corrections.exists()
