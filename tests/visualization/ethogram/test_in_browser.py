@@ -382,3 +382,29 @@ def test_two_hours_of_many_classes_are_drawn_quickly(open_page, tmp_path):
     # A frame of a screen lasts 17 ms; drawing takes less on an idle machine.
     assert timings[0] < 10, timings
     assert max(timings) < 80, timings
+
+
+def test_checked_times_join_can_be_taken_back_and_are_rows_of_the_table(film, tmp_path):
+    page = film()
+
+    def check(start, stop):
+        state(page, f"timeline.show({start}, {stop})")
+        page.keyboard.press("c")
+        return state(page, "edits.checked")
+
+    assert check(1, 3) == [[1, 3]]
+    assert check(2, 5) == [[1, 5]]
+    assert check(6, 7) == [[1, 5], [6, 7]]
+    assert check(2, 3) == [[1, 2], [3, 5], [6, 7]]  # a time that is checked is so no more
+    page.keyboard.press("Control+z")
+    assert state(page, "edits.checked") == [[1, 5], [6, 7]]
+    page.reload()
+    until(page, f"{PARTS} && {PARTS}.timeline.timings.length > 0")
+    assert state(page, "edits.checked") == [[1, 5], [6, 7]]
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the bouts").click()
+    path = tmp_path / "corrected.csv"
+    download.value.save_as(path)
+    table = read_events(path)
+    assert [(e.start, e.stop) for e in table.events if not e.label] == [(1, 5), (6, 7)]
+    assert not table.mistakes

@@ -232,6 +232,17 @@ def test_a_browser_reviews_and_the_files_follow(browser, folder, tmp_path):
         page.keyboard.press("r")
         page.get_by_text("cannot be kept").wait_for()
         assert all("ERR_CONNECTION" in text for text in troubles), troubles
+        assert "6,7,60,69,0.5,0.6,accepted" in (tmp_path / "fi lm.csv").read_text(encoding="utf-8")
+        # What could not be kept is kept when the page is opened again.
+        server, address = make_review_server(folder, server.server_port, tmp_path)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        page.goto(address)
+        with page.expect_response("**/corrections/*"):
+            page.get_by_role("link", name="fi lm.webm", exact=True).click()
+        page.get_by_text("3 corrections, kept in").wait_for()
+        assert "6,7,60,69" not in (tmp_path / "fi lm.csv").read_text(encoding="utf-8")
     finally:
         server.shutdown()
         thread.join()
+        server.server_close()
