@@ -12,6 +12,7 @@ from fvcore.common.config import CfgNode
 from slowfast.ak.clips.network_input import sees_rgb
 from slowfast.ak.errors import UserError
 from slowfast.ak.registries.datasets import facts_for
+from slowfast.ak.registries.networks import feature_shape
 from slowfast.ak.run.cores import processes_of_machine
 from slowfast.checkpoints.configured import load_named_file
 from slowfast.checkpoints.digests import compute_digest
@@ -140,8 +141,9 @@ def _set_up(cfg: CfgNode, path: str, output_dir: str | Path) -> None:
         if is_stored(cfg, key) and not Path(get(cfg, key)).is_file():
             set_value(cfg, key, "")  # a sheet of another machine; the checkpoint has the names
     assert_and_infer_cfg(cfg)
-    if cfg.DATA.SAMPLING == "uniform" and not cfg.PREDICT.WINDOW:
+    if feature_shape(cfg):
         raise UserError(
-            "DATA.SAMPLING uniform takes frames from whole clips, and a video has no clips. Add "
-            "PREDICT.WINDOW and the usual length of the training clips in seconds."
+            f"MODEL.MODEL_NAME {cfg.MODEL.MODEL_NAME}: takes features and no videos. Train the "
+            "classifier inside its network to use it on videos: MODEL.DETACH_FINAL_FC True, as "
+            "docs/DECOUPLED_TRAINING.md says."
         )

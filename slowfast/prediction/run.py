@@ -97,6 +97,7 @@ def prepare(
         raise UserError(f"--out {folder}: is a file; name a folder.")
     exports = check_formats(exports)
     store = Store(folder)
+    check_window(model.cfg)
     videos = find_inputs(given, without=folder, known=store.names())
     for video in videos:
         check_frame_rate(video, model.cfg.PREDICT.FRAME_RATE)
@@ -105,6 +106,15 @@ def prepare(
     pages = Pages.from_cfg(model.cfg, f"Weights: {model.path}")
     store = store.of_run(model)
     return Job(model, tuple(own), store, processing, frames, pages, _now(), exports)
+
+
+def check_window(cfg: CfgNode) -> None:
+    """Raises UserError if it is not known how long a window of a video is."""
+    if cfg.DATA.SAMPLING == "uniform" and not cfg.PREDICT.WINDOW:
+        raise UserError(
+            "DATA.SAMPLING uniform takes frames from whole clips, and a video has no clips. Add "
+            "PREDICT.WINDOW and the usual length of the training clips in seconds."
+        )
 
 
 def share(videos: Sequence[Input], part: int, parts: int) -> list[Input]:

@@ -150,6 +150,10 @@ def test_a_linear_probe_is_the_classifier_of_a_frozen_network(data, extracted, t
     cfg.merge_from_list([part for pair in own.items() for part in pair])
     probe_scores, probe_weight = trained_scores(cfg)
 
+    probe = str(tmp_path / "probe" / "checkpoints" / "checkpoint_epoch_00002.pyth")
+    with pytest.raises(UserError, match="takes features and no videos"):
+        open_model(probe, None, [], tmp_path)
+
     torch.testing.assert_close(probe_weight, weight, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(probe_scores, scores, rtol=1e-4, atol=1e-6)
     before = read_checkpoint(data.checkpoint)["model_state"]["head.projection.weight"]

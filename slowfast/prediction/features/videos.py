@@ -17,7 +17,7 @@ from slowfast.data_tools.feature_files import UNREADABLE, WRITTEN, FeatureSet, R
 from slowfast.prediction.features.vectors import Wanted, created, vectors_of
 from slowfast.prediction.inputs import Input, find_inputs
 from slowfast.prediction.model import Model
-from slowfast.prediction.run import OpenVideo, Reading, is_last, share
+from slowfast.prediction.run import OpenVideo, Reading, check_window, is_last, share
 from slowfast.prediction.scoring import ReadAhead, Scorer
 from slowfast.prediction.source import check_frame_rate
 from slowfast.utils import distributed, logging
@@ -44,6 +44,7 @@ def extract_videos(model: Model, given: Sequence[str], folder: Path, wanted: Wan
     Raises:
         UserError: there is no video, or the folder has other features.
     """
+    check_window(model.cfg)
     videos = find_inputs(given, without=folder)
     for video in videos:
         check_frame_rate(video, model.cfg.PREDICT.FRAME_RATE)
