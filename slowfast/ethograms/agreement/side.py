@@ -16,10 +16,12 @@ from slowfast.ak.errors import UserError
 from slowfast.data_tools.event_options import chosen_events, label_of
 from slowfast.data_tools.events import Coverage, Event, ReadOptions, read_events
 from slowfast.data_tools.events.intervals import BOUT_COLUMNS
+from slowfast.data_tools.segments.corrections import known_events
 from slowfast.data_tools.segments.mistakes import first_mistakes, raise_mistakes
 from slowfast.data_tools.segments.stretches import gaps
 from slowfast.ethograms.agreement.grid import Grid
 from slowfast.ethograms.scores import Bout, VideoScores
+from slowfast.utils.plural import count
 
 BOUTS, WINDOWS, FRAMES = "bouts.csv", "windows.csv", "frames.csv"
 _BOUT_HEADER = list(BOUT_COLUMNS[:5])
@@ -54,6 +56,8 @@ class Side:
         modifiers: whether modifiers are part of a class.
         background: the class that stands for no class.
         rows_are_clips: whether only the times of events were observed.
+        reviewed: videos of which only the times of events were observed: a person has looked at
+            them, and the other predicted bouts are left out.
         outside: by video, the number of events outside of it, once `bouts` was called.
     """
 
@@ -66,6 +70,7 @@ class Side:
     modifiers: bool = False
     background: str = ""
     rows_are_clips: bool = False
+    reviewed: frozenset[str] = frozenset()
     outside: dict[str, int] = field(default_factory=dict)
 
     @cached_property
@@ -118,7 +123,7 @@ class Side:
                 yield one.span[1], float(grid.edges[-1])
             for first, end in one.unknown:
                 yield grid.time_of(first), grid.time_of(end)
-        if self.rows_are_clips:
+        if self.rows_are_clips or video in self.reviewed:
             seen = [_times(event, grid) for event in self.events.get(video, ())]
             yield from gaps(seen, [(0.0, float(grid.edges[-1]))])
 
@@ -206,7 +211,13 @@ def read_side(
     side.notes += first_mistakes(table.mistakes)
     if side.rows_are_clips:
         side.notes.append(f"{path}: has clips as rows, so other times count as not observed")
-    for event in events:
+    side.reviewed = frozenset(event.video for event in events if not event.looked_at)
+    if side.reviewed:
+        side.notes.append(
+            f"{path}: times that nobody has looked at count as not observed in "
+            f"{count(len(side.reviewed), 'video')}"
+        )
+    for event in known_events(events)[0]:
         side.events.setdefault(event.video or event.observation, []).append(event)
     for one in coverage:
         side.coverage.setdefault(one.video or one.observation, []).append(one)

@@ -128,6 +128,22 @@ def test_times_that_a_person_did_not_see_count_nowhere(tmp_path):
     assert found.videos[0].predicted.tolist() == [10]
 
 
+def test_of_corrected_bouts_the_times_that_were_looked_at_are_observed(tmp_path):
+    corrected = write(
+        tmp_path / "corrected.csv",
+        f"{BOUTS.strip()},review",
+        "film.mp4,,walk,1,3,25,74,0.5,0.6,",
+        "film.mp4,,walk,6,7,150,174,0.5,0.6,",
+        "film.mp4,,run,8,9,200,224,,,added",
+        "film.mp4,,,0,4,0,99,,,checked",
+    )
+    side = read_side(corrected)
+    grid = Grid.of_rate(10, 25)
+    bouts = [(bout.label, bout.start, bout.stop) for bout in side.bouts("film.mp4", grid)]
+    assert sorted(bouts) == [("run", 8, 9), ("walk", 1, 3)]
+    assert list(side.unknown("film.mp4", grid)) == [(4, 8), (9, 10)]
+
+
 def test_subjects_modifiers_and_events_past_the_end(tmp_path):
     path = write(
         tmp_path / "a.csv",
