@@ -73,13 +73,13 @@ def convert(table: EventTable, out: Path, options: ConvertOptions | None = None)
     report = Report(notes=list(table.notes))
     if table.mistakes and not options.skip_mistakes:
         raise_mistakes(sorted(table.mistakes, key=lambda mistake: mistake.place))
+    for line in first_mistakes(sorted(table.mistakes, key=lambda mistake: mistake.place)):
+        report.note(f"left out: {line}")
     films = make_films(table, options, report)
     if "observations" not in writer.keeps:
         films = by_video(films, report)
     if not films:
         raise UserError("\n".join(["nothing is left to write", *report.notes]))
-    for line in first_mistakes(sorted(table.mistakes, key=lambda mistake: mistake.place)):
-        report.note(f"left out: {line}")
     declared = () if options.modifiers else [name for name in table.classes
                                              if name and name != table.background]  # fmt: skip
     report_losses(table, films, writer, report)

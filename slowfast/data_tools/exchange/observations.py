@@ -11,6 +11,7 @@ import datetime
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import PurePath
 
 from slowfast.data_tools.events import Event, Player, Recording
@@ -38,7 +39,7 @@ class Observation:
     axis: Axis
     with_audio: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def date(self) -> str:
         """Its date as BORIS has it, such as 2026-01-15T09:00:00; today if it is not known."""
         known = self.recording.date.strip().replace(" ", "T")
@@ -67,7 +68,7 @@ class Observation:
         """The length of a frame of the first video; that of the usual rate if it is not known."""
         return 1 / (self.recording.players[0].rates[0] or USUAL_RATE)
 
-    @property
+    @cached_property
     def coded_seconds(self) -> float:
         """The time from the first to the last mark."""
         ends = [end for event in self.events for end in (event.start, event.stop)]
