@@ -62,6 +62,9 @@ def data(tmp_path_factory) -> SimpleNamespace:
     settings = {
         **SETTINGS,
         "MODEL.NUM_CLASSES": 3,
+        "MODEL.LOSS_FUNC": "class_balanced_focal",
+        "LOSS.CLASS_BALANCED_FOCAL.GAMMA": 1.5,
+        "LOSS.LABEL_SMOOTHING": 0.1,
         "DATA.SAMPLING_RATE": 1,
         "DATA.TRAIN_JITTER_SCALES": [32, 32],
         "DATA.RANDOM_FLIP": False,
@@ -113,7 +116,6 @@ SECOND_STAGE = {
     "TRAIN.EVAL_PERIOD": 1,
     "MODEL.DETACH_FINAL_FC": True,
     "MODEL.FROZEN_BN": True,
-    "MODEL.LOSS_FUNC": "class_balanced_focal",
     "MODEL.DROPOUT_RATE": 0.5,
     "DATA_LOADER.SAMPLER": "class_balanced",
     "SOLVER.BASE_LR": 0.05,
@@ -175,6 +177,7 @@ def test_an_attentive_probe_learns_from_all_positions(data, tmp_path):
     cfg = get_cfg()
     cfg.merge_from_file(str(out / "probe.yaml"))
     cfg.merge_from_list(["SOLVER.BASE_LR", 0.01, "SOLVER.MAX_EPOCH", 30, "LOG_PERIOD", 100])
+    cfg.merge_from_list(["MODEL.LOSS_FUNC", "bce_loss", "LOSS.LABEL_SMOOTHING", 0.0])
     train(assert_and_infer_cfg(cfg))
     lines = Path(cfg.OUTPUT_DIR, "json_stats.log").read_text().splitlines()
     stats = [json.loads(line.removeprefix("json_stats: ")) for line in lines]

@@ -25,6 +25,8 @@ from slowfast.ak.clips.sampling import even_frame_sampler
 from slowfast.ak.clips.views import UniformCrops
 from slowfast.ak.errors import UserError
 from slowfast.ak.registries.datasets import facts_for, has_test_list
+from slowfast.ak.registries.losses import LOSSES
+from slowfast.config.dotted import get
 from slowfast.data_tools.feature_files import (
     UNREADABLE,
     WRITTEN,
@@ -258,6 +260,7 @@ def _write_probe(model: Model, folder: Path, wanted: Wanted, shape: tuple[int, .
             "LOSS_FUNC": cfg.MODEL.LOSS_FUNC,
             "DROPOUT_RATE": 0.0,
         },
+        "LOSS": _loss_settings(cfg),
         "PROBE": {
             "KIND": "attentive" if wanted.tokens else "linear",
             "CHANNELS": shape[-1],
@@ -280,3 +283,17 @@ def _write_probe(model: Model, folder: Path, wanted: Wanted, shape: tuple[int, .
     head = "# Trains a probe on these features: python tools/run_net.py --cfg probe.yaml\n"
     body = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
     features.write(PROBE, (head + body).encode("utf-8", "surrogateescape"))
+
+
+def _loss_settings(cfg: CfgNode) -> dict[str, Any]:
+    """The settings of the loss, as nested dicts below LOSS."""
+    found: dict[str, Any] = {}
+    own = LOSSES.facts(cfg.MODEL.LOSS_FUNC).keys
+    for key in ("LOSS.CLASS_COUNTS", "LOSS.LABEL_SMOOTHING", *own):
+        *groups, leaf = key.split(".")[1:]
+        node = found
+        for group in groups:
+            node = node.setdefault(group, {})
+        value = get(cfg, key)
+        node[leaf] = list(value) if isinstance(value, tuple) else value
+    return found
