@@ -13,11 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from slowfast.data_tools.exchange.elan import targets
 from slowfast.data_tools.exchange.film import Film, classes_of
 from slowfast.data_tools.exchange.frame_labels import frame_labels, unlabelled_frames
 from slowfast.data_tools.exchange.report import Report
-from slowfast.data_tools.exchange.writer import add_writer, put
+from slowfast.data_tools.exchange.writer import add_writer, put, targets
 
 _BACKGROUND = "background"
 

@@ -14,14 +14,14 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from slowfast.ak.errors import UserError
 from slowfast.data_tools.events import Event
 from slowfast.data_tools.events.elan import MARKS
 from slowfast.data_tools.exchange.film import Film, bouts_only, in_seconds, lanes
 from slowfast.data_tools.exchange.report import Report
-from slowfast.data_tools.exchange.writer import add_writer, put
+from slowfast.data_tools.exchange.writer import add_writer, put, targets
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 _INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
@@ -50,42 +50,6 @@ def write_elan(
         put(target, _document(film, target, report))
         for film, target in targets(films, path, ".eaf")
     ]
-
-
-def targets(films: Sequence[Film], path: Path, ending: str) -> Iterator[tuple[Film, Path]]:
-    """Yields each film with its file: `path` if that is a file name, else one below the folder.
-
-    Raises:
-        UserError: several films, or several of one name, and one file.
-    """
-    if path.suffix.lower() == f".{ending.rpartition('.')[2]}" and not path.is_dir():
-        if len(films) > 1:
-            raise UserError(
-                f"{path}: is one file, and there are {len(films)} videos "
-                f"({', '.join(film.name for film in films[:3])}, ...), each of which needs a file "
-                "of its own; name a folder"
-            )
-        yield from ((film, path) for film in films)
-        return
-    names: dict[str, Film] = {}
-    for film in films:
-        name = stem_of(film)
-        if name in names:
-            observation = re.sub(r"[\\/:]", "_", film.observation)
-            name = f"{observation} {name}".strip()
-        if name in names:
-            raise UserError(
-                f"{path / (name + ending)}: would be the file of two videos, {names[name].name} of "
-                f"{names[name].place} and {film.name} of {film.place}; rename one of them, or "
-                "choose one with --observation"
-            )
-        names[name] = film
-        yield film, path / f"{name}{ending}"
-
-
-def stem_of(film: Film) -> str:
-    """The name of a video without folders and ending."""
-    return PurePath(film.name.replace("\\", "/")).stem or "video"
 
 
 @dataclass

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from slowfast.ak.errors import UserError
 from slowfast.data_tools.exchange.film import Film
@@ -83,3 +84,39 @@ def put(path: Path, data: bytes) -> Path:
         beside.unlink(missing_ok=True)
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
     return path
+
+
+def targets(films: Sequence[Film], path: Path, ending: str) -> Iterator[tuple[Film, Path]]:
+    """Yields each film with its file: `path` if that is a file name, else one below the folder.
+
+    Raises:
+        UserError: several films, or several of one name, and one file.
+    """
+    if path.suffix.lower() == f".{ending.rpartition('.')[2]}" and not path.is_dir():
+        if len(films) > 1:
+            raise UserError(
+                f"{path}: is one file, and there are {len(films)} videos "
+                f"({', '.join(film.name for film in films[:3])}, ...), each of which needs a file "
+                "of its own; name a folder"
+            )
+        yield from ((film, path) for film in films)
+        return
+    names: dict[str, Film] = {}
+    for film in films:
+        name = stem_of(film)
+        if name in names:
+            observation = re.sub(r"[\\/:]", "_", film.observation)
+            name = f"{observation} {name}".strip()
+        if name in names:
+            raise UserError(
+                f"{path / (name + ending)}: would be the file of two videos, {names[name].name} of "
+                f"{names[name].place} and {film.name} of {film.place}; rename one of them, or "
+                "choose one with --observation"
+            )
+        names[name] = film
+        yield film, path / f"{name}{ending}"
+
+
+def stem_of(film: Film) -> str:
+    """The name of a video without folders and ending."""
+    return PurePath(film.name.replace("\\", "/")).stem or "video"
