@@ -35,7 +35,7 @@ class AttentivePool(nn.Module):
         self.query = nn.Parameter(torch.zeros(1, 1, channels))
         self.norm_in, self.norm_out = nn.LayerNorm(channels), nn.LayerNorm(channels)
         self.attention = nn.MultiheadAttention(channels, heads, batch_first=True)
-        nn.init.trunc_normal_(self.query, std=0.02)
+        nn.init.normal_(self.query, std=0.02)
 
     def forward(self, features: Tensor) -> Tensor:
         query, given = self.query.expand(len(features), -1, -1), self.norm_in(features)

@@ -8,6 +8,7 @@ mistake is found without a GPU. Backward passes cannot run on such a device.
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._pytree import tree_leaves
 
 from slowfast.ak.clips.mixup import BatchMixer
 from slowfast.ak.clips.network_input import InputTransform
@@ -16,6 +17,7 @@ from slowfast.models import MODEL_REGISTRY, build_model
 from tests.models.network_cases import (
     C2D,
     I3D,
+    SLOW,
     SLOWFAST,
     TINY,
     X3D,
@@ -23,12 +25,16 @@ from tests.models.network_cases import (
     network_cfg,
 )
 
+HEADS = {"MODEL.NUM_CLASSES_BEHAVIOR": 3, "MODEL.NUM_CLASSES_ANIMAL": 4}
 SETTINGS = {
     "c2d with non-local blocks": C2D | {"NONLOCAL.LOCATION": [[[]], [[1]], [[]], [[]]]},
     "i3d with sub-batch norm": I3D | {"BN.NORM_TYPE": "sub_batchnorm", "BN.NUM_SPLITS": 2},
     "slowfast": SLOWFAST | {"MODEL.DROPCONNECT_RATE": 0.5, "MODEL.DROPOUT_RATE": 0.5},
     "x3d": X3D,
+    "two heads": SLOWFAST | {"MODEL.MODEL_NAME": "SlowFast_composition"} | HEADS,
+    "two heads on one pathway": SLOW | {"MODEL.MODEL_NAME": "ResNet_composition"} | HEADS,
 }
+PROBE = {"MODEL.MODEL_NAME": "Probe", "PROBE.KIND": "attentive", "PROBE.CHANNELS": 16}
 
 
 @pytest.fixture
@@ -42,8 +48,16 @@ def build_on_cuda(cfg):
         return build_model(cfg)
 
 
+def devices(model, inputs):
+    """The kinds of devices of inputs, outputs in training and evaluation, weights and buffers."""
+    outputs = model(inputs), model.eval()(inputs)
+    tensors = [*inputs, *tree_leaves(outputs), *model.parameters(), *model.buffers()]
+    return {tensor.device.type for tensor in tensors}
+
+
 def test_every_registered_network_is_tried():
-    assert {each["MODEL.MODEL_NAME"] for each in SETTINGS.values()} == set(MODEL_REGISTRY.keys())
+    tried = [*SETTINGS.values(), PROBE]
+    assert {each["MODEL.MODEL_NAME"] for each in tried} == set(MODEL_REGISTRY.keys())
 
 
 @pytest.mark.usefixtures("_fake_tensors")
@@ -55,9 +69,13 @@ def test_pixels_mixing_and_network_stay_on_the_device(name):
     clips = to_input(torch.zeros(2, 3, 4, 64, 64, dtype=torch.uint8, device="cuda"))
     labels = torch.zeros(2, dtype=torch.long, device="cuda")
     targets = BatchMixer.from_cfg(cfg)(clips, labels, (0, 0, 0, 0))
-    results = [*clips, targets, model(clips), model.eval()(clips)]
-    results += [*model.parameters(), *model.buffers()]
-    assert {tensor.device.type for tensor in results} == {"cuda"}
+    assert devices(model, clips) | {targets.device.type} == {"cuda"}
+
+
+@pytest.mark.usefixtures("_fake_tensors")
+def test_a_probe_stays_on_the_device():
+    cfg = network_cfg(TINY, PROBE)
+    assert devices(build_on_cuda(cfg), [torch.zeros(2, 3, 16, device="cuda")]) == {"cuda"}
 
 
 @pytest.mark.usefixtures("_fake_tensors")

@@ -9,6 +9,7 @@ from iopath.common.file_io import PathHandler, PathManager
 import slowfast.utils
 from slowfast.ak import paths
 from slowfast.ak.upstream import path_manager
+from slowfast.upstream_names import UpstreamFinder
 
 
 class Bucket(PathHandler):
@@ -51,6 +52,9 @@ def test_a_checkout_without_the_module_is_not_changed(env, monkeypatch):
     monkeypatch.delattr(slowfast.utils, "env")
     monkeypatch.delitem(sys.modules, "slowfast.utils.env")
     monkeypatch.setattr(slowfast.utils, "__path__", [])
+    # A checkout has no finder of upstream's names; this tree has one, which would find the module.
+    finders = [finder for finder in sys.meta_path if not isinstance(finder, UpstreamFinder)]
+    monkeypatch.setattr(sys, "meta_path", finders)
     before = paths.pathmgr
     path_manager.share()
     assert paths.pathmgr is before
