@@ -57,7 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
     group = parser.add_argument_group("which events are written")
     add_choice_options(group)
     words = "point events last S seconds (they stay points, or become one frame)"
-    group.add_argument("--point-length", type=_seconds, metavar="S", help=words)
+    group.add_argument("--point-length", type=float, metavar="S", help=words)
     words = "leave out rows with mistakes, and list them, instead of stopping"
     group.add_argument("--skip-mistakes", action="store_true", help=words)
     add_reading_options(parser.add_argument_group("how IN is read"), format_option="--from")
@@ -101,6 +101,8 @@ def main(argv: list[str] | None = None) -> int:
         source = source / BOUTS  # the folder of a prediction has other tables too
     if args.videos is not None and not args.videos.is_dir():
         raise UserError(f"--videos {args.videos}: no such folder; expected the folder of videos")
+    if args.point_length is not None and not 0 < args.point_length < float("inf"):
+        raise UserError(f"--point-length {args.point_length:g}: expected seconds, more than 0")
     if source.resolve() == args.out.resolve():
         raise UserError(f"{args.out}: is the file to read; name another one to write")
     options = ConvertOptions(
@@ -117,13 +119,6 @@ def main(argv: list[str] | None = None) -> int:
     table = read_events(source, reading(args))
     print_all("\n".join(describe(convert(table, args.out, options))))
     return 0
-
-
-def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise ValueError(text)
-    return number
 
 
 if __name__ == "__main__":

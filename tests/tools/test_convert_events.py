@@ -137,6 +137,9 @@ def test_nothing_is_lost_by_writing(bouts, tmp_path, capsys):
         assert status == 2
         assert "is the file to read" in said or "is there already" in said
         assert (tmp_path / "there.boris").read_text() == "mine"
+    status, said = run(capsys, bouts, bouts / "out.boris")
+    assert status == 2
+    assert "cannot be written" in said
     two = tmp_path / "two.csv"
     two.write_text(BOUTS + "deer.mp4,A,walking,0.100,0.200,,,,\n")
     status, said = run(capsys, two, tmp_path / "out.eaf")
