@@ -4,6 +4,7 @@ import pytest
 import torch
 from fvcore.common.config import CfgNode
 
+import slowfast.datasets  # noqa: F401  registers the data sets, whose facts are asked for
 from slowfast.config.defaults import get_cfg
 
 # Networks of a few ten thousand parameters, for clips of 4 frames and 64 pixels.
