@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
 HOST = "127.0.0.1"
-_COOKIE = "review"
+_HEADERS = {
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",  # no page of another site shows these pages in itself
+}
 _MOST_BYTES = 100_000_000  # of the corrections of a video
 
 
@@ -41,7 +46,9 @@ class ReviewApp:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         from werkzeug.wrappers import Request
 
-        return self._answer(Request(environ))(environ, start_response)
+        answer = self._answer(Request(environ))
+        answer.headers.update(_HEADERS)
+        return answer(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
         from werkzeug.utils import redirect, send_file
@@ -49,11 +56,13 @@ class ReviewApp:
 
         if request.host.partition(":")[0] not in (HOST, "localhost"):
             return Response("This server is for this computer alone.", 403)
-        if secrets.compare_digest(request.args.get("token", ""), self.token):
+        # A browser has the cookies of all ports together, and reviews can run side by side.
+        cookie = f"review_{request.host.partition(':')[2]}"
+        if self._is_token(request.args.get("token", "")):
             answer = redirect("/" + INDEX)
-            answer.set_cookie(_COOKIE, self.token, httponly=True, samesite="Strict")
+            answer.set_cookie(cookie, self.token, httponly=True, samesite="Strict")
             return answer
-        if not secrets.compare_digest(request.cookies.get(_COOKIE, ""), self.token):
+        if not self._is_token(request.cookies.get(cookie, "")):
             return Response("Open the address that tools/review.py has printed.", 403)
         kind, _, rest = request.path.lstrip("/").partition("/")
         try:
@@ -72,6 +81,9 @@ class ReviewApp:
         except UserError as error:
             return Response(str(error), 500)
         return Response("There is nothing like this.", 404)
+
+    def _is_token(self, text: str) -> bool:
+        return secrets.compare_digest(text.encode(errors="replace"), self.token.encode())
 
     def _keep(self, request: Request, page: str) -> Response:
         """Writes the corrections of a page."""

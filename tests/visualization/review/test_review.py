@@ -57,12 +57,20 @@ def digest_of(folder):
 def test_only_the_printed_address_opens_the_server(pages, client):
     assert ask(client, "/index.html").status_code == 200
     stranger = werkzeug.Client(ReviewApp(pages, TOKEN))
-    for path in ("/", "/index.html", "/?token=wrong", "/media/0"):
+    for path in ("/", "/index.html", "/?token=wrong", "/?token=ä", "/media/0"):
         assert ask(stranger, path).status_code == 403, path
     assert ask(stranger, "/corrections/fi lm.html", "PUT", json={}).status_code == 403
     # A page of another host that leads its name to this computer is refused too.
     assert client.get("/index.html", base_url="http://evil.example").status_code == 403
     assert client.get("/?token=secret", base_url="http://evil.example").status_code == 403
+
+
+def test_reviews_side_by_side_have_cookies_of_their_own(pages):
+    answer = werkzeug.Client(ReviewApp(pages, "other")).get(
+        "/?token=other", base_url="http://127.0.0.1:1235"
+    )
+    assert "review_1235=other" in answer.headers["Set-Cookie"]
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
 
 
 def test_nothing_but_pages_and_their_videos_is_served(client):
