@@ -32,4 +32,6 @@ def label_set_problems(cfg: CfgNode) -> Iterator[Finding]:
 
 
 def _scores(network: str, columns: tuple[str, ...]) -> bool:
-    return set(NETWORKS.facts(network).label_sets) == set(columns)
+    """Whether a network takes pixels and scores these label columns."""
+    facts = NETWORKS.facts(network)
+    return facts.feature_shape is None and set(facts.label_sets) == set(columns)

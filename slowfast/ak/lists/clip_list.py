@@ -9,6 +9,7 @@ BN and validation get the same object.
 from __future__ import annotations
 
 import dataclasses
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -584,7 +585,7 @@ def read_index(source: Source) -> ClipIndex:
 
 def _separator_of_light_list(header: bytes, name: str) -> str:
     """Returns the text between clip and labels; empty for the header of a frame list."""
-    plain = header.replace(b'"', b"").strip()
+    plain = header.replace(b'"', b"").strip().lower()
     fields = plain.split()
     last = (b"labels", b"label")
     if len(fields) == 5 and fields[3].endswith(b"path") and fields[4].endswith(last):
@@ -593,11 +594,14 @@ def _separator_of_light_list(header: bytes, name: str) -> str:
         fields = plain.split(between.encode())
         if len(fields) == 2 and fields[1].strip() in last:
             return between
-    found = decode(plain[:200])
+    found = decode(header.replace(b'"', b"").strip()[:200])
+    advice = "Put that line first."
+    if other := re.fullmatch(r"\w+(?:([,;])\w+){3}\1labels?", decode(plain)):
+        advice = f"Here {other[1]!r} is between the fields: write blanks, and labels in quotes."
     raise UserError(
         f"{name}:1: expected the header 'original_vido_id video_id frame_id path labels', or "
-        f"'video_id;labels' for a list with one line a clip, found {found[:80]!r}. Put that line "
-        f"first.{other_form(decode(header[:200]), 'header')}"
+        f"'video_id;labels' for a list with one line a clip, found {found[:80]!r}. {advice}"
+        f"{other_form(decode(header[:200]), 'header')}"
     )
 
 
@@ -656,6 +660,11 @@ def _parse_labels(text: bytes, name: str, line: int, first: int) -> list[int]:
         raise UserError(
             f"{name}:{line}: expected labels as whole numbers from 0 on with commas between them "
             f'("2,40", or "" for none), found {decode(text[:200])!r}.'
+        )
+    if len(parts) > 2 and set(map(int, parts)) <= {0, 1}:
+        raise UserError(
+            f"{name}:{line}: found {decode(text[:100])!r}, which seems to be a 0 or 1 for each "
+            'class. Expected the numbers of the classes, with commas between them, as in "2,40".'
         )
     labels = [int(part) - first for part in parts]
     if min(labels, default=0) < 0:

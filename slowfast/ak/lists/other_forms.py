@@ -43,6 +43,11 @@ _FORMS = (
         "boxes",
     ),
     _Form(
+        "the annotations of Kinetics, which have names of classes and no paths",
+        re.compile(r'"?label"?,\s*"?youtube_id\b.*'),
+        "annotations",
+    ),
+    _Form(
         "a line of a list of videos or folders (path label)",
         re.compile(r".*\S[\s,;|]+\d+(,\s*\d+)*$"),
         "pairs",

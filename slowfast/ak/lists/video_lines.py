@@ -1,10 +1,11 @@
 """Reads the lines of a list of videos: a path, and numbers behind it.
 
 Such a list, as for Kinetics, needs no header and has one line a clip. The path can contain the
-separator, and is not quoted:
+separator, and can be in double quotes, as spreadsheets and csv modules write it:
 
     dancing/my clip.mp4 7       one class
     dancing/my clip.mp4 7,12    several classes
+    "dancing/my clip.mp4" 7     the same path
 
 Two or more numbers behind a path have one of these meanings, which `ListForm` states for the list:
 
@@ -75,6 +76,7 @@ def read_video_lines(blocks: Iterable[Block], name: str, form: ListForm) -> Iter
         if not numbers and folder_labels:
             folder = path.rpartition("/")[0].rpartition("/")[2]
             numbers = [str(folder_labels[folder])] if folder in folder_labels else []
+        path = _without_quotes(path)
         if form.columns:
             fits = len(numbers) == len(form.columns) and "," not in "".join(numbers)
         else:
@@ -122,6 +124,13 @@ class _Numbers:
         return path, numbers
 
 
+def _without_quotes(path: str) -> str:
+    """The path that a csv module has put in double quotes, in which it doubles each quote."""
+    if len(path) > 2 and path[0] == path[-1] == '"':
+        return path[1:-1].replace('""', '"')
+    return path
+
+
 def _is_header(text: str, separator: str) -> bool:
     """Whether a line names the columns of the list, as in `video_path label`.
 
@@ -148,10 +157,10 @@ def _problem(text: str, path: str, numbers: list[str], form: ListForm) -> str:
         )
     if form.frame_counts:
         return (
-            f"expected a folder of images, its number of frames and its label, with {between} "
-            f"between them, as in the lines before, found {found}."
+            f"expected a folder of images, its number of frames from 1 on and its label, with "
+            f"{between} between them, as in other lines of this list, found {found}."
         )
-    if len(numbers) > 1:
+    if len(numbers) > 1 and not other_form(text, "pairs"):
         names = names_with(lambda facts: len(facts.label_columns) == len(numbers))
         columns = f" If they are one label of each kind, set TRAIN.DATASET {' or '.join(names)}."
         return (
@@ -170,9 +179,7 @@ def _problem(text: str, path: str, numbers: list[str], form: ListForm) -> str:
             f"{CLASSES_BY_FOLDER} beside the list, or write the number of the class behind each "
             "path."
         )
-    other = re.fullmatch(r".*[^\s,;|:]([,;|:])\s*[0-9]+", text.strip())
-    if other and other[1] != form.separator:
-        words = f" Here it may be {other[1]!r}."
+    words = words or _about_label(text, form.separator) or _about_separator(text, form.separator)
     labels = "one label, a whole number from 0 on"
     if form.several:
         labels = "labels, whole numbers from 0 on with commas between them"
@@ -180,6 +187,30 @@ def _problem(text: str, path: str, numbers: list[str], form: ListForm) -> str:
         f"expected a path, {between} and {labels}, found {found}. DATA.PATH_LABEL_SEPARATOR sets "
         f"the separator.{words}"
     )
+
+
+def _about_label(text: str, separator: str) -> str:
+    """What to do about a field behind the path that is no label; empty if that is not known."""
+    path, _, label = (part.strip() for part in text.rpartition(separator))
+    if not path:
+        return ""
+    if re.fullmatch(r"[(\[{]?[0-9]+([,;|/+][0-9]+)*[)\]}]?", label) and not label.isdigit():
+        return " Write several labels with commas between them and without brackets, as in 0,1."
+    if re.fullmatch(r"-?[0-9]+(\.[0-9]*)?", label) and not label.isdigit():
+        return f" {label} is no whole number from 0 on. Leave out clips that have no class."
+    if re.search("[./]", path) and re.fullmatch(r"[^\W\d][\w-]*", label):
+        return f" {label!r} is a name: write the number of its class."
+    return ""
+
+
+def _about_separator(text: str, separator: str) -> str:
+    """Which other separator a line seems to have, in words; empty if none is found."""
+    text = text.strip()
+    for other in ",;|:	":
+        has_label = re.fullmatch(rf".*[^\s,;|:]{re.escape(other)}\s*[0-9]+", text)
+        if other != separator and (has_label or _is_header(text, other)):
+            return f" Here it may be {other!r}."
+    return ""
 
 
 def read_folder_labels(path: str) -> tuple[tuple[str, int], ...]:

@@ -105,8 +105,9 @@ def facts_for(cfg, split: str = "train") -> DatasetFacts:
 
 
 def names_with(has: Callable[[DatasetFacts], bool]) -> list[str]:
-    """The data sets with certain facts, as a configuration names them."""
-    return [name for name in DATASETS.shown_names() if has(DATASETS.facts(name))]
+    """The data sets of pixels with certain facts, as a configuration names them."""
+    facts_by_name = {name: DATASETS.facts(name) for name in DATASETS.shown_names()}
+    return [n for n, facts in facts_by_name.items() if not facts.gives_features and has(facts)]
 
 
 def classes_key(column: str = "") -> str:

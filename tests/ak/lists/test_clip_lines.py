@@ -59,6 +59,7 @@ def test_a_light_list_can_have_another_separator(write, between):
         ('D;"1', "a clip, a semicolon and its labels"),
         ("D;x", "whole numbers from 0"),
         ("D;41", "label 41 is outside 0..40"),
+        ('D;"0,1,0"', "seems to be a 0 or 1 for each class"),
         ("A;1", "clip A has a line already, line 2"),
     ],
 )
@@ -77,6 +78,11 @@ def test_a_list_of_pairs(write, separator):
     assert [clips.labels(i) for i in range(2)] == [[3], [0]]
     assert clips.num_frames(0) is None
     assert clips.line(1) == 2
+
+
+def test_a_path_can_be_in_quotes(write):
+    clips = ClipList.read_pairs(write('"my clip.mp4" 1\n"a ""b"".mp4" 0\nc.mp4 0\n'))
+    assert [clips.name(i) for i in range(3)] == ["my clip.mp4", 'a "b".mp4', "c.mp4"]
 
 
 @pytest.mark.parametrize(
@@ -154,6 +160,10 @@ def test_a_header_of_a_list_of_videos_is_left_out(write, caplog, header, separat
         ("video_id;labels", "the header of a light list; TRAIN.DATASET ak or charades reads it"),
         ("a.mp4,3", r"'a\.mp4,3'\. DATA\.PATH_LABEL_SEPARATOR sets the .*may be ','"),
         ("a.mp4 3.0", r"one label, a whole number from 0 on, found 'a\.mp4 3\.0'"),
+        ("a.mp4 [3,4]", "without brackets, as in 0,1"),
+        ("a.mp4 run", "'run' is a name: write the number of its class"),
+        ("path,label", "Here it may be ','"),
+        ("label,youtube_id,time_start,time_end,split", "the annotations of Kinetics"),
     ],
 )
 def test_a_line_without_a_label_is_refused_with_what_it_looks_like(write, line, says):
