@@ -206,9 +206,10 @@ def apply_checkpoint(
         extra={name: value for name, value in checkpoint.items() if not name.endswith("_state")},
     )
     is_of_this_model = report.is_complete and not report.naming
-    if "epoch" not in checkpoint or epoch_reset or not is_of_this_model:
+    epoch = _as_epoch(checkpoint.get("epoch"))
+    if epoch is None or epoch_reset or not is_of_this_model:
         return loaded
-    loaded.epoch = int(checkpoint["epoch"])
+    loaded.epoch = epoch
     if takes_average:
         return loaded
     if average is not None:
@@ -220,6 +221,12 @@ def apply_checkpoint(
     if scaler is not None and scaler.is_enabled() and checkpoint.get("scaler_state"):
         scaler.load_state_dict(checkpoint["scaler_state"])
     return loaded
+
+
+def _as_epoch(value: Any) -> int | None:
+    """The number of an epoch; None for a value of another kind, such as the text "best"."""
+    value = value.item() if torch.is_tensor(value) and value.numel() == 1 else value
+    return int(value) if isinstance(value, (int, float)) else None
 
 
 def _restore_optimizer(

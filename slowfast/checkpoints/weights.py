@@ -279,6 +279,11 @@ def load_from(
             report.inflated.append(name)
         if not name.endswith(_COUNTER):
             (report.neutral if name in neutral else report.matched).append(name)
+    if broken := [name for name, value in matching.items() if not value.isfinite().all()]:
+        report.cautions.append(
+            f"{len(broken)} entries have values that are not finite, such as {broken[0]}: scores "
+            "will be nan. Name another file."
+        )
     if not report.same_entries:
         report.network = differing_settings(shapes, {name: x.shape for name, x in own.items()})
     network.load_state_dict(matching, strict=False)
@@ -301,7 +306,9 @@ def _described(fit: Fit, wanted: set[str]) -> LoadReport:
         settings=naming.settings(fit.state),
     )
     if fit.as_good:
-        report.cautions.append(f"The file has as many entries that fit{' and'.join(fit.as_good)}.")
+        report.cautions.append(
+            f"The file has as many entries that fit{' and'.join(fit.as_good)}; they are not loaded."
+        )
     return report
 
 

@@ -119,6 +119,12 @@ def _check_zip(path: Path, size: int) -> None:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise UserError(f"it is damaged ({error}). {_AGAIN}") from None
+    if names and all(name.endswith(".npy") for name in names):
+        raise UserError(
+            f"not a weight file: it is a zip archive with {names[0]}, as numpy writes arrays. Save "
+            "them with PyTorch: torch.save({name: torch.from_numpy(array) for name, array in "
+            "numpy.load(FILE).items()}, 'weights.pth')"
+        )
     leaves = {name.rpartition("/")[2] for name in names}
     if "data.pkl" in leaves and "constants.pkl" in leaves:
         raise UserError(

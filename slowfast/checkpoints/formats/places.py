@@ -84,4 +84,20 @@ def _places(content: Any, key: str, depth: int) -> Iterator[Place]:
 
 
 def _tensors(state: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
-    return {n: v for n, v in state.items() if isinstance(n, str) and torch.is_tensor(v)}
+    return {n: _plain(v) for n, v in state.items() if isinstance(n, str) and torch.is_tensor(v)}
+
+
+def _plain(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor in the form that a network can copy: neither sparse nor quantized.
+
+    Raises:
+        UserError: the tensor has a shape and no values.
+    """
+    if tensor.is_meta:
+        raise UserError(
+            "a file without values: its tensors are on the device `meta` and have shapes alone. "
+            "Save the weights after they have been loaded onto a device."
+        )
+    if tensor.is_quantized:
+        return tensor.dequantize()
+    return tensor if tensor.layout is torch.strided else tensor.to_dense()

@@ -97,6 +97,33 @@ def test_two_networks_in_one_file_are_reported(tmp_path, caplog):
     assert "has as many entries that fit behind `teacher.`, under `state_dict`" in caplog.text
 
 
+@pytest.mark.parametrize("change", [torch.Tensor.to_sparse, lambda value: value.bfloat16()])
+def test_tensors_of_other_layouts_and_types_are_loaded(tmp_path, change):
+    given, model = Network(), Network()
+    state = {name: change(value.float()) for name, value in given.state_dict().items()}
+    torch.save(state, tmp_path / "x.pth")
+    load_file(tmp_path / "x.pth", model)
+    assert torch.allclose(weights(model), weights(given), atol=1e-2)
+
+
+def test_values_that_are_missing_or_not_finite_are_pointed_out(tmp_path, caplog):
+    state = Network().state_dict()
+    torch.save({name: value.to("meta") for name, value in state.items()}, tmp_path / "meta.pth")
+    with pytest.raises(UserError, match="a file without values"):
+        load_file(tmp_path / "meta.pth", Network())
+    name = next(iter(state))
+    state[name] = state[name] * float("nan")
+    torch.save(state, tmp_path / "nan.pth")
+    load_file(tmp_path / "nan.pth", Network())
+    assert f"1 entries have values that are not finite, such as {name}" in caplog.text
+
+
+def test_an_epoch_that_is_no_number_is_left_out(tmp_path):
+    content = {"model_state": Network().state_dict(), "epoch": "best"}
+    torch.save(content, tmp_path / "x.pyth")
+    assert load_file(tmp_path / "x.pyth", Network()).epoch == -1
+
+
 @pytest.mark.parametrize("name", ["x.safetensors", "x.pyth"])
 def test_safetensors_are_recognised_by_their_content(tmp_path, name):
     save_file = pytest.importorskip("safetensors.torch").save_file
