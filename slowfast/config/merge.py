@@ -228,7 +228,9 @@ def _accept(cfg: CfgNode, key: str, value: Any, known: Key | None) -> Any:
     except WrongType as error:
         if known.unserved:  # nothing reads it, and a fork can have given it another type
             return value
-        raise _Refused(f"{key}: expected {error}; found {found_in_words(value)}") from None
+        is_scalar = not isinstance(value, (list, tuple, dict))
+        hint = ". Write a text like this in quotes" if _takes_text(known) and is_scalar else ""
+        raise _Refused(f"{key}: expected {error}; found {found_in_words(value)}{hint}") from None
     except RecursionError:
         raise _Refused(f"{key}: the list contains itself") from None
     return _expanded(value) if known.kind == "path" else value

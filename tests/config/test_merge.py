@@ -105,7 +105,7 @@ MISTAKES = {
     "NUM_GPUS: two": "NUM_GPUS: expected a whole number; found text two",
     "NUM_GPUS: {a: 1}": "NUM_GPUS: expected a whole number; found a group of keys {'a': 1}",
     "TRAIN:\n  ENABLE: 1": "TRAIN.ENABLE: expected True or False; found the number 1",
-    "TASK: on": "TASK: expected text; found True",
+    "TASK: on": "TASK: expected text; found True. Write a text like this in quotes",
     "SOLVER:\n  STEPS: [0, x]": (
         "SOLVER.STEPS: expected a list of whole numbers; found a list [0, 'x']"
     ),

@@ -199,9 +199,11 @@ def class_rows(
 def _read_rows(path: Path) -> list[dict[str, str]]:
     """The rows of a sheet that are not blank, with `row` and the columns of _COLUMNS it has."""
     try:
-        if path.suffix == ".csv":
+        if path.suffix.lower() == ".csv":
             with path.open(encoding="utf-8-sig", newline="") as file:
-                cells = list(csv.reader(file))
+                between = max(",;\t", key=file.readline().count)  # Excel writes ; in some countries
+                file.seek(0)
+                cells = list(csv.reader(file, delimiter=between))
         else:
             sheet = load_workbook(path, read_only=True).worksheets[0]
             cells = list(sheet.iter_rows(values_only=True))

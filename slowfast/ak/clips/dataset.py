@@ -59,7 +59,8 @@ class ClipDataset(Dataset):
             different classes: ``majority``, the class of most frames, or ``centre``, the class of
             the frame in the middle.
         span_labels: whether an item has only the labels of the frames between its first and its
-            last frame, if any of them has a label. Otherwise it has the labels of the whole clip.
+            last frame; if not `multi_label` and none of them has a label, the class of the clip.
+            Otherwise it has the labels of the whole clip.
         replace_bad: whether another clip replaces one that cannot be read; (seed, epoch, index,
             repeat, attempt) chooses it. Otherwise the frames that can be read are used; without
             any, the item is black and its problem is `missing`.

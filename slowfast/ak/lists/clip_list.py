@@ -41,12 +41,11 @@ from slowfast.ak.registries.datasets import classes_key
 SMALLEST_LIST = 1 << 20
 
 HOW_TO_GET_DATA = """\
+Set DATA.PATH_TO_DATA_DIR to the folder of the lists and DATA.PATH_PREFIX to the image folder.
 To try this project without any data, run `make demo` in its folder: it makes a small data set.
-Request Animal Kingdom with the form that https://sutdcv.github.io/Animal-Kingdom/ links to.
-Store it as
+For Animal Kingdom, use the form that https://sutdcv.github.io/Animal-Kingdom/ links to, and store
   data/ak/annot/train.csv   data/ak/annot/val.csv
-  data/ak/image/<clip>/<clip>_000001.jpg ...   or   data/ak/video/<clip>.mp4
-or set DATA.PATH_TO_DATA_DIR to the folder of the lists and DATA.PATH_PREFIX to the image folder."""
+  data/ak/image/<clip>/<clip>_000001.jpg ...   or   data/ak/video/<clip>.mp4"""
 
 _HOW_TO_WRITE_VIDEOS = """\
 Each line is the path of a video, DATA.PATH_LABEL_SEPARATOR and the number of its class."""

@@ -51,9 +51,11 @@ def test_a_sheet_beside_the_lists_is_read_by_index(cfg, tmp_path):
         assert table.source == f"by {tmp_path / name}"
 
 
-def test_a_key_may_name_a_csv(cfg, tmp_path):
-    path = tmp_path / "classes.csv"
-    path.write_text("\ufeffid,name,segment\n1,b,tail\n0,a,head\n2,c,tail\n\n")
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_key_may_name_a_csv(cfg, tmp_path, separator):
+    path = tmp_path / "classes.CSV"
+    text = "\ufeffid,name,segment\n1,b,tail\n0,a,head\n2,c,tail\n\n"
+    path.write_text(text.replace(",", separator))
     cfg.AK.CLASSES = str(path)
     table = ClassTable.from_cfg(cfg, None)
     assert table.names == ["a", "b", "c"]
