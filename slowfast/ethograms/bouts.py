@@ -3,7 +3,8 @@
 The steps, in this order, for each class:
 
 1. A cell shows the class if its score reaches the threshold of the class.
-2. Of classes that exclude each other, a cell shows only the one with the highest score.
+2. Of classes that exclude each other and reach their thresholds, a cell shows only the one with the
+   highest score.
 3. Gaps between two bouts that last at most `merge_gap` seconds are filled, unless a class that
    excludes this one is shown there.
 4. Bouts shorter than `min_bout` seconds are dropped, also at the ends of the video.
@@ -62,7 +63,7 @@ def _above_thresholds(scores: np.ndarray, rules: BoutRules) -> np.ndarray:
     """(G, C) whether a cell shows a class, before gaps are filled."""
     shown = scores >= rules.thresholds  # NaN reaches no threshold
     for group in rules.exclusive:
-        own = np.nan_to_num(scores[:, group], nan=-1.0)
+        own = np.where(shown[:, group], scores[:, group], -1.0)
         is_highest = np.arange(len(group)) == own.argmax(axis=1)[:, None]
         shown[:, group] &= is_highest
     return shown

@@ -21,13 +21,15 @@ def smooth(scores: np.ndarray, method: str, width: int) -> np.ndarray:
     """
     if width <= 1:
         return scores
-    missing = np.full((width // 2, scores.shape[1]), np.nan, scores.dtype)
-    around = np.lib.stride_tricks.sliding_window_view(
-        np.concatenate([missing, scores, missing]), width, axis=0
-    )
+    missing = np.full(width // 2, np.nan, scores.dtype)
     known = ~np.isnan(scores).any(axis=1)
     result = np.full_like(scores, np.nan)
-    result[known] = METHODS[method](around[known], axis=-1)
+    # One class after the other: the windows of all classes of a long video need gigabytes.
+    for label, own in enumerate(scores.T):
+        around = np.lib.stride_tricks.sliding_window_view(
+            np.concatenate([missing, own, missing]), width
+        )
+        result[known, label] = METHODS[method](around[known], axis=-1)
     return result
 
 

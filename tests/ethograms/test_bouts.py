@@ -71,6 +71,13 @@ def test_of_exclusive_classes_the_higher_score_is_shown():
     assert spans(bouts, "c") == [(0, 5)]
 
 
+def test_a_class_below_its_own_threshold_excludes_none():
+    scores = video(a="66", b="45")
+    bouts = find_bouts(scores, BoutRules(np.array([0.65, 0.45]), exclusive=[(0, 1)]))
+    assert spans(bouts, "a") == []
+    assert spans(bouts, "b") == [(1, 2)]
+
+
 def test_no_gap_is_filled_where_an_excluding_class_is_shown():
     scores = video(a="909099", b="080000")
     bouts = find_bouts(scores, rules(2, merge_gap=1, exclusive=[(0, 1)]))
