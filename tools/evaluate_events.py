@@ -51,7 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
     words = f"frames per second of videos that are not found ({USUAL_RATE:g})"
     add("--rate", type=float, default=USUAL_RATE, metavar="R", help=words)
     add("--json", type=Path, metavar="FILE", help="write all figures, and the confusion matrix")
-    words = "write a page for each video, with the labels and the first prediction"
+    words = "write a page for each video of the first prediction, with the labels"
     add("--pages", type=Path, metavar="FOLDER", help=words)
     add("--resamples", type=int, default=1000, metavar="N", help="of an interval (1000)")
     add("--seed", type=int, default=0, help="of the resamples (0)")
@@ -230,7 +230,7 @@ def write_json(
 
 
 def write_pages(folder: Path, evaluation: Evaluation, agreement: Agreement, path: Path) -> Path:
-    """Writes the pages of the first prediction, and returns the overview.
+    """Writes the pages of all videos of the first prediction, and returns the overview.
 
     Pictures, thresholds and copies of a folder of tools/predict.py are taken from there.
     """
@@ -241,7 +241,7 @@ def write_pages(folder: Path, evaluation: Evaluation, agreement: Agreement, path
 
     home = path if path.is_dir() else path.parent
     names = Store(home).names()
-    videos = list(evaluation.videos())
+    videos = evaluation.all_videos()
     scored = [video.scored(0) for video in videos]
     stills: dict[Bout, Path] = {}
     media: dict[str, Path | None] = {}

@@ -13,7 +13,13 @@ from slowfast.ethograms.scores import Bout, VideoScores
 from slowfast.prediction.copies import COPY, is_playable, write_copy
 from slowfast.prediction.files import Predicted
 from slowfast.prediction.source import Source
-from slowfast.prediction.stills import StillFiles, missing_stills, peak_frames, write_stills
+from slowfast.prediction.stills import (
+    StillFiles,
+    missing_stills,
+    peak_frames,
+    remove_stills,
+    write_stills,
+)
 from slowfast.utils import logging
 
 logger = logging.get_logger(__name__)
@@ -57,6 +63,12 @@ class Pages:
         """Reads PREDICT.PAGES, STILLS, PLAYABLE_COPIES and PICTURE."""
         predict = cfg.PREDICT
         return cls(predict.PAGES, predict.STILLS, predict.PLAYABLE_COPIES, predict.PICTURE, about)
+
+    @staticmethod
+    def begin_anew(folder: Path) -> None:
+        """Removes the pictures and the copy of an earlier video of the same name."""
+        remove_stills(folder)
+        (folder / COPY).unlink(missing_ok=True)
 
     def prepare(self, predicted: Predicted, folder: Path, source: Callable[[], Source]) -> None:
         """Writes the pictures and the copy of a video that are still missing.

@@ -338,6 +338,7 @@ def _finish(job: Job, opened: OpenVideo) -> float:
     job.store.write(record)
     predicted = Predicted.make(record, job.model.classes.predicted_names, job.processing)
     _write_video(job, predicted)
+    job.pages.begin_anew(job.store.folder_of(video.name))
     if source is not None:
         job.pages.prepare(predicted, job.store.folder_of(video.name), lambda: source)
     about = predicted.summary()

@@ -50,6 +50,12 @@ def missing_stills(folder: Path, frames: Mapping[Bout, int]) -> list[int]:
     return sorted({frame for frame in frames.values() if not _path(folder, frame).is_file()})
 
 
+def remove_stills(folder: Path) -> None:
+    """Removes the pictures in the folder of a video, which has changed."""
+    for path in (folder / FOLDER).glob("*.jpg"):
+        path.unlink(missing_ok=True)
+
+
 def write_stills(folder: Path, source: Source, frames: Sequence[int]) -> None:
     """Writes the pictures of ascending frames into the folder of a video.
 

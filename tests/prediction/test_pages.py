@@ -95,14 +95,18 @@ def test_pictures_of_rare_classes_come_before_more_of_common_ones():
 def old_video(tmp_path):
     """An AVI in MPEG-4 with 12 frames, 10 a second."""
     path = tmp_path / "old.avi"
+    write_video(path, brightness=lambda number: 20 * number)
+    return path
+
+
+def write_video(path, brightness):
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=10)
         stream.width, stream.height, stream.pix_fmt = 48, 36, "yuv420p"
         for number in range(12):
-            pixels = np.full((36, 48, 3), 20 * number, np.uint8)
+            pixels = np.full((36, 48, 3), brightness(number), np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels)))
         container.mux(stream.encode())
-    return path
 
 
 def test_a_copy_has_the_frames_and_times_of_the_video_and_plays_in_browsers(old_video, tmp_path):
@@ -124,6 +128,21 @@ def test_copies_are_made_on_request_and_played_by_the_page(checkpoint, old_video
     assert main([*command, "PREDICT.PLAYABLE_COPIES", "True"]) == 0
     assert data_of(out / "old.html")["media"] == "videos/old/copy.mp4"
     assert [path.parent.name for path in out.rglob("copy.mp4")] == ["old"]
+
+
+def test_a_video_that_has_changed_gets_new_pictures_and_a_new_copy(checkpoint, old_video, tmp_path):
+    def results() -> list[bytes]:
+        assert main(command) == 0
+        files = [*tmp_path.glob("out/videos/old/copy.mp4"), *tmp_path.rglob("stills/*.jpg")]
+        assert len(files) >= 2
+        return [path.read_bytes() for path in files]
+
+    command = ["--checkpoint", str(checkpoint), "--out", str(tmp_path / "out"), str(old_video)]
+    command += ["PREDICT.PLAYABLE_COPIES", "True", "PREDICT.THRESHOLD", "0"]
+    first = results()
+    assert results() == first
+    write_video(old_video, brightness=lambda number: 220 - 20 * number)
+    assert not set(results()) & set(first)
 
 
 def test_a_video_that_is_gone_keeps_its_page(checkpoint, old_video, tmp_path):
@@ -160,3 +179,22 @@ def test_an_evaluation_adds_the_labels_of_a_person_to_the_pages(predict, films, 
     numbers = [[row[:7] for row in data["bouts"]] for data in (after, before)]
     np.testing.assert_allclose(*numbers, atol=1e-4)
     assert after["stills"].keys() == before["stills"].keys()
+
+
+def test_pages_of_an_evaluation_keep_the_videos_that_nobody_labelled(predict, tmp_path):
+    from evaluate_events import main as evaluate
+
+    out = predict("PREDICT.THRESHOLD", "0.5")
+    labels = tmp_path / "labels.csv"
+    labels.write_text("video,start,end,behavior\nlong.avi,0.4,1.2,walking\n")
+    before = data_of(out / "kürz.html")
+    assert evaluate([str(labels), str(out), "--pages", str(out)]) == 0
+    videos = data_of(out / "index.html")["videos"]
+    assert [(each["page"], each["compared"]) for each in videos] == [
+        ("k%C3%BCrz.html", False),
+        ("long.html", True),
+    ]
+    after = data_of(out / "kürz.html")
+    assert (after["events"], after["agreement"]) == ([], None)
+    numbers = [[row[:7] for row in data["bouts"]] for data in (after, before)]
+    np.testing.assert_allclose(*numbers, atol=1e-4)

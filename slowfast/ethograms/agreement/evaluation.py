@@ -133,6 +133,33 @@ class Evaluation:
                 list(self._truth.unknown(mine, grid)),
             )
 
+    def all_videos(self) -> list[EvaluatedVideo]:
+        """Returns all videos of the first prediction, in its order.
+
+        Those that are not compared have no events of a person.
+        """
+        side = self._predictions[0]
+        found = {video.name: video for video in self.videos()}
+        names = list(dict.fromkeys((*side.scores, *side.videos)))
+        return [found.get(name) or self._not_compared(side, name) for name in names]
+
+    def _not_compared(self, side: Side, name: str) -> EvaluatedVideo:
+        try:
+            file = self._file(name, name)
+        except UserError:  # --videos names a folder with the compared videos alone
+            file = None
+        grid = self._grid(file, (name,) * (1 + len(self._predictions)))
+        scores = side.scores.get(name)
+        return EvaluatedVideo(
+            name,
+            file,
+            grid,
+            [],
+            [side.bouts(name, grid)],
+            [scores and scores.on_grid(name, side.classes or (), grid)],
+            [(0.0, float(grid.edges[-1]))],
+        )
+
     def agreements(self, resamples: int = 1000, seed: int = 0) -> list[Agreement]:
         """Returns the agreement of each prediction with the person."""
         counts = [[] for _ in self._predictions]

@@ -86,21 +86,24 @@ function placesSection(record) {
     "places",
     "Review first",
     "Bouts, and times without a bout, whose scores are near the threshold of the class. Classes with few training clips come before common ones. What was reviewed is not listed.",
-    record.places.length ? table : nothing("No score is near a threshold."),
+    record.places.length ? table : nothing("Nothing is left to review."),
   );
 }
 
 function drawOverview(record) {
   const total = record.videos.reduce((sum, video) => sum + video.seconds, 0);
   const bouts = record.videos.reduce((sum, video) => sum + video.bouts.length, 0);
-  const byClass = (of) => {
+  const byClass = (of, videos = record.videos) => {
     const lists = record.classes.map(() => []);
-    for (const video of record.videos)
+    for (const video of videos)
       for (const [label, start, stop] of video[of]) lists[label].push({ start, stop });
     return lists;
   };
   const lists = byClass("bouts");
+  // A person's time budget stands beside that of the same videos.
   const hasPeople = record.videos.some((video) => video.events.length);
+  const budgeted = record.videos.filter((video) => !hasPeople || video.compared);
+  const budgetTime = budgeted.reduce((sum, video) => sum + video.seconds, 0);
   const figure = (name, value) => box("figure", box("name", name), box("value", value));
   const videos = dataTable({
     caption: "Videos",
@@ -179,8 +182,15 @@ function drawOverview(record) {
     section(
       "budget",
       "Time budget",
-      `Of all videos together, ${length(total)}.`,
-      budgetTable(record.classes, lists, hasPeople ? byClass("events") : null, total),
+      budgeted.length < record.videos.length
+        ? `Of the ${plural(budgeted.length, "video")} that a person labelled, ${length(budgetTime)}.`
+        : `Of all videos together, ${length(total)}.`,
+      budgetTable(
+        record.classes,
+        byClass("bouts", budgeted),
+        hasPeople ? byClass("events", budgeted) : null,
+        budgetTime,
+      ),
     ),
     record.agreement ? agreementSection(record.agreement) : null,
   ].filter(Boolean);

@@ -86,6 +86,7 @@ def overview_entry(
         "bouts": [[place[each.label], each.start, each.stop] for each in bouts],
         "events": [[place[each.label], each.start, each.stop] for each in events],
         "f1": _number(whole.mean["f1"]) if whole else None,
+        "compared": agreement is None or whole is not None,
     }
 
 
