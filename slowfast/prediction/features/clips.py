@@ -280,7 +280,8 @@ def _write_probe(model: Model, folder: Path, wanted: Wanted, shape: tuple[int, .
         "RNG_SEED": cfg.RNG_SEED,
         "OUTPUT_DIR": str((folder / "probe").resolve()),
     }
-    head = "# Trains a probe on these features: python tools/run_net.py --cfg probe.yaml\n"
+    command = f"python tools/run_net.py --cfg {folder / PROBE}"
+    head = f"# Trains a probe on these features: {command}\n"
     body = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
     features.write(PROBE, (head + body).encode("utf-8", "surrogateescape"))
 
