@@ -26,6 +26,7 @@ from slowfast.data_tools.event_options import (
 )
 from slowfast.data_tools.segments.train_config import write_train_config
 from slowfast.utils.command_line import tool_parser
+from slowfast.utils.plural import count
 from slowfast.utils.terminal import prints_errors
 
 RECIPE = Path(__file__).resolve().parents[1] / "configs" / "AK" / "SLOWFAST_8x8_R50.yaml"
@@ -87,8 +88,8 @@ def _add_classes(group) -> None:
     add("--recipe", type=Path, default=RECIPE, metavar="FILE", help=words)
 
 
-def print_summary(folder: Path, result: CutResult) -> None:
-    """Prints the clips of each class and split, and the lists."""
+def print_summary(folder: Path, result: CutResult, cut: bool) -> None:
+    """Prints the clips of each class and split, and the lists; with frames if they were `cut`."""
     counts = {
         split: ak_writer.count_labels(clips, len(result.classes))
         for split, clips in result.clips.items()
@@ -100,8 +101,8 @@ def print_summary(folder: Path, result: CutResult) -> None:
         numbers = "  ".join(f"{counts[split][index]:5}" for split in counts)
         print(f"{entry.name:{width}}  {entry.segment:7}  {numbers}")
     for split, clips in result.clips.items():
-        frames = sum(clip.num_frames for clip in clips)
-        print(f"{folder}/annot/{split}.csv: {len(clips)} clips, {frames} frames")
+        frames = f", {count(sum(clip.num_frames for clip in clips), 'frame')}" if cut else ""
+        print(f"{folder}/annot/{split}.csv: {count(len(clips), 'clip')}{frames}")
 
 
 def print_doubts(result: CutResult) -> None:
@@ -153,7 +154,7 @@ def main(argv: list[str] | None = None) -> int:
         report=lambda note: print(f"note: {note}", flush=True),
         write=not args.dry_run,
     )
-    print_summary(args.folder, result)
+    print_summary(args.folder, result, cut=not args.dry_run)
     print_doubts(result)
     if args.dry_run:
         print("dry run: nothing was written")

@@ -12,7 +12,7 @@ a classifier on the features:
   python tools/run_net.py --cfg features/probe.yaml
 
 A row has the mean over the positions of the feature maps, or with --tokens all positions. The size
-is told first. A run that is stopped goes on with the same command. KEY VALUE sets keys of the
+is printed first. A run that is stopped goes on with the same command. KEY VALUE sets keys of the
 configuration. docs/PREDICTION.md explains the files.
 
 Exit status: 0; 1 if a video or clip could not be read (the others are done); 2 for an error to
@@ -58,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
         videos, overrides = split_at_first_key(args.bare)
         overrides += args.after_opts
         if bool(videos) == bool(args.split):
-            raise UserError("Name videos, or --split all for the clips of the data set.")
+            found = "videos and --split are given" if videos else "neither is given"
+            raise UserError(f"Name videos, or --split all for the clips of the data set; {found}.")
         if args.windows < 1 or (videos and args.windows > 1):
             raise UserError(
                 f"--windows {args.windows}: expected at least 1, with --split. PREDICT.STRIDE says "

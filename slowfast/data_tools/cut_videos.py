@@ -8,6 +8,7 @@ twice.
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -102,9 +103,10 @@ def cut_videos(
         write: whether to write. Otherwise nothing is cut, and the clips have 0 frames.
 
     Raises:
-        UserError: the table has mistakes (all are listed), a video is missing or cannot be decoded,
-            or the folder holds something else.
+        UserError: a number is out of range, the table has mistakes (all are listed), a video is
+            missing or cannot be decoded, or the folder holds something else.
     """
+    _check(options, clip_seconds, head_min, tail_max)
     plan = plan_segments(table, videos, reading, segments, root, corrections)
     for note in plan.notes:
         report(note)
@@ -133,6 +135,22 @@ def cut_videos(
     if write:
         _write_lists(root / "annot", result)
     return result
+
+
+def _check(options: CutOptions, clip_seconds: float, head_min: int, tail_max: int) -> None:
+    """Raises a UserError for a number that is out of range."""
+    for name, value, lowest, highest, expected in (
+        ("clip-seconds", clip_seconds, 0, sys.float_info.max, "seconds, 0 or more"),
+        ("short-side", options.short_side, 0, sys.maxsize, "pixels, 0 or more"),
+        ("fps", options.fps, 0, sys.float_info.max, "frames per second, 0 or more"),
+        ("max-frames", options.max_frames, 0, sys.maxsize, "frames, 0 or more"),
+        ("crf", options.crf, 0, 51, "0 (no loss) to 51 (worst)"),
+        ("jpeg-quality", options.jpeg_quality, 1, 95, "1 to 95"),
+        ("head-min", head_min, 0, sys.maxsize, "clips, 0 or more"),
+        ("tail-max", tail_max, 0, sys.maxsize, "clips, 0 or more"),
+    ):
+        if not lowest <= value <= highest:
+            raise UserError(f"--{name} {value:g}: expected {expected}")
 
 
 def _cut(videos: Path, root: Path, plan: CutPlan, piece: Segment, options: CutOptions) -> int:
@@ -279,10 +297,17 @@ def _claim(root: Path, options: CutOptions) -> None:
             found = json.loads(marker.read_text(encoding="utf-8"))
         except ValueError as error:
             raise UserError(f"{marker}: cannot be read ({error}); give another folder") from error
-        if found != asdict(options):
+        now = asdict(options)
+        if found != now:
+            earlier = found if isinstance(found, dict) else {}
+            differ = ", ".join(
+                f"--{name.replace('_', '-')} {earlier.get(name, 'unknown')} then and {value} now"
+                for name, value in now.items()
+                if earlier.get(name) != value
+            )
             raise UserError(
-                f"{root}: its clips were cut with {found}, and now the options are "
-                f"{asdict(options)}; give another folder, or the same options"
+                f"{root}: its clips were cut with other options ({differ or 'unreadable'}); give "
+                "another folder, or the same options"
             )
         return
     if root.exists() and (not root.is_dir() or any(root.iterdir())):

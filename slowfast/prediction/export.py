@@ -100,7 +100,8 @@ def export_model(model: Model, path: Path, kind: str = "pixels") -> Exported:
     with replacing(path) as file:
         save(program, file, extra_files={METADATA: json.dumps(metadata, ensure_ascii=False)})
         file.flush()
-        found = load(file.name).module()
+        with Path(file.name).open("rb") as written:  # load warns of a name without .pt2
+            found = load(written).module()
         difference = max(
             _difference(task, found, _random_clips(size, frames, side), kind) for size in (1, 3)
         )

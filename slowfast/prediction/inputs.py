@@ -16,10 +16,7 @@ from slowfast.ak.frames.video import VIDEO_EXTENSIONS
 from slowfast.ak.nearest import nearest
 
 # Files with these endings are taken from folders. A file that is named itself can have any.
-VIDEO_FILES = (
-    *VIDEO_EXTENSIONS,
-    *(".3gp", ".asf", ".flv", ".m2ts", ".m4v", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".wmv"),
-)
+VIDEO_FILES = (*VIDEO_EXTENSIONS, ".asf", ".ogv")
 LIST_FILES = (".txt", ".lst", ".list")
 
 

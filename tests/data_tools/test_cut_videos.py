@@ -195,12 +195,29 @@ def test_labels_can_be_changed_and_no_clip_is_cut_twice(cut, tmp_path):
 def test_other_options_and_other_folders_are_refused(cut, tmp_path):
     make_video(tmp_path / "a.mp4")
     cut("a.mp4,0,0.4,train,fly")
-    with pytest.raises(UserError, match="another folder, or the same options"):
+    with pytest.raises(UserError, match=r"--short-side 0 then and 32 now.*the same options"):
         cut("a.mp4,0,0.4,train,fly", options=CutOptions(short_side=32))
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "text.txt").write_text("years")
     with pytest.raises(UserError, match="not empty"):
         cut("a.mp4,0,0.4,train,fly", root="thesis")
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments", "words"),
+    [
+        (CutOptions(short_side=-5), {}, "--short-side -5: expected pixels"),
+        (CutOptions(fps=float("nan")), {}, "--fps nan: expected frames per second"),
+        (CutOptions(max_frames=-1), {}, "--max-frames -1: expected frames"),
+        (CutOptions(crf=52), {}, "--crf 52: expected 0 .* to 51"),
+        (CutOptions(jpeg_quality=0), {}, "--jpeg-quality 0: expected 1 to 95"),
+        (AS_IS, {"clip_seconds": -1.0}, "--clip-seconds -1: expected seconds"),
+        (AS_IS, {"tail_max": -1}, "--tail-max -1: expected clips"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_before_anything_is_read(cut, options, arguments, words):
+    with pytest.raises(UserError, match=words):
+        cut("none.mp4,0,0.4,train,fly", options=options, **arguments)
 
 
 def test_a_video_that_was_cut_off_is_reported_with_the_row(cut, tmp_path):

@@ -250,6 +250,10 @@ def test_what_cannot_be_read_is_left_out(data, films, tmp_path, capsys):
     assert "broken.mp4" in capsys.readouterr().out
     index = FeatureSet.open(tmp_path / "out", "videos").index()
     assert {row["video"] for row in index} == {str(films.short)}
+    command = ["--checkpoint", data.checkpoint, str(broken)]
+    assert main([*command, "--out", str(tmp_path / "none")]) == 2
+    assert "broken.mp4: cannot" in capsys.readouterr().err
+    assert not list((tmp_path / "none").glob("videos*"))
 
 
 def test_processes_share_the_clips(data, extracted, tmp_path):

@@ -38,6 +38,8 @@ def test_it_cuts_and_prints_a_summary(tmp_path, capsys):
     )
     command = [str(tmp_path), str(table), str(tmp_path / "ak")]
     options = ["--clip-seconds", "1", "--short-side", "32", "--head-min", "2", "--tail-max", "1"]
+    assert main([*command, *options, "--dry-run"]) == 0
+    assert "train.csv: 2 clips\n" in capsys.readouterr().out
     assert main([*command, *options]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[1].split() == ["grey", "head", "2", "1"]

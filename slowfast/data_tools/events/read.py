@@ -27,9 +27,10 @@ def read_events(path: Path, options: ReadOptions | None = None) -> EventTable:
     """
     options = options or ReadOptions()
     if options.format and options.format not in FORMATS:
+        near = suggestion(options.format, FORMATS)
         raise UserError(
-            f"--format {options.format}: expected one of {', '.join(sorted(FORMATS))}; "
-            f"{suggestion(options.format, FORMATS)}"
+            f"--format {options.format}: expected one of {', '.join(sorted(FORMATS))}"
+            + (f"; {near}" if near else "")
         )
     if not path.is_dir():
         return _read_file(path, options)

@@ -20,6 +20,7 @@ import numpy as np
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.frames.pyav import open_container
+from slowfast.ak.frames.reader import reason
 from slowfast.ak.nearest import nearest
 
 # Files that are looked through; a file with another ending is found by its exact path only.
@@ -86,7 +87,7 @@ def probe(path: Path) -> VideoFacts:
             seconds = float((max(ends) - first) * base)
             stamps = np.sort((np.array(begins, dtype=np.int64) - first) * float(base))
     except (av.error.FFmpegError, OSError) as error:
-        raise UserError(f"{path}: cannot be opened as a video ({error})") from error
+        raise UserError(f"{path}: cannot be opened as a video ({reason(error)})") from error
     return VideoFacts(seconds, fps, aspect, stamps)
 
 

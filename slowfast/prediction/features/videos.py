@@ -12,7 +12,7 @@ import numpy as np
 from fvcore.common.config import CfgNode
 from torch import Tensor
 
-from slowfast.ak.errors import BadClip
+from slowfast.ak.errors import BadClip, UserError
 from slowfast.data_tools.feature_files import UNREADABLE, WRITTEN, FeatureSet, RowWriter
 from slowfast.prediction.features.vectors import Wanted, created, vectors_of
 from slowfast.prediction.inputs import Input, find_inputs
@@ -42,13 +42,16 @@ def extract_videos(model: Model, given: Sequence[str], folder: Path, wanted: Wan
         The exit status: 0; or 1 if a video could not be read, or only in part.
 
     Raises:
-        UserError: there is no video, or the folder has other features.
+        UserError: there is no video, none can be read, or the folder has other features.
     """
     check_window(model.cfg)
     videos = find_inputs(given, without=folder)
     for video in videos:
         check_frame_rate(video, model.cfg.PREDICT.FRAME_RATE)
     lines, problems = _plan(model.cfg, videos)
+    if not lines:
+        found = "\n".join(f"  {problem}" for problem in problems.values())
+        raise UserError(f"No video has a window that can be read:\n{found}")
     shape = wanted.shape(model, model.cfg.PREDICT.SPATIAL_CROPS)
     wanted.tell_size(count(len(videos), "video"), len(lines), shape)
     versions = "\n".join(f"{video.path} {video.version}" for video in videos)
