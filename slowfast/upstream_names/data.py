@@ -23,7 +23,7 @@ from torch.utils.data import Dataset, DistributedSampler, default_collate
 from slowfast.ak.clips.augmentation import RandAugment
 from slowfast.ak.clips.augmentation_policy import parse_policy
 from slowfast.ak.clips.sampling import RandomCrop, crop_corners, scaled_size, slow_indices
-from slowfast.ak.errors import BadClip
+from slowfast.ak.errors import BadClip, UserError
 from slowfast.ak.frames.images import decode_image
 from slowfast.ak.frames.reader import reason
 from slowfast.ak.lists.clip_list import ClipList
@@ -244,9 +244,14 @@ def load_image_lists(
             of the video.
 
     Raises:
-        UserError: the file cannot be read, or a line does not fit.
+        UserError: the file cannot be read, a line does not fit, or the list does not name frames.
     """
     clips = ClipList.read(frame_list_file)
+    if not clips.has_frames:
+        raise UserError(
+            f"{frame_list_file}: a light list, which does not name images. load_image_lists needs "
+            "a frame list, with one line for each image."
+        )
     paths, labels = defaultdict(list), defaultdict(list)
     for clip in range(len(clips)):
         for frame in range(clips.num_frames(clip)):

@@ -109,7 +109,7 @@ def get_class_names(
     Raises:
         UserError: a file cannot be read, or names an unknown class.
     """
-    ids = names.read_object("class names", local_path(str(path)), "names and class ids")
+    ids = names.read_class_ids("class names", local_path(str(path)))
     found: list[str] = [str(number) for number in range(max(ids.values()) + 1)]
     for name, number in ids.items():
         found[number] = name

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from slowfast.ak.errors import UserError
 from slowfast.config.defaults import get_cfg
 from slowfast.datasets import utils
 
@@ -62,3 +63,10 @@ def test_pathways():
 def test_labels():
     assert utils.aggregate_labels([[2, 0], [], [2, 5]]) == [0, 2, 5]
     assert utils.as_binary_vector([0, 2], 4).tolist() == [1, 0, 1, 0]
+
+
+def test_a_light_list_has_no_images(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_text("video_id;labels\na;0\n")
+    with pytest.raises(UserError, match=r"train\.csv: a light list"):
+        utils.load_image_lists(str(path))

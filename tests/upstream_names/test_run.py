@@ -140,6 +140,13 @@ def test_class_names(tmp_path):
     assert misc.get_class_names(str(names)) == (["graze", "walk", "run"], None, None)
     with pytest.raises(UserError, match=r"n2\.json: cannot be read"):
         misc.get_class_names(str(tmp_path / "n2.json"))
+    for text, says in (
+        ('{"0": "walk"}', "0 has the id 'walk'"),
+        ("{}", "no class"),
+    ):
+        names.write_text(text)
+        with pytest.raises(UserError, match=says):
+            misc.get_class_names(str(names))
 
 
 def test_pictures(tmp_path):

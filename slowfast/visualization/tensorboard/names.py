@@ -24,13 +24,33 @@ def class_names(cfg: CfgNode, classes: Classes) -> list[str]:
     names = list(classes.names) if classes else [str(number) for number in range(count)]
     if path:
         key = "TENSORBOARD.CLASS_NAMES_PATH"
-        for name, number in read_object(key, path, "names and class ids").items():
-            if not isinstance(number, int) or not 0 <= number < count:
-                raise UserError(
-                    f"{key}: {path}: {name} has the id {number!r}; expected 0 to {count - 1}."
-                )
+        for name, number in read_class_ids(key, path, count).items():
             names[number] = name
     return names
+
+
+def read_class_ids(key: str, path: str, count: int | None = None) -> dict[str, int]:
+    """Reads a JSON object of class names and ids.
+
+    Args:
+        key: the key that names the file, for errors.
+        count: the number of classes; None: not known.
+
+    Raises:
+        UserError: the file cannot be read, is empty, or has an id that no class has.
+    """
+    found = read_object(key, path, "names and class ids")
+    expected = "a whole number from 0 on" if count is None else f"0 to {count - 1}"
+    for name, number in found.items():
+        is_id = isinstance(number, int) and number >= 0 and (count is None or number < count)
+        if not is_id:
+            raise UserError(
+                f"{key}: {path}: {name} has the id {number!r}; expected {expected}. Each line is a "
+                'name and its id, as in "walk": 0.'
+            )
+    if not found:
+        raise UserError(f"{key}: {path}: has no class; expected names and class ids.")
+    return found
 
 
 def categories(cfg: CfgNode, names: Sequence[str]) -> dict[str, list[int]]:
