@@ -17,6 +17,7 @@ from slowfast.checkpoints.differences import settings_in
 from slowfast.checkpoints.formats.first_bytes import Kind
 from slowfast.checkpoints.formats.places import OWN_AVERAGE, find_places, is_own_format
 from slowfast.checkpoints.formats.reading import read_weight_file
+from slowfast.checkpoints.namings import UNKNOWN_NAMES
 from slowfast.checkpoints.namings.sub_batch_norm import restore_splits
 from slowfast.checkpoints.weights import LoadReport, load_from
 from slowfast.utils import logging
@@ -143,6 +144,11 @@ def _why_nothing_matches(report: LoadReport) -> str:
         words.append(f"{name} is {list(in_file)} in the file, {list(here)} here.")
     if report.network:
         words.append(f"The network of the file has {report.network}: set these keys.")
+    elif report.naming == UNKNOWN_NAMES:
+        words.append(
+            "No configuration fits these names. Name weights of SlowFast, or of a library that "
+            "docs/TRAINING.md lists, or rename the entries as those of the model."
+        )
     else:
         words.append("Check MODEL.ARCH, MODEL.MODEL_NAME and RESNET.DEPTH, or name another file.")
     return " ".join(words)

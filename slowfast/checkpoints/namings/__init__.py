@@ -19,9 +19,9 @@ not_loaded      namings of networks that are not built here
 import sys
 
 from slowfast.ak.registries.registry import import_all
-from slowfast.checkpoints.namings.find import Fit, find_fit
+from slowfast.checkpoints.namings.find import UNKNOWN_NAMES, Fit, find_fit
 from slowfast.checkpoints.namings.naming import NAMINGS, Naming, register
 
 import_all(sys.modules[__name__])
 
-__all__ = ["NAMINGS", "Fit", "Naming", "find_fit", "register"]
+__all__ = ["NAMINGS", "UNKNOWN_NAMES", "Fit", "Naming", "find_fit", "register"]

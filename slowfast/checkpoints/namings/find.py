@@ -21,6 +21,7 @@ from slowfast.checkpoints.namings.sub_batch_norm import to_plain_batch_norm
 _WRAPPED = re.compile(r"(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 # What DistributedDataParallel and AveragedModel write before all names, once each.
 _WRAPPERS = re.compile(r"(?:module\.)*")
+UNKNOWN_NAMES = "names of no known kind"  # the title of entries under no naming
 _NOT_WEIGHTS = ("n_averaged",)  # AveragedModel's count of updates
 
 
@@ -52,7 +53,7 @@ class Fit:
     @property
     def title(self) -> str:
         """How the entries are named, in words."""
-        return self.naming.title if self.naming else "names of no known kind"
+        return self.naming.title if self.naming else UNKNOWN_NAMES
 
     @property
     def where(self) -> str:

@@ -55,12 +55,20 @@ class ImageResNet(Naming):
         return renamed
 
     def refusal(self, state: State) -> str:
-        if "layer1.0.conv3.weight" in state:
-            return ""
-        return (
-            "the weights are of ResNet-18 or ResNet-34, and video networks of RESNET.DEPTH 18 have "
-            "four times their channels. Weights of ResNet-50 and ResNet-101 load"
-        )
+        loads = "Weights of ResNet-50 and ResNet-101 load"
+        if "layer1.0.conv3.weight" not in state:
+            return (
+                "the weights are of ResNet-18 or ResNet-34, and video networks of RESNET.DEPTH 18 "
+                f"have four times their channels. {loads}"
+            )
+        inside, stem = state["layer1.0.conv1.weight"], state["conv1.weight"]
+        if inside.shape[0] != stem.shape[0]:
+            return (
+                "the weights are of ResNeXt or of a wide ResNet, whose blocks have "
+                f"{inside.shape[0]} inner channels after {stem.shape[0]} of the stem. Video "
+                f"networks here have as many as the stem. {loads}"
+            )
+        return ""
 
     def is_of_images(self, state: State) -> bool:
         return True

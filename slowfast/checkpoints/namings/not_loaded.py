@@ -44,7 +44,8 @@ class NotLoaded(Naming):
 
     def refusal(self, state: State) -> str:
         words = f"the weights are of {self.network}, {self.why}"
-        built = ", ".join(NETWORKS.shown_names())
+        names = NETWORKS.shown_names()
+        built = ", ".join(name for name in names if NETWORKS.facts(name).feature_shape is None)
         advice = self.advice or f"Name weights of a network that MODEL.MODEL_NAME takes: {built}"
         return f"{words}. {advice}"
 

@@ -172,7 +172,7 @@ VIT |= {"blocks.0.attn.qkv.weight": torch.zeros(24, 8)}
         ),
         (
             {"state_dict": {"trunk.weight": torch.zeros(1)}},
-            r"names of no known kind, under `state_dict`: trunk\.weight",
+            r"names of no known kind, under `state_dict`: trunk\.weight\. No configuration fits",
         ),
         ({"epoch": 3, "lr": 0.1}, r"a file without weights: it holds a dict with epoch, lr"),
         ([torch.zeros(1)], r"a file without weights: it holds a list"),

@@ -74,3 +74,12 @@ def test_a_narrower_image_network_is_refused(tmp_path):
     torch.save(resnet18().state_dict(), tmp_path / "resnet18.pth")
     with pytest.raises(UserError, match=r"ResNet-18 or ResNet-34.*ResNet-101 load"):
         load_file(tmp_path / "resnet18.pth", make(SLOW)[1])
+
+
+def test_blocks_of_another_width_are_refused(tmp_path):
+    state = {"conv1.weight": torch.zeros(64, 3, 7, 7)}
+    for number, shape in enumerate([(128, 64, 1, 1), (128, 4, 3, 3), (256, 128, 1, 1)], start=1):
+        state[f"layer1.0.conv{number}.weight"] = torch.zeros(shape)
+    torch.save(state, tmp_path / "resnext.pth")
+    with pytest.raises(UserError, match=r"of ResNeXt or of a wide ResNet.*ResNet-101 load"):
+        load_file(tmp_path / "resnext.pth", make(SLOW)[1])
