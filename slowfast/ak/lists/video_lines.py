@@ -173,12 +173,7 @@ def _problem(text: str, path: str, numbers: list[str], form: ListForm) -> str:
         )
     words = other_form(text, "pairs")
     if not words and re.fullmatch(r"\S+\.\w+", text.strip()):
-        words = (
-            " The line has no label. Upstream takes it as class 0; here nothing is guessed. Test "
-            "lists of UCF101 are so: the class is the folder of the path. Put UCF101's "
-            f"{CLASSES_BY_FOLDER} beside the list, or write the number of the class behind each "
-            "path."
-        )
+        words = _about_missing_label(form)
     words = words or _about_label(text, form.separator) or _about_separator(text, form.separator)
     labels = "one label, a whole number from 0 on"
     if form.several:
@@ -186,6 +181,18 @@ def _problem(text: str, path: str, numbers: list[str], form: ListForm) -> str:
     return (
         f"expected a path, {between} and {labels}, found {found}. DATA.PATH_LABEL_SEPARATOR sets "
         f"the separator.{words}"
+    )
+
+
+def _about_missing_label(form: ListForm) -> str:
+    """What to do about a line that is a path alone."""
+    if form.folder_labels:
+        return f" The line has no label, and {CLASSES_BY_FOLDER} beside the list lacks its folder."
+    return (
+        " The line has no label. Upstream takes it as class 0; here nothing is guessed. Test "
+        "lists of UCF101 are so: the class is the folder of the path. Put UCF101's "
+        f"{CLASSES_BY_FOLDER}, with lines such as '1 ApplyEyeMakeup', beside the list, or write "
+        "the number of the class behind each path."
     )
 
 

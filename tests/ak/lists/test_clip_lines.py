@@ -202,7 +202,7 @@ def test_lists_of_ucf101(write, tmp_path):
     test = ClipList.read(write("Archery/v_g01_c01.avi\nApplyEyeMakeup/v_g01_c02.avi\n"), 2, form)
     assert train.labels(0) == test.labels(0) == [1]
     assert test.labels(1) == [0]
-    with pytest.raises(UserError, match=r"train\.csv:1: expected .*The line has no label"):
+    with pytest.raises(UserError, match=r"train\.csv:1: expected .*has no label, and classInd.txt"):
         ClipList.read(write("Bowling/v_g01_c01.avi\n"), 2, form)
 
 
