@@ -142,8 +142,14 @@ class FeatureSet:
             )
 
     def check_space(self) -> None:
-        """Raises UserError if the disk has too little space for the array."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Raises UserError if the folder cannot be made, or the disk has too little space."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"{self.folder}: this folder cannot be made ({error.strerror}). Name another one "
+                "as --out."
+            ) from None
         free = shutil.disk_usage(self.folder).free
         if self.size > free:
             raise UserError(

@@ -483,7 +483,7 @@ def _report(job: Job, page: Path | None) -> int:
         problem = record.problem if record else "it has no scores; run the same command again."
         text = problem if path in problem else f"{path}: {problem}"
         kept = int(record.scored.sum()) if record else 0
-        print(f"  {text} {count(kept, 'window')} of it are scored.", file=sys.stderr)
+        print(f"  {text} Scored: {count(kept, 'window')}.", file=sys.stderr)
     return 1
 
 

@@ -314,3 +314,9 @@ def test_the_size_is_told_and_has_to_fit_the_disk(tmp_path):
     huge = FeatureSet(tmp_path, "train", (10**9, 2304), "float16", 10**6, {})
     with pytest.raises(UserError, match="and the disk has"):
         huge.check_space()
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="this folder cannot be made"):
+        FeatureSet.create(tmp_path / "file", "train", (2,), "float32", {}, ["clip"], [["a"]])

@@ -61,11 +61,11 @@ def write(
 
 
 def cannot_be_written(path: Path, error: OSError) -> UserError:
-    """Returns the error for a file in OUTPUT_DIR that cannot be written."""
+    """Returns the error for a file of results that cannot be written."""
     return UserError(
         f"{path}: the file cannot be written ({error.strerror or error}). Free some space, or make "
-        "the folder writable, or name another OUTPUT_DIR, and start the same command again. A run "
-        "continues from its newest saved state."
+        "the folder writable, or name another folder (OUTPUT_DIR, or --out of a tool), and start "
+        "the same command again. A training or prediction continues from what it has saved."
     )
 
 
