@@ -90,6 +90,9 @@ def main(argv: list[str] | None = None) -> int:
 
     if (args.events is None) != (args.predictions is None):
         raise UserError("--events and --predictions belong together: give both, or neither.")
+    for name, value in (("resamples", args.resamples), ("seed", args.seed)):
+        if value < 0:
+            raise UserError(f"--{name} {value}: expected 0 or more")
     logging.setup_logging()
     path = args.out or Path(args.checkpoint).with_name(FILE)
     scored, digest = of_videos(args) if args.events else of_clips(args)

@@ -64,6 +64,13 @@ class Pages:
         predict = cfg.PREDICT
         return cls(predict.PAGES, predict.STILLS, predict.PLAYABLE_COPIES, predict.PICTURE, about)
 
+    def check(self) -> None:
+        """Raises UserError if the picture has an unknown format."""
+        if self.wanted and Path(self.picture).suffix not in ("", ".png", ".pdf", ".svg"):
+            from slowfast.visualization.ethogram.picture import check_ending  # imports matplotlib
+
+            check_ending(self.picture)
+
     @staticmethod
     def begin_anew(folder: Path) -> None:
         """Removes the pictures and the copy of an earlier video of the same name."""

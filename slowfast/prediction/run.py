@@ -104,6 +104,7 @@ def prepare(
     processing = Postprocessing.from_model(model)
     own = share(videos, shard[0] - 1, shard[1])
     pages = Pages.from_cfg(model.cfg, f"Weights: {model.path}")
+    pages.check()
     store = store.of_run(model)
     return Job(model, tuple(own), store, processing, frames, pages, _now(), exports)
 

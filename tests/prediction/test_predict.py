@@ -379,6 +379,7 @@ def test_weights_without_configuration_need_one(command, tmp_path, checkpoint, c
         (["PREDICT.SMOOTHING", "gauss"], "PREDICT.SMOOTHING"),
         (["PREDICT.EXCLUSIVE", "[['walkin','küssen']]"], "Did you mean walking?"),
         (["PREDICT.THRESHOLDS_FILE", "gone.json"], "there is no file gone.json"),
+        (["PREDICT.PAGES", "True", "PREDICT.PICTURE", "bouts.xyz"], "there is no format xyz"),
         (["DATA.SAMPLING", "uniform"], "Add PREDICT.WINDOW"),
         (["gone.mp4"], "no such file or folder"),
     ],
@@ -472,6 +473,8 @@ def test_thresholds_are_chosen_on_videos_that_a_person_labelled(
     assert "was not predicted with" in capsys.readouterr().err
     assert choose(command) == 2
     assert "belong together" in capsys.readouterr().err
+    assert choose([*command, "--predictions", str(predicted), "--resamples", "-3"]) == 2
+    assert "--resamples -3: expected 0 or more" in capsys.readouterr().err
 
 
 def test_label_sets_stand_side_by_side(tmp_path, films, tiny_ak, capsys):

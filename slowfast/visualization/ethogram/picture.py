@@ -40,6 +40,16 @@ class Panel:
     events: Sequence[Bout] = ()
 
 
+def check_ending(name: str) -> None:
+    """Raises UserError if no picture can have the ending of this file name."""
+    ending, known = Path(name).suffix[1:].lower(), FigureCanvasAgg.get_supported_filetypes()
+    if ending and ending not in known:
+        raise UserError(
+            f"PREDICT.PICTURE {name}: there is no format {ending}; expected one of "
+            f"{', '.join(sorted(known))}."
+        )
+
+
 def draw_ethogram(path: Path, panels: Sequence[Panel], classes: Sequence[str]) -> Path:
     """Draws bouts into a file, one panel a video; its ending names the format (png, pdf, svg).
 

@@ -127,7 +127,8 @@ def make_review_server(
         corrections: folder of the corrections; None: `corrections` in `folder`.
 
     Raises:
-        UserError: werkzeug is not installed, there are no pages, or the port is taken.
+        UserError: werkzeug is not installed, there are no pages, or the port is taken or
+            does not exist.
     """
     try:
         from werkzeug.serving import WSGIRequestHandler, make_server
@@ -141,6 +142,8 @@ def make_review_server(
         def log_request(self, *_: object) -> None:
             pass
 
+    if not 0 <= port < 2**16:
+        raise UserError(f"--port {port}: expected 0 to 65535, or leave it out")
     token = secrets.token_urlsafe(16)
     app = ReviewApp(ServedPages(folder, corrections), token)
     try:

@@ -192,6 +192,8 @@ def test_a_folder_without_pages_and_a_taken_port_are_errors(folder, tmp_path, ca
     try:
         with pytest.raises(UserError, match="--port"):
             make_review_server(folder, server.server_port)
+        with pytest.raises(UserError, match="0 to 65535"):
+            make_review_server(folder, 99999)
     finally:
         server.server_close()
 
