@@ -13,8 +13,13 @@ from slowfast.config.derived import enabled_phases
 
 
 def label_set_problems(cfg: CfgNode) -> Iterator[Finding]:
-    """Finds data sets whose label columns are not the label sets of the network."""
+    """Finds data sets whose label columns are not the label sets of the network.
+
+    Of a network that is not built, which another check reports, the label sets are not known.
+    """
     name = cfg.MODEL.MODEL_NAME
+    if name not in NETWORKS:
+        return
     heads = set(NETWORKS.facts(name).label_sets)
     for phase in enabled_phases(cfg):
         columns = DATASETS.facts(cfg[phase].DATASET).label_columns

@@ -289,6 +289,11 @@ def test_settings_that_cannot_run_are_refused(composition_cfg, settings, key, sa
     assert key in found[0]
 
 
+def test_the_data_set_is_not_blamed_for_a_network_that_is_not_built(composition_cfg):
+    found = problems(composition_cfg(**{"MODEL.MODEL_NAME": "MViT_composition"}))
+    assert not any("DATASET" in line for line in found), found
+
+
 def test_sheets_name_the_classes(composition_cfg, tmp_path):
     sheet = tmp_path / "behaviours.csv"
     sheet.write_text("id,name\n0,hunts\n1,rests\n2,feeds\n")
