@@ -29,7 +29,7 @@ from slowfast.data_tools.event_options import (
     add_reading_options,
     reading_options,
 )
-from slowfast.utils.command_line import OverridesParser, write_text
+from slowfast.utils.command_line import OverridesParser, check_resamples, write_text
 from slowfast.utils.terminal import prints_errors
 
 if TYPE_CHECKING:
@@ -90,9 +90,10 @@ def main(argv: list[str] | None = None) -> int:
 
     if (args.events is None) != (args.predictions is None):
         raise UserError("--events and --predictions belong together: give both, or neither.")
-    for name, value in (("resamples", args.resamples), ("seed", args.seed)):
-        if value < 0:
-            raise UserError(f"--{name} {value}: expected 0 or more")
+    if args.resamples:
+        check_resamples(args.resamples)
+    if args.seed < 0:
+        raise UserError(f"--seed {args.seed}: expected 0 or more")
     logging.setup_logging()
     path = args.out or Path(args.checkpoint).with_name(FILE)
     scored, digest = of_videos(args) if args.events else of_clips(args)

@@ -22,10 +22,8 @@ from slowfast.ak.metrics.comparison import Difference, align, compare, largest_c
 from slowfast.ak.metrics.figures import Figures, TestOptions
 from slowfast.ak.registries.metrics import METRICS, column_of, facts_of
 from slowfast.results.reading import Results, read_results
-from slowfast.utils.command_line import tool_parser
+from slowfast.utils.command_line import check_resamples, tool_parser
 from slowfast.utils.terminal import prints_errors
-
-MOST_RESAMPLES = 10_000
 
 
 @prints_errors
@@ -72,11 +70,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def check(args: argparse.Namespace) -> None:
-    if not 2 <= args.resamples <= MOST_RESAMPLES:
-        raise UserError(
-            f"--resamples {args.resamples}: expected 2 to {MOST_RESAMPLES}. 1000 are enough; more "
-            "take memory and time and hardly change an interval."
-        )
+    check_resamples(args.resamples)
     for name, value in (("seed", args.seed), ("changes", args.changes)):
         if value < 0:
             raise UserError(f"--{name} {value}: expected 0 or more.")

@@ -33,10 +33,9 @@ from slowfast.ethograms.agreement.figures import FIGURES, Figure, sums
 from slowfast.ethograms.agreement.intervals import FEW_VIDEOS, Agreement, Compared, compare
 from slowfast.ethograms.agreement.side import Choice, read_side
 from slowfast.ethograms.scores import Bout
-from slowfast.utils.command_line import tool_parser, write_text
+from slowfast.utils.command_line import check_resamples, tool_parser, write_text
 from slowfast.utils.terminal import print_all, prints_errors
 
-MOST_RESAMPLES = 10_000
 SHOWN = tuple(figure for figure in FIGURES if figure.key != "offset")
 ABSENT = "-"
 LONGEST = 32  # characters of a class name in the table
@@ -95,8 +94,7 @@ def check(args: argparse.Namespace) -> None:
     """Raises UserError for a value that cannot be used."""
     if len(args.predictions) > 2:
         raise UserError(f"found {len(args.predictions)} predictions; expected one, or two")
-    if not 2 <= args.resamples <= MOST_RESAMPLES:
-        raise UserError(f"--resamples {args.resamples}: expected 2 to {MOST_RESAMPLES}")
+    check_resamples(args.resamples)
     if not 0 < args.rate < float("inf"):
         raise UserError(f"--rate {args.rate:g}: expected frames per second, more than 0")
     for name, value in (("seed", args.seed), ("pairs", args.pairs)):

@@ -15,8 +15,6 @@ from slowfast.ak.frames.images import frame_files
 from slowfast.ak.frames.video import VIDEO_EXTENSIONS
 from slowfast.ak.nearest import nearest
 
-# Files with these endings are taken from folders. A file that is named itself can have any.
-VIDEO_FILES = (*VIDEO_EXTENSIONS, ".asf", ".ogv")
 LIST_FILES = (".txt", ".lst", ".list")
 
 
@@ -63,7 +61,7 @@ def find_inputs(
         if not found:
             raise UserError(
                 f"{text}: there is no video in this folder; expected files that end in "
-                f"{' '.join(VIDEO_FILES)}, or numbered images such as fox_000001.jpg."
+                f"{' '.join(VIDEO_EXTENSIONS)}, or numbered images such as fox_000001.jpg."
             )
         for path in found:
             paths.setdefault(_key(path), path)
@@ -115,7 +113,7 @@ def _expand(text: str, without: Path | None, origin: str = "") -> Iterator[str]:
         if not videos:
             raise UserError(
                 f"{origin}{text}: the pattern matches {len(matches)} files, such as {matches[0]}, "
-                f"and none of them ends in {' '.join(VIDEO_FILES)}."
+                f"and none of them ends in {' '.join(VIDEO_EXTENSIONS)}."
             )
         for match in videos:
             yield from _expand(match, without)
@@ -125,7 +123,7 @@ def _expand(text: str, without: Path | None, origin: str = "") -> Iterator[str]:
 
 def is_video_file(path: str) -> bool:
     """Returns whether the name of a file has the ending of a video."""
-    return path.lower().endswith(VIDEO_FILES)
+    return path.lower().endswith(VIDEO_EXTENSIONS)
 
 
 def _similar(path: Path) -> str:

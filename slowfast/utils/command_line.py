@@ -9,6 +9,8 @@ from typing import Any
 
 from slowfast.ak.errors import UserError
 
+MOST_RESAMPLES = 10_000
+
 
 def tool_parser(description: str | None) -> argparse.ArgumentParser:
     """Returns a parser that shows the docstring of a tool as it is written."""
@@ -111,6 +113,19 @@ def _words_taken(action: argparse.Action, words: list[str]) -> int:
         while count < len(words) and words[count].lower().endswith((".yaml", ".yml")):
             count += 1
     return count
+
+
+def check_resamples(resamples: int) -> None:
+    """Checks the value of ``--resamples``.
+
+    Raises:
+        UserError: so many resamples give no interval, or take memory and time for nothing.
+    """
+    if not 2 <= resamples <= MOST_RESAMPLES:
+        raise UserError(
+            f"--resamples {resamples}: expected 2 to {MOST_RESAMPLES}. 1000 are enough; more take "
+            "memory and time and hardly change an interval."
+        )
 
 
 def write_text(path: Path, text: str) -> None:

@@ -474,7 +474,7 @@ def test_thresholds_are_chosen_on_videos_that_a_person_labelled(
     assert choose(command) == 2
     assert "belong together" in capsys.readouterr().err
     assert choose([*command, "--predictions", str(predicted), "--resamples", "-3"]) == 2
-    assert "--resamples -3: expected 0 or more" in capsys.readouterr().err
+    assert "--resamples -3: expected 2 to 10000" in capsys.readouterr().err
 
 
 def test_label_sets_stand_side_by_side(tmp_path, films, tiny_ak, capsys):

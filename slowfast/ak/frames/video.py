@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 VIDEO_EXTENSIONS = (
     *(".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"),
-    *(".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp"),
+    *(".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv", ".asf", ".mxf", ".vob", ".dv"),
 )
 ASSUMED_FPS = 25  # of a file that states none, as FFmpeg assumes
 # Cameras also write .MP4.

@@ -21,13 +21,9 @@ import numpy as np
 from slowfast.ak.errors import UserError
 from slowfast.ak.frames.pyav import open_container
 from slowfast.ak.frames.reader import reason
+from slowfast.ak.frames.video import VIDEO_EXTENSIONS
 from slowfast.ak.nearest import nearest
 
-# Files that are looked through; a file with another ending is found by its exact path only.
-_ENDINGS = (
-    ".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".mts", ".m2ts",
-    ".ts", ".flv", ".3gp", ".ogv", ".asf", ".mxf", ".vob", ".dv",
-)  # fmt: skip
 _URL = re.compile(r"file:(//[^/]*)?", re.IGNORECASE)
 
 
@@ -150,7 +146,8 @@ class VideoFolder:
 
     def _not_found(self, name: str, path: list[str]) -> str:
         if not self.folder.is_dir():
-            return f"{self.folder}: no such folder; expected the folder of the videos"
+            found = "a file" if self.folder.exists() else "no such folder"
+            return f"{self.folder}: {found}; expected the folder of the videos"
         near = nearest(path[-1] if path else name, [file.rpartition("/")[2] for file in self.files])
         shown = name if path != name.split("/") else self.folder / name
         text = f"{shown}: no such file"
@@ -173,7 +170,7 @@ class VideoFolder:
             found += [
                 (here / file).relative_to(self.folder).as_posix()
                 for file in files
-                if file[0] != "." and file.lower().endswith(_ENDINGS)
+                if file[0] != "." and file.lower().endswith(VIDEO_EXTENSIONS)
             ]
         return sorted(found)
 
@@ -188,7 +185,7 @@ def folders_differ(one: str, other: str) -> bool:
 def without_ending(name: str) -> str:
     """A file name without the ending of a video; points elsewhere in the name stay."""
     stem, point, ending = name.rpartition(".")
-    return stem if point and f".{ending}".lower() in _ENDINGS else name
+    return stem if point and f".{ending}".lower() in VIDEO_EXTENSIONS else name
 
 
 # How a file can be like a name, the closest first.
