@@ -52,6 +52,16 @@ VAL = [
 ]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Writes captured bytes that are no text as escapes: xdist cannot send them otherwise."""
+    report = yield
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
+
+
 @dataclass(frozen=True)
 class TinyAk:
     """The folder of the set, its subfolders and its settings."""
