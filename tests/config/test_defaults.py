@@ -10,6 +10,7 @@ import yaml
 from slowfast.ak.config import KEYS as AK_KEYS
 from slowfast.ak.errors import UserError
 from slowfast.ak.registries.losses import LOSSES
+from slowfast.ak.registries.networks import NETWORKS
 from slowfast.config.defaults import assert_and_infer_cfg, get_cfg
 from slowfast.config.dotted import dotted_keys, get
 from slowfast.config.explain import explain
@@ -31,7 +32,7 @@ def test_upstream_keys_have_the_defaults_of_main():
 
 def test_all_keys_are_of_upstream_or_of_this_project():
     losses = LOSSES.configuration_keys()
-    own = {*AK_KEYS, *PREDICTION_KEYS, *losses}
+    own = {*AK_KEYS, *PREDICTION_KEYS, *losses, *NETWORKS.configuration_keys()}
     assert set(dotted_keys(get_cfg())) == {*PATCH_2, *MAIN, *own} == set(known_keys())
     assert len(losses) == 21
 

@@ -4,7 +4,8 @@
 /* moved(): called whenever the time has changed. Returns {node, time, seek, toggle, play, ...}. */
 function makePlayer(record, moved) {
   let time = 0;
-  let wanted = null; // a place to seek to, once the current seek has ended
+  let wanted = null; // where the video shall be; null once it is there
+  let asked = null; // where it was last told to go
   let stopAt = null;
   let ready = false;
 
@@ -23,11 +24,12 @@ function makePlayer(record, moved) {
       host.classList.add("lacking");
     },
     onseeked() {
-      if (wanted !== null) {
-        const next = wanted;
+      if (video.seeking) return; // an earlier seek has ended
+      if (wanted !== null && wanted !== asked) go();
+      else {
         wanted = null;
-        video.currentTime = next;
-      } else if (video.paused) follow();
+        if (video.paused) follow();
+      }
     },
     ontimeupdate: () => follow(),
     onplay: () => {
@@ -63,6 +65,11 @@ function makePlayer(record, moved) {
     ),
   );
 
+  function go() {
+    asked = wanted;
+    video.currentTime = wanted;
+  }
+
   function follow() {
     if (!ready || wanted !== null || video.seeking) return;
     time = video.currentTime;
@@ -95,10 +102,8 @@ function makePlayer(record, moved) {
     },
     seek(to) {
       time = Math.max(0, Math.min(record.seconds, to));
-      if (ready) {
-        if (video.seeking) wanted = time;
-        else video.currentTime = time;
-      }
+      wanted = time;
+      if (ready && !video.seeking) go();
       moved();
     },
     toggle() {
