@@ -16,11 +16,12 @@ EPOCHS = 8
 
 
 def draw_clips(folder: Path, size: str = "standard") -> Overrides:
-    """Draws the demo data if they are missing; returns the keys that name their folders."""
+    """Draws the demo data if they are missing; returns the keys of their folders and classes."""
     demo_data.make_demo_data(folder, demo_data.make_settings(0, None, size))
     return {
         "DATA.PATH_TO_DATA_DIR": folder / "annot",
         "DATA.PATH_PREFIX": folder / "image",
+        "MODEL.NUM_CLASSES": len(demo_data.CLASSES),
     }
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from benchmarks import step
-from benchmarks.step_parts import machine, settings
+from benchmarks.step_parts import machine, scores, settings
 from benchmarks.step_parts.clock import Clock, MarkedNetwork, MarkedScaler
 from benchmarks.step_parts.steps import load_cfg, measure
 from slowfast.config.defaults import get_cfg
@@ -34,6 +34,14 @@ def small(tiny_ak):
         "X3D.DEPTH_FACTOR": 0.5,
         "X3D.DIM_C5": 16,
     }
+
+
+@pytest.mark.parametrize("recipe", step.RECIPES)
+def test_each_recipe_fits_the_drawn_clips(monkeypatch, tmp_path, recipe):
+    monkeypatch.setattr(scores.demo_data, "make_demo_data", lambda *_: None)  # takes long
+    options = [str(part) for item in scores.draw_clips(tmp_path).items() for part in item]
+    cfg = load_cfg(str(step.ROOT / "configs" / "AK" / f"{recipe}.yaml"), options)
+    assert cfg.MODEL.NUM_CLASSES == len(scores.demo_data.CLASSES)
 
 
 def test_plain_has_every_speed_key_off_and_each_switch_changes_it():
