@@ -41,7 +41,8 @@ def test_each_recipe_fits_the_drawn_clips(monkeypatch, tmp_path, recipe):
     monkeypatch.setattr(scores.demo_data, "make_demo_data", lambda *_: None)  # takes long
     options = [str(part) for item in scores.draw_clips(tmp_path).items() for part in item]
     cfg = load_cfg(str(step.ROOT / "configs" / "AK" / f"{recipe}.yaml"), options)
-    assert cfg.MODEL.NUM_CLASSES == len(scores.demo_data.CLASSES)
+    drawn = len(scores.demo_data.CLASSES)
+    assert drawn == cfg.MODEL.NUM_CLASSES
 
 
 def test_plain_has_every_speed_key_off_and_each_switch_changes_it():
