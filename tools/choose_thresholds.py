@@ -82,11 +82,11 @@ def print_table(chosen: Sequence[Chosen], items: str) -> None:
 @prints_errors
 def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse(argv)
-    import slowfast.checkpoints  # the next imports register what a configuration can name
-    import slowfast.datasets
-    import slowfast.tasks  # noqa: F401
+    from slowfast.entries import register_entries
     from slowfast.ethograms.thresholds import FILE, as_json, choose_thresholds
     from slowfast.utils import logging
+
+    register_entries()
 
     if (args.events is None) != (args.predictions is None):
         raise UserError("--events and --predictions belong together: give both, or neither.")

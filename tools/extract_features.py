@@ -50,55 +50,44 @@ def run(args: argparse.Namespace) -> int:
     from slowfast.prediction.model import open_model
     from slowfast.utils import logging
     from slowfast.utils.overrides import split_at_first_key
-    from slowfast.utils.processes.launch import WorkerError
     from slowfast.utils.processes.torchrun import print_once
 
-    try:
-        logging.setup_logging()
-        videos, overrides = split_at_first_key(args.bare)
-        overrides += args.after_opts
-        if bool(videos) == bool(args.split):
-            found = "videos and --split are given" if videos else "neither is given"
-            raise UserError(f"Name videos, or --split all for the clips of the data set; {found}.")
-        if args.windows < 1 or (videos and args.windows > 1):
+    logging.setup_logging()
+    videos, overrides = split_at_first_key(args.bare)
+    overrides += args.after_opts
+    if bool(videos) == bool(args.split):
+        found = "videos and --split are given" if videos else "neither is given"
+        raise UserError(f"Name videos, or --split all for the clips of the data set; {found}.")
+    if args.windows < 1 or (videos and args.windows > 1):
+        raise UserError(
+            f"--windows {args.windows}: expected at least 1, with --split. PREDICT.STRIDE says "
+            "how many windows a video has."
+        )
+    ignore = args.ignore_unknown_keys
+    model = open_model(args.checkpoint, args.cfg, overrides, args.out, ignore)
+    wanted = Wanted(args.tokens, args.dtype, args.windows)
+    if videos:
+        status = extract_videos(model, videos, args.out, wanted)
+    else:
+        named = args.split.split(",") if args.split != "all" else splits_of(model.cfg)
+        if wrong := [name for name in named if name not in SPLITS]:
             raise UserError(
-                f"--windows {args.windows}: expected at least 1, with --split. PREDICT.STRIDE says "
-                "how many windows a video has."
+                f"--split: found {wrong[0]!r}; expected train, val or test, with commas "
+                "between them, or all."
             )
-        ignore = args.ignore_unknown_keys
-        model = open_model(args.checkpoint, args.cfg, overrides, args.out, ignore)
-        wanted = Wanted(args.tokens, args.dtype, args.windows)
-        if videos:
-            status = extract_videos(model, videos, args.out, wanted)
-        else:
-            named = args.split.split(",") if args.split != "all" else splits_of(model.cfg)
-            if wrong := [name for name in named if name not in SPLITS]:
-                raise UserError(
-                    f"--split: found {wrong[0]!r}; expected train, val or test, with commas "
-                    "between them, or all."
-                )
-            status = extract_clips(model, named, args.out, wanted)
-        print_once(f"{args.out} has the features.")
-        return status
-    except UserError as error:
-        print_once(f"error: {error}", error)
-        return 2
-    except WorkerError as error:
-        print_once(f"error: {error}")
-        return 1
-    except KeyboardInterrupt:
-        print_once("interrupted; the same command goes on from here.")
-        return 130
+        status = extract_clips(model, named, args.out, wanted)
+    print_once(f"{args.out} has the features.")
+    return status
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
     args = make_parser().parse(argv)
     from slowfast.entries import register_entries
-    from slowfast.utils.processes import torchrun
+    from slowfast.utils.processes import launch, torchrun
 
     register_entries()
-    return torchrun.as_worker(run)(args)
+    return torchrun.as_worker(launch.exit_status)(run, args)
 
 
 if __name__ == "__main__":

@@ -67,39 +67,27 @@ def run(args: argparse.Namespace) -> int:
     from slowfast.prediction.run import predict, prepare
     from slowfast.utils import logging
     from slowfast.utils.overrides import split_at_first_key
-    from slowfast.utils.processes.launch import WorkerError
-    from slowfast.utils.processes.torchrun import print_once
 
-    try:
-        logging.setup_logging()
-        videos, overrides = split_at_first_key(args.bare)
-        overrides += args.after_opts
-        if not (videos and args.checkpoint and args.out):
-            raise UserError("Name videos, --checkpoint FILE and --out FOLDER; --help shows more.")
-        shard = parse_shard(args.shard)
-        ignore = args.ignore_unknown_keys
-        model = open_model(args.checkpoint, args.cfg, overrides, args.out, ignore)
-        return predict(prepare(model, videos, args.out, shard, args.frames, args.export))
-    except UserError as error:
-        print_once(f"error: {error}", error)
-        return 2
-    except WorkerError as error:
-        print_once(f"error: {error}")
-        return 1
-    except KeyboardInterrupt:
-        print_once("interrupted; the same command goes on from here.")
-        return 130
+    logging.setup_logging()
+    videos, overrides = split_at_first_key(args.bare)
+    overrides += args.after_opts
+    if not (videos and args.checkpoint and args.out):
+        raise UserError("Name videos, --checkpoint FILE and --out FOLDER; --help shows more.")
+    shard = parse_shard(args.shard)
+    ignore = args.ignore_unknown_keys
+    model = open_model(args.checkpoint, args.cfg, overrides, args.out, ignore)
+    return predict(prepare(model, videos, args.out, shard, args.frames, args.export))
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
     parser = make_parser()
     args = parser.parse(argv)
-    import slowfast.checkpoints  # the next imports register what a configuration can name
-    import slowfast.datasets
-    import slowfast.tasks  # noqa: F401
     from slowfast.config.explain import explain
-    from slowfast.utils.processes import torchrun
+    from slowfast.entries import register_entries
+    from slowfast.utils.processes import launch, torchrun
+
+    register_entries()
 
     if args.keys is not None:
         try:
@@ -107,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
         except UserError as error:
             parser.error(str(error))
         return 0
-    return torchrun.as_worker(run)(args)
+    return torchrun.as_worker(launch.exit_status)(run, args)
 
 
 if __name__ == "__main__":

@@ -186,7 +186,7 @@ def epoch_line(figures: dict) -> str:
     for key, value in figures.items():
         owner, _, own_key = key.rpartition("/")
         name, facts = metric_of(key), facts_of(key)
-        # Of label sets only the figures of the first results table.
+        # With several label sets the line has only the figures of the first results table.
         if name is None or (owner and not facts.column):
             continue
         text = facts.text(value)

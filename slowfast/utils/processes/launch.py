@@ -187,3 +187,25 @@ def _join_and_run(
             distributed.destroy_process_group()
             raise
         distributed.destroy_process_group()
+
+
+def exit_status(work: Callable[..., int], *args) -> int:
+    """Calls the work of a program that can be continued, and returns its exit status.
+
+    An error is printed once, although several processes may raise it.
+
+    Returns:
+        What ``work(*args)`` returns; 2 after a `UserError`, 1 after a `WorkerError`, 130 after an
+        interruption.
+    """
+    try:
+        return work(*args)
+    except UserError as error:
+        torchrun.print_once(f"error: {error}", error)
+        return 2
+    except WorkerError as error:
+        torchrun.print_once(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        torchrun.print_once("interrupted; the same command goes on from here.")
+        return 130

@@ -269,7 +269,7 @@ BF2 = {"g": "8", "bf": "2"}
 def test_each_reading_counts_at_the_rate_asked_for(
     tmp_path, pairs, decoding, file, codec, options, rate
 ):
-    """Whatever was read before, and in each reader, as two workers have them."""
+    """Two readers, as in two workers, count alike, and what was read before changes nothing."""
     encode(tmp_path / file, noisy(31, 64, 48), codec, rate=rate, **options)
     every, clips = decode_all(tmp_path / file), pairs(file)
     count = int(30 * 20 / rate) + 1
