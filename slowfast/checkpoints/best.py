@@ -42,14 +42,16 @@ class Best:
     def after_evaluation(self, epoch: int, figures: Mapping[str, float]) -> Best:
         """Returns the record after the evaluation of an epoch (from 1).
 
+        Of several evaluations with the best value, the last one is the best: it had more training,
+        most often at a lower learning rate. Few clips give few different values, so that equal ones
+        are common. The loss does not decide, since a loss such as DRW changes with the epoch.
         An evaluation without a value of the metric, such as a mean over no class, is never best.
         """
         value = figures.get(self.metric)
         if value is None or isnan(value):
             return replace(self, evaluated=epoch)
         value, sign = float(value), 1 if facts_of(self.metric).higher_is_better else -1
-        # The earlier of two equal evaluations stays: the later one took more training.
-        if self.value is None or sign * value > sign * self.value:
+        if self.value is None or sign * value >= sign * self.value:
             return replace(self, epoch=epoch, value=value, evaluated=epoch)
         return replace(self, evaluated=epoch)
 

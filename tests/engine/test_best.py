@@ -33,9 +33,9 @@ def evaluations(monkeypatch):
 
 @pytest.mark.parametrize(
     ("metric", "values", "chosen"),
-    [("map", [0.2, 0.5, 0.5, 0.3], 2), ("top1_err", [30.0, 25.0, 25.0, 40.0], 2)],
+    [("map", [0.2, 0.5, 0.5, 0.3], 3), ("top1_err", [30.0, 25.0, 25.0, 40.0], 3)],
 )
-def test_the_best_has_the_highest_map_or_the_lowest_error(small_cfg, metric, values, chosen):
+def test_the_best_is_the_last_with_the_highest_map_or_the_lowest_error(small_cfg, metric, values, chosen):
     found = Best.from_cfg(small_cfg(), metric)
     for epoch, value in enumerate(values, start=1):
         found = found.after_evaluation(epoch, {metric: value})
@@ -94,6 +94,18 @@ def test_the_best_is_kept_over_a_resume(small_cfg, evaluations):
     evaluations(0.1)
     train(small_cfg(**{"SOLVER.MAX_EPOCH": 1, "TRAIN.AUTO_RESUME": False}))
     assert best(cfg)["best"]["value"] == 0.1, "the best of another run does not count"
+
+
+def test_the_last_of_equal_evaluations_is_kept_over_a_resume(small_cfg, evaluations):
+    evaluations(0.3, 0.5)
+    cfg = small_cfg(**{"SOLVER.MAX_EPOCH": 2})
+    train(cfg)
+    evaluations(0.5, 0.2)
+    train(small_cfg(**{"SOLVER.MAX_EPOCH": 4}))
+    kept = best(cfg)
+    assert (kept["best"]["epoch"], kept["best"]["value"], kept["epoch"]) == (3, 0.5, 2)
+    third = torch.load(checkpoints(cfg) / "checkpoint_epoch_00003.pyth", weights_only=True)
+    assert_same(kept["model_state"], third["model_state"])
 
 
 def test_a_run_does_not_resume_with_other_clips_held_out(small_cfg, tmp_path):
