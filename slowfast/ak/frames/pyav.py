@@ -80,15 +80,25 @@ class Timeline:
 def read_timeline(
     container: av.container.InputContainer, stream: av.VideoStream
 ) -> Timeline | None:
-    """Reads the timeline of a video up to its end; None if its packets have no reliable stamps."""
-    packets = [packet for packet in container.demux(stream) if packet.size]
-    stamps = [packet.pts for packet in packets]
+    """Reads the timeline of a video up to its end; None if its packets have no reliable stamps.
+
+    One packet is in memory at a time: together they are as large as the file.
+    """
+    key_stamps: list[int] = []
+    shown_stamps: list[int] = []
     # AVI stores no stamps. FFmpeg guesses them, and guesses wrong if there are B-frames.
-    guessed = container.format.name == "avi" and any(p.pts != p.dts for p in packets)
-    if guessed or None in stamps:
-        return None
-    keys = np.sort([packet.pts for packet in packets if packet.is_keyframe])
-    pts = np.sort([packet.pts for packet in packets if not packet.is_discard])
+    may_guess = container.format.name == "avi"
+    with closing(container.demux(stream)) as packets:
+        for packet in packets:
+            if not packet.size:
+                continue
+            if packet.pts is None or (may_guess and packet.pts != packet.dts):
+                return None
+            if packet.is_keyframe:
+                key_stamps.append(packet.pts)
+            if not packet.is_discard:
+                shown_stamps.append(packet.pts)
+    keys, pts = np.sort(key_stamps), np.sort(shown_stamps)
     if not len(pts) or not len(keys) or keys[0] > pts[0] or (np.diff(pts) == 0).any():
         return None
     keys = keys[np.searchsorted(keys, pts[0], side="right") - 1 :]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -290,6 +291,36 @@ def test_a_video_that_states_no_rate_is_pointed_out_once(tmp_path, pairs, caplog
     assert [reader.num_frames(clip) for clip in (0, 1, 0)] == [11] * 3
     (record,) = caplog.records
     assert "a.mjpeg: the file has neither time stamps nor a rate" in record.getMessage()
+
+
+def test_the_packets_of_a_long_video_are_not_kept():
+    """All packets together are as large as the file."""
+    alive, most = 0, 0
+
+    class Packet:
+        size, is_discard = 1, False
+
+        def __init__(self, number: int) -> None:
+            nonlocal alive, most
+            self.pts = self.dts = number
+            self.is_keyframe = number % 10 == 0
+            alive += 1
+            most = max(most, alive)
+
+        def __del__(self) -> None:
+            nonlocal alive
+            alive -= 1
+
+    container = SimpleNamespace(
+        format=SimpleNamespace(name="mp4", flags=0),
+        demux=lambda stream: (Packet(number) for number in range(500)),
+    )
+    stream = SimpleNamespace(
+        time_base=Fraction(1, 25), codec_context=SimpleNamespace(name="h264", pix_fmt="yuv420p")
+    )
+    timeline = video_pyav.read_timeline(container, stream)
+    assert (len(timeline.pts), len(timeline.key_frames)) == (500, 50)
+    assert most <= 2
 
 
 def test_names_with_and_without_extension_and_folders(tmp_path, pairs):
