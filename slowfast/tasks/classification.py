@@ -11,6 +11,7 @@ from torch import nn
 
 from slowfast.ak.classes.counts import read_class_table
 from slowfast.ak.classes.table import ClassTable
+from slowfast.ak.clips.from_cfg import has_list, read_clips
 from slowfast.ak.clips.mixup import BatchMixer
 from slowfast.ak.clips.network_input import FeatureInput, InputTransform, input_from_cfg
 from slowfast.ak.keys import Finding
@@ -24,6 +25,7 @@ from slowfast.models import build_model
 from slowfast.models.losses import build_loss, set_loss_epoch
 from slowfast.models.memory_format import channels_last
 from slowfast.tasks.batch import Batch
+from slowfast.tasks.best_figure import check_best_figure
 from slowfast.tasks.label_set_checks import label_set_problems
 from slowfast.tasks.task import Loss, Moment, Network, Rows, Task
 
@@ -84,6 +86,10 @@ class Classification(Task):
     @classmethod
     def from_cfg(cls, cfg: CfgNode, device: torch.device, trains: bool) -> Classification:
         classes = read_class_table(cfg)
+        if cfg.TRAIN.ENABLE and cfg.TRAIN.BEST_METRIC:
+            clips = read_clips(cfg, "val") if has_list(cfg, "val") else None
+            counts = clips and clips.class_counts(cfg.MODEL.NUM_CLASSES)
+            check_best_figure(cfg.TRAIN.BEST_METRIC, classes, counts)
         return cls(
             build_model(cfg),
             build_loss(cfg).to(device) if trains else None,

@@ -37,6 +37,7 @@ from slowfast.models import build_model
 from slowfast.models.losses import build_loss, set_loss_epoch
 from slowfast.models.memory_format import channels_last
 from slowfast.tasks.batch import Batch
+from slowfast.tasks.best_figure import check_best_figure
 from slowfast.tasks.label_set_checks import label_set_problems
 from slowfast.tasks.task import Loss, Moment, Network, Rows, Task
 
@@ -166,6 +167,8 @@ class Composition(Task):
     def from_cfg(cls, cfg: CfgNode, device: torch.device, trains: bool) -> Composition:
         num_classes = numbers_of_classes(cfg, _label_sets(cfg))
         compositions, classes = read_tables(cfg, tuple(num_classes))
+        if cfg.TRAIN.ENABLE:
+            check_best_figure(cfg.TRAIN.BEST_METRIC, classes)
         return cls(
             build_model(cfg),
             build_loss(cfg).to(device) if trains else None,

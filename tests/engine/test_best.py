@@ -35,7 +35,9 @@ def evaluations(monkeypatch):
     ("metric", "values", "chosen"),
     [("map", [0.2, 0.5, 0.5, 0.3], 3), ("top1_err", [30.0, 25.0, 25.0, 40.0], 3)],
 )
-def test_the_best_is_the_last_with_the_highest_map_or_the_lowest_error(small_cfg, metric, values, chosen):
+def test_the_best_is_the_last_with_the_highest_map_or_the_lowest_error(
+    small_cfg, metric, values, chosen
+):
     found = Best.from_cfg(small_cfg(), metric)
     for epoch, value in enumerate(values, start=1):
         found = found.after_evaluation(epoch, {metric: value})
@@ -94,6 +96,27 @@ def test_the_best_is_kept_over_a_resume(small_cfg, evaluations):
     evaluations(0.1)
     train(small_cfg(**{"SOLVER.MAX_EPOCH": 1, "TRAIN.AUTO_RESUME": False}))
     assert best(cfg)["best"]["value"] == 0.1, "the best of another run does not count"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        # t0 to t7 have the labels 0, 01, 1, 02, 3, 04, 123 and none.
+        ({"TRAIN.BEST_METRIC": "map_head"}, "no class is in the segment head .by training clips"),
+        (
+            {"TRAIN.BEST_METRIC": "map_tail", "AK.TAIL_MAX": 1, "AK.HOLDOUT": "h.txt"},
+            "no validation clip has a class of the segment tail",
+        ),
+    ],
+)
+def test_a_figure_without_any_value_is_refused_at_the_start(
+    small_cfg, tmp_path, monkeypatch, settings, words
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "h.txt").write_text("t0\nt1\n")
+    with pytest.raises(UserError, match=f"TRAIN.BEST_METRIC map_.*: {words}"):
+        train(small_cfg(**settings))
+    train(small_cfg(**{**settings, "TRAIN.BEST_METRIC": "map", "SOLVER.MAX_EPOCH": 1}))
 
 
 def test_the_last_of_equal_evaluations_is_kept_over_a_resume(small_cfg, evaluations):

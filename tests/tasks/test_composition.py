@@ -289,6 +289,14 @@ def test_settings_that_cannot_run_are_refused(composition_cfg, settings, key, sa
     assert key in found[0]
 
 
+def test_a_figure_of_a_segment_without_a_class_is_refused_at_the_start(composition_cfg):
+    key = "animal/top1_macro_head"
+    cfg = composition_cfg(**{"TRAIN.BEST_METRIC": key, "COMPOSITION.SEGMENTS_ANIMAL": [99, 9]})
+    assert not problems(cfg)
+    with pytest.raises(UserError, match=f"{key}: no class is in the segment head"):
+        train(cfg)
+
+
 def test_the_data_set_is_not_blamed_for_a_network_that_is_not_built(composition_cfg):
     found = problems(composition_cfg(**{"MODEL.MODEL_NAME": "MViT_composition"}))
     assert not any("DATASET" in line for line in found), found
