@@ -29,7 +29,12 @@ from slowfast.data_tools.event_options import (
     add_reading_options,
     reading_options,
 )
-from slowfast.utils.command_line import OverridesParser, check_resamples, write_text
+from slowfast.utils.command_line import (
+    OverridesParser,
+    check_file,
+    check_resamples,
+    write_text,
+)
 from slowfast.utils.terminal import prints_errors
 
 if TYPE_CHECKING:
@@ -96,6 +101,8 @@ def main(argv: list[str] | None = None) -> int:
         raise UserError(f"--seed {args.seed}: expected 0 or more")
     logging.setup_logging()
     path = args.out or Path(args.checkpoint).with_name(FILE)
+    if args.out or Path(args.checkpoint).is_file():
+        check_file(path)
     scored, digest = of_videos(args) if args.events else of_clips(args)
     for note in scored.notes:
         print(f"note: {note}")

@@ -33,7 +33,13 @@ from slowfast.ethograms.agreement.figures import FIGURES, Figure, sums
 from slowfast.ethograms.agreement.intervals import FEW_VIDEOS, Agreement, Compared, compare
 from slowfast.ethograms.agreement.side import Choice, read_side
 from slowfast.ethograms.scores import Bout
-from slowfast.utils.command_line import check_resamples, tool_parser, write_text
+from slowfast.utils.command_line import (
+    check_file,
+    check_folder,
+    check_resamples,
+    tool_parser,
+    write_text,
+)
 from slowfast.utils.terminal import print_all, prints_errors
 
 SHOWN = tuple(figure for figure in FIGURES if figure.key != "offset")
@@ -91,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Raises UserError for a value that cannot be used."""
+    """Raises UserError for a value that cannot be used, or a result that cannot be written."""
     if len(args.predictions) > 2:
         raise UserError(f"found {len(args.predictions)} predictions; expected one, or two")
     check_resamples(args.resamples)
@@ -100,6 +106,10 @@ def check(args: argparse.Namespace) -> None:
     for name, value in (("seed", args.seed), ("pairs", args.pairs)):
         if value < 0:
             raise UserError(f"--{name} {value}: expected 0 or more")
+    if args.json:
+        check_file(args.json)
+    if args.pages:
+        check_folder(args.pages)
 
 
 def describe(agreement: Agreement) -> list[str]:

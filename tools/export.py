@@ -15,7 +15,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from slowfast.utils.command_line import OverridesParser
+from slowfast.utils.command_line import OverridesParser, check_folder
 from slowfast.utils.terminal import prints_errors
 
 
@@ -47,6 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     path = args.out or Path(args.checkpoint).with_suffix(".pt2")
     if path.suffix != ".pt2":
         raise UserError(f"--out {path}: expected the name of a file that ends in .pt2.")
+    check_folder(path.parent)
     ignore = args.ignore_unknown_keys
     model = open_model(args.checkpoint, args.cfg, [*args.opts, *PLAIN], path.parent, ignore)
     exported = export_model(model, path, args.input)

@@ -473,9 +473,11 @@ def _report(job: Job, page: Path | None) -> int:
     """Prints where the results are and which videos could not be read. Returns the exit status."""
     records = {video.path: job.store.record(video) for video in job.videos}
     broken = [path for path, record in records.items() if record is None or record.problem]
+    read = [record for record in records.values() if record and record.windows is not None]
     shown = f", {page} shows them" if page else ""
     bouts = job.store.folder / "bouts.csv"
-    print(f"{count(len(records), 'video')}: {bouts} has the bouts{shown}.")
+    if read:
+        print(f"{count(len(read), 'video')}: {bouts} has the bouts{shown}.")
     if not broken:
         return 0
     print(f"\n{count(len(broken), 'video')} could not be read, or only in part:", file=sys.stderr)

@@ -92,7 +92,12 @@ def read_scores(path: Path, label_set: str = "") -> tuple[np.ndarray, np.ndarray
     """
     try:
         with path.open("rb") as file:
+            if file.read(1) not in _FIRST_BYTES:
+                raise ValueError("no pickle")
+            file.seek(0)
             content = load_arrays(file, _TENSORS)
+        if not isinstance(content, list | tuple) or len(content) != 2:
+            raise _OtherContent("is a pickle of something else")
         scores, labels = (_array(_of_set(part, label_set)) for part in content)
     except _OtherSet as error:
         raise UserError(f"{path}: {error}.") from None
@@ -103,10 +108,12 @@ def read_scores(path: Path, label_set: str = "") -> tuple[np.ndarray, np.ndarray
             f"{path}: refused. It contains {error}; expected tensors or arrays of numbers. Nothing "
             "of it was run."
         ) from None
-    except Exception as error:  # a damaged pickle can raise nearly any error
-        raise UserError(
-            f"{path}: expected saved results, [predictions, labels]; cannot be read: {error}"
-        ) from None
+    except _OtherContent as error:
+        raise UserError(f"{path}: {error}; {_EXPECTED}.") from None
+    except Exception:  # a damaged pickle can raise nearly any error
+        beside = path.with_suffix(".pkl")
+        hint = f" Did you mean {beside}?" if beside != path and beside.is_file() else ""
+        raise UserError(f"{path}: is no pickle, or is damaged; {_EXPECTED}.{hint}") from None
     if scores.ndim != 2 or labels.shape not in (scores.shape, scores.shape[:1]):
         raise UserError(
             f"{path}: expected scores (clips, classes), and labels (clips, classes) or (clips,); "
@@ -130,6 +137,16 @@ _TENSORS = {
 }
 
 
+_FIRST_BYTES = (b"\x80", b"(", b"]")  # of a pickle; some text files would be read as one
+_EXPECTED = (
+    "expected the results that a test saves as TEST.SAVE_RESULTS_PATH, [predictions, labels]"
+)
+
+
+class _OtherContent(Exception):
+    """The file is a pickle, and not of scores and labels."""
+
+
 class _OtherSet(Exception):
     """The results have other label sets than the one that was asked for."""
 
@@ -147,7 +164,7 @@ def _of_set(part: Any, label_set: str) -> Any:
 def _array(part: Any) -> np.ndarray:
     array = part.array if isinstance(part, StoredArray) else np.asarray(part)
     if array is None or array.dtype.kind not in "fiub":
-        raise ValueError("there are other values than numbers")
+        raise _OtherContent("has other values than numbers")
     return array
 
 

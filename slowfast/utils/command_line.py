@@ -3,6 +3,7 @@
 import argparse
 import re
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,39 @@ def check_resamples(resamples: int) -> None:
             f"--resamples {resamples}: expected 2 to {MOST_RESAMPLES}. 1000 are enough; more take "
             "memory and time and hardly change an interval."
         )
+
+
+def check_file(path: Path) -> None:
+    """Checks that a file can be written, before the work whose results it gets.
+
+    Raises:
+        UserError: it is a folder, or its folder is missing or cannot be written.
+    """
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; expected the name of a file to write.")
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: cannot be written: there is no folder {path.parent}. Make it.")
+    _check_writable(path.parent, path)
+
+
+def check_folder(path: Path) -> None:
+    """Checks that files can be written into a folder, which may not exist yet.
+
+    Raises:
+        UserError: it is a file, or cannot be made or written.
+    """
+    place = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not place.is_dir():
+        raise UserError(f"{path}: cannot be a folder, because {place} is a file.")
+    _check_writable(place, path)
+
+
+def _check_writable(folder: Path, path: Path) -> None:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}).") from None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -234,9 +234,11 @@ def test_broken_videos_are_named_and_the_rest_is_predicted(command, tmp_path, fi
     (folder / "empty.mp4").touch()
     write_sound_alone(folder / "sound.mp4")
     assert command("PREDICT.PAGES", "True", videos=[folder]) == 1
-    err = capsys.readouterr().err
+    said = capsys.readouterr()
+    err = said.err
     for name in ("text.mp4", "empty.mp4", "sound.mp4"):
         assert f"{folder / name}: cannot decode the video" in err
+    assert f"2 videos: {out / 'bouts.csv'} has the bouts" in said.out
     found = {video["name"]: video for video in summary(out)["videos"]}
     assert found["good"]["problem"] is None
     assert found["good"]["scored_windows"] == 11
@@ -247,6 +249,10 @@ def test_broken_videos_are_named_and_the_rest_is_predicted(command, tmp_path, fi
     assert (out / "index.html").is_file()
     shutil.copy(films.short, folder / "text.mp4")
     (folder / "empty.mp4").unlink()
+    assert command(videos=[folder / "sound.mp4"]) == 1
+    said = capsys.readouterr()
+    assert "1 video could not be read" in said.err
+    assert "has the bouts" not in said.out  # there is none of this video
     (folder / "sound.mp4").unlink()
     assert command(videos=[folder]) == 0  # what was broken is tried again
 
@@ -475,6 +481,9 @@ def test_thresholds_are_chosen_on_videos_that_a_person_labelled(
     assert "belong together" in capsys.readouterr().err
     assert choose([*command, "--predictions", str(predicted), "--resamples", "-3"]) == 2
     assert "--resamples -3: expected 2 to 10000" in capsys.readouterr().err
+    command[3] = str(tmp_path)
+    assert choose([*command, "--predictions", "gone"]) == 2
+    assert "is a folder; expected the name of a file" in capsys.readouterr().err
 
 
 def test_label_sets_stand_side_by_side(tmp_path, films, tiny_ak, capsys):

@@ -32,11 +32,11 @@ class Code:
     ("content", "says"),
     [
         (pickle.dumps([Code(), Code()]), r"refused. It contains a call of pathlib"),
-        (b"nothing", "expected saved results"),
+        (b"clip,labels\nfox,1\n", r"is no pickle, or is damaged; expected the results that a test"),
         (pickle.dumps([np.zeros((2, 3)), np.array([0, 3])]), "class from 0 to 2 a clip.* 0 to 3"),
         (pickle.dumps([np.zeros((2, 3)), np.zeros(3)]), r"found \(2, 3\) and \(3,\)"),
         (pickle.dumps([{"a": np.zeros((2, 3))}, {"a": np.zeros(2)}]), "label sets a; name one"),
-        (pickle.dumps([np.zeros((2, 3))]), "expected saved results"),
+        (pickle.dumps([np.zeros((2, 3))]), r"is a pickle of something else; expected the results"),
         (pickle.dumps([np.array([["a"]]), np.zeros((1, 1))]), "refused. It contains an array of"),
         (pickle.dumps([["a"], np.zeros((1, 1))]), "other values than numbers"),
         (pickle.dumps([np.zeros((0, 3)), np.zeros((0, 3))]), "has no clip"),
@@ -50,6 +50,13 @@ def test_other_files_are_refused(tmp_path, monkeypatch, content, says):
     assert not Path("ran").exists()
     with pytest.raises(UserError, match="No such file"):
         read_results(tmp_path / "none.pkl")
+
+
+def test_the_pickle_beside_a_table_is_named(tmp_path):
+    (tmp_path / "scores.pkl").touch()
+    (tmp_path / "scores.csv").write_text("clip,labels\na,\n")
+    with pytest.raises(UserError, match=r"scores.csv: is no pickle.* Did you mean .*scores.pkl\?"):
+        read_results(tmp_path / "scores.csv")
 
 
 def test_files_that_do_not_belong_together_are_refused(tmp_path):

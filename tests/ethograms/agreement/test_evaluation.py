@@ -234,6 +234,13 @@ def test_the_program_prints_compares_and_writes(prediction, tmp_path, capsys):
     assert record["differences"]["mean"]["f1"]["value"] == pytest.approx(7 / 15)
     assert main([str(truth), str(bad), str(good), str(bad)]) == 2
     assert "found 3 predictions; expected one, or two" in capsys.readouterr().err
+    for option, path, words in (
+        ("--json", tmp_path / "no" / "f.json", f"there is no folder {tmp_path / 'no'}"),
+        ("--json", tmp_path, "is a folder; expected the name of a file"),
+        ("--pages", truth / "pages", f"cannot be a folder, because {truth} is a file"),
+    ):  # before anything is read: the predictions do not exist
+        assert main([str(truth), "gone", option, str(path)]) == 2
+        assert words in capsys.readouterr().err
     pages = tmp_path / "pages"
     labels = table(tmp_path / "l.csv", "film 1.mp4,2,6,walk,")
     assert main([str(labels), str(prediction), "--pages", str(pages)]) == 0
