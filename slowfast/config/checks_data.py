@@ -9,8 +9,9 @@ from fvcore.common.config import CfgNode
 from slowfast.ak.clips.augmentation_policy import parse_policy
 from slowfast.ak.errors import UserError
 from slowfast.ak.keys import Finding
-from slowfast.config.checks import problem
-from slowfast.config.dotted import key_and_value
+from slowfast.config.checks import problem, warning
+from slowfast.config.dotted import get, key_and_value
+from slowfast.config.readers import can_be_read
 
 
 @problem
@@ -19,7 +20,11 @@ def _pixels(cfg: CfgNode) -> Iterator[Finding]:
         yield "DATA.INPUT_CHANNEL_NUM", "frames have 3 channels; expected 3 for each pathway"
     if any(deviation <= 0 for deviation in cfg.DATA.STD):
         yield "DATA.STD", "pixels are divided by it; expected numbers above 0"
-    if not cfg.TRAIN.ENABLE:
+
+
+@problem
+def _random_crops(cfg: CfgNode) -> Iterator[Finding]:
+    if not can_be_read(cfg, "DATA.TRAIN_JITTER_SCALES"):
         return
     low, high = cfg.DATA.TRAIN_JITTER_SCALES
     crop = cfg.DATA.TRAIN_CROP_SIZE
@@ -31,6 +36,30 @@ def _pixels(cfg: CfgNode) -> Iterator[Finding]:
             f"larger than {low}, the smallest of {key_and_value(cfg, 'DATA.TRAIN_JITTER_SCALES')}; "
             f"crop at most {low} pixels, or scale to at least {crop}",
         )
+
+
+@problem
+def _random_resized_crops(cfg: CfgNode) -> Iterator[Finding]:
+    examples = {
+        "DATA.TRAIN_JITTER_SCALES_RELATIVE": [0.08, 1.0],
+        "DATA.TRAIN_JITTER_ASPECT_RELATIVE": [0.75, 1.3333],
+    }
+    given = [key for key in examples if get(cfg, key)] if cfg.TRAIN.ENABLE else []
+    for key in given:
+        values = get(cfg, key)
+        if len(values) != 2 or values[0] > values[1]:
+            yield key, f"expected two numbers, the smaller first, such as {examples[key]}, or []"
+    if len(given) == 1:
+        (missing,) = examples.keys() - given
+        words = f"a random resized crop also needs {missing}, such as {examples[missing]}"
+        yield given[0], f"{words}; set both, or leave both empty"
+
+
+@warning
+def _nothing_moves(cfg: CfgNode) -> Iterator[Finding]:
+    key = "DATA.TRAIN_JITTER_MOTION_SHIFT"
+    if cfg.DATA.TRAIN_JITTER_MOTION_SHIFT and can_be_read(cfg, key) and cfg.DATA.NUM_FRAMES == 1:
+        yield key, "a clip of one frame (DATA.NUM_FRAMES 1) has no crop that moves"
 
 
 @problem

@@ -95,6 +95,7 @@ def _reasons(cfg: CfgNode, key: str) -> Iterator[Unread]:
             yield Unread(_setting(cfg, broken), condition.warn)
     yield from _of_networks(cfg, key)
     yield from _of_data_sets(cfg, key)
+    yield from _of_crops(cfg, key)
     yield from _of_losses(cfg, key)
 
 
@@ -116,6 +117,14 @@ def _of_data_sets(cfg: CfgNode, key: str) -> Iterator[Unread]:
     is_of_others = any(DATASETS.facts(name).reads(key) for name, _ in DATASETS)
     if is_of_others and all(facts.reads(key) is False for facts in used):
         yield Unread(key_and_value(cfg, f"{phases[0]}.DATASET"), True)
+
+
+def _of_crops(cfg: CfgNode, key: str) -> Iterator[Unread]:
+    """Relative scales replace the scales in pixels, which random validation still reads."""
+    relative = "DATA.TRAIN_JITTER_SCALES_RELATIVE"
+    in_pixels = key in ("DATA.TRAIN_JITTER_SCALES", "DATA.INV_UNIFORM_SAMPLE")
+    if in_pixels and get(cfg, relative) and not DATASETS.facts(cfg.TRAIN.DATASET).random_validation:
+        yield Unread(key_and_value(cfg, relative), True)
 
 
 def _of_losses(cfg: CfgNode, key: str) -> Iterator[Unread]:

@@ -10,6 +10,8 @@ STEPS = {"SOLVER.LR_POLICY": "steps_with_relative_lrs"}
 MIXUP = {"MIXUP.ENABLE": True}
 AUG = {"AUG.ENABLE": True}
 LDAM = {"MODEL.LOSS_FUNC": "LDAM"}
+SCALES, ASPECT = "DATA.TRAIN_JITTER_SCALES_RELATIVE", "DATA.TRAIN_JITTER_ASPECT_RELATIVE"
+RATIOS = {ASPECT: [0.75, 1.3333]}
 SYNC = {"BN.NORM_TYPE": "sync_batchnorm"}
 
 # Settings, the key that is blamed, and words of the message.
@@ -75,6 +77,21 @@ PROBLEMS = [
         "larger than 256, the smallest of DATA.TRAIN_JITTER_SCALES [256, 320]",
     ),
     ({"DATA.TEST_CROP_SIZE": 182}, "DATA.TRAIN_CROP_SIZE", "make that at least 224"),
+    (RATIOS | {SCALES: [0.08]}, SCALES, "expected two numbers, the smaller first, such as ["),
+    (RATIOS | {SCALES: [0.0, 1.0]}, SCALES, "expected a number above 0"),
+    (RATIOS | {SCALES: [0.5, 1.5]}, SCALES, "expected at most 1"),
+    ({SCALES: [0.5, 1.0], ASPECT: [4 / 3, 3 / 4]}, ASPECT, "the smaller first, such as [0.75, 1.3"),
+    ({SCALES: [0.08, 1.0]}, SCALES, f"also needs {ASPECT}, such as [0.75, 1.3333]; set both, or "),
+    (
+        # Kinetics validates with crops at random scales.
+        {"TRAIN.DATASET": "kinetics", "DATA.TRAIN_CROP_SIZE": 312, "DATA.MULTI_LABEL": False}
+        | {"MODEL.HEAD_ACT": "softmax", "MODEL.LOSS_FUNC": "cross_entropy"}
+        | RATIOS
+        | {SCALES: [0.08, 1.0]},
+        "DATA.TRAIN_CROP_SIZE",
+        "larger than 256, the smallest of DATA.TRAIN_JITTER_SCALES",
+    ),
+    (RATIOS, ASPECT, f"a random resized crop also needs {SCALES}, such as [0.08, 1.0]"),
     ({"DATA.DECODING_DEVICE": "cuda"}, "DATA.DECODING_DEVICE", "only torchcodec decodes on a GPU"),
     ({"DATA_LOADER.REPEAT_THRESHOLD": 0.0}, "DATA_LOADER.REPEAT_THRESHOLD", "above 0 and at most"),
     ({"AK.IMAGE_RANGE": [4095.0, 0.0]}, "AK.IMAGE_RANGE", "the value of black first"),

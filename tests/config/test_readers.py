@@ -20,6 +20,11 @@ X3D = {
     "DATA.INPUT_CHANNEL_NUM": [3],
 }
 
+RESIZED = {
+    "DATA.TRAIN_JITTER_SCALES_RELATIVE": [0.08, 1.0],
+    "DATA.TRAIN_JITTER_ASPECT_RELATIVE": [0.75, 1.3333],
+}
+
 # A setting that cannot be served, what makes a run not read it, and the words that say so.
 UNREAD = [
     ({"DATA.SSL_COLOR_JITTER": True}, TEST_ONLY, "with TRAIN.ENABLE False"),
@@ -37,6 +42,12 @@ UNREAD = [
         X3D,
         "with MODEL.MODEL_NAME X3D; MODEL.MODEL_NAME ResNet reads it",
     ),
+    (
+        {"DATA.TRAIN_JITTER_SCALES": [340, 256]},
+        RESIZED,
+        "with DATA.TRAIN_JITTER_SCALES_RELATIVE [0.08, 1.0]",
+    ),
+    ({"DATA.TRAIN_JITTER_SCALES_RELATIVE": [0, 1]}, TEST_ONLY, "with TRAIN.ENABLE False"),
     ({"MIXUP.PROB": 2}, {}, "with MIXUP.ENABLE False"),
     ({"AUG.RE_MODE": "rand"}, {}, "with AUG.ENABLE False"),
     ({"TENSORBOARD.HISTOGRAM.TOPK": 0}, {}, "with TENSORBOARD.ENABLE False"),
@@ -87,7 +98,7 @@ def test_the_dump_of_a_fork_is_tested(load_runnable):
     dump = json.loads((reference / "config_defaults_main.json").read_text())
     of_training = {
         "DATA.SSL_COLOR_JITTER": True,
-        "DATA.TRAIN_JITTER_SCALES_RELATIVE": [0.1, 1.0],
+        "DATA.TRAIN_CROP_NUM_TEMPORAL": 2,
         "DATA_LOADER.ENABLE_MULTI_THREAD_DECODE": True,
         "SOLVER.LAYER_DECAY": 0.8,
         "AUG.NUM_SAMPLE": 2,

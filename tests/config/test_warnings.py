@@ -11,6 +11,10 @@ BEST = {"TEST.WEIGHTS": "best"}
 TESTED = {"TEST.CHECKPOINT_FILE_PATH": "a.pyth"}
 FOCAL = {"MODEL.LOSS_FUNC": "focal_loss"}
 LDAM = {"MODEL.LOSS_FUNC": "LDAM"}
+RESIZED = {
+    "DATA.TRAIN_JITTER_SCALES_RELATIVE": [0.08, 1.0],
+    "DATA.TRAIN_JITTER_ASPECT_RELATIVE": [0.75, 1.3333],
+}
 
 
 @pytest.mark.parametrize(
@@ -35,6 +39,21 @@ LDAM = {"MODEL.LOSS_FUNC": "LDAM"}
         ({"LOSS.CLASS_COUNTS": "a.csv"}, "is not read with MODEL.LOSS_FUNC bce_loss"),
         ({"MIXUP.ALPHA": 0.2}, "MIXUP.ALPHA = 0.2: is not read with MIXUP.ENABLE False"),
         ({"DATA.TARGET_FPS": 25}, "DATA.TARGET_FPS = 25: is not read with TRAIN.DATASET ak"),
+        (
+            {"DATA.TRAIN_JITTER_MOTION_SHIFT": True},
+            "MOTION_SHIFT = True: is not read with DATA.TRAIN_JITTER_SCALES_RELATIVE []",
+        ),
+        (
+            RESIZED
+            | {
+                "DATA.TRAIN_JITTER_MOTION_SHIFT": True,
+                "DATA.NUM_FRAMES": 1,
+                "MODEL.MODEL_NAME": "ResNet",
+                "MODEL.ARCH": "slow",
+                "DATA.INPUT_CHANNEL_NUM": [3],
+            },
+            "has no crop that moves",
+        ),
         ({"DATA_LOADER.REPEAT_THRESHOLD": 0.5}, "is not read with DATA_LOADER.SAMPLER shuffle"),
         ({"TRAIN.CHECKPOINT_SKIP_HEAD": True}, "is not read with an empty TRAIN.CHECKPOINT_FILE"),
         (

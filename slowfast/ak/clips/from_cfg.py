@@ -7,6 +7,7 @@ from typing import Any
 
 from slowfast.ak.clips.augmentation import Augmented
 from slowfast.ak.clips.bad_clips import allowed_bad_clips
+from slowfast.ak.clips.resized_crop import RandomResizedCrop
 from slowfast.ak.clips.sampling import (
     CentreCrop,
     FrameSampler,
@@ -150,14 +151,27 @@ def _sampler_and_transform(
         return even_frame_sampler(*frames, count=test.NUM_ENSEMBLE_VIEWS), views
     if split == "val" and not facts.random_validation:
         return even_frame_sampler(*frames), CentreCrop(data.TEST_CROP_SIZE, data.TRAIN_CROP_SIZE)
-    crop = RandomCrop(
+    crop = _random_crop(data, split)
+    augments = cfg.AUG.ENABLE and split == "train"
+    return random_frame_sampler(*frames), Augmented.from_cfg(cfg, crop) if augments else crop
+
+
+def _random_crop(data, split: str) -> RandomCrop | RandomResizedCrop:
+    """The random crop of the keys DATA. Only training has relative crops, as upstream has it."""
+    if split == "train" and data.TRAIN_JITTER_SCALES_RELATIVE:
+        return RandomResizedCrop(
+            scales=tuple(data.TRAIN_JITTER_SCALES_RELATIVE),
+            ratios=tuple(data.TRAIN_JITTER_ASPECT_RELATIVE),
+            side=data.TRAIN_CROP_SIZE,
+            flip=data.RANDOM_FLIP,
+            moves=data.TRAIN_JITTER_MOTION_SHIFT,
+        )
+    return RandomCrop(
         scales=tuple(data.TRAIN_JITTER_SCALES),
         side=data.TRAIN_CROP_SIZE,
         inverse_uniform=data.INV_UNIFORM_SAMPLE,
         flip=data.RANDOM_FLIP,
     )
-    augments = cfg.AUG.ENABLE and split == "train"
-    return random_frame_sampler(*frames), Augmented.from_cfg(cfg, crop) if augments else crop
 
 
 def _checked_reader(cfg, split: str, facts: DatasetFacts, clips: ClipList) -> FrameReader:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -180,13 +180,16 @@ def crop_corners(height: int, width: int, crop: int, count: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Crop:
-    """Scales a frame to `size` and cuts out a square of `side` pixels at y0, x0.
+    """Scales a frame to `size`, and cuts out a square of `side` pixels at y0, x0.
 
     Args:
         flip: whether the square is mirrored.
         cut_first: whether the piece of the frame that makes up the square is cut out first, at
             whole pixels of the frame, and only this piece is scaled. Each edge can be off by less
             than a pixel of the frame.
+        part: height and width of a piece of the scaled frame that is scaled again, to the square;
+            only with `cut_first`. None: the piece is the square.
+        resize: scales frames, with the parameters of `scale`.
     """
 
     size: tuple[int, int]
@@ -195,6 +198,8 @@ class Crop:
     side: int
     flip: bool = False
     cut_first: bool = False
+    part: tuple[int, int] | None = None
+    resize: Callable[..., np.ndarray] = scale
 
     def memory(self) -> np.ndarray:
         """Memory for the scaled frame in `write`. All frames of a clip can use the same."""
@@ -203,32 +208,40 @@ class Crop:
     def write(self, frame: np.ndarray, planes: list[np.ndarray], memory: np.ndarray) -> None:
         """Crops a uint8 frame (H, W, 4) and writes it into four planes (side, side)."""
         if self.cut_first:
-            rows = self._source(self.y0, frame.shape[0], self.size[0])
-            columns = self._source(self.x0, frame.shape[1], self.size[1])
-            part = scale(frame[rows, columns], (self.side, self.side), memory)
+            height, width = self.part or (self.side, self.side)
+            rows = _source(self.y0, height, frame.shape[0], self.size[0])
+            columns = _source(self.x0, width, frame.shape[1], self.size[1])
+            square = self.resize(frame[rows, columns], (self.side, self.side), memory)
         else:
-            part = scale(frame, self.size, memory)
-            part = part[self.y0 : self.y0 + self.side, self.x0 : self.x0 + self.side]
-        cv2.split(part, planes)  # writes into the planes, as shape and type fit
+            scaled = self.resize(frame, self.size, memory)
+            square = scaled[self.y0 : self.y0 + self.side, self.x0 : self.x0 + self.side]
+        cv2.split(square, planes)  # writes into the planes, as shape and type fit
         if self.flip:
             for plane in planes[:3]:
                 cv2.flip(plane, 1, dst=plane)
 
-    def _source(self, start: int, length: int, scaled: int) -> slice:
-        """Which of `length` pixels become `side` of `scaled` pixels, from `start` on."""
-        span = max(1, round(self.side * length / scaled))
-        first = min(round(start * length / scaled), length - span)
-        return slice(first, first + span)
+
+def _source(start: int, span: int, length: int, scaled: int) -> slice:
+    """Which of `length` pixels become `span` of `scaled` pixels, from `start` on."""
+    pixels = max(1, round(span * length / scaled))
+    first = min(round(start * length / scaled), length - pixels)
+    return slice(first, first + pixels)
 
 
 class SquareCrop(ABC):
-    """A transform of the frames of one window: the same crop for all frames of a clip."""
+    """A transform of the frames of one window: a square of each, at a place that is drawn."""
 
     side: int
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, height: int, width: int) -> Crop:
         """The crop for a clip with frames of height x width pixels."""
+
+    def draw_clip(
+        self, rng: np.random.Generator, height: int, width: int, times: int
+    ) -> list[Crop]:
+        """The crop at each of `times` times of a clip: the same at all."""
+        return [self.draw(rng, height, width)] * times
 
     def __call__(
         self, frames: Iterable[np.ndarray], rows: np.ndarray, rng: np.random.Generator
@@ -237,15 +250,18 @@ class SquareCrop(ABC):
         (rows,) = rows.tolist()
         clip = np.empty((3, len(rows), self.side, self.side), np.uint8)
         unused = np.empty((self.side, self.side), np.uint8)  # the fourth byte of each pixel
-        crop = None
+        crops: list[Crop] = []
         for row, frame in enumerate(frames):
-            if crop is None:
-                crop = self.draw(rng, *frame.shape[:2])
-                memory = crop.memory()
-            crop.write(frame, [*clip[:, rows.index(row)], unused], memory)
-        for place, row in enumerate(rows):
-            if place != (first := rows.index(row)):
-                clip[:, place] = clip[:, first]
+            if not crops:
+                crops = self.draw_clip(rng, *frame.shape[:2], len(rows))
+                memory = crops[0].memory()
+            first, *others = (time for time, each in enumerate(rows) if each == row)
+            crops[first].write(frame, [*clip[:, first], unused], memory)
+            for time in others:
+                if crops[time] is crops[first]:
+                    clip[:, time] = clip[:, first]
+                else:
+                    crops[time].write(frame, [*clip[:, time], unused], memory)
         return torch.from_numpy(clip)
 
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from slowfast.ak.errors import UserError
 from slowfast.ak.registries.registry import Facts, Registry
 
-# Keys of upstream that choose how clips are read, sampled, cropped and coloured. Its Kinetics reads
-# them; its Charades has one way and reads none.
+# Keys of upstream that choose how clips are read, sampled and coloured. Its Kinetics reads them.
+# Its Charades has one way and reads none.
 WAYS_TO_MAKE_CLIPS = (
-    *("DATA.TRAIN_JITTER_SCALES_RELATIVE", "DATA.TRAIN_JITTER_ASPECT_RELATIVE"),
-    *("DATA.TRAIN_JITTER_MOTION_SHIFT", "DATA.TRAIN_JITTER_FPS", "DATA.TRAIN_CROP_NUM_"),
+    *("DATA.TRAIN_JITTER_FPS", "DATA.TRAIN_CROP_NUM_"),
     *("DATA.TIME_DIFF_PROB", "DATA.SSL_COLOR_JITTER", "DATA.USE_OFFSET_SAMPLING"),
     *("DATA.SKIP_ROWS", "DATA.LOADER_CHUNK_", "DATA.DUMMY_LOAD", "AUG.GEN_MASK_LOADER"),
 )

@@ -83,6 +83,13 @@ def _check_served(cfg, split: str) -> None:
         found = cfg.get(group, {}).get(name, served)
         if found != served:
             raise UserError(f"{key}: found {found}; the data set ak only takes {served}.")
+    scales, ratios = cfg.DATA.TRAIN_JITTER_SCALES_RELATIVE, cfg.DATA.TRAIN_JITTER_ASPECT_RELATIVE
+    if split == "train" and bool(scales) != bool(ratios):
+        raise UserError(
+            f"DATA.TRAIN_JITTER_SCALES_RELATIVE, DATA.TRAIN_JITTER_ASPECT_RELATIVE: found {scales} "
+            f"and {ratios}; a random resized crop needs both, such as [0.08, 1.0] and [0.75, "
+            "1.3333]. Set both, or leave both empty."
+        )
     views, crops = cfg.TEST.NUM_ENSEMBLE_VIEWS, cfg.TEST.NUM_SPATIAL_CROPS
     if split == "test" and min(views, crops) < 1:
         raise UserError(

@@ -119,6 +119,14 @@ def test_values_that_are_not_served_are_refused(cfg, key, value):
         Ak(cfg, "train")
 
 
+@pytest.mark.parametrize("key", ["SCALES", "ASPECT"])
+def test_a_random_resized_crop_needs_areas_and_aspect_ratios(cfg, key):
+    cfg.DATA[f"TRAIN_JITTER_{key}_RELATIVE"] = [0.75, 1.0]
+    with pytest.raises(UserError, match="a random resized crop needs both"):
+        Ak(cfg, "train")
+    assert len(Ak(cfg, "val")) == 4
+
+
 def test_keys_that_the_older_branch_lacks_are_not_needed(cfg):
     del cfg.DATA["TRAIN_CROP_NUM_TEMPORAL"]
     assert len(Ak(cfg, "train")) == 8
