@@ -7,7 +7,7 @@ the item's generator after the draw of the crop, so the crop is the same as with
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,6 +129,29 @@ class ColourJitter:
         for which in rng.permutation(3):
             clip = (ops.brightness, ops.contrast, ops.saturation)[which](clip, factors[which])
         return clip
+
+
+@dataclass(frozen=True)
+class PcaLighting:
+    """Adds one random colour to all pixels: a sum of the principal components of the colours.
+
+    Krizhevsky et al., "ImageNet classification with deep convolutional neural networks", 2012,
+    section 4.1. A component has the weight a * eigenvalue, with a normal.
+
+    Args:
+        deviation: the standard deviation of a, 0.1 in the paper.
+        eigenvalues: (3,), for pixels of 0 to 1 (DATA.TRAIN_PCA_EIGVAL).
+        eigenvectors: (3, 3), one in each column, RGB (DATA.TRAIN_PCA_EIGVEC).
+    """
+
+    deviation: float
+    eigenvalues: Sequence[float]
+    eigenvectors: Sequence[Sequence[float]]
+
+    def __call__(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The clip (3, T, H, W) uint8, changed in place."""
+        weights = rng.normal(0, self.deviation, 3) * np.asarray(self.eigenvalues)
+        return ops.add_colour(clip, 255 * np.asarray(self.eigenvectors) @ weights)
 
 
 @dataclass(frozen=True)

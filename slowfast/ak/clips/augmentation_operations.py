@@ -43,6 +43,11 @@ def invert(clip: np.ndarray) -> np.ndarray:
     return _look_up(clip, 255 - _TONES)
 
 
+def add_colour(clip: np.ndarray, colour: Sequence[float]) -> np.ndarray:
+    """Adds a colour (red, green, blue), in tones of 0 to 255, to every pixel."""
+    return _look_up(clip, *(_TONES + part for part in colour))
+
+
 def posterize(clip: np.ndarray, bits: int) -> np.ndarray:
     """Keeps the `bits` highest of the 8 bits of each tone."""
     return _look_up(clip, _TONES >> (8 - bits) << (8 - bits))

@@ -9,6 +9,7 @@ from slowfast.ak.clips.augmentation import (
     OPERATIONS,
     Augmented,
     ColourJitter,
+    PcaLighting,
     RandAugment,
     RandomErasing,
 )
@@ -95,6 +96,22 @@ def test_colour_jitter_stays_within_its_strength_and_takes_every_order():
     assert 136 < max(values) <= 140
     clip = ColourJitter(0.4)(still(), rng())
     assert (clip == clip[:, :1]).all()
+
+
+def test_lighting_adds_the_principal_components_of_the_colours():
+    """The eigenvalues are for pixels of 0 to 1, and a column of the matrix is a component."""
+    values, vectors = [0.5, 0.1, 0.0], [[1, 0, 0], [0, 0.6, -0.8], [0, 0.8, 0.6]]
+    light = PcaLighting(0.1, values, vectors)
+    weights = rng(3).normal(0, 0.1, 3)
+    colour = 255 * np.array([0.5 * weights[0], 0.06 * weights[1], 0.08 * weights[1]])
+    clip = light(still(), rng(3))
+    assert (clip == np.round(still() + colour[:, None, None, None])).all()
+    added = [
+        light(np.full((3, 1, 1, 1), 127, np.uint8), rng(i)).ravel() - 127.0 for i in range(900)
+    ]
+    assert np.mean(added, axis=0) == pytest.approx(0, abs=1)
+    assert np.std(added, axis=0) == pytest.approx([12.75, 1.53, 2.04], rel=0.1)
+    assert (PcaLighting(0, values, vectors)(still(), rng()) == still()).all()
 
 
 def erased(mode="pixel", count=1, seed=0, size=64):
