@@ -71,7 +71,8 @@ class Key(Limits):
         default: the value if the key is not set.
         comment: what the key does, in which unit, and when it matters.
         kind: the type of the items where the default is an empty list, or of the value where the
-            default is None: ``int``, ``float``, ``str``, or ``list`` (a list of any depth).
+            default is None: ``int``, ``float``, ``number`` (whole numbers stay whole), ``str``, or
+            ``list`` (a list of any depth).
             ``path``: a text, or each text of a list, is the path of a file or folder.
         nullable: whether None is a value of a key whose default is a number. None then has the
             meaning of 0.

@@ -269,6 +269,6 @@ def _restore_optimizer(
     except (ValueError, KeyError) as error:
         raise UserError(
             f"{path}: its optimizer state does not fit the configured optimizer ({error}). A "
-            "changed SOLVER.ZERO_WD_1D_PARAM or other frozen layers cause this. Set them back; "
-            f"or, {weights_only}"
+            "changed SOLVER.ZERO_WD_1D_PARAM or SOLVER.LAYER_DECAY, or other frozen layers, cause "
+            f"this. Set them back; or, {weights_only}"
         ) from None

@@ -78,6 +78,16 @@ def _optimizer(cfg: CfgNode) -> Iterator[Finding]:
 
 
 @problem
+def _stop_on_a_growing_loss(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.TRAIN.ENABLE and 0 < cfg.TRAIN.KILL_LOSS_EXPLOSION_FACTOR <= 1:
+        yield (
+            "TRAIN.KILL_LOSS_EXPLOSION_FACTOR",
+            "would stop a run whose loss does not grow; expected a number above 1, such as 2.0, or "
+            "0 to stop none",
+        )
+
+
+@problem
 def _labels(cfg: CfgNode) -> Iterator[Finding]:
     many = cfg.DATA.MULTI_LABEL
     if many and cfg.MODEL.HEAD_ACT == "softmax":

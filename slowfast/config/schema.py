@@ -11,10 +11,17 @@ from typing import Any
 
 from slowfast.config.dotted import show
 
-_ITEM_WORDS = {"int": "whole numbers", "float": "numbers", "str": "texts", "path": "paths"}
+_ITEM_WORDS = {
+    "int": "whole numbers",
+    "float": "numbers",
+    "number": "numbers",
+    "str": "texts",
+    "path": "paths",
+}
 _ONE_WORDS = {
     "int": "a whole number",
     "float": "a number",
+    "number": "a number",
     "str": "text",
     "path": "a path",
     "bool": "True or False",
@@ -120,8 +127,10 @@ def _coerce_one(value: Any, wanted: str) -> Any:
             return value
         if isinstance(value, str) and value.lower() in ("true", "false"):
             return value.lower() == "true"
-    elif wanted in ("int", "float"):
+    elif wanted in ("int", "float", "number"):
         number = _as_number(value)
+        if number is not None and wanted == "number":
+            return number
         if number is not None and wanted == "float":
             return float(number)
         if number is not None and math.isfinite(number) and number == int(number):

@@ -20,6 +20,7 @@ from slowfast.engine.device.prefetch import DeviceBatches
 from slowfast.engine.device.queue import DeviceQueue
 from slowfast.engine.device.runtime import seed_everything
 from slowfast.engine.learner import Learner
+from slowfast.engine.loss_watch import LossWatch
 from slowfast.engine.meters import TrainMeter
 from slowfast.engine.run_checkpoints import RunCheckpoints
 from slowfast.engine.step import TrainStep
@@ -48,6 +49,7 @@ class TrainPass:
         epochs: SOLVER.MAX_EPOCH.
         tolerated: the most training clips of an epoch that can be unreadable without a stop.
         read_every: steps between two readings of losses.
+        watch: stops the run if the loss grows suddenly.
     """
 
     learner: Learner
@@ -62,6 +64,7 @@ class TrainPass:
     epochs: int
     tolerated: int
     read_every: int
+    watch: LossWatch
 
     @classmethod
     def from_cfg(
@@ -88,6 +91,7 @@ class TrainPass:
             tolerated=allowed_bad_clips(len(loader.dataset), cfg.DATA.MAX_BAD_FRACTION),
             # Reading waits for the device; on the CPU there is nothing to wait for.
             read_every=1 if device.type == "cpu" else min(cfg.LOG_PERIOD, _MOST_UNREAD),
+            watch=LossWatch.from_cfg(cfg),
         )
 
     def run(self, epoch: int, done: int = 0) -> dict:
@@ -97,7 +101,7 @@ class TrainPass:
             The figures of the epoch, as in json_stats. All losses of the epoch have been read.
 
         Raises:
-            DivergedError: the loss is no longer finite.
+            DivergedError: the loss is no longer finite, or has grown suddenly.
             TooManyBadClips: more clips than DATA.MAX_BAD_FRACTION tolerates cannot be read.
             Stopped: the run was asked to stop; its state is saved.
         """
@@ -142,6 +146,7 @@ class TrainPass:
         for step in measured:
             self.meter.update(step.values, step.lr, len(step.clips))
             self.meter.log_iter_stats(epoch, step.iteration)
+            self.watch.add(step, label)
             left = self.meter.time_left(epoch, step.iteration)
             loss = step.values["loss"]
             bar.set_postfix_str(f"loss {loss:.4f}, lr {step.lr:.2g}, run {left} left", False)

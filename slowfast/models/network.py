@@ -103,6 +103,19 @@ class Network(nn.Module):
             x = layer(x)
         return x
 
+    @property
+    def depth(self) -> int:
+        """The number of layers with parameters between the first and the last."""
+        return len(self._layers()) - 2
+
+    def layer_of(self, name: str) -> int:
+        """The number of the layer that has a parameter: 0 for the first, depth + 1 for the last."""
+        return self._layers().index(_layer_name(name))
+
+    def _layers(self) -> list[str]:
+        """The layers with parameters. What joins pathways after a layer belongs to it."""
+        return list(dict.fromkeys(_layer_name(name) for name, _ in self.named_parameters()))
+
     def vectors(self, clips: Sequence[Tensor], each_position: bool = False) -> Tensor:
         """What the classifier projects of clips: float32 (N, P, C), as `Head.vectors` says."""
         self._check(clips)
@@ -129,3 +142,7 @@ class Network(nn.Module):
                 )
             if clip.ndim != 5 or clip.shape[1] != channels:
                 raise UserError(f"pathway {i} received {tuple(clip.shape)}; {expected}")
+
+
+def _layer_name(parameter: str) -> str:
+    return parameter.partition(".")[0].removesuffix("_fuse")

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from slowfast.ak.paths import pathmgr as pathmgr
 from slowfast.config import defaults
+from slowfast.models.lars import Lars
 from slowfast.models.losses import get_loss_func
 from slowfast.models.lr_policy import cosine, relative_steps
 from slowfast.models.lr_policy import get_lr_at_epoch as get_lr_at_epoch
-from slowfast.models.optimizer import parameter_groups
+from slowfast.models.optimizer import groups_from_cfg
 from slowfast.models.settings import look_up
 from slowfast.utils import distributed
 
@@ -70,11 +71,58 @@ def get_lr_func(lr_policy: str) -> Callable[[CfgNode, float], float]:
 
 
 def get_param_groups(model: nn.Module, cfg: CfgNode) -> list[dict[str, Any]]:
-    """The groups of parameters by weight decay that the optimizer gets."""
-    solver = cfg.SOLVER
-    return parameter_groups(
-        model, solver.WEIGHT_DECAY, cfg.BN.WEIGHT_DECAY, solver.ZERO_WD_1D_PARAM
-    )
+    """The groups of parameters by weight decay and layer that the optimizer gets."""
+    return groups_from_cfg(model, cfg)
+
+
+class LARS:
+    """Wraps an optimizer, so that its steps use `slowfast.models.lars.Lars`.
+
+    Args:
+        optimizer: any; its groups have ``apply_LARS``, or all of them use LARS.
+        trust_coefficient, clip, eps: `trust`, `clip` and `epsilon` of `Lars`.
+        ignore_1d_param: whether biases and other vectors keep their gradients.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        trust_coefficient: float = 0.02,
+        clip: bool = True,
+        eps: float = 1e-8,
+        ignore_1d_param: bool = True,
+    ) -> None:
+        self.optim = optimizer
+        for group in optimizer.param_groups:
+            group.setdefault("apply_LARS", True)
+        Lars(trust_coefficient, clip, eps, with_vectors=not ignore_1d_param).attach(optimizer)
+
+    @property
+    def state(self) -> dict[Tensor, Any]:
+        return self.optim.state
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        return self.optim.param_groups
+
+    @param_groups.setter
+    def param_groups(self, value: list[dict[str, Any]]) -> None:
+        self.optim.param_groups = value
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.optim.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.optim.load_state_dict(state_dict)
+
+    def zero_grad(self) -> None:
+        self.optim.zero_grad()
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        self.optim.add_param_group({"apply_LARS": True} | param_group)
+
+    def step(self) -> None:
+        self.optim.step()
 
 
 def get_grad_norm_(parameters: Tensor | Iterable[Tensor], norm_type: float = 2.0) -> Tensor:

@@ -82,7 +82,7 @@ NAMES: dict[str, dict[str, str]] = {
     "slowfast.models.masked": {},
     "slowfast.models.nonlocal_helper": _names(layers="Nonlocal"),
     "slowfast.models.operators": _names(layers="SE Swish"),
-    "slowfast.models.optimizer": _names(run="get_grad_norm_ get_param_groups"),
+    "slowfast.models.optimizer": _names(run="LARS get_grad_norm_ get_param_groups"),
     "slowfast.models.ptv_model_builder": _names(networks="get_head_act"),
     "slowfast.models.resnet_helper": _names(
         layers="""

@@ -106,9 +106,7 @@ MISTAKES = {
     "NUM_GPUS: {a: 1}": "NUM_GPUS: expected a whole number; found a group of keys {'a': 1}",
     "TRAIN:\n  ENABLE: 1": "TRAIN.ENABLE: expected True or False; found the number 1",
     "TASK: on": "TASK: expected text; found True. Write a text like this in quotes",
-    "SOLVER:\n  STEPS: [0, x]": (
-        "SOLVER.STEPS: expected a list of whole numbers; found a list [0, 'x']"
-    ),
+    "SOLVER:\n  STEPS: [0, x]": "SOLVER.STEPS: expected a list of numbers; found a list [0, 'x']",
     "SOLVER:\n  CLIP_GRAD_VAL: x": "SOLVER.CLIP_GRAD_VAL: expected a number or None; found text x",
     "NUM_GPUS: 1\nNUM_SHARDS: [": (
         "line 2, column 14: not readable as YAML: expected the node content, but found "

@@ -39,6 +39,8 @@ PROBLEMS = [
     ({"LOSS.LDAM.BETA": [1]}, "LOSS.LDAM.BETA", "expected a number below 1"),
     ({"LOSS.LDAM.S": 0}, "LOSS.LDAM.S", "expected a number above 0"),
     ({"DATA.STD": [0.2, 0.2, 0]}, "DATA.STD", "expected numbers above 0"),
+    ({"SOLVER.LAYER_DECAY": 0}, "SOLVER.LAYER_DECAY", "expected a number above 0"),
+    ({"TRAIN.KILL_LOSS_EXPLOSION_FACTOR": 0.5}, "TRAIN.KILL_LOSS_EXPLOSION_FACTOR", "above 1"),
     # ------------------------------------------------------------ run
     ({"TRAIN.ENABLE": False, "TEST.ENABLE": False}, "TRAIN.ENABLE", "there is nothing to do"),
     ({"SHARD_ID": 2, "NUM_SHARDS": 2}, "SHARD_ID", "the machines have the numbers 0 to 1"),

@@ -133,6 +133,18 @@ def test_the_older_branch_of_upstream_has_every_key(name):
         assert set(keys) - {"_BASE_"} <= {*known, *AK_KEYS}
 
 
+def test_every_published_optimizer_and_schedule_can_be_run():
+    recipes = json.loads((REFERENCE / "zoo_configs.json").read_text())
+    groups = ("SOLVER.", "BN.", "TRAIN.KILL_LOSS_EXPLOSION_FACTOR")
+    for name, recipe in recipes.items():
+        cfg = get_cfg()
+        for key, value in recipe.items():
+            if key.startswith(groups):
+                cfg.merge_from_list([key, value])
+        assert checks.problems(cfg) == [], name
+        assert not any("SOLVER." in words for words in checks.warnings(cfg)), name
+
+
 PUBLISHED = [path for path in ALL if path.parent.name in ("Kinetics", "Charades")]
 
 

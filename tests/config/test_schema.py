@@ -23,6 +23,7 @@ from slowfast.config.schema import WrongType, coerce, expected
         (None, None, "float", None),
         (1, None, "float", 1.0),
         ([1, 3, 3], None, "list", [1, 3, 3]),
+        (["41.5", 49, "60"], [], "number", [41.5, 49, 60]),
         ("anything", None, "", "anything"),
         (None, "text", "", ""),
         ("true", False, "", True),
@@ -54,7 +55,7 @@ def test_each_default_has_the_type_of_its_key():
     for name, key in known_keys().items():
         assert coerce(key.default, key.default, key.kind) == key.default, name
         if (key.default is None or key.default == []) and not key.unserved:
-            assert key.kind in ("int", "float", "str", "list"), name
+            assert key.kind in ("int", "float", "number", "str", "list"), name
 
 
 def test_each_key_that_is_named_as_a_path_is_one():

@@ -52,6 +52,20 @@ def test_a_loss_that_diverges_stops_the_run_and_is_never_saved(small_cfg, use_lo
     assert sorted(saved) == ["best.pyth", "checkpoint_epoch_00001.pyth"]
 
 
+def test_a_loss_that_grows_suddenly_stops_the_run_if_that_is_asked_for(small_cfg, use_loss):
+    settings = {"SOLVER.MAX_EPOCH": 5, "LOG_PERIOD": 1, "SOLVER.BASE_LR": 0.01}
+    use_loss(lambda loss, _: loss / loss.detach())
+    train(small_cfg(**settings, **{"TRAIN.KILL_LOSS_EXPLOSION_FACTOR": 1.5}))
+
+    cfg = small_cfg(**settings, **{"TRAIN.KILL_LOSS_EXPLOSION_FACTOR": 2.0})
+    cfg.OUTPUT_DIR += "_2"
+    grown = at_call(6, lambda loss: 2.5 * loss)
+    use_loss(lambda loss, targets: grown(loss / loss.detach(), targets))
+    with pytest.raises(UserError, match=r"epoch 3/5, iteration 2: the loss rose to 2\.5") as error:
+        train(cfg)
+    assert "FACTOR 2 times the mean before, 1, is the most" in str(error.value)
+
+
 def test_a_last_gradient_that_diverges_is_not_saved(small_cfg, use_loss):
     def spoil_gradient(loss):
         loss.register_hook(lambda gradient: gradient * float("inf"))

@@ -8,6 +8,7 @@ from torch import nn
 
 from slowfast.ak.errors import UserError
 from slowfast.config.defaults import get_cfg
+from slowfast.models import build_model
 from slowfast.models.optimizer import (
     clip_gradients,
     construct_optimizer,
@@ -15,6 +16,7 @@ from slowfast.models.optimizer import (
     parameter_groups,
     set_lr,
 )
+from tests.models.network_cases import SLOWFAST, TINY, X3D, network_cfg
 
 
 @pytest.fixture
@@ -110,6 +112,39 @@ def test_the_learning_rate_of_an_epoch_goes_to_all_groups(cfg):
     optimizer = construct_optimizer(make_model(), cfg)
     set_lr(optimizer, get_epoch_lr(5, cfg))
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.05, 0.05])
+
+
+@pytest.mark.parametrize("family", [SLOWFAST, X3D], ids=["slowfast", "x3d"])
+def test_layers_learn_slower_the_further_they_are_from_the_head(family):
+    cfg = network_cfg(TINY, family, {"SOLVER.LAYER_DECAY": 0.5, "BN.WEIGHT_DECAY": 0.01})
+    model = build_model(cfg)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    optimizer = construct_optimizer(model, cfg)
+    set_lr(optimizer, 0.2)
+    found = {}
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            found[names[id(parameter)]] = (group["lr"], group["weight_decay"])
+    assert found.keys() == set(names.values())
+    layers = ["s1", "s2", "s3", "s4", "s5", "head"]
+    for name, (rate, decay) in found.items():
+        layer = layers.index(name.split(".")[0].removesuffix("_fuse"))
+        assert rate == pytest.approx(0.2 * 0.5 ** (5 - layer)), name
+        is_norm = isinstance(model.get_submodule(name.rpartition(".")[0]), nn.BatchNorm3d)
+        assert decay == (0.01 if is_norm else 0.0001), name
+
+
+def test_layer_decay_of_a_network_without_layers_is_refused(cfg):
+    cfg.SOLVER.LAYER_DECAY = 0.5
+    with pytest.raises(UserError, match=r"SOLVER\.LAYER_DECAY.*Sequential does not know the order"):
+        construct_optimizer(make_model(), cfg)
+
+
+def test_a_network_can_name_parameters_that_never_decay(cfg):
+    model = make_model()
+    model.undecayed = lambda: ["0.weight"]
+    groups = groups_of(model, weight_decay=0.1, norm_weight_decay=0.01)
+    assert groups[2] == (0, ["0.weight"])
 
 
 @pytest.mark.parametrize(

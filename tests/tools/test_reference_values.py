@@ -158,6 +158,13 @@ def test_a_number_may_differ_by_ten_times_the_effect_of_rounding_and_by_2_per_ce
         assert f"rounding alone changes norm by {rounding:.1e}" in found.remarks()
 
 
+def test_differences_that_come_from_a_fault_of_upstream_are_meant():
+    old, new = ({"cases": [{"a": value, "b": other}]} for value, other in ((1.0, 2.0), (3.0, 4.0)))
+    found = compare(old, Made(new, corrected={"upstream errs": ["cases[0].a"]}), 1e-4)
+    assert found.wrong == ["cases[0].b: existing 2.0, new 4.0"]
+    assert "differences that are meant: 1, upstream errs" in found.remarks()
+
+
 def test_files_are_written_in_their_form(tmp_path):
     for name in names_in(REFERENCE):
         write(tmp_path, name, read(REFERENCE, name))

@@ -80,6 +80,9 @@ def test_parameters(path, name, declared):
             assert not difference(signature(without_self(text)), inspect.signature(found))
         elif is_built and text.startswith("property"):
             assert isinstance(inspect.getattr_static(found, method), property), method
+        elif is_built and isinstance(found.__dict__.get(method), property):  # one with a setter
+            assert text == "(self, value)"
+            assert found.__dict__[method].fset, method
         elif is_built and text.startswith("staticmethod"):
             assert callable(getattr(found, method)), method
         elif is_built:

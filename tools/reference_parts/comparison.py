@@ -27,6 +27,8 @@ class Comparison:
         wrong: the larger differences, in words.
         extra: names at the top level that only the new file has.
         unmeasured: places where the existing file has an error instead of a value.
+        corrected: for each fault of upstream the places whose values come from it.
+        corrections: how many differences there are at these places, by fault.
     """
 
     agreement: float
@@ -35,6 +37,8 @@ class Comparison:
     wrong: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
     unmeasured: list[str] = field(default_factory=list)
+    corrected: dict[str, list[str]] = field(default_factory=dict)
+    corrections: dict[str, int] = field(default_factory=dict)
 
     def summary(self) -> str:
         """Returns the result of the comparison in a few words."""
@@ -53,10 +57,16 @@ class Comparison:
             words.append(f"existing errors, not compared: {', '.join(self.unmeasured)}")
         if self.extra:
             words.append(f"new: {', '.join(self.extra)}")
+        for fault, count in self.corrections.items():
+            words.append(f"differences that are meant: {count}, {fault}")
         return words
 
     def compare(self, old: Any, new: Any, place: str = "", largest: float | None = None) -> None:
         """Compares two values at a place; `largest` is the largest number of their list."""
+        for fault, places in self.corrected.items():
+            if place in places:
+                self._count_corrections(fault, old, new)
+                return
         if isinstance(old, dict) and isinstance(new, dict):
             self._compare_names(old, new, place)
         elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
@@ -69,6 +79,12 @@ class Comparison:
             self._compare_sizes(old, new, place, abs(old) if largest is None else largest)
         elif type(old) is not type(new) or old != new:
             self.wrong.append(f"{place}: existing {_short(old)}, new {_short(new)}")
+
+    def _count_corrections(self, fault: str, old: Any, new: Any) -> None:
+        apart = Comparison(self.agreement)
+        apart.compare(old, new)
+        if apart.wrong:
+            self.corrections[fault] = self.corrections.get(fault, 0) + len(apart.wrong)
 
     def _compare_names(self, old: dict, new: dict, place: str) -> None:
         if "error" in old:
@@ -98,7 +114,8 @@ def compare(existing: Any, made: Made, agreement: float) -> Comparison:
 
     Names at the top level that only the new file has, or that were left out, are no difference.
     """
-    found, new = Comparison(agreement, made.rounding), made.content
+    found = Comparison(agreement, made.rounding, corrected=made.corrected)
+    new = made.content
     if isinstance(existing, dict) and isinstance(new, dict):
         left_out = {name for names in made.left_out.values() for name in names}
         found.extra = [name for name in new if name not in existing]

@@ -36,6 +36,9 @@ KINDS = {
     "config_defaults_*.json": Kind("settings.config_defaults"),
     "zoo_configs.json": Kind("settings.zoo_configs"),
     "lr_schedules.json": Kind("settings.lr_schedules", 1e-12),
+    "lr_variants.json": Kind("settings.lr_variants", 1e-12),
+    "lars.json": Kind("optimizers.lars", 1e-5, compact=True),
+    "layer_decay.json": Kind("optimizers.layer_decay", 1e-12, compact=True),
     "caffe2_names.json": Kind("networks.caffe2_names"),
     "map.json": Kind("scores.mean_average_precisions", 1e-9),
     "losses.json": Kind("scores.losses", 1e-6),  # the existing values are float32
@@ -53,11 +56,14 @@ class Made(NamedTuple):
         content: the content.
         left_out: the names that could not be made, by reason.
         rounding: the effect of a last bit on values that float32 gives less exactly than agreed.
+        corrected: places in the file, by the fault of upstream that its values there come from. A
+            difference there is reported, and is none that counts.
     """
 
     content: Any
     left_out: dict[str, list[str]] = {}
     rounding: dict[str, float] = {}
+    corrected: dict[str, list[str]] = {}
 
 
 def renewed(case: dict[str, Any], made: dict[str, Any], *inputs: str) -> dict[str, Any]:

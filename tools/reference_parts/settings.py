@@ -75,6 +75,27 @@ def lr_schedules(existing: Any, name: str) -> Made:
     return Made([renewed(case, {"lr": _rates(case)}, *inputs) for case in existing])
 
 
+def lr_variants(existing: Any, name: str) -> Made:
+    """Makes learning rates, and whether settings are refused; the kind of the error is not made."""
+    cases = lr_schedules(existing["cases"], name).content
+    refused = [
+        case if _is_refused(case["solver"]) else case | {"outcome": "no error"}
+        for case in existing["refused"]
+    ]
+    return Made({"cases": cases, "refused": refused})
+
+
+def _is_refused(solver: dict[str, Any]) -> bool:
+    from slowfast.config.defaults import assert_and_infer_cfg
+
+    cfg = configured({f"SOLVER.{key}": value for key, value in solver.items()})
+    try:
+        get_lr_at_epoch(assert_and_infer_cfg(cfg), 1.0)
+    except Exception:  # upstream asserts, and this project has an error of its own
+        return True
+    return False
+
+
 def _rates(case: dict) -> list[float]:
     cfg = configured({f"SOLVER.{key}": value for key, value in case["solver"].items()})
     return [get_lr_at_epoch(cfg, epoch) for epoch in case["epochs"]]

@@ -27,7 +27,7 @@ class ReadStep(NamedTuple):
 
 
 class DivergedError(UserError):
-    """The loss, or the gradient that the weights were changed by, became NaN or infinite."""
+    """The loss, or the gradient of a step, became NaN or infinite, or the loss grew suddenly."""
 
 
 class PendingSteps:
