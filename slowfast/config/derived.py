@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fvcore.common.config import CfgNode
 
+from slowfast.ak.registries.datasets import clips_of_a_video
 from slowfast.ak.run.cores import processes_of_machine
 
 
@@ -26,4 +27,5 @@ def process_count(cfg: CfgNode) -> int:
 
 def clips_per_pass(cfg: CfgNode) -> int:
     """The number of clips in one forward pass of training, in one process."""
-    return cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg) // cfg.SOLVER.ACCUMULATE_STEPS
+    videos = cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg) // cfg.SOLVER.ACCUMULATE_STEPS
+    return videos * clips_of_a_video(cfg)

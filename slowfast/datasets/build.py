@@ -34,6 +34,12 @@ An item is `([clip], labels, index, time, meta)`:
              that could not be read: such a training clip can be replaced, in validation and test it
              is left out. Any error that an item raises, also BadClip, stops the run
 
+A training item can have several clips of one video, the same number in each item (repeated
+augmentation): `([clip, clip, ...], labels, index, time, meta)`. Labels are for all its clips, or a
+list with the labels of each; time is (clips, T). A batch then has a row for each clip, and the
+clips of a video are neighbours. `slowfast.ak.registries.datasets.clips_of_a_video` is the number of
+clips that the configuration asks for, and that the dry run and the norms count with.
+
 Make an item only from (seed, epoch, index); then neither the number of workers nor a resume changes
 it. `slowfast.ak.clips.dataset.ClipDataset` does all this for a list of clips and a frame reader.
 """
@@ -48,7 +54,7 @@ from torch.utils.data import Dataset
 from slowfast.ak.clips.dataset import ClipDataset
 from slowfast.ak.clips.views import ClipViews, FeatureViews
 from slowfast.ak.errors import UserError
-from slowfast.ak.registries.datasets import DATASETS, facts_for
+from slowfast.ak.registries.datasets import DATASETS, clips_of_a_video, facts_for
 
 # The name that upstream's users import.
 DATASET_REGISTRY = DATASETS
@@ -100,23 +106,39 @@ def _problem_of_first_item(dataset: Dataset, cfg, split: str) -> str:
             f"expected items ([clip], labels, index, time, meta), found a "
             f"{type(item).__name__}{size}"
         )
-    features = facts_for(cfg, split).gives_features
-    return _problem_of_clip(item[0], split, features) or _problem_of_labels(item[1], cfg)
+    several = clips_of_a_video(cfg) if split == "train" else 1
+    problem = _problem_of_clips(item[0], several, split, facts_for(cfg, split).gives_features)
+    if problem:
+        return problem
+    labels = item[1] if several > 1 and isinstance(item[1], list) else [item[1]]
+    if several > 1 and (len(labels) not in (1, several) or len(item[3]) != several):
+        return (
+            f"its items have {several} clips; expected labels for all or a list of {several}, and "
+            f"the times of {several}, found {_describe(item[1])} and {_describe(item[3])}"
+        )
+    return next(filter(None, (_problem_of_labels(each, cfg) for each in labels)), "")
 
 
-def _problem_of_clip(clips: Any, split: str, features: bool) -> str:
-    clip = clips[0] if isinstance(clips, (tuple, list)) and len(clips) == 1 else None
+def _problem_of_clips(clips: Any, several: int, split: str, features: bool) -> str:
     if split == "test":
         kind = FeatureViews if features else ClipViews
-        fits, wanted = isinstance(clip, kind), f"one {kind.__name__}"
-    elif features:
-        fits = isinstance(clip, torch.Tensor) and clip.is_floating_point() and clip.ndim == 2
-        wanted = "one float tensor (P, C)"
+        wanted = kind.__name__
     else:
-        fits = isinstance(clip, torch.Tensor) and clip.dtype == torch.uint8
-        fits = fits and clip.ndim == 4 and clip.shape[0] == 3
-        wanted = "one uint8 tensor (3, T, H, W)"
-    return "" if fits else f"expected a list of {wanted} first in an item, found {_describe(clips)}"
+        wanted = "float tensor (P, C)" if features else "uint8 tensor (3, T, H, W)"
+
+    def fits(clip: Any) -> bool:
+        if split == "test":
+            return isinstance(clip, kind)
+        if not isinstance(clip, torch.Tensor):
+            return False
+        if features:
+            return clip.is_floating_point() and clip.ndim == 2
+        return clip.dtype == torch.uint8 and clip.ndim == 4 and clip.shape[0] == 3
+
+    if isinstance(clips, (tuple, list)) and len(clips) == several and all(map(fits, clips)):
+        return ""
+    how_many = f"one {wanted}" if several == 1 else f"{several}, each a {wanted},"
+    return f"expected a list of {how_many} first in an item, found {_describe(clips)}"
 
 
 def _problem_of_labels(labels: Any, cfg) -> str:

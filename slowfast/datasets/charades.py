@@ -7,11 +7,15 @@ import torch
 
 from slowfast.ak.clips.dataset import ClipDataset
 from slowfast.ak.clips.from_cfg import clip_dataset_arguments
-from slowfast.ak.registries.datasets import DATASETS
+from slowfast.ak.registries.datasets import CLIPS_OF_A_VIDEO, DATASETS
 
 
 @DATASETS.register(
-    "Charades", list_format="header", frames="image", random_validation=True, own_keys=()
+    "Charades",
+    list_format="header",
+    frames="image",
+    random_validation=True,
+    own_keys=CLIPS_OF_A_VIDEO,
 )
 class Charades(ClipDataset):
     """Clips as extracted frames; validation during training takes a random window and crop.

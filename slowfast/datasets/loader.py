@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 from torch.utils.data._utils.collate import default_collate_fn_map
 
+from slowfast.ak.clips.dataset import Item, separated
 from slowfast.ak.clips.loader import ClipLoader, make_loader, settings_from_cfg
 from slowfast.ak.clips.views import ClipViews
 from slowfast.ak.errors import UserError
@@ -23,6 +24,11 @@ def _refuse_to_join(batch: list[ClipViews], **settings: Any) -> None:
     )
 
 
+def join_items(items: Sequence[Item]) -> list[Any]:
+    """Joins items of training or validation field by field, with a row for each clip."""
+    return default_collate([row for item in items for row in separated(item)])
+
+
 # torch documents this table as the way to extend its default_collate.
 default_collate_fn_map[ClipViews] = _refuse_to_join
 
@@ -35,7 +41,7 @@ def construct_loader(
 ) -> ClipLoader:
     """Builds the loader of split train, val or test for this process.
 
-    train: shuffled batches of BATCH_SIZE / NUM_GPUS clips; the incomplete last batch is dropped.
+    train: shuffled batches of BATCH_SIZE / NUM_GPUS items; the incomplete last batch is dropped.
     DATA_LOADER.SAMPLER says how often each clip is drawn. Precise BN reads the same loader, so
     norms are measured on the clips that they were trained on.
     val: each clip once over all ranks, which can differ by a batch. Batches come as soon as they
@@ -46,7 +52,7 @@ def construct_loader(
 
     Args:
         is_precise_bn: an argument of upstream, which changes nothing.
-        collate: joins items to a batch; None: `(inputs, labels, index, time, meta)`, each joined.
+        collate: joins items to a batch; None: `join_items`, and items of a test as they are.
 
     Raises:
         UserError: a training list fills no batch, or the data set is not as
@@ -55,6 +61,7 @@ def construct_loader(
     part = cfg.TEST if split == "test" else cfg.TRAIN
     dataset = build_dataset(part.DATASET, cfg, split)
     check_data_set(dataset, cfg, split)
+    collate = collate or (None if split == "test" else join_items)
     return make_loader(dataset, split, **settings_from_cfg(cfg, split), collate=collate)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slowfast.ak.clips.dataset import ClipDataset
 from slowfast.ak.clips.from_cfg import clip_dataset_arguments
-from slowfast.ak.registries.datasets import DATASETS, WAYS_TO_MAKE_CLIPS
+from slowfast.ak.registries.datasets import CLIPS_OF_A_VIDEO, DATASETS, WAYS_TO_MAKE_CLIPS
 
 
 @DATASETS.register(
@@ -17,7 +17,7 @@ from slowfast.ak.registries.datasets import DATASETS, WAYS_TO_MAKE_CLIPS
     frame_rate_key="DATA.TARGET_FPS",
     random_validation=True,
     always_rgb=True,
-    own_keys=WAYS_TO_MAKE_CLIPS,
+    own_keys=(*WAYS_TO_MAKE_CLIPS, *CLIPS_OF_A_VIDEO),
     aliases=("mammalnet_behavior_composition", "animalnet_behavior_composition"),
 )
 class Mammalnet(ClipDataset):

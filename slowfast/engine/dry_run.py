@@ -41,7 +41,7 @@ from slowfast.engine.step import TrainStep
 from slowfast.engine.testing import ViewsOfTest, temporal_view_counts
 from slowfast.models.cost import describe_clip, describe_size, multiply_adds
 from slowfast.models.optimizer import get_epoch_lr
-from slowfast.tasks import Moment, Task, build_task
+from slowfast.tasks import Batch, Moment, Task, build_task
 from slowfast.utils import distributed, logging
 from slowfast.utils.distributed import unwrap
 from slowfast.utils.memory_use import gpu_mem_usage
@@ -110,22 +110,25 @@ def _train_rows(cfg: CfgNode, learner: Learner, scoring: _Scoring) -> Table:
     start = learner.load(cfg)
     epoch, world_size = start.epoch, distributed.get_world_size()
     describe_run(cfg, start.description, world_size, learner.precision.device)
-    seconds, losses, share = _two_steps(cfg, learner, train_loader, epoch)
+    seconds, losses, batch = _two_steps(cfg, learner, train_loader, epoch)
+    share = batch.size
 
     steps, crop = len(train_loader), cfg.DATA.TRAIN_CROP_SIZE
     adds = multiply_adds(unwrap(learner.network), cfg, crop) * share * world_size * _passes(cfg)
-    reading = _Reading.measured(train_loader, epoch, share, scoring.cores)
+    items = share // batch.samples
+    reading = _Reading.measured(train_loader, epoch, items, scoring.cores)
     pace = reading.pace(seconds[1])
     epochs = max(0, cfg.SOLVER.MAX_EPOCH - epoch)
     evaluations = sum(is_eval_epoch(cfg, e) for e in range(epoch, cfg.SOLVER.MAX_EPOCH))
     evaluation, evaluation_words = scoring.seconds(val_loader, "val")
     norms = "frozen" if cfg.MODEL.FROZEN_BN else f"{norm_group(cfg, world_size)} clips"
+    of_videos = f" of {items * world_size} videos" if batch.samples > 1 else ""
     slower = "reading" if reading.seconds > seconds[1] else "the step"
     training = epochs * steps * pace
     return [
         (
             "a step",
-            f"{share * world_size} clips in {count(world_size, 'process', 'es')}, "
+            f"{share * world_size} clips{of_videos} in {count(world_size, 'process', 'es')}, "
             f"{adds / 1e9:,.1f} G multiply-adds, {2 * adds / 1e9:,.1f} GFLOP",
         ),
         ("norm group", norms),
@@ -145,11 +148,11 @@ def _train_rows(cfg: CfgNode, learner: Learner, scoring: _Scoring) -> Table:
 
 def _two_steps(
     cfg: CfgNode, learner: Learner, loader: ClipLoader, epoch: int
-) -> tuple[list[float], list[float], int]:
+) -> tuple[list[float], list[float], Batch]:
     """Takes two steps on the first batches of an epoch, or two on its only batch.
 
     Returns:
-        The seconds and the losses of the steps, and the number of clips in a batch.
+        The seconds and the losses of the steps, and the first batch.
     """
     device = learner.precision.device
     shuffle_dataset(loader, epoch)
@@ -166,7 +169,7 @@ def _two_steps(
             taken, measured = _timed(device, lambda: step(batch, lr, moment))  # noqa: B023
             seconds.append(taken)
             losses.append(float(measured["loss"]))
-    return seconds, losses, batches[0].size
+    return seconds, losses, batches[0]
 
 
 def _passes(cfg: CfgNode) -> int:
@@ -238,7 +241,7 @@ class _Reading:
     """The speed at which a process gets its clips.
 
     Attributes:
-        one: seconds in which the process itself reads a clip.
+        one: seconds in which the process itself reads an item: a clip, or all samples of a video.
         seconds: seconds in which its workers read a batch.
         workers, cores: of the process.
     """
@@ -249,11 +252,11 @@ class _Reading:
     cores: int
 
     @classmethod
-    def measured(cls, loader: ClipLoader, epoch: int, clips: int, cores: int) -> _Reading:
-        """Measures reading on a few clips of an epoch, for batches of `clips` clips."""
+    def measured(cls, loader: ClipLoader, epoch: int, items: int, cores: int) -> _Reading:
+        """Measures reading on a few items of an epoch, for batches of `items` items."""
         one = _reading_seconds(loader, epoch)
         at_once = max(1, min(loader.num_workers, cores))
-        return cls(one, one * clips / at_once, loader.num_workers, cores)
+        return cls(one, one * items / at_once, loader.num_workers, cores)
 
     def pace(self, computing: float) -> float:
         """Seconds of an iteration whose computation takes `computing` seconds."""

@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
+from slowfast.ak.clips.dataset import separated
+from slowfast.ak.errors import UserError
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -22,18 +25,31 @@ class Batch:
         targets: a tensor, or a list, tuple or dict of tensors, each with N rows; None: no targets.
         clips: (N,) numbers of the clips in the data set, on the CPU.
         meta: the metas of the items, which describe clips that could not be read.
+        samples: how many rows in a row show the same clip of the data set (repeated augmentation).
     """
 
     inputs: Sequence[Tensor]
     targets: Any
     clips: Tensor
     meta: Any = None
+    samples: int = 1
 
     @classmethod
     def collate(cls, items: Sequence[Sequence[Any]]) -> Batch:
-        """Joins items ``(inputs, labels, index, time, meta)`` of a data set."""
-        inputs, labels, index, _, meta = default_collate(items)
-        return cls(inputs, labels, index, meta=meta)
+        """Joins items ``(clips, labels, index, time, meta)`` of a data set; a row for each clip.
+
+        Raises:
+            UserError: the items have different numbers of clips.
+        """
+        samples = len(items[0][0])
+        if found := {len(clips) for clips, *_ in items} - {samples}:
+            raise UserError(
+                f"the items of a batch have {samples} and {found.pop()} clips; expected the same "
+                "number in each item of a data set."
+            )
+        rows = [row[:3] for item in items for row in separated(item)]
+        inputs, labels, index = default_collate(rows)
+        return cls(inputs, labels, index, default_collate([item[-1] for item in items]), samples)
 
     @property
     def size(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -116,8 +117,8 @@ class Classification(Task):
         (given,) = batch.inputs
         inputs, targets = self.to_input(given), batch.targets
         if moment is not None:
-            targets = self._mix(inputs, targets, moment)
-        return Batch(inputs, targets, batch.clips)
+            targets = self._mix(inputs, targets, moment, batch.samples)
+        return replace(batch, inputs=inputs, targets=targets, meta=None)
 
     def example(self, clips: int, training: bool, device: torch.device) -> Batch:
         side = self._crops[0 if training else 1]

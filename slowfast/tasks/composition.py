@@ -188,8 +188,8 @@ class Composition(Task):
         (pixels,) = batch.inputs
         inputs, targets = self.to_input(pixels), batch.targets
         if moment is not None:
-            targets = self._mix(inputs, targets, moment)
-        return Batch(inputs, targets, batch.clips)
+            targets = self._mix(inputs, targets, moment, batch.samples)
+        return replace(batch, inputs=inputs, targets=targets, meta=None)
 
     def example(self, clips: int, training: bool, device: torch.device) -> Batch:
         side = self._crops[0 if training else 1]

@@ -33,12 +33,12 @@ def test_each_switch_of_a_missing_part_is_refused(load_runnable):
 
 
 def test_all_problems_are_reported_together_with_their_sources(load_runnable):
-    cfg = load_runnable({"AUG.NUM_SAMPLE": 2, "RESNET.DEPTH": 34, "TRAIN.DATASET": "ava"})
+    cfg = load_runnable({"AUG.RE_SPLIT": True, "RESNET.DEPTH": 34, "TRAIN.DATASET": "ava"})
     cfg.merge_from_list(["SOLVER.MAX_EPOCH", -1])
     cfg.DATA.STD = [1]
     lines = [line.split(": ")[:2] for line in checks.problems(cfg)]
     assert lines == [
-        ["X.yaml", "AUG.NUM_SAMPLE = 2"],
+        ["X.yaml", "AUG.RE_SPLIT = True"],
         ["set by the program", "DATA.STD = [1]"],
         ["X.yaml", "RESNET.DEPTH = 34"],
         ["command line", "SOLVER.MAX_EPOCH = -1"],

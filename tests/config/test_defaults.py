@@ -77,5 +77,5 @@ def test_keys_are_explained_with_default_and_meaning():
     with pytest.raises(UserError, match=r"did you mean SOLVER.STEPS\?"):
         explain("SOLVER.STEP")
     assert explain().count("\n") > 600
-    assert "Refused when changed" in explain("AUG.NUM_SAMPLE")
+    assert "Refused when changed" in explain("AUG.RE_SPLIT")
     assert "Has no effect here" in explain("AUG.MASK_RATIO")

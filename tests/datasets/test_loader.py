@@ -9,6 +9,7 @@ from slowfast.ak.clips.views import ClipViews, UniformCrops
 from slowfast.ak.errors import UserError
 from slowfast.ak.registries.datasets import DATASETS
 from slowfast.datasets.loader import construct_loader, shuffle_dataset
+from slowfast.tasks import Batch
 
 
 def batches(loader, epoch):
@@ -103,6 +104,32 @@ def test_a_data_set_that_does_not_fit_is_refused(own, split, attributes, says):
         construct_loader(own(**attributes), split)
     assert says in str(error.value)
     assert "slowfast/datasets/build.py" in str(error.value)
+
+
+def test_a_data_set_of_a_user_can_have_several_clips_in_an_item(own):
+    class Samples(OwnData):
+        clips, labels = [CLIP, CLIP + 1], [torch.ones(5), torch.zeros(5)]
+
+        def __getitem__(self, key):
+            return self.clips, self.labels, key[1], torch.zeros(2, 4), {}
+
+    cfg = own(__getitem__=Samples.__getitem__, clips=Samples.clips, labels=Samples.labels)
+    with pytest.raises(UserError, match="list of one uint8 tensor"):
+        construct_loader(cfg, "train")
+    cfg.AUG.NUM_SAMPLE = 2
+    batch = next(iter(construct_loader(cfg, "train", collate=Batch.collate)))
+    assert (batch.size, batch.samples) == (4, 2)
+    assert batch.targets[:, 0].tolist() == [1, 0, 1, 0]
+    assert batch.inputs[0][:, 0, 0, 0, 0].tolist() == [0, 1, 0, 1]
+    own(__getitem__=Samples.__getitem__, clips=Samples.clips, labels=torch.ones(5))
+    batch = next(iter(construct_loader(cfg, "train", collate=Batch.collate)))
+    assert batch.targets[:, 0].tolist() == [1, 1, 1, 1], "one label for all clips"
+    own(clips=Samples.clips)
+    with pytest.raises(UserError, match="its items have 2 clips; expected labels for all or"):
+        construct_loader(cfg, "train")
+    own(clips=[CLIP])
+    with pytest.raises(UserError, match=r"list of 2, each a uint8 tensor \(3, T, H, W\), first"):
+        construct_loader(cfg, "train")
 
 
 def test_single_labels_of_a_data_set_of_a_user_are_checked(own):

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 
 from slowfast.ak.norms.group import norm_group
+from slowfast.ak.registries.datasets import clips_of_a_video
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ def describe_run(cfg, initialisation: str, world_size: int, device: torch.device
     if not cfg.MODEL.FROZEN_BN:
         group = norm_group(cfg, world_size)
         facts.insert(1, ("norm group", group, cfg.RECIPE.NORM_GROUP, "clips"))
+    if (samples := clips_of_a_video(cfg)) > 1:
+        facts.insert(1, ("samples of each clip", samples, 0, ""))
     logger.info(
         "This run: "
         + ", ".join(f"{name} {value:g} {unit}".rstrip() for name, value, _, unit in facts)

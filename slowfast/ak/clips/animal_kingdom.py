@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slowfast.ak.clips.dataset import ClipDataset
 from slowfast.ak.clips.from_cfg import centre_crop_problems, clip_dataset_arguments
-from slowfast.ak.registries.datasets import DATASETS, WAYS_TO_MAKE_CLIPS
+from slowfast.ak.registries.datasets import CLIPS_OF_A_VIDEO, DATASETS, WAYS_TO_MAKE_CLIPS
 
 
 @DATASETS.register(
@@ -12,7 +12,7 @@ from slowfast.ak.registries.datasets import DATASETS, WAYS_TO_MAKE_CLIPS
     list_format="header",
     frames="AK.FRAMES",
     problems=centre_crop_problems,
-    own_keys=WAYS_TO_MAKE_CLIPS,
+    own_keys=(*WAYS_TO_MAKE_CLIPS, *CLIPS_OF_A_VIDEO),
 )
 class Ak(ClipDataset):
     """Clips as images or videos, as AK.FRAMES says; val.csv is also the list of the test.

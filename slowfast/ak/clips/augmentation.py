@@ -1,7 +1,7 @@
 """Random changes of training clips after scaling, cropping and mirroring: RandAugment, erasing.
 
 They change cropped uint8 clips in the worker. One draw is for all frames of a clip. It comes from
-the item's generator after the draw of the crop, so the crop is the same as without augmentation.
+the item's generator after the draws of the crops, so the crop is the same as without augmentation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 @dataclass(frozen=True)
 class Augmented:
-    """A transform of the frames of a window: a crop, and then changes of the cropped clip.
+    """A transform of the frames of windows: a crop, and then changes of the cropped clip.
 
     A change takes a uint8 clip (3, T, side, side), RGB, which it can overwrite, and a generator.
     """
@@ -52,12 +52,15 @@ class Augmented:
 
     def __call__(
         self, frames: Iterable[np.ndarray], rows: np.ndarray, rng: np.random.Generator
-    ) -> Tensor:
-        """uint8 (3, T, side, side): the result of the crop, changed."""
-        clip = self.crop(frames, rows, rng).numpy()
+    ) -> list[Tensor]:
+        """The clips uint8 (3, T, side, side) that the crop gives, each changed by itself."""
+        return [self._changed(clip, rng) for clip in self.crop(frames, rows, rng)]
+
+    def _changed(self, clip: Tensor, rng: np.random.Generator) -> Tensor:
+        pixels = clip.numpy()
         for change in self.changes:
-            clip = change(clip, rng)
-        return torch.from_numpy(clip)
+            pixels = change(pixels, rng)
+        return torch.from_numpy(pixels)
 
 
 @dataclass(frozen=True)

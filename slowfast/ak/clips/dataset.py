@@ -1,9 +1,11 @@
 """The data set of clips: reads a clip's frames, scales and crops them, and adds its labels.
 
 Training, validation and test differ only in the frame sampler and the transform of pixels. A test
-item is a clip with all its views, so its frames are decoded and scaled once. Everything random
-about an item comes from a generator made from (seed, epoch, index): an item is the same in any
-worker and after a resume.
+item is a clip with all its views, so its frames are decoded and scaled once. A training item can
+show several windows of its video, with several crops of each (repeated augmentation: Hoffer et al.,
+"Augment your batch", CVPR 2020); their frames are decoded in one pass. Everything random about an
+item comes from a generator made from (seed, epoch, index): an item is the same in any worker and
+after a resume.
 
 A clip that cannot be read does not stop a run. In training another clip replaces it. In validation
 and test as much of it as possible is read, or its item is black and does not count. The item's meta
@@ -12,7 +14,7 @@ says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from typing import Any
 
@@ -35,7 +37,7 @@ ATTEMPTS = 5
 Key = tuple[int, int] | tuple[int, int, int]
 Frames = Callable[[int, Sequence[int]], Iterable[np.ndarray]]
 Labels = Tensor | dict[str, Tensor]
-Item = tuple[list[Tensor | ClipViews], Labels, int, Tensor, dict[str, Any]]
+Item = tuple[list[Tensor | ClipViews], Labels | list[Labels], int, Tensor, dict[str, Any]]
 
 
 class ClipDataset(Dataset):
@@ -48,6 +50,10 @@ class ClipDataset(Dataset):
     index: the index of the clip that is shown.
     time: float32 (T,) numbers of the frames shown; (windows, T) for a test clip.
     meta: what could not be read (`slowfast.ak.clips.bad_clips`).
+
+    With `windows` x `crops` above 1 an item is `([clip, clip, ...], [labels, ...], index, time,
+    meta)`: all clips of the first window, then of the next; labels for each clip; time (clips, T).
+    `separated` makes an item for each clip of it.
 
     The key of an item is (epoch, index), or (epoch, index, repeat) if an epoch draws the clip more
     than once: repeat is 1 for the second draw. With a plain index, the epoch is drawn from torch's
@@ -64,6 +70,8 @@ class ClipDataset(Dataset):
         replace_bad: whether another clip replaces one that cannot be read; (seed, epoch, index,
             repeat, attempt) chooses it. Otherwise the frames that can be read are used; without
             any, the item is black and its problem is `missing`.
+        windows: how often `frame_sampler` draws for an item.
+        crops: the number of clips that the transform makes of each drawn window.
         read_timeout: the seconds in which a clip has to be read. A clip that takes longer counts as
             unreadable from then on. 0: no limit.
 
@@ -84,12 +92,15 @@ class ClipDataset(Dataset):
         span_labels: bool = False,
         seed: int = 0,
         replace_bad: bool = False,
+        windows: int = 1,
+        crops: int = 1,
         read_timeout: float = 0,
     ):
         self.clips, self.reader = clips, reader
         self.frame_sampler, self.transform = frame_sampler, transform
         self.num_classes, self.multi_label = num_classes, multi_label
         self.clip_label, self.span_labels, self.seed = clip_label, span_labels, seed
+        self.windows, self.crops = windows, crops
         self.replace_bad, self._limit = replace_bad, TimeLimit(read_timeout)
         self._timed_out: dict[int, str] = {}  # clips that timed out are not read again
         if not multi_label and not clips.columns:
@@ -104,6 +115,11 @@ class ClipDataset(Dataset):
         if isinstance(self.transform, UniformCrops):
             return self.frame_sampler.count * self.transform.count
         return 1
+
+    @property
+    def clips_of_an_item(self) -> int:
+        """The number of clips of an item; a test clip with its views is one."""
+        return self.windows * self.crops
 
     @property
     def num_videos(self) -> int:
@@ -197,23 +213,24 @@ class ClipDataset(Dataset):
             frames: gives the frames of the clip.
             length: the number of frames of the clip; None: the reader knows it.
         """
-        windows = self.frame_sampler.draw(rng, length or self.reader.num_frames(index))
+        length = length or self.reader.num_frames(index)
+        drawn = [self.frame_sampler.draw(rng, length) for _ in range(self.windows)]
+        windows = np.repeat(np.concatenate(drawn), self.crops, axis=0)
         distinct, rows = np.unique(windows, return_inverse=True)
-        clip = self.transform(frames(index, distinct.tolist()), rows.reshape(windows.shape), rng)
+        clips = self.transform(frames(index, distinct.tolist()), rows.reshape(windows.shape), rng)
         if problem := self.reader.problems.pop(index, ""):
             problems = [*problems, ClipProblem("incomplete", index, problem)]
-        time = torch.from_numpy(windows).float()
-        span = (int(distinct[0]), int(distinct[-1])) if self.span_labels else ()
-        return (
-            [clip],
-            self._labels(index, span),
-            index,
-            time if isinstance(clip, ClipViews) else time[0],
-            to_meta(problems),
-        )
+        time, meta = torch.from_numpy(windows).float(), to_meta(problems)
+        if isinstance(clips, ClipViews):
+            return [clips], self._labels(index, windows), index, time, meta
+        labels = [self._labels(index, window) for window in windows]
+        if len(clips) == 1:
+            return clips, labels[0], index, time[0], meta
+        return clips, labels, index, time, meta
 
-    def _labels(self, clip: int, span: tuple[int, ...]) -> Labels:
-        """The labels of a clip, or of its frames from the first to the last of `span`."""
+    def _labels(self, clip: int, windows: np.ndarray) -> Labels:
+        """The labels of a clip or, with `span_labels`, of the frames that windows span."""
+        span = (int(windows.min()), int(windows.max())) if self.span_labels else ()
         if columns := self.clips.columns:
             return dict(zip(columns, map(torch.tensor, self.clips.labels(clip)), strict=True))
         if not self.multi_label:
@@ -221,6 +238,17 @@ class ClipDataset(Dataset):
         hot = torch.zeros(self.num_classes)
         hot[self.clips.labels(clip, *span)] = 1
         return hot
+
+
+def separated(item: Item) -> Iterator[Item]:
+    """Yields an item for each clip of an item; an item with one clip as it is."""
+    clips, labels, index, time, meta = item
+    if len(clips) == 1:
+        yield item
+        return
+    for number, clip in enumerate(clips):
+        own = labels[number] if isinstance(labels, list) else labels
+        yield [clip], own, index, time[number], meta
 
 
 def _black_frames(clip: int, indices: Sequence[int]) -> Iterable[np.ndarray]:

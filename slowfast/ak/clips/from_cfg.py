@@ -26,7 +26,13 @@ from slowfast.ak.lists.holdout import read_holdout
 from slowfast.ak.lists.lines import ListForm
 from slowfast.ak.lists.notes import check_has_labels, list_notes
 from slowfast.ak.paths import beside, join
-from slowfast.ak.registries.datasets import DatasetFacts, facts_for, list_name, num_classes
+from slowfast.ak.registries.datasets import (
+    DatasetFacts,
+    facts_for,
+    list_name,
+    num_classes,
+    windows_and_crops,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +54,7 @@ def clip_dataset_arguments(cfg, split: str, facts: DatasetFacts) -> dict[str, An
         for note in list_notes(clips, classes, clip_label, split):
             logger.warning(note)
     frame_sampler, transform = _sampler_and_transform(cfg, split, facts)
+    windows, crops = windows_and_crops(cfg) if split == "train" else (1, 1)
     return {
         "clips": clips,
         "reader": _checked_reader(cfg, split, facts, clips),
@@ -59,6 +66,8 @@ def clip_dataset_arguments(cfg, split: str, facts: DatasetFacts) -> dict[str, An
         "span_labels": split == "train",
         "seed": cfg.RNG_SEED,
         "replace_bad": split == "train",
+        "windows": windows,
+        "crops": crops,
         "read_timeout": cfg.DATA.READ_TIMEOUT,
     }
 

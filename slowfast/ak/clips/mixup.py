@@ -2,10 +2,10 @@
 
 Mixup (Zhang et al., ICLR 2018) adds two clips, cutmix (Yun et al., ICCV 2019) pastes a box of one
 clip into the other; targets are added in the same shares. Each clip is mixed with the next clip of
-the batch, the last with the first. Batches are drawn at random, so each clip has a random partner.
-One draw is for the whole batch. Clips change in place on the device, with numbers that the CPU
-draws, so that nothing waits for the device. Precise batch norm sees clips that are not mixed, as a
-test does.
+the batch, the last with the first; where a batch has several samples of each clip, with the same
+sample of the next clip. Batches are drawn at random, so each clip has a random partner. One draw is
+for the whole batch. Clips change in place on the device, with numbers that the CPU draws, so that
+nothing waits for the device. Precise batch norm sees clips that are not mixed, as a test does.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class BatchMixer:
             smoothing=cfg.MIXUP.LABEL_SMOOTH_VALUE,
         )
 
-    def __call__(self, pathways: Sequence[Tensor], labels: Labels, key: Sequence[int]) -> Labels:
+    def __call__(
+        self, pathways: Sequence[Tensor], labels: Labels, key: Sequence[int], samples: int = 1
+    ) -> Labels:
         """Mixes a batch in place, and returns its targets.
 
         Args:
@@ -75,40 +77,44 @@ class BatchMixer:
             labels: (N, C) multi-hot, or (N,) classes; or a dict of such tensors by label set. They
                 are not changed.
             key: whole numbers that decide all draws: (seed, epoch, iteration, rank).
+            samples: how many rows in a row show the same clip.
 
         Returns:
             (N, C) floats in 0..1, or a dict of them; the given `labels` if nothing is mixed or
             smoothed.
         """
-        share = self._mix(pathways, np.random.default_rng([_STREAM, *key]))
+        share = self._mix(pathways, np.random.default_rng([_STREAM, *key]), samples)
         if share == 1 and not self.smoothing:
             return labels
         if isinstance(labels, dict):
             counts = self.num_classes
-            return {name: self._targets(own, counts[name], share) for name, own in labels.items()}
-        return self._targets(labels, self.num_classes, share)
+            return {
+                name: self._targets(own, counts[name], share, samples)
+                for name, own in labels.items()
+            }
+        return self._targets(labels, self.num_classes, share, samples)
 
-    def _targets(self, labels: Tensor, num_classes: int, share: float) -> Tensor:
+    def _targets(self, labels: Tensor, num_classes: int, share: float, samples: int) -> Tensor:
         targets = to_multi_hot(labels, num_classes)
         if share < 1:
-            targets = targets.lerp(_next(targets), 1 - share)
+            targets = targets.lerp(_next(targets, samples), 1 - share)
         return smooth(targets, self.smoothing)
 
-    def _mix(self, pathways: Sequence[Tensor], rng: np.random.Generator) -> float:
+    def _mix(self, pathways: Sequence[Tensor], rng: np.random.Generator, samples: int) -> float:
         """Mixes clips in place; returns the share that each keeps of itself, 1 without mixing."""
         is_mixed, by_cutmix = rng.random(2) < (self.prob, self.switch_prob)
-        if not is_mixed or not (self.alpha or self.cutmix_alpha) or len(pathways[0]) < 2:
+        if not is_mixed or not (self.alpha or self.cutmix_alpha) or len(pathways[0]) <= samples:
             return 1.0
         if self.cutmix_alpha and (by_cutmix or not self.alpha):
             share = rng.beta(self.cutmix_alpha, self.cutmix_alpha)
-            return _paste(pathways, math.sqrt(1 - share), rng.random(2))
+            return _paste(pathways, math.sqrt(1 - share), rng.random(2), samples)
         share = rng.beta(self.alpha, self.alpha)
         for clips in pathways:
-            clips.lerp_(_next(clips), 1 - share)
+            clips.lerp_(_next(clips, samples), 1 - share)
         return share
 
 
-def _paste(pathways: Sequence[Tensor], side: float, centre: np.ndarray) -> float:
+def _paste(pathways: Sequence[Tensor], side: float, centre: np.ndarray, samples: int) -> float:
     """Pastes a box of the next clip into each clip, the same box in all frames.
 
     `side` and `centre` (y, x) are parts of height and width. A box is cut off at the edges, so the
@@ -122,14 +128,14 @@ def _paste(pathways: Sequence[Tensor], side: float, centre: np.ndarray) -> float
             np.round(corner * size).astype(int).tolist() for corner in (low, high)
         )
         box = clips[..., y0:y1, x0:x1]
-        box.copy_(_next(box))
+        box.copy_(_next(box, samples))
         areas.append((y1 - y0) * (x1 - x0) / math.prod(size))
     return 1 - sum(areas) / len(areas)
 
 
-def _next(batch: Tensor) -> Tensor:
-    """A copy in which each item is replaced by the next, and the last by the first."""
-    return batch.roll(-1, dims=0)
+def _next(batch: Tensor, samples: int) -> Tensor:
+    """A copy in which each row is replaced by the one `samples` rows further, round the end."""
+    return batch.roll(-samples, dims=0)
 
 
 def to_multi_hot(labels: Tensor, num_classes: int) -> Tensor:

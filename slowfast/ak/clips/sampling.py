@@ -229,7 +229,7 @@ def _source(start: int, span: int, length: int, scaled: int) -> slice:
 
 
 class SquareCrop(ABC):
-    """A transform of the frames of one window: a square of each, at a place that is drawn."""
+    """A transform of the frames of windows: a square of each frame, at a place that is drawn."""
 
     side: int
 
@@ -245,24 +245,57 @@ class SquareCrop(ABC):
 
     def __call__(
         self, frames: Iterable[np.ndarray], rows: np.ndarray, rng: np.random.Generator
-    ) -> Tensor:
-        """uint8 (3, T, side, side) from frames (H, W, 4); rows (1, T): the frame at each time."""
-        (rows,) = rows.tolist()
-        clip = np.empty((3, len(rows), self.side, self.side), np.uint8)
-        unused = np.empty((self.side, self.side), np.uint8)  # the fourth byte of each pixel
-        crops: list[Crop] = []
+    ) -> list[Tensor]:
+        """Clips uint8 (3, T, side, side), each with a crop of its own, in one pass over frames.
+
+        Args:
+            frames: (H, W, 4).
+            rows: (clips, T): which of the frames a clip shows at each time.
+        """
+        clips = [_CroppedClip(self, each, rng) for each in rows.tolist()]
         for row, frame in enumerate(frames):
-            if not crops:
-                crops = self.draw_clip(rng, *frame.shape[:2], len(rows))
-                memory = crops[0].memory()
-            first, *others = (time for time, each in enumerate(rows) if each == row)
-            crops[first].write(frame, [*clip[:, first], unused], memory)
-            for time in others:
-                if crops[time] is crops[first]:
-                    clip[:, time] = clip[:, first]
-                else:
-                    crops[time].write(frame, [*clip[:, time], unused], memory)
-        return torch.from_numpy(clip)
+            for clip in clips:
+                clip.add(row, frame)
+        return [clip.finished() for clip in clips]
+
+
+class _CroppedClip:
+    """A clip that is written frame by frame. Its crops are drawn at its first frame.
+
+    Args:
+        rows: the number of the frame at each time.
+    """
+
+    def __init__(self, transform: SquareCrop, rows: list[int], rng: np.random.Generator) -> None:
+        self._transform, self._rows, self._rng = transform, rows, rng
+        side = transform.side
+        self._clip = np.empty((3, len(rows), side, side), np.uint8)
+        self._unused = np.empty((side, side), np.uint8)  # the fourth byte of each pixel
+        self._crops: list[Crop] = []
+
+    def add(self, row: int, frame: np.ndarray) -> None:
+        """Writes a frame to each time that shows it."""
+        times = [time for time, each in enumerate(self._rows) if each == row]
+        if not times:
+            return
+        if not self._crops:
+            size = frame.shape[:2]
+            self._crops = self._transform.draw_clip(self._rng, *size, len(self._rows))
+            self._memory = self._crops[0].memory()
+        first, *others = times
+        self._write(first, frame)
+        for time in others:
+            if self._crops[time] is self._crops[first]:
+                self._clip[:, time] = self._clip[:, first]
+            else:
+                self._write(time, frame)
+
+    def _write(self, time: int, frame: np.ndarray) -> None:
+        self._crops[time].write(frame, [*self._clip[:, time], self._unused], self._memory)
+
+    def finished(self) -> Tensor:
+        """uint8 (3, T, side, side)."""
+        return torch.from_numpy(self._clip)
 
 
 @dataclass(frozen=True)

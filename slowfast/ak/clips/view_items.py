@@ -17,6 +17,8 @@ from slowfast.ak.clips.bad_clips import ClipProblem, from_meta
 from slowfast.ak.clips.dataset import ClipDataset, Item
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.clips.views import ClipViews
+from slowfast.ak.errors import UserError
+from slowfast.ak.registries.datasets import CLIPS_OF_A_VIDEO
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +44,17 @@ class ViewItems(Dataset):
     Attributes:
         clips: as given.
         num_views: views of a clip; 1 except in a test.
+
+    Raises:
+        UserError: an item of `clips` has several clips.
     """
 
     def __init__(self, clips: ClipDataset, cfg, with_time: bool = True) -> None:
+        if clips.clips_of_an_item > 1:
+            raise UserError(
+                f"the items of {type(clips).__name__} have {clips.clips_of_an_item} clips, and "
+                f"single views are asked for; set {', '.join(CLIPS_OF_A_VIDEO)} to 1."
+            )
         self.clips, self.with_time = clips, with_time
         self.num_views = clips.num_views
         self._to_input = InputTransform.from_cfg(cfg)

@@ -6,6 +6,7 @@ processes do. This module does not import torch.
 
 from __future__ import annotations
 
+from slowfast.ak.registries.datasets import clips_of_a_video
 from slowfast.ak.run.cores import processes_of_machine
 
 
@@ -23,7 +24,7 @@ def sync_group(cfg, world_size: int) -> int:
 
 def norm_group(cfg, world_size: int) -> int:
     """The number of clips whose statistics are computed together in training."""
-    clips = cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg)
+    clips = cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg) * clips_of_a_video(cfg)
     clips //= cfg.SOLVER.get("ACCUMULATE_STEPS", 1)  # upstream has no such key
     if cfg.BN.NORM_TYPE == "sub_batchnorm":
         return clips // cfg.BN.NUM_SPLITS

@@ -11,9 +11,17 @@ from slowfast.ak.registries.registry import Facts, Registry
 # Keys of upstream that choose how clips are read, sampled and coloured. Its Kinetics reads them.
 # Its Charades has one way and reads none.
 WAYS_TO_MAKE_CLIPS = (
-    *("DATA.TRAIN_JITTER_FPS", "DATA.TRAIN_CROP_NUM_"),
+    "DATA.TRAIN_JITTER_FPS",
     *("DATA.TIME_DIFF_PROB", "DATA.SSL_COLOR_JITTER", "DATA.USE_OFFSET_SAMPLING"),
     *("DATA.SKIP_ROWS", "DATA.LOADER_CHUNK_", "DATA.DUMMY_LOAD", "AUG.GEN_MASK_LOADER"),
+)
+
+# Keys whose values, multiplied, are the clips that training takes of a video. Data sets that are
+# built on `ClipDataset` read them.
+CLIPS_OF_A_VIDEO = (
+    "AUG.NUM_SAMPLE",
+    "DATA.TRAIN_CROP_NUM_TEMPORAL",
+    "DATA.TRAIN_CROP_NUM_SPATIAL",
 )
 
 
@@ -101,6 +109,27 @@ def facts_for(cfg, split: str = "train") -> DatasetFacts:
     if not len(DATASETS):
         raise UserError("No data set is registered; import slowfast.datasets first.")
     return DATASETS.facts((cfg.TEST if split == "test" else cfg.TRAIN).DATASET)
+
+
+def windows_and_crops(cfg) -> tuple[int, int]:
+    """The windows that training draws of a video, and the crops that it makes of each window.
+
+    A key that a branch of upstream lacks counts as 1.
+    """
+    samples, windows, crops = (
+        cfg.get(group, {}).get(name, 1)
+        for group, _, name in (key.partition(".") for key in CLIPS_OF_A_VIDEO)
+    )
+    return samples * windows, crops
+
+
+def clips_of_a_video(cfg) -> int:
+    """The clips that training takes of a video; 1 for a data set that does not read the keys."""
+    name = cfg.TRAIN.DATASET
+    if name in DATASETS and DATASETS.facts(name).reads(CLIPS_OF_A_VIDEO[0]) is False:
+        return 1
+    windows, crops = windows_and_crops(cfg)
+    return windows * crops
 
 
 def names_with(has: Callable[[DatasetFacts], bool]) -> list[str]:

@@ -21,6 +21,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.registries.datasets import clips_of_a_video
 from slowfast.ak.run.cores import processes_of_machine
 from slowfast.engine.device.runtime import Precision
 from slowfast.tasks import Task
@@ -66,6 +67,7 @@ class MemoryAdvice:
     Attributes:
         batches: global batch sizes of training and test, by the node of the configuration.
         processes: of this machine, which share a batch.
+        samples: clips that training takes of each item of its batch.
         parts: SOLVER.ACCUMULATE_STEPS.
         frames: of a clip.
         crops: sides of the clips in training and scoring, pixels.
@@ -77,6 +79,7 @@ class MemoryAdvice:
     precision: Precision
     batches: dict[str, int]
     processes: int
+    samples: int
     parts: int
     frames: int
     crops: dict[str, int]
@@ -90,6 +93,7 @@ class MemoryAdvice:
             precision,
             batches={"TRAIN": cfg.TRAIN.BATCH_SIZE, "TEST": cfg.TEST.BATCH_SIZE},
             processes=processes_of_machine(cfg),
+            samples=clips_of_a_video(cfg),
             parts=cfg.SOLVER.ACCUMULATE_STEPS,
             frames=cfg.DATA.NUM_FRAMES,
             crops={"TRAIN": cfg.DATA.TRAIN_CROP_SIZE, "TEST": cfg.DATA.TEST_CROP_SIZE},
@@ -104,7 +108,8 @@ class MemoryAdvice:
         Raises:
             UserError: instead of an error that says that memory ran out.
         """
-        share = self.batches["TRAIN"] // self.processes
+        videos = self.batches["TRAIN"] // self.processes
+        share = videos * self.samples
         one_pass = share // self.parts
         plain = unwrap(network)
         weights = [weight for weight in plain.parameters() if weight.requires_grad]
@@ -123,7 +128,7 @@ class MemoryAdvice:
             torch.autograd.grad(loss.value, weights, allow_unused=True)
 
         def advice(fits: int) -> list[str]:
-            divisors = (n for n in range(1, share + 1) if share % n == 0 and share // n <= fits)
+            divisors = (n for n in range(1, videos + 1) if not videos % n and share // n <= fits)
             parts = next(divisors, 0)
             found = []
             if fits < one_pass and parts:
@@ -134,8 +139,8 @@ class MemoryAdvice:
             if not self.recomputes:
                 found.append("MODEL.ACT_CHECKPOINT True (a step takes about a third longer)")
             found += self._half_precision()
-            if 0 < fits < one_pass:
-                batch = fits * self.batches["TRAIN"] // one_pass
+            if fits < one_pass and (fitting := fits // self.samples):
+                batch = fitting * self.parts * self.processes
                 found.append(f"TRAIN.BATCH_SIZE {batch} (and a learning rate for it)")
             return found if fits else [*found, *_smaller_clips("TRAIN")]
 

@@ -93,7 +93,7 @@ class PendingSteps:
         """
         found = None
         if not math.isfinite(value):
-            clips = ", ".join(self._clip_name(int(i)) for i in step.clips)
+            clips = ", ".join(dict.fromkeys(self._clip_name(int(i)) for i in step.clips))
             found = f"{value} at learning rate {step.lr:.3g}, on {clips}"
         everywhere = distributed.all_gather_unaligned(found)
         found = next(filter(None, everywhere), "too large to be summed")

@@ -144,7 +144,7 @@ def test_inverse_uniform_prefers_small_sizes():
 def test_a_clip_repeats_frames_without_decoding_them_again():
     frames = [picture(48, 64), picture(48, 65)[:, :64]]
     rows = np.array([[0, 0, 1, 1, 1]])
-    clip = CentreCrop(36, side=32)(iter(frames), rows, np.random.default_rng(0))
+    (clip,) = CentreCrop(36, side=32)(iter(frames), rows, np.random.default_rng(0))
     assert clip.shape == (3, 5, 32, 32)
     assert clip.dtype == torch.uint8
     assert clip.is_contiguous()
@@ -155,5 +155,6 @@ def test_a_clip_repeats_frames_without_decoding_them_again():
 
 def test_frames_of_different_sizes_get_the_same_crop():
     frames = [picture(48, 64), picture(96, 128)]
-    clip = RandomCrop((36, 44), 32)(iter(frames), np.array([[0, 1]]), np.random.default_rng(0))
+    rows = np.array([[0, 1]])
+    (clip,) = RandomCrop((36, 44), 32)(iter(frames), rows, np.random.default_rng(0))
     assert clip.shape == (3, 2, 32, 32)

@@ -57,6 +57,23 @@ def test_cutmix_pastes_one_box_and_shares_targets_by_its_true_area(count):
             assert (fast[i][pasted[i]] == partner[i]).all()
 
 
+@pytest.mark.parametrize("settings", [{"alpha": 0.8}, {"cutmix_alpha": 1.0}])
+def test_a_sample_is_mixed_with_the_next_clip_and_never_with_a_sample_of_its_own(settings):
+    """Rows 0 and 1 are samples of one clip, rows 2 and 3 of the next, and so on."""
+    mix = BatchMixer(6, **settings)
+    for iteration in range(20):
+        pathways, labels = batch(6, 6)
+        targets = mix(pathways, labels, (0, 0, iteration, 0), samples=2)
+        for row in range(6):
+            assert set(targets[row].nonzero().flatten().tolist()) <= {row, (row + 2) % 6}
+        if "alpha" in settings:
+            numbers = targets @ torch.arange(6.0)
+            assert torch.allclose(pathways[0][:, 0, 0, 0, 0], numbers, atol=1e-5)
+    pathways, labels = batch(2, 2)
+    alone = mix(pathways, labels, (0, 0, 0, 0), samples=2)
+    assert torch.equal(alone, labels), "two samples of one clip have no partner"
+
+
 def test_pathways_of_other_sizes_get_the_same_box():
     for iteration in range(20):
         pathways, labels = batch(4)

@@ -126,7 +126,7 @@ def test_the_pixels_of_each_frame_are_those_of_its_crop(moves):
     crop = RandomResizedCrop((0.2, 0.5), (0.75, 4 / 3), 16, flip=True, moves=moves)
     for seed in range(6):  # mirrored ones and others
         crops = crop.draw_clip(np.random.default_rng(seed), 40, 56, 5)
-        clip = crop(iter(frames), np.array([rows]), np.random.default_rng(seed))
+        (clip,) = crop(iter(frames), np.array([rows]), np.random.default_rng(seed))
         places = {(each.y0, each.x0, *each.part) for each in crops}
         assert (len(places) > 1) == moves
         for time, (row, each) in enumerate(zip(rows, crops, strict=True)):

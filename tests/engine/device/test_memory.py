@@ -51,6 +51,7 @@ def advice(network: nn.Module, **settings) -> MemoryAdvice:
         "precision": Precision(CPU),
         "batches": {"TRAIN": 16, "TEST": 16},
         "processes": 1,
+        "samples": 1,
         "parts": 1,
         "frames": 4,
         "crops": {"TRAIN": 8, "TEST": 8},
@@ -99,6 +100,16 @@ def test_parts_divide_the_share_of_a_process():
     assert "3 do (tried)" in text
     assert "SOLVER.ACCUMULATE_STEPS 4 " in text
     assert "TRAIN.BATCH_SIZE 12 " in text
+
+
+def test_samples_of_a_video_count_as_clips():
+    """Each of 8 videos has 2 clips; 5 clips fit, so 2 videos do, in 4 parts."""
+    text = run_out(Small(5), batches={"TRAIN": 8}, samples=2)
+    assert "16 clips of 4 x 8 x 8 in a pass do not fit, 4 do (tried)" in text
+    assert "SOLVER.ACCUMULATE_STEPS 4 " in text
+    assert "see 4 clips at a time" in text
+    assert "TRAIN.BATCH_SIZE 2 " in text
+    assert "TRAIN.BATCH_SIZE" not in run_out(Small(1), batches={"TRAIN": 8}, samples=2)
 
 
 def test_smaller_clips_are_advised_if_not_one_fits():
