@@ -80,7 +80,7 @@ class CutPlan:
     """What will be cut.
 
     Attributes:
-        facts: the properties of every video, by its path below the folder.
+        facts: the properties of every video, by its path as in `Segment`.
         notes: what was decided or left out, in sentences for the user.
     """
 
@@ -104,7 +104,7 @@ def plan_segments(
         videos: the folder of the videos.
         leave_out: a folder below `videos` without videos of the table.
         corrections: likewise, events that a person corrected on predictions. They are added to the
-            training segments; `segments.corrections` says how.
+            training segments; `segments.corrections` says how. Their videos can be elsewhere.
 
     Raises:
         UserError: the table cannot be read, or has mistakes; the text lists them all.
@@ -146,17 +146,32 @@ def _add_corrections(planner: _Planner, corrected: EventTable) -> list[Mistake]:
     options = replace(
         planner.options, rows="events", background="", subjects=(), observations=(), modifiers=False
     )
-    other = _Planner(corrected, planner.folder, options)
+    videos = VideoFolder(planner.folder.folder, planner.folder.leave_out, names_are_paths=True)
+    other = _Planner(corrected, videos, options)
     segments = other.segments()
     if background:  # only in the time that was checked, so that the planner cannot add it
         segments = [s if s.labels else replace(s, labels=(background,)) for s in segments]
     plan, new = planner.plan_made, other.plan_made
+    mistakes = [*other.mistakes, *_equal_clip_names(plan.segments, segments)]
     plan.facts |= new.facts
     plan.notes += new.notes
     joined, notes = join_corrections(plan.segments, segments)
     plan.notes += notes
     plan.segments = planner.long_enough(joined)
-    return other.mistakes
+    return mistakes
+
+
+def _equal_clip_names(own: Sequence[Segment], others: Sequence[Segment]) -> Iterator[Mistake]:
+    """Yields the videos of `others` whose clips would be named like those of another video."""
+    stems = {stem_of(segment.video): segment.video for segment in own}
+    for segment in {segment.video: segment for segment in others}.values():
+        other = stems.get(stem_of(segment.video), segment.video)
+        if other != segment.video:
+            yield Mistake(segment.place, _same_names(segment.video, other))
+
+
+def _same_names(video: str, other: str) -> str:
+    return f"clips of {video} and {other} would have the same names; rename one of them"
 
 
 def class_names(segments: Sequence[Segment], order: str = "name") -> list[str]:
@@ -242,8 +257,7 @@ class _Planner:
         for name, path in files.items():
             other = stems.setdefault(stem_of(path), path)
             if other != path:
-                text = f"clips of {path} and {other} would have the same names; rename one of them"
-                self.mistakes.append(Mistake(first[name], text))
+                self.mistakes.append(Mistake(first[name], _same_names(path, other)))
             twin = names.setdefault(path, name)
             if folders_differ(name, twin):
                 text = f"{name} and {twin} can be different videos, and both would be {path}; put "

@@ -33,6 +33,7 @@ from slowfast.data_tools.segments.media import VideoFacts
 from slowfast.data_tools.segments.segment import Segment, split_segment
 
 MARKER = "cut_videos.json"
+_THROUGHOUT = 0.95  # the share of the time from which on videos count as labelled throughout
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def cut_videos(
     """
     _check(options, clip_seconds, head_min, tail_max)
     plan = plan_segments(table, videos, reading, segments, root, corrections)
-    for note in plan.notes:
+    for note in (*plan.notes, *_notes_on_classes(plan, segments or SegmentOptions())):
         report(note)
     names = class_names(plan.segments, order)
     pieces = [
@@ -151,6 +152,26 @@ def _check(options: CutOptions, clip_seconds: float, head_min: int, tail_max: in
     ):
         if not lowest <= value <= highest:
             raise UserError(f"--{name} {value:g}: expected {expected}")
+
+
+def _notes_on_classes(plan: CutPlan, options: SegmentOptions) -> Iterator[str]:
+    """Yields a note if a network would have to see a class in time that has none.
+
+    Clips with exactly one class each are trained with a softmax, which divides each window among
+    the classes. That is right where the videos are labelled throughout.
+    """
+    labelled = sum(segment.seconds for segment in plan.segments)
+    whole = sum(facts.seconds for facts in plan.facts.values())
+    one_class_each = all(len(segment.labels) == 1 for segment in plan.segments)
+    if options.background or not one_class_each or labelled >= _THROUGHOUT * whole:
+        return
+    yield (
+        f"each clip has exactly one class, and {labelled:.0f} of the {whole:.0f} s of these videos "
+        "are labelled. A network that learns from such clips alone sees one of the classes in "
+        "every second of a new video, also where nothing of the kind happens. --background NAME "
+        "cuts the other time as a class of its own; or add rows whose cell in a column `labels` "
+        "is empty, for times without any class"
+    )
 
 
 def _cut(videos: Path, root: Path, plan: CutPlan, piece: Segment, options: CutOptions) -> int:

@@ -101,6 +101,29 @@ def test_the_configuration_that_it_writes_trains_and_tests(tmp_path, capsys):
     assert (results["clips"], results["best_chosen_on"]) == (2, "the validation set (val.csv)")
 
 
+@pytest.mark.parametrize(
+    ("rows", "options", "is_noted"),
+    [
+        ("a.mp4,0,1,train,grey\na.mp4,2,3,val,still\n", [], True),
+        ("a.mp4,0,1,train,grey\na.mp4,2,3,val,grey\n", [], True),
+        ("a.mp4,0,1,train,grey\na.mp4,2,3,val,still\n", ["--background", "other"], False),
+        ("a.mp4,0,1,train,grey\na.mp4,1,2,train,\na.mp4,2,3,val,still\n", [], False),
+        ("a.mp4,0,2,train,grey\na.mp4,2,3,val,still\n", [], False),  # labelled throughout
+        ("a.mp4,0,1,train,grey;still\na.mp4,2,3,val,still\n", [], False),
+    ],
+)
+def test_a_network_that_must_see_a_class_everywhere_is_pointed_out(
+    tmp_path, capsys, rows, options, is_noted
+):
+    make_video(tmp_path / "a.mp4")
+    table = tmp_path / "table.csv"
+    table.write_text(f"video,start,end,split,labels\n{rows}")
+    assert main([str(tmp_path), str(table), str(tmp_path / "ak"), "--dry-run", *options]) == 0
+    out = capsys.readouterr().out
+    assert ("exactly one class, and 2 of the 3 s of these videos are labelled" in out) == is_noted
+    assert ("--background NAME cuts the other time" in out) == is_noted
+
+
 def test_clips_of_one_class_are_configured_for_one_class(tmp_path):
     make_video(tmp_path / "a.mp4")
     table = tmp_path / "table.csv"

@@ -101,14 +101,20 @@ class VideoFolder:
 
     Args:
         leave_out: a folder below it that is not looked through.
+        names_are_paths: whether the names of the table are paths that were read on this computer,
+            as those of a prediction are. A video that is at its path is then taken from there.
     """
 
-    def __init__(self, folder: Path, leave_out: Path | None = None):
+    def __init__(
+        self, folder: Path, leave_out: Path | None = None, names_are_paths: bool = False
+    ) -> None:
         self.folder, self.leave_out = folder, leave_out
+        self.names_are_paths = names_are_paths
 
     def find(self, name: str) -> str:
-        """Returns the path, below the folder, of the video that a table calls `name`.
+        """Returns the path of the video that a table calls `name`.
 
+        The path is relative to the folder, or absolute if the video is not below the folder.
         The same path below the folder is taken first; then a file of the same name; then one that
         differs in case only; then one with another ending, or none in the name. Of several such
         files, the one whose folders are most like those in the name is taken.
@@ -116,6 +122,8 @@ class VideoFolder:
         Raises:
             UserError: there is no such video, or several files fit equally well.
         """
+        if self.names_are_paths and Path(name).is_file():
+            return self._by_real_path.get(os.path.realpath(name), str(Path(name).absolute()))
         if not Path(name).is_absolute() and (self.folder / name).is_file():
             return name
         path = _parts(name)
@@ -126,7 +134,7 @@ class VideoFolder:
             if found := [file for file in self.files if alike(file.rpartition("/")[2]) == wanted]:
                 return self._best(name, path, found)
         if Path(name).is_file():
-            return name
+            return str(Path(name).absolute())
         raise UserError(self._not_found(name, path))
 
     def _best(self, name: str, path: list[str], found: list[str]) -> str:
@@ -153,10 +161,20 @@ class VideoFolder:
         text = f"{shown}: no such file"
         if shown == name:
             text += f", and no video {(path or [name])[-1]!r} in {self.folder}"
+        if self.names_are_paths and not Path(name).is_absolute():
+            text += (
+                "; start the command in the folder in which tools/predict.py was started, or put "
+                f"the video below {self.folder}"
+            )
         if near:
             return f"{text}; did you mean {' or '.join(near)}?"
         some = ", ".join(self.files[:5]) + (", ..." if len(self.files) > 5 else "")
         return f"{text}; the videos there are {some}" if some else f"{text}; there is no video"
+
+    @cached_property
+    def _by_real_path(self) -> dict[str, str]:
+        """The videos below the folder by their paths without links."""
+        return {os.path.realpath(self.folder / file): file for file in self.files}
 
     @cached_property
     def files(self) -> list[str]:

@@ -16,7 +16,7 @@ class Segment:
 
     Attributes:
         place: its row in the table.
-        video: path below the folder of videos.
+        video: path below the folder of videos; absolute for a video that is elsewhere.
         start, end: seconds from the beginning of the video.
         split: train, val or test; "" before it is decided.
     """

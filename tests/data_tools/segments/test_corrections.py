@@ -99,6 +99,36 @@ def test_clips_of_one_class_stay_so(plan):
     assert [s[4] for s in times(named) if s[0] == "new.mp4"] == [("other",), ("run",), ("other",)]
 
 
+def test_videos_of_corrections_can_be_elsewhere(plan, tmp_path, monkeypatch):
+    """They are taken from the path of the prediction, even if the folder has one of their name."""
+    table = "a.mp4,0,5,train,run\na.mp4,6,9,val,run\n"
+    row = "{},,run,2,6,50,149,,,accepted\n"
+    monkeypatch.chdir(tmp_path)
+    for path in ("films/later.mp4", "films/a.mp4"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+        outside = str(tmp_path / path)
+        for name in (path, outside):
+            assert times(plan(table, row.format(name)))[0][:3] == (outside, 2, 6)
+    inside = [row.format(name) for name in ("videos/new.mp4", tmp_path / "videos" / "new.mp4")]
+    for rows in inside:
+        assert times(plan(table, rows))[2][:3] == ("new.mp4", 2, 6)
+    moved = row.format("/other/computer/new.mp4")  # found by its name
+    assert times(plan(table, moved))[2][:3] == ("new.mp4", 2, 6)
+    with pytest.raises(UserError, match="start the command in the folder in which tools/predict"):
+        plan(table, row.format("films/gone.mp4"))
+
+
+def test_videos_whose_clips_would_have_the_same_names_are_refused(plan, tmp_path):
+    (tmp_path / "b.mp4").touch()
+    twin = f"{tmp_path}/b.mp4".strip("/").replace("/", "_")  # as clips of this video are named
+    (tmp_path / "videos").mkdir(exist_ok=True)
+    (tmp_path / "videos" / twin).touch()
+    table = f"{twin},0,5,train,run\n{twin},6,9,val,run\n"
+    with pytest.raises(UserError, match=f"clips of {tmp_path}/b.mp4 and {twin} would have"):
+        plan(table, f"{tmp_path}/b.mp4,,run,2,6,50,149,,,accepted\n")
+
+
 def test_corrections_with_splits_and_a_prediction_without_corrections_are_refused(plan, tmp_path):
     table = "a.mp4,0,5,train,run\na.mp4,6,9,val,run\n"
     plan(table, "new.mp4,,run,2,6,50,149,,,accepted\n")
