@@ -3,7 +3,9 @@
 Of a video with predicted bouts that nobody has looked at, only two kinds of time are known: times
 that a person has checked, in which bouts that were left as they are count too and time without a
 bout shows no class; and the times of bouts that the person accepted, moved or added, where no bout
-overlaps that nobody has looked at.
+overlaps that nobody has looked at. A rejected bout is in no table: it says that one class is
+absent, and nothing of the others, and the lists of clips have no word for classes that are not
+known. Its time counts where it was checked too.
 
 Corrections are training data. Segments for validation and test stay as they were, so that figures
 before and after can be compared: corrections of the same time, and of a video that is held out as a

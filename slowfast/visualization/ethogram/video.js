@@ -15,6 +15,7 @@ const KEYS = [
   ["[ ]", "selected bout starts, ends at the play head; or drag its ends"],
   ["B", "new bout of the class at the play head"],
   ["C", "what the time line shows is checked; again: it is not"],
+  ["Shift C", "the time of the selected bout is checked"],
   ["Delete", "remove the selected bout"],
   ["Ctrl Z, Ctrl Y", "undo, redo"],
   ["Home End", "beginning and end"],
@@ -265,6 +266,7 @@ function drawVideo(record) {
       if (id !== null) state.selected = edits.get(id) ? id : null;
     },
     check: () => edits.check(timeline.view.from, timeline.view.to),
+    checkBout: withBout((bout) => edits.check(bout.start, bout.stop)),
     next() {
       const next = places.next(edits);
       if (next) location.assign(next);
@@ -378,6 +380,12 @@ function drawVideo(record) {
           ? [
               button("Accept", "Accept the bout (A)", commands.accept, toggled("accepted")),
               button("Reject", "Reject the bout (R)", commands.reject, toggled("rejected")),
+              button(
+                "Time is checked",
+                "All bouts in the time of this bout are right, and none is missing (Shift C)",
+                commands.checkBout,
+                { "aria-pressed": String(edits.isChecked(bout.start, bout.stop)) },
+              ),
               button("Start here", "The bout starts at the play head ([)", commands.startHere),
               button("End here", "The bout ends at the play head (])", commands.stopHere),
               button("Play bout", "Play the bout (Enter)", commands.play),
@@ -478,7 +486,7 @@ function drawVideo(record) {
     "[": commands.startHere,
     "]": commands.stopHere,
     b: commands.add,
-    c: commands.check,
+    c: (event) => (event.shiftKey ? commands.checkBout() : commands.check()),
     j: commands.next,
     Delete: commands.remove,
     Backspace: commands.remove,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from slowfast.data_tools.events import ReadOptions, read_events
+from slowfast.data_tools.segments.corrections import known_events
 from slowfast.ethograms.scores import VideoScores
 from slowfast.visualization.ethogram import write_ethogram
 
@@ -408,3 +409,23 @@ def test_checked_times_join_can_be_taken_back_and_are_rows_of_the_table(film, tm
     table = read_events(path)
     assert [(e.start, e.stop) for e in table.events if not e.label] == [(1, 5), (6, 7)]
     assert not table.mistakes
+
+
+def test_the_time_of_a_rejected_bout_becomes_time_without_it(film, tmp_path):
+    """Training learns from the rejection once the person says that the time shows nothing else."""
+    page = film()
+    place = place_of(page, 2)
+    page.mouse.click(place["x"], place["y"])
+    page.keyboard.press("r")
+    page.keyboard.press("Shift+C")
+    assert state(page, "edits.checked") == [[6, 7]]
+    button = page.get_by_role("button", name="All bouts in the time of this bout")
+    assert button.get_attribute("aria-pressed") == "true"
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the bouts").click()
+    path = tmp_path / "corrected.csv"
+    download.value.save_as(path)
+    known, _ = known_events(read_events(path).events)
+    assert [(event.label, event.start, event.stop) for event in known] == [("", 6, 7)]
+    button.click()
+    assert state(page, "edits.checked") == []
