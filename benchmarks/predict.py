@@ -26,9 +26,9 @@ from benchmarks.data_parts.videos import write_film
 from slowfast.ak.clips.views import UniformCrops
 from slowfast.ak.frames.video import Decoding
 from slowfast.ethograms.windows import Windows
-from slowfast.prediction.inputs import find_inputs
-from slowfast.prediction.source import open_source
-from slowfast.prediction.stream import FrameSampling, blocks
+from slowfast.prediction.videos.inputs import find_inputs
+from slowfast.prediction.videos.source import open_source
+from slowfast.prediction.videos.stream import FrameSampling, blocks
 
 FRAMES, MOST = 900, 1.3
 WINDOWS = ((32, 2), (8, 8))  # frames of a window and their distance, as in the recipes

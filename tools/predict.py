@@ -63,8 +63,9 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> int:
     """Predicts as the command line says, and returns the exit status."""
+    from slowfast.prediction.job import prepare
     from slowfast.prediction.model import open_model
-    from slowfast.prediction.run import predict, prepare
+    from slowfast.prediction.run import predict
     from slowfast.utils import logging
     from slowfast.utils.overrides import split_at_first_key
 

@@ -1,10 +1,8 @@
 """Prediction: a trained network scores new videos, and the scores become files.
 
-inputs   finds the videos that the command line names
+videos   finds the videos, and reads their windows
 model    the network of a checkpoint, as its own configuration says
 classes  the names of its classes, and which of them had training clips
-source   the frames and times of a video, or of a folder of images
-stream   windows of a video, cut from frames that are decoded and scaled once
 scoring  the network on the windows of many videos
 options  how scores become bouts
 store    what is kept of each video, so that a run can be stopped and go on
@@ -13,6 +11,9 @@ stills   pictures of the bouts
 copies   copies of videos that browsers play
 pages    the pages of the predictions
 exchange the bouts in the formats of other programs
+job      what is predicted, checked before the first video is read
+sharing  how processes and shards share the videos
+outputs  all tables, pages and files of a prediction
 run      a whole prediction
 export   the network as a file that runs without this project
 features what lies before the classifier, for videos and for lists of clips

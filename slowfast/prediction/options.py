@@ -87,11 +87,11 @@ def _thresholds(model: Model, classes: Sequence[str]) -> tuple[np.ndarray, str]:
     if predict.THRESHOLD is not None:
         words = f"PREDICT.THRESHOLD {predict.THRESHOLD:g}"
         return np.full(len(classes), predict.THRESHOLD), words
-    named = predict.THRESHOLDS_FILE
-    path = Path(named) if named else Path(model.path).with_name(FILE)
+    given = predict.THRESHOLDS_FILE
+    path = Path(given) if given else Path(model.path).with_name(FILE)
     if not path.is_file():
-        if named:
-            raise UserError(f"PREDICT.THRESHOLDS_FILE: there is no file {named}.")
+        if given:
+            raise UserError(f"PREDICT.THRESHOLDS_FILE: there is no file {given}.")
         logger.warning(
             f"The threshold of every class is {DEFAULT}, since there is no {path}. Scores of rare "
             "classes seldom reach it. tools/choose_thresholds.py finds a better one for each class."

@@ -12,7 +12,6 @@ from slowfast.ak.errors import BadClip, UserError
 from slowfast.ethograms.scores import Bout, VideoScores
 from slowfast.prediction.copies import COPY, is_playable, write_copy
 from slowfast.prediction.files import Predicted
-from slowfast.prediction.source import Source
 from slowfast.prediction.stills import (
     StillFiles,
     missing_stills,
@@ -20,6 +19,7 @@ from slowfast.prediction.stills import (
     remove_stills,
     write_stills,
 )
+from slowfast.prediction.videos.source import Source
 from slowfast.utils import logging
 
 logger = logging.get_logger(__name__)

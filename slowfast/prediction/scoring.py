@@ -20,7 +20,7 @@ from slowfast.ak.classes.label_sets import by_set
 from slowfast.ak.clips.views import ClipViews, view_batches
 from slowfast.ak.errors import UserError
 from slowfast.engine.device.runtime import Precision
-from slowfast.prediction.stream import BLOCKS_IN_MEMORY, Block
+from slowfast.prediction.videos.stream import BLOCKS_IN_MEMORY, Block
 from slowfast.tasks import Batch, Task
 
 _POLL_SECONDS = 0.2

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from slowfast.ethograms.scores import Bout, VideoScores
-from slowfast.prediction.source import Source
 from slowfast.prediction.store import replacing
+from slowfast.prediction.videos.source import Source
 from slowfast.utils import logging
 from slowfast.visualization.page.pictures import to_jpeg
 

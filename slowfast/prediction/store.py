@@ -27,8 +27,8 @@ from slowfast.config.dotted import dotted_keys, get, show
 from slowfast.ethograms.combine import combine_windows
 from slowfast.ethograms.scores import VideoScores
 from slowfast.ethograms.windows import Windows
-from slowfast.prediction.inputs import Input
 from slowfast.prediction.model import Model
+from slowfast.prediction.videos.inputs import Input
 from slowfast.utils.files import atomic
 
 RUN, VIDEOS, SCORES = "run.json", "videos", "scores.npz"
@@ -170,13 +170,13 @@ class Store:
             if record := _read_record(path):
                 yield record
 
-    def named(self, name: str) -> VideoRecord | None:
+    def record_named(self, name: str) -> VideoRecord | None:
         """The record of the video with this name, if it has one."""
         return _read_record(self.folder_of(name) / SCORES)
 
     def record(self, video: Input) -> VideoRecord | None:
         """The record of a video, if it has one and the file has not changed since."""
-        record = self.named(video.name)
+        record = self.record_named(video.name)
         same = record is not None and record.version == video.version
         return record if same and record.path == video.path else None
 

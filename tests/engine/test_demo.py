@@ -15,8 +15,9 @@ from slowfast.engine import test as run_test
 from slowfast.engine import train
 from slowfast.ethograms.agreement.evaluation import Evaluation
 from slowfast.ethograms.agreement.side import read_side
+from slowfast.prediction.job import prepare
 from slowfast.prediction.model import open_model
-from slowfast.prediction.run import predict, prepare
+from slowfast.prediction.run import predict
 from slowfast.utils.parser import load_config, parse_args
 
 CONFIG = Path(__file__).parents[2] / "configs/AK/DEMO.yaml"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from slowfast.ak.errors import UserError
-from slowfast.prediction.inputs import find_inputs, unique_names
+from slowfast.prediction.videos.inputs import find_inputs, unique_names
 
 
 @pytest.fixture

@@ -17,8 +17,11 @@ from slowfast.ak.clips.views import UniformCrops
 from slowfast.ak.frames.pyav import every_frame
 from slowfast.checkpoints.file import read_checkpoint, write_checkpoint
 from slowfast.data_tools.events import read_events
+from slowfast.prediction.job import prepare
 from slowfast.prediction.model import open_model
-from slowfast.prediction.run import _predict_part, prepare, share, write_together
+from slowfast.prediction.outputs import write_together
+from slowfast.prediction.run import _predict_part
+from slowfast.prediction.sharing import share
 from tests.engine.runs import in_two_processes
 from tests.media import write_sound_alone
 from tests.prediction.conftest import NAMES, small_cfg, write_model

@@ -6,7 +6,7 @@ import pytest
 from slowfast.ak.clips.sampling import EvenParts, EvenWindows
 from slowfast.ak.clips.views import UniformCrops
 from slowfast.ethograms.windows import Windows
-from slowfast.prediction.stream import FrameSampling, blocks
+from slowfast.prediction.videos.stream import FrameSampling, blocks
 
 CROPS = UniformCrops(16, 3)
 

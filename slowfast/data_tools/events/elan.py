@@ -68,13 +68,13 @@ def read_elan(content: Content, options: ReadOptions) -> EventTable:
         if not annotations:
             continue
         name = tier.get("TIER_ID", "")
-        named = all(one.value.casefold() in MARKS for one in annotations)
+        is_behaviour = all(one.value.casefold() in MARKS for one in annotations)
         of_one_class = all(_NUMBER.sub("", name) == one.value for one in annotations)
-        subject = tier.get("PARTICIPANT", "") or ("" if named or of_one_class else name)
+        subject = tier.get("PARTICIPANT", "") or ("" if is_behaviour or of_one_class else name)
         for one in annotations:
             rank = len(found.events) + len(found.mistakes) + 1
             place = Place(content.path, 0, rank, f"tier {name!r}, annotation {one.name}")
-            label = name if named else one.value
+            label = name if is_behaviour else one.value
             if one.start is None or one.stop is None:
                 found.wrong(place, f"{label!r} has no times, and no neighbour that gives them")
             elif not label:

@@ -36,9 +36,9 @@ from slowfast.data_tools.feature_files import (
 )
 from slowfast.prediction.features.vectors import Wanted, created, vectors_of
 from slowfast.prediction.model import Model
-from slowfast.prediction.run import is_last
 from slowfast.prediction.scoring import Scorer
-from slowfast.prediction.stream import Block
+from slowfast.prediction.sharing import is_last
+from slowfast.prediction.videos.stream import Block
 from slowfast.utils import logging
 from slowfast.utils.plural import count
 from slowfast.utils.processes.launch import DEFAULT_INIT_METHOD, launch_job

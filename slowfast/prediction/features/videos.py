@@ -15,11 +15,12 @@ from torch import Tensor
 from slowfast.ak.errors import BadClip, UserError
 from slowfast.data_tools.feature_files import UNREADABLE, WRITTEN, FeatureSet, RowWriter
 from slowfast.prediction.features.vectors import Wanted, created, vectors_of
-from slowfast.prediction.inputs import Input, find_inputs
 from slowfast.prediction.model import Model
-from slowfast.prediction.run import OpenVideo, Reading, check_window, is_last, share
 from slowfast.prediction.scoring import ReadAhead, Scorer
-from slowfast.prediction.source import check_frame_rate
+from slowfast.prediction.sharing import is_last, share
+from slowfast.prediction.videos.inputs import Input, find_inputs
+from slowfast.prediction.videos.reading import OpenVideo, Reading, check_window
+from slowfast.prediction.videos.source import check_frame_rate
 from slowfast.utils import distributed, logging
 from slowfast.utils.plural import count
 from slowfast.utils.processes.launch import DEFAULT_INIT_METHOD, launch_job

@@ -12,7 +12,7 @@ from slowfast.ak.frames import pyav
 from slowfast.ak.frames.images import JpegFrames, ValueRange
 from slowfast.ak.frames.reader import FrameReader
 from slowfast.ak.frames.video import Decoding, VideoFrames
-from slowfast.prediction.inputs import Input
+from slowfast.prediction.videos.inputs import Input
 
 
 class GivenPath:
