@@ -17,12 +17,11 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.data import Dataset, DistributedSampler, default_collate
 
 from slowfast.ak.clips.augmentation import RandAugment
 from slowfast.ak.clips.augmentation_policy import parse_policy
-from slowfast.ak.clips.sampling import RandomCrop, crop_corners, scaled_size, slow_indices
+from slowfast.ak.clips.sampling import slow_indices
 from slowfast.ak.errors import BadClip, UserError
 from slowfast.ak.frames.images import decode_image
 from slowfast.ak.frames.reader import reason
@@ -125,36 +124,28 @@ def spatial_sampling(
     Args:
         spatial_idx: -1 scales, crops and mirrors at random, with numpy's global generator. 0, 1 and
             2 take the left, centre and right (or upper and lower) crop of a test.
-        aspect_ratio, scale: with either of them, the random crop has a share of the area and a
-            ratio of width to height in these ranges (DATA.TRAIN_JITTER_ASPECT_RELATIVE and
-            TRAIN_JITTER_SCALES_RELATIVE), and `min_scale` and `max_scale` are not used. The other
-            one is 3 / 4 to 4 / 3, or 0.08 to 1.
+        aspect_ratio, scale: the random crop has a share of the area and a ratio of width to height
+            in these ranges (DATA.TRAIN_JITTER_ASPECT_RELATIVE and TRAIN_JITTER_SCALES_RELATIVE),
+            and `min_scale` and `max_scale` are not used. Both are needed, or neither.
         motion_shift: whether such a crop moves from frame to frame.
+
+    Raises:
+        TypeError: one of `aspect_ratio` and `scale` is missing.
     """
-    height, width = frames.shape[2:]
     if spatial_idx != -1:
-        size = scaled_size(height, width, min_scale)
-        y0, x0 = crop_corners(*size, crop_size, count=3)[spatial_idx].tolist()
-        return _square(frames, size, y0, x0, crop_size)
+        frames, _ = transform.uniform_crop(frames, crop_size, spatial_idx, scale_size=min_scale)
+        return frames
     if aspect_ratio or scale:
         crop = transform.random_resized_crop
         if motion_shift:
             crop = transform.random_resized_crop_with_shift
-        share, ratio = scale or (0.08, 1.0), aspect_ratio or (3 / 4, 4 / 3)
-        frames = crop(frames, crop_size, crop_size, scale=share, ratio=ratio)
-        return transform.horizontal_flip(0.5, frames)[0] if random_horizontal_flip else frames
-    crops = RandomCrop(
-        (min_scale, max_scale), crop_size, inverse_uniform_sampling, random_horizontal_flip
-    )
-    drawn = crops.draw(transform.new_generator(), height, width)
-    square = _square(frames, drawn.size, drawn.y0, drawn.x0, crop_size)
-    return square.flip(-1) if drawn.flip else square
-
-
-def _square(frames: Tensor, size: tuple[int, int], y0: int, x0: int, side: int) -> Tensor:
-    if size != tuple(frames.shape[2:]):
-        frames = F.interpolate(frames, size=size, mode="bilinear", align_corners=False)
-    return frames[:, :, y0 : y0 + side, x0 : x0 + side]
+        frames = crop(frames, crop_size, crop_size, scale=scale, ratio=aspect_ratio)
+    else:
+        frames, _ = transform.random_short_side_scale_jitter(
+            frames, min_scale, max_scale, inverse_uniform_sampling=inverse_uniform_sampling
+        )
+        frames, _ = transform.random_crop(frames, crop_size)
+    return transform.horizontal_flip(0.5, frames)[0] if random_horizontal_flip else frames
 
 
 def aug_frame(

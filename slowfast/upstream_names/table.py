@@ -54,10 +54,11 @@ NAMES: dict[str, dict[str, str]] = {
     "slowfast.datasets.ssv2": {},
     "slowfast.datasets.transform": _names(
         transform="""
-            blend brightness_jitter clip_boxes_to_image color_jitter color_normalization
-            contrast_jitter create_random_augment crop_boxes grayscale horizontal_flip
-            lighting_jitter random_crop random_resized_crop random_resized_crop_with_shift
-            random_short_side_scale_jitter saturation_jitter uniform_crop
+            RandomResizedCropAndInterpolation blend brightness_jitter clip_boxes_to_image
+            color_jitter color_normalization contrast_jitter create_random_augment crop_boxes
+            grayscale horizontal_flip lighting_jitter random_crop random_resized_crop
+            random_resized_crop_with_shift random_short_side_scale_jitter random_sized_crop_img
+            saturation_jitter uniform_crop
         """
     ),
     "slowfast.datasets.utils": _names(

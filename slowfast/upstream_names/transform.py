@@ -2,7 +2,7 @@
 
 A clip has height and width in its last two dimensions. The functions on colours take (T, C, H, W),
 BGR. Boxes are (N, 4) numpy arrays: x1, y1, x2, y2 in pixels; None stays None. Random numbers come
-from numpy's global generator, and from torch's where torchvision draws them.
+from numpy's global generator.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms import RandomResizedCrop
 
 from slowfast.ak.clips.augmentation import RandAugment
 from slowfast.ak.clips.augmentation_policy import parse_policy
+from slowfast.ak.clips.resized_crop import Box, RandomResizedCrop, moved
 from slowfast.ak.clips.sampling import crop_corners, scaled_size
 from slowfast.upstream_names import cv2_transform
 from slowfast.upstream_names.cv2_transform import clip_boxes_to_image, crop_boxes
@@ -118,9 +118,7 @@ def random_resized_crop(
         scale: lowest and highest share of the area.
         ratio: lowest and highest ratio of width to height.
     """
-    y, x, height, width = RandomResizedCrop.get_params(images, scale, ratio)
-    part = images[..., y : y + height, x : x + width]
-    return _resized(part, target_height, target_width)
+    return _resized_part(images, _drawn_box(images, scale, ratio), target_height, target_width)
 
 
 def random_resized_crop_with_shift(
@@ -135,13 +133,91 @@ def random_resized_crop_with_shift(
     Args:
         images: (C, T, H, W).
     """
-    first, last = (RandomResizedCrop.get_params(images, scale, ratio) for _ in range(2))
-    path = np.linspace(first, last, images.shape[1]).astype(int).tolist()
+    first, last = (_drawn_box(images, scale, ratio) for _ in range(2))
     frames = [
-        _resized(images[:, t, y : y + h, x : x + w], target_height, target_width)
-        for t, (y, x, h, w) in enumerate(path)
+        _resized_part(images[:, time], box, target_height, target_width)
+        for time, box in enumerate(moved(first, last, images.shape[1]))
     ]
     return torch.stack(frames, dim=1)
+
+
+def random_sized_crop_img(
+    im: Tensor,
+    size: int,
+    jitter_scale: Range = (0.08, 1.0),
+    jitter_aspect: Range = (3.0 / 4.0, 4.0 / 3.0),
+    max_iter: int = 10,
+) -> Tensor:
+    """Crops a random part of an image and scales it to a square.
+
+    The ratio of the sides is uniform, and height and width are exchanged at a chance of one half.
+
+    Args:
+        im: (C, H, W).
+        size: the side of the square, in pixels.
+        max_iter: how often a part is drawn, if it is larger than the image.
+    """
+    box = _drawn_box(im, jitter_scale, jitter_aspect, uniform_ratio=True, attempts=max_iter)
+    return _resized_part(im, box, size, size)
+
+
+class RandomResizedCropAndInterpolation:
+    """Crops a random part of a PIL image and scales it; the logarithm of its ratio is uniform.
+
+    Args:
+        size: the new height and width in pixels, or one number for both.
+        scale: lowest and highest share of the area.
+        ratio: lowest and highest ratio of width to height.
+        interpolation: a name of Pillow, such as ``bicubic``; ``random``: bilinear or bicubic, as it
+            is drawn for each image.
+    """
+
+    def __init__(
+        self,
+        size: int | Sequence[int],
+        scale: Range = (0.08, 1.0),
+        ratio: Range = (3.0 / 4.0, 4.0 / 3.0),
+        interpolation: str = "bilinear",
+    ) -> None:
+        self.size = (size, size) if isinstance(size, int) else tuple(size)
+        self.scale, self.ratio, self.interpolation = scale, ratio, interpolation
+
+    @staticmethod
+    def get_params(img: Any, scale: Range, ratio: Range) -> Box:
+        """Top, left, height and width of a random part of a PIL image."""
+        crop = RandomResizedCrop(tuple(scale), tuple(ratio), side=0)
+        return crop.draw_box(new_generator(), img.height, img.width)
+
+    def __call__(self, img: Any) -> Any:
+        """The part as a PIL image of the new size."""
+        from PIL import Image
+
+        top, left, height, width = self.get_params(img, self.scale, self.ratio)
+        name = self.interpolation
+        if name == "random":
+            name = ("bilinear", "bicubic")[np.random.randint(2)]
+        part = img.crop((left, top, left + width, top + height))
+        return part.resize(self.size[::-1], Image.Resampling[name.upper()])
+
+
+def _drawn_box(images: Tensor, scale: Range, ratio: Range, **settings: Any) -> Box:
+    """A random part of images (..., H, W); `settings` are arguments of `RandomResizedCrop`.
+
+    Raises:
+        TypeError: a range is missing.
+    """
+    if not (scale and ratio):
+        raise TypeError(
+            f"a random part: found the areas {scale} and the aspect ratios {ratio}; expected two "
+            "numbers of each, such as (0.08, 1) and (3 / 4, 4 / 3)."
+        )
+    crop = RandomResizedCrop(tuple(scale), tuple(ratio), side=0, **settings)
+    return crop.draw_box(new_generator(), *images.shape[-2:])
+
+
+def _resized_part(images: Tensor, box: Box, height: int, width: int) -> Tensor:
+    top, left, rows, columns = box
+    return _resized(images[..., top : top + rows, left : left + columns], height, width)
 
 
 # ------------------------------------------------------------------ colours, clips (T, C, H, W) BGR

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torchvision.transforms import RandomResizedCrop
 
+from slowfast.ak.clips.resized_crop import RandomResizedCrop
 from slowfast.ak.errors import UserError
 from slowfast.datasets import cv2_transform as cv
 from slowfast.datasets import rand_augment, transform
@@ -185,11 +185,28 @@ def test_random_parts_of_clips(clip):
     assert (steps > 0).all() or (steps < 0).all()
 
 
+def test_random_parts_of_images(image):
+    planes = torch.from_numpy(image).permute(2, 0, 1).float()
+    square = transform.random_sized_crop_img(planes, 20, (0.25, 0.25), (1, 1))
+    assert square.shape == (3, 20, 20)
+    step = square[0, 0].diff()[5].item()
+    assert step == pytest.approx(4 * 28 / 20, rel=1e-5)  # 28 = sqrt(48 x 64 / 4)
+    picture = Image.fromarray(image)
+    crop = transform.RandomResizedCropAndInterpolation((20, 24), (0.2, 0.3), (1, 2), "random")
+    assert crop(picture).size == (24, 20)
+    assert transform.RandomResizedCropAndInterpolation(16)(picture).size == (16, 16)
+    top, left, height, width = crop.get_params(picture, (0.2, 0.3), (1, 2))
+    assert 0.18 < height * width / (48 * 64) < 0.32
+    assert 0.9 < width / height < 2.1
+    assert 0 <= top <= 48 - height
+    assert 0 <= left <= 64 - width
+
+
 def test_a_moving_part_takes_upstreams_places(monkeypatch):
     """Measured: top, left, height and width of each of four frames."""
     places = [[10, 20, 64, 64], [7, 15, 85, 109], [5, 10, 106, 154], [3, 5, 128, 200]]
     drawn = iter([tuple(places[0]), tuple(places[-1])])
-    monkeypatch.setattr(RandomResizedCrop, "get_params", lambda *_: next(drawn))
+    monkeypatch.setattr(RandomResizedCrop, "draw_box", lambda *_: next(drawn))
     frames = torch.rand(3, 4, 140, 210)
     moving = transform.random_resized_crop_with_shift(frames, 4, 4)
     for t, (y, x, height, width) in enumerate(places):

@@ -232,6 +232,8 @@ def test_crops_by_share_and_frames_of_a_data_set(cfg):
             clip, -1, crop_size=32, aspect_ratio=[1, 1], scale=[0.2, 0.3], motion_shift=shift
         )
         assert part.shape == (3, 4, 32, 32)
+    with pytest.raises(TypeError, match=r"found the areas \[0.2, 0.3\] and the aspect ratios None"):
+        data.spatial_sampling(clip, -1, crop_size=32, scale=[0.2, 0.3])
     frames = torch.randint(0, 255, (4, 40, 60, 3), dtype=torch.uint8)
     cfg.AUG.AA_TYPE = "rand-m7-n2-mstd0.5-inc1"
     made = data.aug_frame(cfg, "train", True, frames, -1, 36, 40, 32)

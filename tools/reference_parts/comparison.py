@@ -1,7 +1,8 @@
 """Compares a new reference file with the existing one.
 
 Names, shapes, integers and texts have to be equal. Decimal numbers may differ by a fraction of the
-largest number of their list, or of the number itself outside lists.
+largest number of their list, or of the number itself outside lists. Statistics of random draws may
+differ as their maker says.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class Comparison:
     Attributes:
         agreement: the fraction by which numbers may differ; 0: they have to be equal.
         rounding: the effect of rounding on numbers, by their names.
+        spread: how far numbers may differ, by their names, in place of `agreement`.
         furthest: the largest difference of a number, and its place.
         wrong: the larger differences, in words.
         extra: names at the top level that only the new file has.
@@ -33,6 +35,7 @@ class Comparison:
 
     agreement: float
     rounding: dict[str, float] = field(default_factory=dict)
+    spread: dict[str, float] = field(default_factory=dict)
     furthest: tuple[float, str] = (0.0, "")
     wrong: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
@@ -46,7 +49,7 @@ class Comparison:
         largest = f", largest difference of a number {share:.1e} at {place}" if share else ""
         if self.wrong:
             return f"DIFFERS, {len(self.wrong)} times, first {self.wrong[0]}{largest}"
-        return f"agrees{largest}" if share else "equal"
+        return f"agrees{largest}" if share or self.spread else "equal"
 
     def remarks(self) -> list[str]:
         """Returns further remarks."""
@@ -75,6 +78,8 @@ class Comparison:
                 self.compare(one, other, f"{place}[{number}]", largest)
         elif isinstance(old, list) and isinstance(new, list):
             self.wrong.append(f"{place}: existing {len(old)} items, new {len(new)}")
+        elif place in self.spread and _are_numbers(old, new):
+            self._compare_statistics(old, new, place)
         elif _by_size(old, new, alone=largest is None):
             self._compare_sizes(old, new, place, abs(old) if largest is None else largest)
         elif type(old) is not type(new) or old != new:
@@ -108,13 +113,18 @@ class Comparison:
         if share > allowed:
             self.wrong.append(f"{place}: existing {old!r}, new {new!r}")
 
+    def _compare_statistics(self, old: float, new: float, place: str) -> None:
+        if not abs(new - old) <= self.spread[place]:
+            allowed = f"{self.spread[place]:.3g} apart are allowed"
+            self.wrong.append(f"{place}: existing {old!r}, new {new!r}, {allowed}")
+
 
 def compare(existing: Any, made: Made, agreement: float) -> Comparison:
     """Compares the content of a file with the new content.
 
     Names at the top level that only the new file has, or that were left out, are no difference.
     """
-    found = Comparison(agreement, made.rounding, corrected=made.corrected)
+    found = Comparison(agreement, made.rounding, made.spread, corrected=made.corrected)
     new = made.content
     if isinstance(existing, dict) and isinstance(new, dict):
         left_out = {name for names in made.left_out.values() for name in names}
@@ -129,6 +139,10 @@ def _by_size(old: Any, new: Any, alone: bool) -> bool:
     """Returns whether both are numbers and at least one (outside lists: each) is a decimal."""
     kinds = {type(old), type(new)}
     return kinds == {float} or (kinds == {int, float} and not alone)
+
+
+def _are_numbers(*values: Any) -> bool:
+    return {type(value) for value in values} <= {int, float}
 
 
 def _short(value: Any) -> str:

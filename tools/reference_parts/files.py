@@ -44,6 +44,7 @@ KINDS = {
     "losses.json": Kind("scores.losses", 1e-6),  # the existing values are float32
     "spatial_and_pathway.json": Kind("pictures.spatial_and_pathway"),
     "pixel_pipeline.json": Kind("pictures.pixel_pipeline", 1e-4),
+    "random_resized_crop.json": Kind("crops.random_crops", compact=True),
     "charades_test_sampling.json": Kind("windows.charades_test_sampling", compact=True),
     "models/*.json": Kind("networks.values", 1e-4, compact=True),
 }
@@ -58,12 +59,14 @@ class Made(NamedTuple):
         rounding: the effect of a last bit on values that float32 gives less exactly than agreed.
         corrected: places in the file, by the fault of upstream that its values there come from. A
             difference there is reported, and is none that counts.
+        spread: how far statistics of random draws may differ, by their places in the file.
     """
 
     content: Any
     left_out: dict[str, list[str]] = {}
     rounding: dict[str, float] = {}
     corrected: dict[str, list[str]] = {}
+    spread: dict[str, float] = {}
 
 
 def renewed(case: dict[str, Any], made: dict[str, Any], *inputs: str) -> dict[str, Any]:

@@ -59,21 +59,21 @@ def drawn_clip() -> Tensor:
     return torch.from_numpy(channels.clip(0, 255).astype(np.uint8))
 
 
-def _coordinates(height: int, width: int) -> Tensor:
+def coordinates(height: int, width: int) -> Tensor:
     """Returns a clip (3, 1, H, W) of row numbers, column numbers and zeros."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     return torch.from_numpy(np.stack([y, x, np.zeros_like(x)])[:, None])
 
 
 def _corner(case: dict) -> dict[str, int]:
-    picture, size = _coordinates(case["height"], case["width"]), case["size"]
+    picture, size = coordinates(case["height"], case["width"]), case["size"]
     y0, x0, _ = spatial_sampling(picture, case["spatial_idx"], size, size, size)[:, 0, 0, 0]
     return {"y0": int(y0), "x0": int(x0)}
 
 
 def _scaled(case: dict) -> list[int]:
     side, (height, width) = case["short_side"], case["in"]
-    rows, columns, _ = spatial_sampling(_coordinates(height, width), 1, side, side, side)[:, 0]
+    rows, columns, _ = spatial_sampling(coordinates(height, width), 1, side, side, side)[:, 0]
     # Pixels near the border are clamped, and show no step.
     first, last = side // 8, side - side // 8
     y_step = (rows[last, 0] - rows[first, 0]) / (last - first)

@@ -16,8 +16,6 @@ from slowfast.ak.clips.sampling import Crop, SquareCrop, scale
 
 Box = tuple[int, int, int, int]  # top, left, height, width
 
-ATTEMPTS = 10
-
 
 @dataclass(frozen=True)
 class RandomResizedCrop(SquareCrop):
@@ -25,8 +23,8 @@ class RandomResizedCrop(SquareCrop):
 
     The area of the part is uniform between the `scales`. Its sides are rounded to pixels, and its
     place is uniform over all where it fits, both ends included. If a part is larger than the frame,
-    it is drawn again, up to ten times in all. Then the part is the largest in the centre of the
-    frame with an aspect ratio between the `ratios`.
+    it is drawn again, up to `attempts` times in all. Then the part is the largest in the centre of
+    the frame with an aspect ratio between the `ratios`.
 
     Args:
         scales: smallest and largest area, as a share of the area of the frame.
@@ -37,6 +35,7 @@ class RandomResizedCrop(SquareCrop):
         uniform_ratio: whether the aspect ratio is uniform between the `ratios`, and height and
             width are exchanged at a chance of one half. Otherwise its logarithm is uniform.
         resize: scales frames, with the parameters of `slowfast.ak.clips.sampling.scale`.
+        attempts: how often a part is drawn, if it is larger than the frame.
     """
 
     scales: tuple[float, float]
@@ -46,6 +45,7 @@ class RandomResizedCrop(SquareCrop):
     moves: bool = False
     uniform_ratio: bool = False
     resize: Callable[..., np.ndarray] = scale
+    attempts: int = 10
 
     def draw(self, rng: np.random.Generator, height: int, width: int) -> Crop:
         """A random crop for frames of height x width pixels."""
@@ -64,7 +64,7 @@ class RandomResizedCrop(SquareCrop):
 
     def draw_box(self, rng: np.random.Generator, height: int, width: int) -> Box:
         """Top, left, height and width, in pixels, of a random part of a frame."""
-        for _ in range(ATTEMPTS):
+        for _ in range(self.attempts):
             area = rng.uniform(*self.scales) * height * width
             ratio = self._draw_ratio(rng)
             part = round(math.sqrt(area / ratio)), round(math.sqrt(area * ratio))
