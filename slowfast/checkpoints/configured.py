@@ -52,7 +52,7 @@ def load_named_file(
     options: dict[str, Any] = {"averaged": True}
     if phase == "TRAIN":
         options = {
-            "inflate": cfg.TRAIN.CHECKPOINT_INFLATE,
+            "inflate": cfg.TRAIN.CHECKPOINT_INFLATE or cfg.TRAIN.CHECKPOINT_IN_INIT,
             "epoch_reset": cfg.TRAIN.CHECKPOINT_EPOCH_RESET,
             "clear_patterns": cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN,
             "skip_head": cfg.TRAIN.CHECKPOINT_SKIP_HEAD,

@@ -14,12 +14,13 @@ from torch import nn
 
 from slowfast.ak.errors import UserError
 from slowfast.checkpoints.differences import settings_in
+from slowfast.checkpoints.fitting.report import LoadReport
 from slowfast.checkpoints.formats.first_bytes import Kind
 from slowfast.checkpoints.formats.places import OWN_AVERAGE, find_places, is_own_format
 from slowfast.checkpoints.formats.reading import read_weight_file
 from slowfast.checkpoints.namings import UNKNOWN_NAMES
 from slowfast.checkpoints.namings.sub_batch_norm import restore_splits
-from slowfast.checkpoints.weights import LoadReport, load_from
+from slowfast.checkpoints.weights import load_from
 from slowfast.utils import logging
 from slowfast.utils.distributed import unwrap
 
@@ -73,7 +74,7 @@ def load_checkpoint(
 
     Args:
         data_parallel: not used; upstream's callers pass it. A wrapped model is recognised.
-        inflation: whether 2D kernels are spread over time.
+        inflation: whether weights of a network of images are converted for one of videos.
         convert_from_caffe2: whether a Caffe2 pickle is expected. The log says if it is none.
         clear_name_pattern: texts removed from the names in the file.
 

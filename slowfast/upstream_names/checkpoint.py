@@ -10,8 +10,8 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
-from slowfast.ak.errors import UserError
 from slowfast.checkpoints import loading, starting_weights
+from slowfast.checkpoints.fitting.kernels import spread_over_time
 from slowfast.checkpoints.names import get_checkpoint_dir as get_checkpoint_dir
 from slowfast.checkpoints.names import get_last_checkpoint as get_last_checkpoint
 from slowfast.checkpoints.names import get_path_to_checkpoint as get_path_to_checkpoint
@@ -21,7 +21,6 @@ from slowfast.checkpoints.namings.sub_batch_norm import to_plain_batch_norm, to_
 from slowfast.checkpoints.saving import is_checkpoint_epoch as is_checkpoint_epoch
 from slowfast.checkpoints.saving import save_checkpoint as save_checkpoint
 from slowfast.checkpoints.tested_weights import load_test_checkpoint as load_test_checkpoint
-from slowfast.checkpoints.weights import spread_over_time
 from slowfast.utils import distributed
 
 
@@ -47,25 +46,24 @@ def load_checkpoint(
 ) -> int:
     """Loads the matching weights of a file (`slowfast.checkpoints.loading.load_checkpoint`).
 
+    Args:
+        image_init: as `inflation`: whether weights of an image network are converted for videos,
+            and the reverse. Kernels are divided by their number, so that a still clip gives what
+            its image gives; upstream repeats them undivided with `image_init`.
+
     Returns:
         The file's epoch, from 0; -1 if it was not taken.
 
     Raises:
-        UserError: the file cannot be read, nothing in it matches, its optimizer does not fit, or
-            `image_init` is set.
+        UserError: the file cannot be read, nothing in it matches, or its optimizer does not fit.
     """
-    if image_init:
-        raise UserError(
-            "load_checkpoint: image_init starts a vision transformer from images, which is not "
-            "built here; leave it at False."
-        )
     return loading.load_checkpoint(
         path_to_checkpoint,
         model,
         data_parallel,
         optimizer,
         scaler,
-        inflation,
+        inflation or image_init,
         convert_from_caffe2,
         epoch_reset,
         clear_name_pattern,

@@ -137,7 +137,8 @@ def test_the_origin_of_the_first_weights_stays_with_the_run(cfg, tmp_path):
     assert loaded.path.endswith("checkpoint_epoch_00002.pyth")
 
 
-def test_caffe2_weights_are_renamed_inflated_and_padded(cfg, tmp_path, caplog):
+@pytest.mark.parametrize("key", ["CHECKPOINT_INFLATE", "CHECKPOINT_IN_INIT"])
+def test_caffe2_weights_are_renamed_inflated_and_padded(key, cfg, tmp_path, caplog):
     kernel = np.arange(12, dtype=np.float32).reshape(4, 3, 1, 1)
     blobs = {
         "conv1_w": kernel,
@@ -159,7 +160,7 @@ def test_caffe2_weights_are_renamed_inflated_and_padded(cfg, tmp_path, caplog):
 
     cfg.TRAIN.CHECKPOINT_FILE_PATH = str(tmp_path / "zoo.pkl")
     cfg.TRAIN.CHECKPOINT_TYPE = "caffe2"
-    cfg.TRAIN.CHECKPOINT_INFLATE = True
+    cfg.TRAIN[key] = True
     model = Stem()
     with caplog.at_level(logging.INFO):
         assert load_train_checkpoint(cfg, model, construct_optimizer(model, cfg)).epoch == 0

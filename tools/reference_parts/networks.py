@@ -130,10 +130,10 @@ def clips(shapes: list, first_seed: int = 0) -> list[torch.Tensor]:
 
 def fill_by_name(model: nn.Module) -> None:
     """Gives every parameter and buffer the values that are drawn from its name."""
-    model.load_state_dict({name: _by_name(name, x) for name, x in model.state_dict().items()})
+    model.load_state_dict({name: drawn_by_name(name, x) for name, x in model.state_dict().items()})
 
 
-def _by_name(name: str, like: torch.Tensor) -> torch.Tensor:
+def drawn_by_name(name: str, like: torch.Tensor) -> torch.Tensor:
     if name.endswith("num_batches_tracked"):
         return torch.zeros_like(like)
     n = normal(zlib.crc32(name.encode()), like.shape)

@@ -29,10 +29,8 @@ def configured_initialisation(cfg, found: Sequence[str] = ()) -> str:
     train = cfg.TRAIN
     if not train.CHECKPOINT_FILE_PATH:
         return FROM_SCRATCH
-    how = list(found) or [
-        train.CHECKPOINT_TYPE,
-        *["2D kernels spread over time"] * train.CHECKPOINT_INFLATE,
-    ]
+    from_images = train.CHECKPOINT_INFLATE or train.get("CHECKPOINT_IN_INIT", False)
+    how = list(found) or [train.CHECKPOINT_TYPE, *["2D kernels spread over time"] * from_images]
     how += ["epoch reset"] * train.CHECKPOINT_EPOCH_RESET
     how += ["new head"] * train.CHECKPOINT_SKIP_HEAD
     return f"from {train.CHECKPOINT_FILE_PATH} ({', '.join(how)})"

@@ -36,7 +36,7 @@ class Fit:
         state: the entries by the names in the file, without `prefix`.
         names: the name in `state` of each entry that has a name here, by that name.
         score: the number of the network's entries among these names.
-        as_good: other places or prefixes of the file with as many.
+        as_good: the entries behind other prefixes or at other places of the file that have as many.
     """
 
     place: Place
@@ -45,7 +45,7 @@ class Fit:
     state: dict[str, torch.Tensor]
     names: dict[str, str] = field(default_factory=dict)
     score: int = 0
-    as_good: tuple[str, ...] = ()
+    as_good: tuple[Fit, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.title}{self.where}"
@@ -107,7 +107,7 @@ def find_fit(
         return is_other != averaged, len(fit.prefix)
 
     chosen = min(equals, key=preference)
-    others = tuple(fit.where for fit in equals if fit is not chosen and best)
+    others = tuple(fit for fit in equals if fit.where != chosen.where and best)
     return replace(chosen, as_good=others)
 
 

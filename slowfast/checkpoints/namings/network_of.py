@@ -18,6 +18,7 @@ from slowfast.models.x3d import NUM_BLOCKS as X3D_BLOCKS
 Shapes = Mapping[str, Sequence[int]]
 
 _TEMPORAL = "RESNET.NUM_BLOCK_TEMP_KERNEL"
+_LAYER = re.compile(r"(?:blocks|(?P<reversible>rev_backbone\.layers))\.(?P<number>\d+)\.")
 _BLOCK = re.compile(r"s(\d)\.pathway0_res(\d+)\.branch2\.a\.weight")
 
 
@@ -30,6 +31,8 @@ def settings_of(shapes: Shapes) -> dict[str, Any]:
     Returns:
         Values by dotted key; empty for weights of no network that is known here.
     """
+    if "patch_embed.proj.weight" in shapes and any(_LAYER.match(name) for name in shapes):
+        return _with_name(_mvit(shapes), shapes)
     stem = shapes.get("s1.pathway0_stem.conv.weight")
     blocks = [match for name in shapes if (match := _BLOCK.fullmatch(name))]
     if stem is None or not blocks:
@@ -39,12 +42,38 @@ def settings_of(shapes: Shapes) -> dict[str, Any]:
         found = _x3d(shapes, depths)
     else:
         found = _resnet(shapes, depths)
+    return _with_name(found, shapes)
+
+
+def _with_name(found: dict[str, Any], shapes: Shapes) -> dict[str, Any]:
+    """Returns settings with the number of classes and the name of the network."""
     if head := shapes.get("head.projection.weight"):
         found["MODEL.NUM_CLASSES"] = head[0]
     # An image network has no MODEL.ARCH of its own: networks of one pathway can start from it.
     arch = found.get("MODEL.ARCH", next(iter(ARCHITECTURES))).partition(" ")[0]
     owners = [name for name in NETWORKS.keys() if arch in NETWORKS.facts(name).archs]  # noqa: SIM118
     return {"MODEL.MODEL_NAME": owners[0], **found} if owners else found
+
+
+def _mvit(shapes: Shapes) -> dict[str, Any]:
+    patches = shapes["patch_embed.proj.weight"]
+    layers = [match for name in shapes if (match := _LAYER.match(name))]
+    positions = [name for name in shapes if name.startswith("pos_embed")]
+    found: dict[str, Any] = {
+        "MODEL.ARCH": "mvit",
+        "MVIT.DEPTH": 1 + max(int(match["number"]) for match in layers),
+        "MVIT.EMBED_DIM": patches[0],
+        "MVIT.PATCH_2D": len(patches) == 4,
+        "MVIT.PATCH_KERNEL": list(patches[2:]),
+        "MVIT.CLS_EMBED_ON": "cls_token" in shapes,
+        "MVIT.USE_ABS_POS": bool(positions),
+        "MVIT.REL_POS_SPATIAL": any(name.endswith("rel_pos_h") for name in shapes),
+        "MVIT.REL_POS_TEMPORAL": any(name.endswith("rel_pos_t") for name in shapes),
+        "MVIT.REV.ENABLE": any(match["reversible"] for match in layers),
+    }
+    if positions:
+        found["MVIT.SEP_POS_EMBED"] = "pos_embed_spatial" in positions
+    return found
 
 
 def _x3d(shapes: Shapes, depths: tuple[int, ...]) -> dict[str, Any]:

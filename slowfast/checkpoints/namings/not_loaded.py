@@ -16,6 +16,7 @@ class NotLoaded(Naming):
         network: what the weights are of.
         anchor: see `Naming`.
         marks: patterns, each of which matches the name of another entry.
+        absent: patterns, none of which matches the name of an entry.
         keys: the keys of a file under which alone the naming is found; empty: any.
         dimensions: the number of dimensions of the anchor's entry; 0: any.
         why: why they cannot be loaded, in words that follow `network`.
@@ -26,6 +27,7 @@ class NotLoaded(Naming):
     network: str
     anchor: re.Pattern
     marks: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     dimensions: int = 0
     why: str = "which is not built here"
@@ -33,8 +35,13 @@ class NotLoaded(Naming):
 
     def recognises(self, state: State, key: str) -> bool:
         shapes = {value.ndim for name, value in state.items() if self.anchor.fullmatch(name)}
+
+        def has(pattern: str) -> bool:
+            return any(re.fullmatch(pattern, name) for name in state)
+
         return (
-            all(any(re.fullmatch(mark, name) for name in state) for mark in self.marks)
+            all(map(has, self.marks))
+            and not any(map(has, self.absent))
             and (not self.keys or key in self.keys)
             and (not self.dimensions or self.dimensions in shapes)
         )
@@ -52,6 +59,8 @@ class NotLoaded(Naming):
 
 _ATTENTION = r"blocks\.0\.attn\.qkv\.weight"
 _PATCHES = r"patch_embed\.proj\.weight"
+# Entries that MViT of SlowFast has, and that the transformers which are not built lack.
+_OF_MVIT = ("cls_token", r"blocks\.\d+\.attn\.(?:pool_|rel_pos_).*")
 
 # The first that is recognised describes a file.
 NAMINGS += [
@@ -63,16 +72,6 @@ NAMINGS += [
         advice="Merge it into its network first: merge_and_unload() of peft",
     ),
     NotLoaded("V-JEPA names", "V-JEPA", re.compile(_PATCHES), keys=("encoder", "target_encoder")),
-    NotLoaded(
-        "SlowFast's names of MViT",
-        "MViT",
-        re.compile(_PATCHES),
-        (r"blocks\.0\.attn\.(?:pool|norm)_k\..*",),
-    ),
-    NotLoaded(
-        "pytorchvideo names of MViT", "MViT", re.compile(r"patch_embed\.patch_model\.weight")
-    ),
-    NotLoaded("torchvision names of MViT", "MViT", re.compile(r"conv_proj\.weight"), (_ATTENTION,)),
     NotLoaded(
         "torchvision names of Swin3D",
         "a video Swin transformer",
@@ -125,18 +124,21 @@ NAMINGS += [
         re.compile(r"encoder\.layer\.0\.attention\..*\.weight"),
     ),
     NotLoaded(
-        "names of vision transformers",
-        "a video transformer, such as VideoMAE, V-JEPA or Hiera",
+        "names of Hiera",
+        "Hiera",
         re.compile(_PATCHES),
-        (_ATTENTION,),
+        ("pos_embed_spatial", r"blocks\.\d+\.proj\.weight"),
+        absent=_OF_MVIT,
         dimensions=5,
     ),
+    NotLoaded("names of VideoMAE", "VideoMAE", re.compile(_PATCHES), (r"blocks\.0\.attn\.q_bias",)),
     NotLoaded(
-        "names of vision transformers (images)",
-        "an image transformer (ViT)",
+        "names of vision transformers",
+        "a video transformer, such as VideoMAE or V-JEPA",
         re.compile(_PATCHES),
         (_ATTENTION,),
-        dimensions=4,
+        absent=(*_OF_MVIT, "pos_embed_spatial", r"head\.projection\..*"),
+        dimensions=5,
     ),
     NotLoaded(
         "detectron2 names",

@@ -2,6 +2,8 @@
 
 import re
 
+import torch
+
 from slowfast.checkpoints.namings.naming import Naming, State, apply, register, rules
 
 _STEM = rules(
@@ -80,3 +82,42 @@ def _in_a_stage(module: str, has_pool: bool) -> str | None:
         return f"s{stage}_{fusion}"
     inside = apply(_BLOCK if block else _STEM, layer)
     return inside and f"s{stage}.pathway{pathway}_{inside}"
+
+
+_MVIT = rules(
+    (r"patch_embed\.patch_model\.(\w+)", r"patch_embed.proj.\1"),
+    (r"cls_positional_encoding\.(\w+)", r"\1"),
+    (r"norm_embed\.(\w+)", r"norm.\1"),
+    (r"head\.proj\.(\w+)", r"head.projection.\1"),
+    (r"(blocks\.\d+\.attn)\.[qkv]\.(\w+)", r"\1.qkv.\2"),
+    (r"(blocks\.\d+\..+)", r"\1"),
+)
+
+
+@register
+class PyTorchVideoMViT(Naming):
+    """``patch_embed.patch_model``: MViT, of videos and of images."""
+
+    title = "pytorchvideo names of MViT"
+    anchor = re.compile(r"patch_embed\.patch_model\.weight")
+
+    def rename(self, state: State) -> dict[str, str]:
+        return {name: here for name in state if (here := apply(_MVIT, name))}
+
+    def convert(self, here: str, value: torch.Tensor, state: State) -> torch.Tensor:
+        # Three layers there make queries, keys and values; here it is one.
+        if ".attn.qkv." not in here or here in state:
+            return value
+        parts = (here.replace(".qkv.", f".{part}.") for part in "qkv")
+        return torch.cat([state[part] for part in parts if part in state])
+
+    def is_of_images(self, state: State) -> bool:
+        return state["patch_embed.patch_model.weight"].ndim == 4
+
+    def cautions(self, state: State) -> list[str]:
+        if not any(".attn.norm_" in name for name in state):
+            return []
+        return [
+            "The norms of queries, keys and values add 1e-5 to the variance in pytorchvideo, and "
+            "1e-6 here: scores differ slightly."
+        ]

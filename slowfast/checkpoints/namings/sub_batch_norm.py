@@ -16,7 +16,8 @@ def to_plain_batch_norm(state: Mapping[str, torch.Tensor]) -> OrderedDict[str, t
     """Returns a state dict that names sub-batch norm as plain batch norm.
 
     In each layer ``X``, ``X.bn.running_mean`` becomes ``X.running_mean``. The statistics of the
-    splits are left out.
+    splits are left out. Scale and shift become vectors: earlier versions of SlowFast kept them as
+    (C, 1, 1, 1).
     """
     layers = _sub_batch_norms(state)
     plain = OrderedDict()
@@ -24,7 +25,9 @@ def to_plain_batch_norm(state: Mapping[str, torch.Tensor]) -> OrderedDict[str, t
         parent, _, leaf = name.rpartition(".")
         layer, _, part = parent.rpartition(".")
         if layer not in layers or part not in ("bn", "split_bn"):
-            plain[name] = value
+            is_affine = parent.endswith("bn") and leaf in ("weight", "bias")
+            is_vector = value.ndim > 1 and value.numel() == value.shape[0]
+            plain[name] = value.flatten() if is_affine and is_vector else value
         elif part == "bn":
             plain[f"{layer}.{leaf}"] = value
     return plain

@@ -95,6 +95,9 @@ def test_two_networks_in_one_file_are_reported(tmp_path, caplog):
     load_file(tmp_path / "both.ckpt", model)
     assert torch.equal(weights(model), weights(given)), "the first of equals"
     assert "has as many entries that fit behind `teacher.`, under `state_dict`" in caplog.text
+    assert "TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN \"['teacher.']\" loads them" in caplog.text
+    load_file(tmp_path / "both.ckpt", model, clear_patterns=["teacher."])
+    assert torch.equal(weights(model), weights(teacher))
 
 
 @pytest.mark.parametrize("change", [torch.Tensor.to_sparse, lambda value: value.bfloat16()])
@@ -160,7 +163,12 @@ VIT |= {"blocks.0.attn.qkv.weight": torch.zeros(24, 8)}
         ),
         (
             {"model_state": VIT | {"blocks.0.attn.pool_k.weight": torch.zeros(1)}},
-            r"SlowFast's names of MViT",
+            r"The network of the file has .*MODEL\.ARCH mvit, MVIT\.DEPTH 1, MVIT\.EMBED_DIM 8",
+        ),
+        (VIT | {"blocks.0.attn.q_bias": torch.zeros(8)}, r"weights are of VideoMAE, which is not"),
+        (
+            VIT | {"pos_embed_spatial": torch.zeros(1), "blocks.2.proj.weight": torch.zeros(1)},
+            r"weights are of Hiera, which is not built here",
         ),
         (
             {"stem.0.weight": torch.zeros(1), "layer1.0.conv1.0.weight": torch.zeros(1)},
