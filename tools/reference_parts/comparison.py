@@ -28,6 +28,7 @@ class Comparison:
         furthest: the largest difference of a number, and its place.
         wrong: the larger differences, in words.
         extra: names at the top level that only the new file has.
+        left_out: places that could not be made, and are not compared.
         unmeasured: places where the existing file has an error instead of a value.
         corrected: for each fault of upstream the places whose values come from it.
         corrections: how many differences there are at these places, by fault.
@@ -39,6 +40,7 @@ class Comparison:
     furthest: tuple[float, str] = (0.0, "")
     wrong: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
     unmeasured: list[str] = field(default_factory=list)
     corrected: dict[str, list[str]] = field(default_factory=dict)
     corrections: dict[str, int] = field(default_factory=dict)
@@ -66,6 +68,8 @@ class Comparison:
 
     def compare(self, old: Any, new: Any, place: str = "", largest: float | None = None) -> None:
         """Compares two values at a place; `largest` is the largest number of their list."""
+        if place in self.left_out:
+            return
         for fault, places in self.corrected.items():
             if place in places:
                 self._count_corrections(fault, old, new)
@@ -124,10 +128,12 @@ def compare(existing: Any, made: Made, agreement: float) -> Comparison:
 
     Names at the top level that only the new file has, or that were left out, are no difference.
     """
-    found = Comparison(agreement, made.rounding, made.spread, corrected=made.corrected)
+    left_out = {place for places in made.left_out.values() for place in places}
+    found = Comparison(
+        agreement, made.rounding, made.spread, left_out=left_out, corrected=made.corrected
+    )
     new = made.content
     if isinstance(existing, dict) and isinstance(new, dict):
-        left_out = {name for names in made.left_out.values() for name in names}
         found.extra = [name for name in new if name not in existing]
         new = {name: value for name, value in new.items() if name in existing}
         existing = {name: value for name, value in existing.items() if name not in left_out}

@@ -56,7 +56,7 @@ class Made(NamedTuple):
 
     Attributes:
         content: the content.
-        left_out: the names that could not be made, by reason.
+        left_out: the places that could not be made, such as a name or `cases[0]`, by reason.
         rounding: the effect of a last bit on values that float32 gives less exactly than agreed.
         corrected: places in the file, by the fault of upstream that its values there come from. A
             difference there is reported, and is none that counts.
