@@ -1,8 +1,10 @@
-"""Media files that several tests need."""
+"""Media files, and sets of them, that several tests need."""
 
+import json
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 
 
@@ -14,3 +16,43 @@ def write_sound_alone(path: Path) -> None:
         silence.sample_rate = 44100
         container.mux(stream.encode(silence))
         container.mux(stream.encode())
+
+
+def write_ssv2(folder: Path, splits: dict[str, dict[str, int]]) -> list:
+    """Writes a set in the form of Something-Something V2, with one class for each video of a split.
+
+    Frame k of a video has the grey 4 k in 64x48 pixels. Video number n of a split has class n, and
+    the JSON files have the videos in reverse order.
+
+    Args:
+        splits: the number of frames of each video by its id, for the splits train and val.
+
+    Returns:
+        Settings for `cfg.merge_from_list` that name the set.
+    """
+    for split, name in (("train", "train"), ("val", "validation")):
+        lines = ["original_vido_id video_id frame_id path labels"]
+        for number, (video, length) in enumerate(splits[split].items()):
+            (folder / "image" / video).mkdir(parents=True, exist_ok=True)
+            for frame in range(length):
+                path = f"{video}/{frame + 1:06d}.jpg"
+                cv2.imwrite(str(folder / "image" / path), np.full((48, 64, 3), 4 * frame, np.uint8))
+                lines.append(f'{video} {number} {frame} {path} ""')
+        (folder / f"{split}.csv").write_text("\n".join(lines) + "\n")
+        videos = [
+            {
+                "id": video,
+                "label": f"act {number} on a box",
+                "template": f"Act {number} on [a thing]",
+            }
+            for number, video in enumerate(splits[split])
+        ]
+        (folder / f"something-something-v2-{name}.json").write_text(json.dumps(videos[::-1]))
+    count = max(map(len, splits.values()))
+    classes = {f"Act {number} on a thing": str(number) for number in range(count)}
+    (folder / "something-something-v2-labels.json").write_text(json.dumps(classes))
+    return [
+        *("TRAIN.DATASET", "ssv2", "TEST.DATASET", "ssv2", "MODEL.NUM_CLASSES", count),
+        *("DATA.PATH_TO_DATA_DIR", str(folder), "DATA.PATH_PREFIX", str(folder / "image")),
+        *("DATA.MULTI_LABEL", False, "DATA.RANDOM_FLIP", False),
+    ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -88,6 +89,8 @@ class DataPlaces:
         clip_label: as for `slowfast.ak.lists.notes.list_notes`.
         value_range: the values that become black and white, in images with more than 8 bits.
         splits: the splits that have a list.
+        complete: adds to the list of a split what is in other files of the folder of lists
+            (`slowfast.ak.registries.datasets.DatasetFacts.complete_list`).
     """
 
     lists: str
@@ -100,6 +103,7 @@ class DataPlaces:
     clip_label: str = ""
     value_range: ValueRange = None
     splits: tuple[str, ...] = ("train", "val")
+    complete: Callable[[str, str, ClipList], ClipList] | None = None
 
     @classmethod
     def from_cfg(cls, cfg, **given) -> DataPlaces:
@@ -139,6 +143,7 @@ class DataPlaces:
             "splits": ("train", "val", "test")[
                 : 3 if list_name(cfg, "test", facts) == "test.csv" else 2
             ],
+            "complete": facts.complete_list,
         }
         return cls._of(usual, given)
 
@@ -325,7 +330,8 @@ def _read_lists(places: DataPlaces) -> tuple[dict[str, ClipList], list[Fault]]:
     for split in places.splits:
         path = join(places.lists, f"{split}.csv")
         try:
-            lists[split] = ClipList.read(path, form=places.form, folder=places.images)
+            clips = ClipList.read(path, form=places.form, folder=places.images)
+            lists[split] = places.complete(places.lists, split, clips) if places.complete else clips
         except UserError as error:
             errors.append(error)
     if not lists:

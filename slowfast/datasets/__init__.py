@@ -8,7 +8,8 @@ from slowfast.datasets.build import DATASET_REGISTRY, build_dataset
 from slowfast.datasets.charades import Charades
 from slowfast.datasets.kinetics import Kinetics
 from slowfast.datasets.mammalnet import Mammalnet
+from slowfast.datasets.ssv2 import Ssv2
 
 import_all(sys.modules[__name__])
 
-__all__ = ["DATASET_REGISTRY", "Ak", "Charades", "Kinetics", "Mammalnet", "build_dataset"]
+__all__ = ["DATASET_REGISTRY", "Ak", "Charades", "Kinetics", "Mammalnet", "Ssv2", "build_dataset"]

@@ -17,6 +17,7 @@ from slowfast.ak.registries.datasets import CLIPS_OF_A_VIDEO, DATASETS, WAYS_TO_
     random_validation=True,
     always_rgb=True,
     own_keys=(*WAYS_TO_MAKE_CLIPS, *CLIPS_OF_A_VIDEO),
+    aliases=("ptvkinetics",),
 )
 class Kinetics(ClipDataset):
     """Clips as videos; train.csv, val.csv and test.csv have lines `path label` and no header.

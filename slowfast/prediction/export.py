@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram, export, load, save
 
+from slowfast.ak.clips.from_cfg import sampling
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.clips.sampling import slow_indices
 from slowfast.ak.errors import UserError
@@ -151,7 +152,7 @@ def _metadata(model: Model, kind: str) -> dict[str, Any]:
     cfg, facts = model.cfg, facts_for(model.cfg)
     data, classes = cfg.DATA, model.classes
     group, _, key = facts.frame_rate_key.partition(".")
-    is_dense = data.SAMPLING != "uniform"
+    is_dense = sampling(cfg, facts) == "dense"
     return {
         "classes": list(classes.names),
         "classes_without_training_clips": list(classes.without_clips),

@@ -11,7 +11,7 @@ from torch.nn.functional import one_hot
 
 from slowfast.ak.classes.label_sets import by_set, of_set
 from slowfast.ak.clips.dataset import ClipDataset
-from slowfast.ak.clips.from_cfg import clip_dataset_arguments
+from slowfast.ak.clips.from_cfg import clip_dataset_arguments, sampling
 from slowfast.ak.clips.loader import make_loader, settings_from_cfg
 from slowfast.ak.clips.sampling import even_frame_sampler
 from slowfast.ak.clips.views import UniformCrops
@@ -61,7 +61,7 @@ def score_holdout(model: Model) -> Scored:
             "clips are not known."
         )
     arguments = clip_dataset_arguments(cfg, "val", facts)
-    frames = cfg.DATA.SAMPLING, cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE
+    frames = sampling(cfg, facts), cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE
     arguments["frame_sampler"] = even_frame_sampler(*frames)
     arguments["transform"] = UniformCrops(cfg.DATA.TEST_CROP_SIZE, cfg.PREDICT.SPATIAL_CROPS)
     loader = make_loader(ClipDataset(**arguments), "test", **settings_from_cfg(cfg, "test"))

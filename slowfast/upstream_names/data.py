@@ -27,6 +27,7 @@ from slowfast.ak.frames.images import decode_image
 from slowfast.ak.frames.reader import reason
 from slowfast.ak.lists.clip_list import ClipList
 from slowfast.ak.paths import join, local_path
+from slowfast.ak.registries.datasets import DATASETS
 from slowfast.ak.registries.networks import pathway_count
 from slowfast.upstream_names import transform
 from slowfast.upstream_names.rand_augment import RandomErasing
@@ -285,6 +286,21 @@ def multiple_samples_collate(batch: Sequence[tuple], fold: bool = False) -> tupl
 
 
 # ------------------------------------------------------------------ pytorchvideo's pieces
+
+
+def Ptvkinetics(cfg, mode: str) -> Dataset:
+    """The data set kinetics of split `mode`, which reads the lists of pytorchvideo's loader."""
+    return DATASETS.get("ptvkinetics")(cfg, mode)
+
+
+def Ptvcharades(cfg, mode: str) -> Dataset:
+    """The data set charades of split `mode`, which reads the lists of pytorchvideo's loader."""
+    return DATASETS.get("ptvcharades")(cfg, mode)
+
+
+def Ptvssv2(cfg, mode: str) -> Dataset:
+    """The data set ssv2 of split `mode`, which reads the lists of pytorchvideo's loader."""
+    return DATASETS.get("ptvssv2")(cfg, mode)
 
 
 def div255(x: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ NAMES: dict[str, dict[str, str]] = {
     # ------------------------------------------------------------------ config
     "slowfast.config.defaults": _names(run="_C"),
     # ------------------------------------------------------------------ datasets
-    "slowfast.datasets": {},
+    "slowfast.datasets": _names(data="Ptvcharades Ptvkinetics Ptvssv2"),
     "slowfast.datasets.ava_dataset": {},
     "slowfast.datasets.ava_helper": {},
     "slowfast.datasets.cv2_transform": _names(
@@ -42,7 +42,9 @@ NAMES: dict[str, dict[str, str]] = {
         mixup="MixUp convert_to_one_hot get_cutmix_bbox mixup_target rand_bbox"
     ),
     "slowfast.datasets.multigrid_helper": {},
-    "slowfast.datasets.ptv_datasets": _names(data="PackPathway div255 rgb2bgr"),
+    "slowfast.datasets.ptv_datasets": _names(
+        data="PackPathway Ptvcharades Ptvkinetics Ptvssv2 div255 rgb2bgr"
+    ),
     "slowfast.datasets.rand_augment": _names(
         rand_augment="""
             AugmentOp RandAugment auto_contrast brightness color contrast equalize invert posterize
@@ -51,7 +53,6 @@ NAMES: dict[str, dict[str, str]] = {
         """
     ),
     "slowfast.datasets.random_erasing": _names(rand_augment="RandomErasing"),
-    "slowfast.datasets.ssv2": {},
     "slowfast.datasets.transform": _names(
         transform="""
             RandomResizedCropAndInterpolation blend brightness_jitter clip_boxes_to_image

@@ -20,7 +20,7 @@ PROBLEMS = [
     ({"MODEL.MODEL_NAME": "MViT"}, "MODEL.MODEL_NAME", "vision transformers are not built here"),
     ({"MODEL.MODEL_NAME": "PTVSlowFast"}, "MODEL.MODEL_NAME", "SlowFast is the same network"),
     ({"MODEL.MODEL_NAME": "Slowfast"}, "MODEL.MODEL_NAME", "did you mean SlowFast? expected one "),
-    ({"TRAIN.DATASET": "Ssv2"}, "TRAIN.DATASET", "this data set is not built here yet"),
+    ({"TRAIN.DATASET": "Ava"}, "TRAIN.DATASET", "this data set is not built here yet"),
     ({"TEST.DATASET": "charade"}, "TEST.DATASET", "did you mean charades? expected one of ak, "),
     ({"MODEL.LOSS_FUNC": "contrastive_loss"}, "MODEL.LOSS_FUNC", "belongs to contrastive training"),
     ({"MODEL.LOSS_FUNC": "bce_los"}, "MODEL.LOSS_FUNC", "did you mean bce_loss or"),
@@ -177,10 +177,10 @@ CAN_RUN = [
     # Settings that only training reads.
     {"TRAIN.ENABLE": False, "SOLVER.MAX_EPOCH": 0, "TRAIN.BATCH_SIZE": 3, "NUM_GPUS": 2},
     {"TRAIN.ENABLE": False, "DATA.TRAIN_CROP_SIZE": 400, "MODEL.LOSS_FUNC": "cross_entropy"},
-    {"TRAIN.ENABLE": False, "TRAIN.DATASET": "ssv2", "MODEL.LOSS_FUNC": "x"},
+    {"TRAIN.ENABLE": False, "TRAIN.DATASET": "ava", "MODEL.LOSS_FUNC": "x"},
     FROZEN | MIXUP | {"TRAIN.ENABLE": False, "TRAIN.BATCH_SIZE": 1},
     # Settings that only a test reads.
-    {"TEST.ENABLE": False, "TEST.BATCH_SIZE": 3, "NUM_GPUS": 2, "TEST.DATASET": "ssv2"},
+    {"TEST.ENABLE": False, "TEST.BATCH_SIZE": 3, "NUM_GPUS": 2, "TEST.DATASET": "ava"},
     {"TEST.ENABLE": False, "TEST.SAVE_RESULTS_PATH": "results.csv", "TEST.NUM_ENSEMBLE_VIEWS": 0},
     # charades validates on the scales of training, and does not read TEST_CROP_SIZE there.
     {"TRAIN.DATASET": "charades", "DATA.TEST_CROP_SIZE": 182},

@@ -47,6 +47,7 @@ KINDS = {
     "pixel_pipeline.json": Kind("pictures.pixel_pipeline", 1e-4),
     "random_resized_crop.json": Kind("crops.random_crops", compact=True),
     "charades_test_sampling.json": Kind("windows.charades_test_sampling", compact=True),
+    "ssv2_sampling.json": Kind("ssv2.ssv2_sampling", compact=True),
     "models/*.json": Kind("networks.values", 1e-4, compact=True),
 }
 

@@ -134,6 +134,18 @@ class ClipDataset(Dataset):
         """(clips,) int64: how often an epoch of training draws each clip, as the list has it."""
         return self.clips.repeats()
 
+    def get_seq_frames(self, index: int) -> list[int]:
+        """The numbers of the frames that a view shows; for scripts written for upstream.
+
+        Args:
+            index: the number of the view, below `num_videos`. In training and validation it is the
+                number of the clip, and each call draws another window.
+        """
+        clip, view = divmod(index, self.num_views)
+        rng = np.random.default_rng(int(torch.randint(2**31, ())))
+        windows = self.frame_sampler.draw(rng, self.reader.num_frames(clip))
+        return windows[view * len(windows) // self.num_views].tolist()
+
     def label_matrix(self) -> np.ndarray:
         """(clips, classes) float32: 1 if any frame of the clip has the class.
 

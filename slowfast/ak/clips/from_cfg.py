@@ -84,8 +84,18 @@ def read_clips(cfg, split: str, facts: DatasetFacts | None = None) -> ClipList:
 
     def read(split: str) -> ClipList:
         own = facts or facts_for(cfg, split)
-        path = join(cfg.DATA.PATH_TO_DATA_DIR, list_name(cfg, split, own))
-        return ClipList.read(path, num_classes(cfg, own), list_form(cfg, own), cfg.DATA.PATH_PREFIX)
+        folder, classes, form = (
+            cfg.DATA.PATH_TO_DATA_DIR,
+            num_classes(cfg, own),
+            list_form(cfg, own),
+        )
+        path = join(folder, list_name(cfg, split, own))
+        if not own.complete_list:
+            return ClipList.read(path, classes, form, cfg.DATA.PATH_PREFIX)
+        clips = ClipList.read(path, None, form, cfg.DATA.PATH_PREFIX)
+        clips = own.complete_list(folder, split, clips)
+        clips.check_labels(classes)
+        return clips
 
     if not cfg.AK.HOLDOUT or split == "test":
         return read(split)
@@ -109,6 +119,11 @@ def has_list(cfg, split: str) -> bool:
     """Whether the list of split train, val or test exists, packed or not."""
     path = join(cfg.DATA.PATH_TO_DATA_DIR, list_name(cfg, split))
     return find_list(path) is not None
+
+
+def sampling(cfg, facts: DatasetFacts) -> str:
+    """Which frames of a clip the network sees: dense, uniform or segments."""
+    return facts.sampling or cfg.DATA.SAMPLING
 
 
 def video_folder(cfg, facts: DatasetFacts | None = None) -> str:
@@ -154,7 +169,7 @@ def _sampler_and_transform(
     cfg, split: str, facts: DatasetFacts
 ) -> tuple[FrameSampler, SquareCrop | Augmented | UniformCrops]:
     data, test = cfg.DATA, cfg.TEST
-    frames = (data.SAMPLING, data.NUM_FRAMES, data.SAMPLING_RATE)
+    frames = (sampling(cfg, facts), data.NUM_FRAMES, data.SAMPLING_RATE)
     if split == "test":
         views = UniformCrops(data.TEST_CROP_SIZE, test.NUM_SPATIAL_CROPS)
         return even_frame_sampler(*frames, count=test.NUM_ENSEMBLE_VIEWS), views

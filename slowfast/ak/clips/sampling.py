@@ -7,6 +7,10 @@ Frames, uniform: the whole clip is cut into T = `num_frames` equal parts, and on
 is taken: part k and phase p in [0, 1) give frame floor((k + p) L / T). In a clip of L < T frames
 some frames come twice.
 
+Frames, segments, as the published networks of Something-Something V2 were trained: segment k of T
+lies between the frames round(k (L - 1) / T) and round((k + 1) (L - 1) / T), both included, so that
+neighbours share a frame. One frame of each segment is taken.
+
 Pixels stay uint8 until they are on the device. `cv2.resize` interpolates bytes to within one grey
 level of the float result (0.018 after normalisation) in a fraction of the time. Scaling is
 bilinear, without antialiasing, with pixel centres at half integers, as the published models were
@@ -111,15 +115,51 @@ class EvenParts:
         return halves * length // (2 * self.count * self.num_frames)
 
 
-def random_frame_sampler(sampling: str, num_frames: int, rate: int) -> RandomWindow | RandomParts:
-    """The frame sampler of training for DATA.SAMPLING dense or uniform; `rate` is for dense."""
+@dataclass(frozen=True)
+class RandomSegments:
+    """One frame of each segment of the clip at random, for training."""
+
+    num_frames: int
+
+    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
+        """Frame indices (1, num_frames)."""
+        bounds = _segment_bounds(self.num_frames, length)
+        return rng.integers(bounds[:-1], bounds[1:], endpoint=True)[None]
+
+
+@dataclass(frozen=True)
+class EvenSegments:
+    """`count` views, each with a frame of every segment: view v has phase (v + 1/2) / count.
+
+    A single view takes the frames in the middle, rounded down.
+    """
+
+    num_frames: int
+    count: int = 1
+
+    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
+        """Frame indices (count, num_frames). `rng` is not used."""
+        bounds, view = _segment_bounds(self.num_frames, length), np.arange(self.count)[:, None]
+        return bounds[:-1] + np.diff(bounds) * (2 * view + 1) // (2 * self.count)
+
+
+def random_frame_sampler(sampling: str, num_frames: int, rate: int) -> FrameSampler:
+    """The frame sampler of training for a `sampling` dense, uniform or segments.
+
+    Args:
+        rate: the distance of frames; only dense sampling reads it.
+    """
+    if sampling == "segments":
+        return RandomSegments(num_frames)
     return RandomParts(num_frames) if sampling == "uniform" else RandomWindow(num_frames, rate)
 
 
 def even_frame_sampler(
     sampling: str, num_frames: int, rate: int, count: int = 1
-) -> EvenWindows | EvenParts:
+) -> EvenWindows | EvenParts | EvenSegments:
     """The frame sampler of validation and, with `count` views, of a test."""
+    if sampling == "segments":
+        return EvenSegments(num_frames, count)
     if sampling == "uniform":
         return EvenParts(num_frames, count)
     return EvenWindows(num_frames, rate, count)
@@ -133,6 +173,11 @@ def window_span(num_frames: int, rate: int) -> int:
 def slow_indices(num_frames: int, alpha: int) -> np.ndarray:
     """The num_frames // alpha frames of the slow pathway, evenly spread, with both ends."""
     return np.linspace(0, num_frames - 1, num_frames // alpha).astype(np.int64)
+
+
+def _segment_bounds(num_frames: int, length: int) -> np.ndarray:
+    """(num_frames + 1,) int64: the first frame of each segment, and the last frame of the clip."""
+    return np.round(np.arange(num_frames + 1) * ((length - 1) / num_frames)).astype(np.int64)
 
 
 def _window(start: int, length: int, num_frames: int, rate: int) -> np.ndarray:

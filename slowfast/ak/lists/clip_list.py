@@ -67,8 +67,9 @@ class ClipList:
 
     Args:
         path: the path of the list, for messages.
-        kept: (clips,) ascending positions in the index; None keeps all clips.
+        kept: (clips,) positions in the index; None keeps all clips.
         form: how the list was read.
+        remarks: sentences about what was left out of the list.
     """
 
     def __init__(
@@ -77,8 +78,10 @@ class ClipList:
         index: ClipIndex,
         kept: np.ndarray | None = None,
         form: ListForm = _WITH_HEADER,
+        remarks: tuple[str, ...] = (),
     ):
         self.path, self._index, self._kept, self.form = path, index, kept, form
+        self.remarks = remarks
 
     @classmethod
     def read(
@@ -266,7 +269,8 @@ class ClipList:
     def column(self, name: str) -> ClipList:
         """The same clips with the labels of one label column, as a list without label columns."""
         index = _column_of(self._index, self.columns.index(name), len(self.columns))
-        return ClipList(self.path, index, self._kept, replace(self.form, columns=()))
+        form = replace(self.form, columns=())
+        return ClipList(self.path, index, self._kept, form, self.remarks)
 
     def multi_hot(self, num_classes: NumClasses) -> np.ndarray:
         """(clips, num_classes) float32: 1 if any frame of the clip has the class.
@@ -342,7 +346,41 @@ class ClipList:
         """A list of the clips whose entry of `keep`, (clips,) bool, is True, in the same order."""
         kept = keep.nonzero()[0].astype(np.int32)
         kept = kept if self._kept is None else self._kept[kept]
-        return ClipList(self.path, self._index, kept, self.form)
+        return ClipList(self.path, self._index, kept, self.form, self.remarks)
+
+    def with_labels(self, labels: Mapping[str, int], source: str) -> ClipList:
+        """The clips of this list that have a label in another file, in the order of that file.
+
+        Labels of the list itself do not count. `remarks` has the clips that only one file has.
+
+        Args:
+            labels: the label of each clip by its name.
+            source: the path of the other file, for messages.
+
+        Raises:
+            UserError: no clip has a label there.
+        """
+        places = {self.name(clip): self._place(clip) for clip in range(len(self))}
+        kept = np.array([places[name] for name in labels if name in places], np.int64)
+        if not len(kept):
+            raise UserError(
+                f"{source}: has {len(labels)} clips, and none of them is in {self.path}, whose "
+                f"first clip is {self.name(0)}. Take both files from the same data set."
+            )
+        label_of_clip = np.full(len(self._index.clip_runs) - 1, -1)
+        label_of_clip[kept] = [label for name, label in labels.items() if name in places]
+        index = _relabelled(self._index, label_of_clip)
+        remarks = [
+            f"{path}: {len(names)} of its {count} clips are not in {other}, and are left out: "
+            f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}."
+            for path, other, count, names in (
+                (self.path, source, len(places), [name for name in places if name not in labels]),
+                (source, self.path, len(labels), [name for name in labels if name not in places]),
+            )
+            if names
+        ]
+        form = replace(self.form, first_label=0)
+        return ClipList(self.path, index, kept, form, (*self.remarks, *remarks))
 
     def check_labels(self, num_classes: NumClasses) -> None:
         """Raises UserError with the line of the first label that is not below `num_classes`."""
@@ -521,6 +559,29 @@ def _column_of(whole: ClipIndex, column: int, num_columns: int) -> ColumnIndex:
     labels = whole.labels[column::num_columns]
     arrays = _arrays(whole) | {"labels": labels, "label_bounds": np.arange(len(labels) + 1)}
     return ColumnIndex(**arrays, whole=whole, column=column, num_columns=num_columns)
+
+
+@dataclass(frozen=True, eq=False)
+class RelabelledIndex(ClipIndex):
+    """An index with one label for each clip. Its pickle refers to the index of the list."""
+
+    whole: ClipIndex
+    label_of_clip: np.ndarray  # (C,); -1: the clip has none
+
+    def __reduce__(self):
+        return _relabelled, (self.whole, self.label_of_clip)
+
+
+def _relabelled(whole: ClipIndex, label_of_clip: np.ndarray) -> RelabelledIndex:
+    sets, first, set_of_clip = np.unique(label_of_clip, return_index=True, return_inverse=True)
+    has_label = sets >= 0
+    changed = {
+        "run_labels": np.repeat(set_of_clip, np.diff(whole.clip_runs)),
+        "labels": sets[has_label],
+        "label_bounds": _bounds(has_label),
+        "label_lines": whole.run_lines[whole.clip_runs[first]],
+    }
+    return RelabelledIndex(**(_arrays(whole) | changed), whole=whole, label_of_clip=label_of_clip)
 
 
 def _arrays(index: ClipIndex) -> dict[str, np.ndarray]:

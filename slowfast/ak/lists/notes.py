@@ -5,7 +5,7 @@ from __future__ import annotations
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList, NumClasses
 from slowfast.ak.lists.video_lines import CLASSES_BY_FOLDER
-from slowfast.ak.registries.datasets import classes_key
+from slowfast.ak.registries.datasets import classes_key, names_with
 
 _SHOWN = 3  # names in a message
 
@@ -17,11 +17,13 @@ def check_has_labels(clips: ClipList) -> None:
         UserError: no line of the list has a label.
     """
     if clips.highest_label < 0:
+        names = names_with(lambda facts: facts.complete_list is not None)
+        reads = f" TRAIN.DATASET {' or '.join(names)} reads such files." if names else ""
         raise UserError(
             f"{clips.path}: none of its {len(clips)} clips has a label, so there is nothing to "
             "learn. AVA and Something-Something V2 have such lists: their labels are in other "
-            "files (AVA's boxes, something-something-v2-train.json), which no data set here reads. "
-            "Write the labels of each frame or clip into the list."
+            f"files (AVA's boxes, something-something-v2-train.json).{reads} Otherwise write the "
+            "labels of each frame or clip into the list."
         )
 
 
@@ -41,7 +43,7 @@ def list_notes(
     """
     if clips.highest_label < 0:
         return [f"{clips.path}: no clip has a label."]
-    notes = [_split_numbers(clips, num_classes)]
+    notes = [*clips.remarks, _split_numbers(clips, num_classes)]
     if split != "val":
         notes.append(_unused_first_class(clips, num_classes))
     notes += [_repeated_lines(clips, split), _repeated_frames(clips)]

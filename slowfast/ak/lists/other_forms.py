@@ -67,6 +67,8 @@ def other_form(line: str, own: str) -> str:
     form = next((each for each in _FORMS if each.pattern.match(line.strip())), None)
     if form is None or (form.list_format == own and form.may_be_first):
         return ""
-    names = names_with(lambda facts: facts.list_format == form.list_format)
+    names = names_with(
+        lambda facts: facts.list_format == form.list_format and facts.complete_list is None
+    )
     reads = f"TRAIN.DATASET {' or '.join(names)} reads it" if names else "no data set reads it"
     return f" It looks like {form.words}; {reads}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.registries.registry import Facts, Registry
@@ -40,11 +41,16 @@ class DatasetFacts(Facts):
         label_columns: names of the label columns, if each line of ``pairs`` has one label for each
             of them. An item then has a dict of labels, and `classes_key` names the key of the
             number of classes. Empty: all labels belong to the classes of MODEL.NUM_CLASSES.
+        complete_list: adds to a list what is in other files. It takes the folder of the lists, the
+            split and the `slowfast.ak.lists.clip_list.ClipList`, and returns the complete list.
+            None: the lists have everything.
         has_test_list: whether test.csv lists its test clips. Otherwise val.csv is the test set.
         frames: where its frames come from: ``image`` files, a ``video`` for each clip, or
             ``AK.FRAMES`` if that key decides.
         videos_in_prefix: whether its videos are below DATA.PATH_PREFIX. Otherwise they are in
             AK.VIDEO_PREFIX, or in the folder ``video`` beside DATA.PATH_PREFIX.
+        sampling: which frames of a clip the network sees: dense, uniform or segments
+            (`slowfast.ak.clips.sampling`). Empty: DATA.SAMPLING decides.
         frame_rate_key: the key of the rate at which the frames of its videos are counted; empty:
             each video has its own rate.
         random_validation: whether validation during training takes random frames and a random crop,
@@ -59,9 +65,11 @@ class DatasetFacts(Facts):
     labels: str = "any"
     list_format: str = ""
     label_columns: tuple[str, ...] = ()
+    complete_list: Callable[[str, str, Any], Any] | None = None
     has_test_list: bool = False
     frames: str = "image"
     videos_in_prefix: bool = False
+    sampling: str = ""
     frame_rate_key: str = ""
     random_validation: bool = False
     always_rgb: bool = False
@@ -74,13 +82,14 @@ class DatasetFacts(Facts):
 
     def reads(self, key: str) -> bool | None:
         """Whether `key` is a key of this data set; None if that is not known."""
+        if key == "DATA.SAMPLING":
+            return not self.sampling
         if key == self.frame_rate_key or key.startswith(self.own_keys or ()):
             return True
         return None if self.own_keys is None else False
 
 
 _NOT_BUILT = "this data set is not built here yet"
-_PYTORCHVIDEO = "pytorchvideo's loaders are not built here"
 
 # In the configuration `ak` names the entry Ak, as upstream's data sets are named.
 DATASETS: Registry[DatasetFacts] = Registry(
@@ -91,10 +100,6 @@ DATASETS: Registry[DatasetFacts] = Registry(
         "ava": _NOT_BUILT,
         "imagenet": _NOT_BUILT,
         "imagenetprefetch": _NOT_BUILT,
-        "ssv2": _NOT_BUILT,
-        "ptvcharades": f"{_PYTORCHVIDEO}; charades reads the same data",
-        "ptvkinetics": f"{_PYTORCHVIDEO}; kinetics reads the same data",
-        "ptvssv2": _PYTORCHVIDEO,
     },
     ignores_case=True,
 )

@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 
 from slowfast.ak.clips.bad_clips import from_meta
 from slowfast.ak.clips.dataset import ClipDataset, Item
-from slowfast.ak.clips.from_cfg import clip_dataset_arguments
+from slowfast.ak.clips.from_cfg import clip_dataset_arguments, sampling
 from slowfast.ak.clips.loader import make_loader, settings_from_cfg
 from slowfast.ak.clips.sampling import even_frame_sampler
 from slowfast.ak.clips.views import UniformCrops
@@ -109,8 +109,9 @@ def extract_clips(model: Model, splits: Sequence[str], folder: Path, wanted: Wan
 def _open(model: Model, split: str, folder: Path, wanted: Wanted, shape: tuple[int, ...]) -> _Split:
     """Opens the clips of a split, and creates the files of their features."""
     cfg = model.cfg
-    arguments = clip_dataset_arguments(cfg, split, facts_for(cfg))
-    frames = cfg.DATA.SAMPLING, cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE
+    facts = facts_for(cfg)
+    arguments = clip_dataset_arguments(cfg, split, facts)
+    frames = sampling(cfg, facts), cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE
     crops = cfg.PREDICT.SPATIAL_CROPS
     arguments |= {
         "frame_sampler": even_frame_sampler(*frames, count=wanted.windows),

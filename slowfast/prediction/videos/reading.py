@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from fvcore.common.config import CfgNode
 
-from slowfast.ak.clips.from_cfg import decoding_from_cfg, image_range
+from slowfast.ak.clips.from_cfg import decoding_from_cfg, image_range, sampling
 from slowfast.ak.clips.views import UniformCrops
 from slowfast.ak.errors import BadClip, UserError
 from slowfast.ak.frames.images import ValueRange
@@ -24,10 +24,12 @@ from slowfast.prediction.videos.stream import Block, FrameSampling, blocks
 
 def check_window(cfg: CfgNode) -> None:
     """Raises UserError if it is not known how long a window of a video is."""
-    if cfg.DATA.SAMPLING == "uniform" and not cfg.PREDICT.WINDOW:
+    way = sampling(cfg, facts_for(cfg))
+    if way != "dense" and not cfg.PREDICT.WINDOW:
         raise UserError(
-            "DATA.SAMPLING uniform takes frames from whole clips, and a video has no clips. Add "
-            "PREDICT.WINDOW and the usual length of the training clips in seconds."
+            f"The network was trained on {way} frames of whole clips (DATA.SAMPLING, TRAIN.DATASET "
+            f"{cfg.TRAIN.DATASET}), and a video has no clips. Add PREDICT.WINDOW and the usual "
+            "length of the training clips in seconds."
         )
 
 
@@ -96,7 +98,7 @@ class Reading:
             decoding_from_cfg(cfg, facts_for(cfg)),
             data.NUM_FRAMES,
             data.SAMPLING_RATE,
-            data.SAMPLING == "uniform",
+            sampling(cfg, facts_for(cfg)) != "dense",
             UniformCrops(data.TEST_CROP_SIZE, predict.SPATIAL_CROPS),
             predict.STRIDE,
             predict.WINDOW,
