@@ -132,10 +132,7 @@ def _warnings(cfg) -> Iterator[Finding]:
     frames="AK.FRAMES",
     sampling="segments",
     random_validation=True,
-    own_keys=(
-        *("DATA.TRAIN_JITTER_SCALES_RELATIVE", "DATA.TRAIN_JITTER_ASPECT_RELATIVE"),
-        "DATA.TRAIN_JITTER_MOTION_SHIFT",
-    ),
+    own_keys=(),
     warnings=_warnings,
     aliases=("ptvssv2",),
 )
