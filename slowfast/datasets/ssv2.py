@@ -26,7 +26,7 @@ from slowfast.ak.clips.sampling import EvenSegments
 from slowfast.ak.errors import UserError
 from slowfast.ak.keys import Finding
 from slowfast.ak.lists.clip_list import ClipList
-from slowfast.ak.registries.datasets import DATASETS
+from slowfast.ak.registries.datasets import CLIPS_OF_A_VIDEO, DATASETS
 
 CLASSES = "something-something-v2-labels.json"
 VIDEOS = {
@@ -132,7 +132,7 @@ def _warnings(cfg) -> Iterator[Finding]:
     frames="AK.FRAMES",
     sampling="segments",
     random_validation=True,
-    own_keys=(),
+    own_keys=CLIPS_OF_A_VIDEO,
     warnings=_warnings,
     aliases=("ptvssv2",),
 )
