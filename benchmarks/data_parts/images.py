@@ -8,6 +8,7 @@ photographs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from torchvision.io import ImageReadMode, decode_jpeg
 
 from benchmarks.data_parts.measuring import Row, seconds_in_turn
 from slowfast.ak.clips.dataset import ClipDataset
+from slowfast.ak.clips.resized_crop import RandomResizedCrop
 from slowfast.ak.clips.sampling import EvenWindows, RandomCrop, RandomWindow
 from slowfast.ak.clips.views import UniformCrops
 from slowfast.ak.frames.images import JpegFrames
@@ -63,7 +65,21 @@ def _training_clip(
     return [
         *_decoder_rows(taken, len(contents), name),
         Row(what, ratio, "x", target, f"{fastest} decoding its frames"),
+        _resized_crops(dataset, keys, name, repeats),
     ]
+
+
+def _resized_crops(dataset: ClipDataset, keys: Sequence, name: str, repeats: int) -> Row:
+    """Compares items with random resized crops with the items of a data set."""
+    crop = RandomResizedCrop((0.08, 1.0), (3 / 4, 4 / 3), 256, flip=True)
+    resized = copy(dataset)
+    resized.transform = crop
+    sets = {"scales": dataset, "areas": resized}
+    jobs = {name: lambda each=each: [each[key] for key in keys] for name, each in sets.items()}
+    taken = seconds_in_turn(jobs, repeats)
+    ratio = taken["areas"] / taken["scales"]
+    what = f"the same with random resized crops, {name} each"
+    return Row(what, ratio, "x", 1.1, "crops at a random scale")
 
 
 def _test_clip(clips: ClipList, reader: JpegFrames, name: str, repeats: int) -> list[Row]:

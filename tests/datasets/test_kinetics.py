@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from slowfast.ak.clips.network_input import InputTransform
+from slowfast.ak.clips.resized_crop import RandomResizedCrop
+from slowfast.ak.clips.sampling import RandomCrop
 from slowfast.ak.errors import UserError
 from slowfast.ak.frames.torchcodec import find_device
 from slowfast.datasets.build import build_dataset
@@ -41,6 +43,13 @@ def test_validation_is_random_as_in_upstream(cfg):
     dataset = Kinetics(cfg, "val")
     times = {int(dataset[(epoch, 0)][3][0]) for epoch in range(20)}
     assert len(times) > 5
+
+
+def test_random_resized_crops_are_for_training_alone(cfg):
+    cfg.DATA.TRAIN_JITTER_SCALES_RELATIVE = [0.2, 0.8]
+    cfg.DATA.TRAIN_JITTER_ASPECT_RELATIVE = [0.75, 1.3333]
+    assert isinstance(Kinetics(cfg, "train").transform, RandomResizedCrop)
+    assert Kinetics(cfg, "val").transform == RandomCrop((36, 44), 32, flip=True)
 
 
 def test_frames_are_counted_at_the_target_rate(cfg):

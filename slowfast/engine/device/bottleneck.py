@@ -40,10 +40,22 @@ def bottleneck(cfg: CfgNode, share: float, workers: int, cores: int | None = Non
         remedies.append("where these are videos, read images extracted from them (AK.FRAMES image)")
     remedies.append(
         "store frames no larger than training needs them: the shorter side at "
-        f"{cfg.DATA.TRAIN_JITTER_SCALES[1]} pixels"
+        f"{_useful_side(cfg)} pixels"
     )
     remedies.append("keep the frames on a faster or a local disk, if cores are idle")
     return (
         f"The data were the bottleneck: {share:.0%} of the time the {device} waited for clips. "
         f"What helps, the most likely first: {'; '.join(remedies)}."
     )
+
+
+def _useful_side(cfg: CfgNode) -> int:
+    """The shorter side, in pixels, of frames that training need not enlarge.
+
+    With relative crops it is that of square frames of which a crop of mean area is as large as the
+    crop that the network sees.
+    """
+    relative = cfg.DATA.TRAIN_JITTER_SCALES_RELATIVE
+    if not relative:
+        return cfg.DATA.TRAIN_JITTER_SCALES[1]
+    return round(cfg.DATA.TRAIN_CROP_SIZE / (sum(relative) / len(relative)) ** 0.5)

@@ -4,8 +4,9 @@ Counted: each file of `slowfast` in which a function runs, in any thread, while 
 indexed and while the loader makes a batch: order of clips, window, reading and decoding frames,
 scaling, cropping, labels, meta, collating by the task, log of bad clips, time limit.
 Not counted: building objects from the configuration, which happens before (data set, reader,
-loader), the check for missing files in it, and the index file of a list above 1 MB. The loader has
-no worker processes, which would do the same work in another process.
+loader), the check for missing files in it, and the index file of a list above 1 MB. Nor are the
+files of what a run can add: random resized crops and the group AUG. The loader has no worker
+processes, which would do the same work in another process.
 """
 
 import sys

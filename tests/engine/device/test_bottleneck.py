@@ -40,3 +40,9 @@ def test_slow_data(cfg, frames, workers, says, says_not):
 def test_images_are_not_advised_where_they_cannot_be_read(cfg):
     cfg.TRAIN.DATASET, cfg.AK.FRAMES = "kinetics", "auto"
     assert "AK.FRAMES" not in bottleneck(cfg, 0.4, workers=3, cores=8)
+
+
+def test_the_size_of_frames_follows_the_crop(cfg):
+    cfg.DATA.TRAIN_JITTER_SCALES_RELATIVE = [0.08, 1.0]
+    # A crop of mean area, 0.54 of the frame, has 224 x 224 pixels.
+    assert "at 305 pixels" in bottleneck(cfg, 0.4, workers=3, cores=8)
