@@ -76,20 +76,23 @@ def _decoding_and_sampling(cfg: CfgNode) -> Iterator[Finding]:
 
 
 @problem
-def _augmentation(cfg: CfgNode) -> Iterator[Finding]:
-    if not (cfg.TRAIN.ENABLE and cfg.AUG.ENABLE):
-        return
-    if cfg.AUG.AA_TYPE:
+def _policy(cfg: CfgNode) -> Iterator[Finding]:
+    if cfg.TRAIN.ENABLE and cfg.AUG.ENABLE and cfg.AUG.AA_TYPE:
         try:
             parse_policy(cfg.AUG.AA_TYPE)
         except UserError as error:
             yield "AUG.AA_TYPE", str(error)
-    elif not cfg.AUG.COLOR_JITTER and not cfg.AUG.RE_PROB:
+
+
+@warning
+def _nothing_is_augmented(cfg: CfgNode) -> Iterator[Finding]:
+    aug = cfg.AUG
+    changes = aug.AA_TYPE or aug.COLOR_JITTER or aug.RE_PROB
+    if cfg.TRAIN.ENABLE and aug.ENABLE and not changes:
         yield (
             "AUG.ENABLE",
-            "with an empty AUG.AA_TYPE no clip is changed: "
-            f"{key_and_value(cfg, 'AUG.COLOR_JITTER')} and "
-            f"{key_and_value(cfg, 'AUG.RE_PROB')}; set one of them",
+            "no clip is changed after its crop: AUG.AA_TYPE is empty, with "
+            f"{key_and_value(cfg, 'AUG.COLOR_JITTER')} and {key_and_value(cfg, 'AUG.RE_PROB')}",
         )
 
 

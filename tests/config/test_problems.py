@@ -99,11 +99,6 @@ PROBLEMS = [
     ({"AK.IMAGE_RANGE": [4095.0, 0.0]}, "AK.IMAGE_RANGE", "the value of black first"),
     ({"AK.HEAD_MIN": 50}, "AK.HEAD_MIN", "expected more than AK.TAIL_MAX 100"),
     (AUG | {"AUG.AA_TYPE": "rand-m9-mstd0.5"}, "AUG.AA_TYPE", "inc1"),
-    (
-        AUG | {"AUG.AA_TYPE": "", "AUG.COLOR_JITTER": 0, "AUG.RE_PROB": 0},
-        "AUG.ENABLE",
-        "no clip is changed",
-    ),
     # ------------------------------------------------------------ training
     ({"MODEL.HEAD_ACT": "softmax"}, "MODEL.HEAD_ACT", "take sigmoid"),
     ({"MODEL.LOSS_FUNC": "cross_entropy"}, "MODEL.LOSS_FUNC", "is for one class a clip"),

@@ -54,6 +54,10 @@ RESIZED = {
             },
             "has no crop that moves",
         ),
+        (
+            {"AUG.ENABLE": True, "AUG.AA_TYPE": "", "AUG.COLOR_JITTER": 0, "AUG.RE_PROB": 0},
+            "AUG.ENABLE = True: no clip is changed after its crop: AUG.AA_TYPE is empty",
+        ),
         ({"DATA_LOADER.REPEAT_THRESHOLD": 0.5}, "is not read with DATA_LOADER.SAMPLER shuffle"),
         ({"TRAIN.CHECKPOINT_SKIP_HEAD": True}, "is not read with an empty TRAIN.CHECKPOINT_FILE"),
         (

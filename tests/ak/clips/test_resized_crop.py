@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slowfast.ak.clips.animal_kingdom import Ak
 from slowfast.ak.clips.resized_crop import RandomResizedCrop, largest_box, moved
 from slowfast.ak.clips.sampling import RandomCrop, scale, scaled_size
+from slowfast.datasets.build import build_dataset
 
 REFERENCE = json.loads(
     (Path(__file__).parents[2] / "reference" / "random_resized_crop.json").read_text()
@@ -136,6 +136,30 @@ def test_the_pixels_of_each_frame_are_those_of_its_crop(moves):
             assert (clip[:, time].numpy() == square.transpose(2, 0, 1)).all()
 
 
+def test_a_larger_frame_of_a_clip_shows_the_same_part():
+    """Red is the row and green the column of a frame, in parts of its height and width."""
+    for seed in range(5):
+        sizes, squares = [(40, 56), (120, 168)], []
+        for height, width in sizes:
+            rows, columns = np.mgrid[0:height, 0:width] + 0.5
+            frame = np.stack([rows * 250 / height, columns * 250 / width, rows, rows], axis=-1)
+            squares.append(frame.round().astype(np.uint8))
+        (clip,) = RandomResizedCrop((0.2, 0.5), (0.75, 4 / 3), 16)(
+            iter(squares), np.array([[0, 1]]), np.random.default_rng(seed)
+        )
+        small, large = clip[:2].int().transpose(0, 1)
+        assert (small - large).abs().max() <= 250 / 56  # half a pixel of each, and rounding
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (3, 1), (2, 2)])
+def test_frames_of_a_few_pixels_have_crops_too(shape):
+    frame = np.full((*shape, 4), 9, np.uint8)
+    for seed, moves in enumerate([False, True] * 5):
+        crop = RandomResizedCrop((0.08, 1), (0.75, 4 / 3), 16, flip=True, moves=moves)
+        (clip,) = crop(iter([frame, frame]), np.array([[0, 1]]), np.random.default_rng(seed))
+        assert (clip == 9).all()
+
+
 @pytest.mark.parametrize("case", REFERENCE["short_side_jitter"], ids=str)
 def test_scales_of_the_short_side_are_distributed_as_upstreams(case):
     scales = case["min"], case["max"]
@@ -175,12 +199,14 @@ def cfg(cfg):
     return cfg
 
 
-def test_the_keys_choose_the_crop_of_training(cfg):
-    cfg.DATA.TRAIN_JITTER_MOTION_SHIFT = True
-    dataset = Ak(cfg, "train")
+@pytest.mark.parametrize("name", ["ak", "charades"])
+def test_the_keys_choose_the_crop_of_training(cfg, name):
+    cfg.TRAIN.DATASET, cfg.DATA.TRAIN_JITTER_MOTION_SHIFT = name, True
+    dataset = build_dataset(name, cfg, "train")
     expected = RandomResizedCrop((0.2, 0.8), (0.75, 1.3333), 32, flip=True, moves=True)
     assert dataset.transform == expected
     (clip,) = dataset[(0, 0)][0]
     assert clip.shape == (3, 4, 32, 32)
-    assert (clip == Ak(cfg, "train")[(0, 0)][0][0]).all()
+    assert (clip == build_dataset(name, cfg, "train")[(0, 0)][0][0]).all()
     assert (clip != dataset[(1, 0)][0][0]).any()
+    assert not isinstance(build_dataset(name, cfg, "val").transform, RandomResizedCrop)
