@@ -14,6 +14,7 @@ from slowfast.ak.registries.datasets import CLIPS_OF_A_VIDEO, DATASETS, WAYS_TO_
     frames="video",
     videos_in_prefix=True,
     frame_rate_key="DATA.TARGET_FPS",
+    spreads_windows=True,
     random_validation=True,
     always_rgb=True,
     own_keys=(*WAYS_TO_MAKE_CLIPS, *CLIPS_OF_A_VIDEO),
@@ -22,7 +23,7 @@ from slowfast.ak.registries.datasets import CLIPS_OF_A_VIDEO, DATASETS, WAYS_TO_
 class Kinetics(ClipDataset):
     """Clips as videos; train.csv, val.csv and test.csv have lines `path label` and no header.
 
-    Paths are absolute or below DATA.PATH_PREFIX. Frames are counted at DATA.TARGET_FPS a second.
+    Paths are absolute or below DATA.PATH_PREFIX. Windows count frames at DATA.TARGET_FPS a second.
     Validation during training takes a random window and crop.
 
     Args:

@@ -15,6 +15,7 @@ from slowfast.ak.registries.datasets import CLIPS_OF_A_VIDEO, DATASETS, WAYS_TO_
     frames="video",
     videos_in_prefix=True,
     frame_rate_key="DATA.TARGET_FPS",
+    spreads_windows=True,
     random_validation=True,
     always_rgb=True,
     own_keys=(*WAYS_TO_MAKE_CLIPS, *CLIPS_OF_A_VIDEO),

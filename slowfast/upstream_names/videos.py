@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from slowfast.ak.clips.sampling import spread_frames, spread_start
 from slowfast.ak.errors import BadClip, UserError
 from slowfast.ak.frames import pyav
 from slowfast.ak.frames.reader import reason
@@ -67,13 +68,9 @@ def get_start_end_idx(
     room = max(video_size - clip_size, 0)
     if clip_idx == -1:
         start = np.random.uniform(0, room)
-    elif not use_offset:
-        start = room * clip_idx / num_clips_uniform
-    elif num_clips_uniform == 1:
-        start = math.floor(room / 2)
     else:
-        start = clip_idx * math.floor(room / (num_clips_uniform - 1))
-    return start, start + clip_size - 1, start / room if room else 0
+        start = spread_start(room, clip_idx, num_clips_uniform, use_offset)
+    return start, start + clip_size - 1, start / room if room else 0.0
 
 
 def get_multiple_start_end_idx(
@@ -107,11 +104,7 @@ def get_multiple_start_end_idx(
 
 def temporal_sampling(frames: Tensor, start_idx: float, end_idx: float, num_samples: int) -> Tensor:
     """`num_samples` frames (the first dimension), evenly spread from `start_idx` to `end_idx`."""
-    return frames[_even_indices(start_idx, end_idx, num_samples, len(frames))]
-
-
-def _even_indices(start: float, end: float, count: int, length: int) -> Tensor:
-    return torch.linspace(start, end, count).clamp(0, length - 1).long()
+    return frames[spread_frames(start_idx, end_idx, num_samples, len(frames))]
 
 
 # ------------------------------------------------------------------ decoding
@@ -246,7 +239,7 @@ def decode(
         # The places are in order of time, so clips of unequal length are known by their span.
         span = end - start + 1
         count = min(zip(sizes, counts, strict=True), key=lambda each: abs(each[0] - span))[1]
-        clips.append(video.frames(_even_indices(start, end, count, video.length).tolist()))
+        clips.append(video.frames(spread_frames(start, end, count, video.length).tolist()))
     return (clips, places, [False] * len(clips)) if several else clips[0]
 
 

@@ -29,7 +29,7 @@ RESIZED = {
 UNREAD = [
     ({"DATA.SSL_COLOR_JITTER": True}, TEST_ONLY, "with TRAIN.ENABLE False"),
     ({"DATA.SSL_COLOR_JITTER": True}, CHARADES, "with TRAIN.DATASET charades"),
-    ({"DATA.USE_OFFSET_SAMPLING": True}, TRAIN_ONLY, "with TEST.ENABLE False"),
+    ({"VIS_MASK.ENABLE": True}, TRAIN_ONLY, "with TEST.ENABLE False"),
     ({"MULTIGRID.LONG_CYCLE": True}, TEST_ONLY, "with TRAIN.ENABLE False"),
     ({"SOLVER.LR_POLICY": "step"}, TEST_ONLY, "with TRAIN.ENABLE False"),
     ({"TEST.NUM_SPATIAL_CROPS": 2}, TRAIN_ONLY, "with TEST.ENABLE False"),

@@ -1,5 +1,8 @@
 """Kinetics: lists of path and label, one class a video, frames at TARGET_FPS a second."""
 
+import json
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
@@ -7,12 +10,21 @@ import torch
 
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.clips.resized_crop import RandomResizedCrop
-from slowfast.ak.clips.sampling import RandomCrop
+from slowfast.ak.clips.sampling import RandomCrop, RandomSpread
 from slowfast.ak.errors import UserError
 from slowfast.ak.frames.torchcodec import find_device
 from slowfast.datasets.build import build_dataset
 from slowfast.datasets.kinetics import Kinetics
 from slowfast.datasets.loader import construct_loader
+
+# Items with the settings of multigrid training are left out.
+ITEMS = [
+    case
+    for case in json.loads(
+        (Path(__file__).parents[1] / "reference/kinetics_sampling.json").read_text()
+    )["items"]
+    if not case["set"]
+]
 
 
 @pytest.fixture
@@ -52,15 +64,66 @@ def test_random_resized_crops_are_for_training_alone(cfg):
     assert Kinetics(cfg, "val").transform == RandomCrop((36, 44), 32, flip=True)
 
 
-def test_frames_are_counted_at_the_target_rate(cfg):
-    """20 frames at 25 a second are 8 frames at 10 a second."""
-    cfg.DATA.TARGET_FPS = 10
-    dataset = Kinetics(cfg, "test")
-    assert dataset.reader.num_frames(0) == 8
-    own = Kinetics(cfg, "test").reader.read(0, range(8))
-    cfg.DATA.TARGET_FPS = 0
-    every = Kinetics(cfg, "test").reader.read(0, [round(2.5 * k) for k in range(8)])
-    assert (own == every).all()
+def test_frames_are_sampled_at_the_target_rate(cfg):
+    """A window of 2 frames at rate 2 lasts 4 / TARGET_FPS seconds; the video has 25 frames a s."""
+    cfg.DATA.NUM_FRAMES = cfg.DATA.SAMPLING_RATE = 2
+    cfg.DATA.USE_OFFSET_SAMPLING = True
+    for fps, last in ((25, 3), (12.5, 7), (50, 1), (0, 3)):
+        cfg.DATA.TARGET_FPS = fps
+        dataset = Kinetics(cfg, "test")
+        (views,), *_, time, _ = dataset[(0, 0)]
+        assert time.tolist() == [[0, last], [19 - last, 19]]
+        assert len(views.frames) == len(time.unique())
+
+
+@pytest.mark.parametrize("backend", ["torchvision", "pyav", "decord"])
+def test_each_decoder_that_upstream_names_is_served(cfg, backend):
+    """Upstream's main raises TypeError on every clip with pyav."""
+    cfg.DATA.DECODING_BACKEND = backend
+    (views,), label, *_ = Kinetics(cfg, "test")[(0, 1)]
+    cfg.DATA.DECODING_BACKEND = "torchvision"
+    (same,), *_ = Kinetics(cfg, "test")[(0, 1)]
+    assert label == 1
+    assert torch.equal(views.frames, same.frames)
+
+
+def test_views_of_a_test_start_as_upstreams(cfg):
+    """Without offset the last window ends before the video does."""
+    starts = Kinetics(cfg, "test")[(0, 0)][3][:, 0]
+    assert starts.tolist() == [0, 6]  # 20 frames, windows of 8: 0 and 12 / 2
+    cfg.DATA.USE_OFFSET_SAMPLING = True
+    assert Kinetics(cfg, "test")[(0, 0)][3][:, 0].tolist() == [0, 12]
+    cfg.TEST.NUM_ENSEMBLE_VIEWS = 1
+    assert Kinetics(cfg, "test")[(0, 0)][3][:, 0].tolist() == [6]
+    cfg.DATA.USE_OFFSET_SAMPLING = False
+    assert Kinetics(cfg, "test")[(0, 0)][3][:, 0].tolist() == [0]
+
+
+@pytest.mark.parametrize("case", ITEMS, ids=lambda c: f"{c['mode']}{c['num_clips']}")
+def test_items_show_what_upstreams_show(cfg, case):
+    """The window and the crop of each view, the scales, and the class of each video."""
+    views, crops = (case[f"TEST.NUM_{name}"] for name in ("ENSEMBLE_VIEWS", "SPATIAL_CROPS"))
+    cfg.TEST.NUM_ENSEMBLE_VIEWS, cfg.TEST.NUM_SPATIAL_CROPS = views, crops
+    cfg.merge_from_list([each for pair in case["else"].items() for each in pair])
+    dataset = Kinetics(cfg, case["mode"])
+    transform = dataset.transform
+    assert dataset.num_views == len(case["labels"]) // 2
+    if case["mode"] == "test":
+        assert transform.side == case["scales_and_crop"][0]
+        (shown,), *_, time, _ = dataset[(0, 0)]
+        assert len(time) == case["num_clips"]
+        for view, (window, crop) in enumerate(
+            zip(case["clip_idx"][:crops], case["spatial_idx"], strict=False)
+        ):
+            pixels = shown.batch(view, view + 1)[0]
+            (y0, x0), side = shown.corners[crop if crops > 1 else 0].tolist(), transform.side
+            frames = shown.frames[shown.temporal[window], y0 : y0 + side, x0 : x0 + side]
+            assert torch.equal(pixels, frames.permute(3, 0, 1, 2))
+            centre = (shown.frames.shape[2] - side + 1) // 2
+            assert x0 == (0, centre, shown.frames.shape[2] - side)[crop]
+    else:
+        assert [*transform.scales, transform.side] == case["scales_and_crop"]
+        assert isinstance(dataset.frame_sampler, RandomSpread)
 
 
 def test_separator_and_absolute_paths(cfg, tiny_ak, tmp_path):

@@ -13,23 +13,34 @@ from slowfast.ak.errors import BadClip, UserError
 from slowfast.datasets import decoder
 from slowfast.datasets.video_container import get_video_container
 
-# Frames that upstream takes of 300 frames at 30 a second: start, end, place and frames by clip.
-WHOLE = json.loads((Path(__file__).parents[1] / "reference/kinetics_clips.json").read_text())
+CASES = json.loads((Path(__file__).parents[1] / "reference/kinetics_sampling.json").read_text())
 
 
 def test_places_and_frames_equal_upstreams():
-    for case in WHOLE["start_end"]:
+    for case in CASES["start_end"]:
         for clip, expected in enumerate(case["start_end_fraction"]):
             found = decoder.get_start_end_idx(
                 case["video_size"], case["clip_size"], clip, case["num_clips"], case["use_offset"]
             )
             assert found == pytest.approx(expected)
-    for case in WHOLE["whole_video"]:
+    for case in CASES["whole_video"]:
         numbers = torch.arange(case["video_frames"])
         for view in case["views"]:
             ends = view["start"], view["end"]
             taken = decoder.temporal_sampling(numbers, *ends, case["num_frames"])
             assert taken.tolist() == view["frames"]
+    for case in CASES["selective"]:
+        frames = case["fps"] * case["duration"]
+        settings = case["num_clips"], case["use_offset"]
+        for view in case["views"]:
+            found = decoder.get_start_end_idx(
+                frames, case["clip_size"], view["clip_idx"], *settings
+            )
+            assert found[:2] == pytest.approx((view["start"], view["end"]))
+    for case in CASES["subsample"]:
+        numbers = torch.arange(case["decoded_frames"])
+        taken = decoder.temporal_sampling(numbers, case["start"], case["end"], case["num_frames"])
+        assert taken.tolist() == case["frames"]
 
 
 def test_several_random_clips_keep_their_gaps():
@@ -40,8 +51,48 @@ def test_several_random_clips_keep_their_gaps():
         assert 5 <= clips[1, 2] <= 90
         assert clips[1, 2] == clips[1, 0] - clips[0, 1]
         assert sorted(clips[:, 1] - clips[:, 0] + 1) == pytest.approx([32, 64])
-    fixed = decoder.get_multiple_start_end_idx(300, [64, 32], 1, 3)
-    assert fixed.tolist()[0] == pytest.approx([236 / 3, 236 / 3 + 63, 0])
+
+
+def test_clips_of_unequal_lengths_keep_their_lengths():
+    """Upstream sorts starts and ends apart, so that a row can have the end of another clip."""
+    mixed = 0
+    for case in CASES["multiple_fixed"]:
+        found = decoder.get_multiple_start_end_idx(
+            case["video_size"],
+            case["clip_sizes"],
+            case["clip_idx"],
+            case["num_clips"],
+            use_offset=case["use_offset"],
+        )
+        upstreams = np.array(case["start_end_gap"])
+        assert found[:, 0] == pytest.approx(upstreams[:, 0])
+        assert sorted(found[:, 1]) == pytest.approx(upstreams[:, 1])
+        lengths = found[:, 1] - found[:, 0] + 1
+        assert sorted(lengths) == pytest.approx([32, 64])
+        mixed += sorted(upstreams[:, 1] - upstreams[:, 0] + 1) != pytest.approx([32, 64])
+    assert mixed == 3
+
+
+@pytest.mark.parametrize("case", CASES["multiple_random"][:4], ids=lambda c: str(c["clip_sizes"]))
+def test_several_random_clips_lie_as_upstreams(case):
+    """Two clips: where they start, and the gap between them, by rank."""
+    np.random.seed(1)  # noqa: NPY002
+    low = -np.inf if case["min_delta"] is None else case["min_delta"]
+    high = np.inf if case["max_delta"] is None else case["max_delta"]
+    settings = {"min_delta": low, "max_delta": high}
+    drawn = np.stack(
+        [
+            decoder.get_multiple_start_end_idx(
+                case["video_size"], case["clip_sizes"], -1, 1, **settings
+            )
+            for _ in range(1500)
+        ]
+    )
+    found = {"start_0": drawn[:, 0, 0], "start_1": drawn[:, 1, 0], "gap": drawn[:, 1, 2]}
+    equal = len(set(case["clip_sizes"])) == 1
+    for name in ("start_0", "start_1", *["gap"] * equal):
+        ranks = [(found[name] <= quantile).mean() for quantile in case[name]]
+        assert ranks == pytest.approx(case["quantiles_at"], abs=0.04), name
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,7 @@ KINDS = {
     "random_resized_crop.json": Kind("crops.random_crops", compact=True),
     "charades_test_sampling.json": Kind("windows.charades_test_sampling", compact=True),
     "ssv2_sampling.json": Kind("ssv2.ssv2_sampling", compact=True),
+    "kinetics_sampling.json": Kind("kinetics.kinetics_sampling", 1e-9, compact=True),
     "models/*.json": Kind("networks.values", 1e-4, compact=True),
 }
 

@@ -70,6 +70,8 @@ class ClipDataset(Dataset):
         replace_bad: whether another clip replaces one that cannot be read; (seed, epoch, index,
             repeat, attempt) chooses it. Otherwise the frames that can be read are used; without
             any, the item is black and its problem is `missing`.
+        fps: frames a second that windows count in videos, whatever the rate of a video. 0: windows
+            count the frames of each clip.
         windows: how often `frame_sampler` draws for an item.
         crops: the number of clips that the transform makes of each drawn window.
         read_timeout: the seconds in which a clip has to be read. A clip that takes longer counts as
@@ -92,6 +94,7 @@ class ClipDataset(Dataset):
         span_labels: bool = False,
         seed: int = 0,
         replace_bad: bool = False,
+        fps: float = 0,
         windows: int = 1,
         crops: int = 1,
         read_timeout: float = 0,
@@ -100,7 +103,7 @@ class ClipDataset(Dataset):
         self.frame_sampler, self.transform = frame_sampler, transform
         self.num_classes, self.multi_label = num_classes, multi_label
         self.clip_label, self.span_labels, self.seed = clip_label, span_labels, seed
-        self.windows, self.crops = windows, crops
+        self.fps, self.windows, self.crops = fps, windows, crops
         self.replace_bad, self._limit = replace_bad, TimeLimit(read_timeout)
         self._timed_out: dict[int, str] = {}  # clips that timed out are not read again
         if not multi_label and not clips.columns:
@@ -143,7 +146,7 @@ class ClipDataset(Dataset):
         """
         clip, view = divmod(index, self.num_views)
         rng = np.random.default_rng(int(torch.randint(2**31, ())))
-        windows = self.frame_sampler.draw(rng, self.reader.num_frames(clip))
+        windows = self.frame_sampler.draw(rng, self.reader.num_frames(clip), self._step(clip))
         return windows[view * len(windows) // self.num_views].tolist()
 
     def label_matrix(self) -> np.ndarray:
@@ -225,8 +228,8 @@ class ClipDataset(Dataset):
             frames: gives the frames of the clip.
             length: the number of frames of the clip; None: the reader knows it.
         """
-        length = length or self.reader.num_frames(index)
-        drawn = [self.frame_sampler.draw(rng, length) for _ in range(self.windows)]
+        size = (length, 1.0) if length else (self.reader.num_frames(index), self._step(index))
+        drawn = [self.frame_sampler.draw(rng, *size) for _ in range(self.windows)]
         windows = np.repeat(np.concatenate(drawn), self.crops, axis=0)
         distinct, rows = np.unique(windows, return_inverse=True)
         clips = self.transform(frames(index, distinct.tolist()), rows.reshape(windows.shape), rng)
@@ -239,6 +242,11 @@ class ClipDataset(Dataset):
         if len(clips) == 1:
             return clips, labels[0], index, time[0], meta
         return clips, labels, index, time, meta
+
+    def _step(self, clip: int) -> float:
+        """Frames of the clip for one frame that a window counts."""
+        rate = self.reader.rate(clip) if self.fps else 0
+        return rate / self.fps if rate else 1.0
 
     def _labels(self, clip: int, windows: np.ndarray) -> Labels:
         """The labels of a clip or, with `span_labels`, of the frames that windows span."""

@@ -66,6 +66,7 @@ def clip_dataset_arguments(cfg, split: str, facts: DatasetFacts) -> dict[str, An
         "span_labels": split == "train",
         "seed": cfg.RNG_SEED,
         "replace_bad": split == "train",
+        "fps": frame_rate(cfg, facts),
         "windows": windows,
         "crops": crops,
         "read_timeout": cfg.DATA.READ_TIMEOUT,
@@ -143,10 +144,16 @@ def image_range(cfg) -> ValueRange:
     return tuple(cfg.AK.IMAGE_RANGE) or None
 
 
-def decoding_from_cfg(cfg, facts: DatasetFacts) -> Decoding:
-    """How the videos of a data set are decoded, and at which rate their frames are counted."""
+def frame_rate(cfg, facts: DatasetFacts) -> float:
+    """Frames a second that windows count in the videos of a data set; 0: each video's own rate."""
     group, _, key = facts.frame_rate_key.partition(".")
-    return Decoding.from_cfg(cfg, cfg[group][key] if group else 0)
+    return cfg[group][key] if group else 0
+
+
+def decoding_from_cfg(cfg, facts: DatasetFacts) -> Decoding:
+    """How videos are decoded for a network that was trained on a data set, and how their frames
+    are counted: at the rate of its windows."""
+    return Decoding.from_cfg(cfg, frame_rate(cfg, facts))
 
 
 def centre_crop_problems(cfg):
@@ -169,10 +176,14 @@ def _sampler_and_transform(
     cfg, split: str, facts: DatasetFacts
 ) -> tuple[FrameSampler, SquareCrop | Augmented | UniformCrops]:
     data, test = cfg.DATA, cfg.TEST
-    frames = (sampling(cfg, facts), data.NUM_FRAMES, data.SAMPLING_RATE)
+    way = sampling(cfg, facts)
+    if way == "dense" and facts.spreads_windows:
+        way = "spread"
+    frames = (way, data.NUM_FRAMES, data.SAMPLING_RATE)
     if split == "test":
         views = UniformCrops(data.TEST_CROP_SIZE, test.NUM_SPATIAL_CROPS)
-        return even_frame_sampler(*frames, count=test.NUM_ENSEMBLE_VIEWS), views
+        windows = test.NUM_ENSEMBLE_VIEWS, data.get("USE_OFFSET_SAMPLING", False)
+        return even_frame_sampler(*frames, *windows), views
     if split == "val" and not facts.random_validation:
         return even_frame_sampler(*frames), CentreCrop(data.TEST_CROP_SIZE, data.TRAIN_CROP_SIZE)
     crop = _random_crop(data, split)
@@ -199,7 +210,7 @@ def _random_crop(data, split: str) -> RandomCrop | RandomResizedCrop:
 
 
 def _checked_reader(cfg, split: str, facts: DatasetFacts, clips: ClipList) -> FrameReader:
-    decoding = decoding_from_cfg(cfg, facts)
+    decoding = Decoding.from_cfg(cfg)
     folders = cfg.DATA.PATH_PREFIX, video_folder(cfg, facts)
     reader = open_reader(clips, kind_of_frames(cfg, facts), *folders, decoding, image_range(cfg))
     if split == "test":

@@ -3,6 +3,13 @@
 Frames, dense: a window takes `num_frames` frames, `rate` apart, and so spans W = (num_frames - 1) *
 rate + 1 frames. In a clip of L < W frames, indices beyond an end stay at that end.
 
+Frames, spread, as the published networks of Kinetics were trained: a window spans W = num_frames *
+rate frames, and its frames are spread evenly from its first to its last frame, rounded down. So 8
+frames at rate 8 are 9 apart.
+
+Dense and spread windows count frames of a rate, such as 30 a second. `step` is the number of frames
+of the clip for one of these; a window then spans W * step frames of the clip.
+
 Frames, uniform: the whole clip is cut into T = `num_frames` equal parts, and one frame of each part
 is taken: part k and phase p in [0, 1) give frame floor((k + p) L / T). In a clip of L < T frames
 some frames come twice.
@@ -42,8 +49,12 @@ _allow_ipp = getattr(getattr(cv2, "ipp", None), "setUseIPP_NotExact", lambda all
 class FrameSampler(Protocol):
     """Chooses the frames of a clip that the network sees."""
 
-    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
-        """Ascending frame indices (V, num_frames) int64: V views of a clip of `length` frames."""
+    def draw(self, rng: np.random.Generator, length: int, step: float = 1.0) -> np.ndarray:
+        """Ascending frame indices (V, num_frames) int64: V views of a clip of `length` frames.
+
+        Args:
+            step: frames of the clip for one frame of the rate that windows count.
+        """
 
 
 @dataclass(frozen=True)
@@ -57,11 +68,11 @@ class RandomWindow:
     num_frames: int
     rate: int
 
-    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, length: int, step: float = 1.0) -> np.ndarray:
         """Frame indices (1, num_frames)."""
-        room = length - window_span(self.num_frames, self.rate)
+        room = length - window_span(self.num_frames, self.rate * step)
         start = rng.integers(min(room, 0), max(room, 0), endpoint=True)
-        return _window(start, length, self.num_frames, self.rate)[None]
+        return _window(start, length, self.num_frames, self.rate * step)[None]
 
 
 @dataclass(frozen=True)
@@ -75,14 +86,56 @@ class EvenWindows:
     rate: int
     count: int = 1
 
-    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, length: int, step: float = 1.0) -> np.ndarray:
         """Frame indices (count, num_frames). `rng` is not used."""
-        room = max(length - window_span(self.num_frames, self.rate), 0)
+        rate = self.rate * step
+        room = max(length - window_span(self.num_frames, rate), 0)
         if self.count == 1:
             starts = [room // 2]
         else:
             starts = [round(room / (self.count - 1) * view) for view in range(self.count)]
-        return np.stack([_window(start, length, self.num_frames, self.rate) for start in starts])
+        return np.stack([_window(start, length, self.num_frames, rate) for start in starts])
+
+
+@dataclass(frozen=True)
+class RandomSpread:
+    """One spread window, for training. Its start is uniform over 0..L-W, not only whole frames.
+
+    A clip shorter than the window begins with the window, and its last frame is repeated.
+    """
+
+    num_frames: int
+    rate: int
+
+    def draw(self, rng: np.random.Generator, length: int, step: float = 1.0) -> np.ndarray:
+        """Frame indices (1, num_frames)."""
+        span = max(1.0, self.num_frames * self.rate * step)
+        start = rng.uniform(0, max(length - span, 0))
+        return spread_frames(start, start + span - 1, self.num_frames, length)[None]
+
+
+@dataclass(frozen=True)
+class EvenSpread:
+    """`count` spread windows: window v starts at v (L - W) / count.
+
+    So a single window is the first of the clip, and none ends with the clip. With `offset` window v
+    starts at v floor((L - W) / (count - 1)), and a single one at floor((L - W) / 2).
+    """
+
+    num_frames: int
+    rate: int
+    count: int = 1
+    offset: bool = False
+
+    def draw(self, rng: np.random.Generator, length: int, step: float = 1.0) -> np.ndarray:
+        """Frame indices (count, num_frames). `rng` is not used."""
+        span = max(1.0, self.num_frames * self.rate * step)
+        room = max(length - span, 0)
+        starts = [spread_start(room, view, self.count, self.offset) for view in range(self.count)]
+        windows = [
+            spread_frames(start, start + span - 1, self.num_frames, length) for start in starts
+        ]
+        return np.stack(windows)
 
 
 @dataclass(frozen=True)
@@ -91,8 +144,8 @@ class RandomParts:
 
     num_frames: int
 
-    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
-        """Frame indices (1, num_frames)."""
+    def draw(self, rng: np.random.Generator, length: int, step: float = 1.0) -> np.ndarray:
+        """Frame indices (1, num_frames). `step` is not used."""
         place = np.arange(self.num_frames) + rng.random(self.num_frames)
         frames = (place * (length / self.num_frames)).astype(np.int64)
         return np.minimum(frames, length - 1)[None]  # rounding can give `length`
@@ -108,8 +161,8 @@ class EvenParts:
     num_frames: int
     count: int = 1
 
-    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
-        """Frame indices (count, num_frames). `rng` is not used."""
+    def draw(self, rng: np.random.Generator, length: int, step: float = 1.0) -> np.ndarray:
+        """Frame indices (count, num_frames). `rng` and `step` are not used."""
         part, view = np.arange(self.num_frames), np.arange(self.count)[:, None]
         halves = 2 * (part * self.count + view) + 1  # halves of a part's share of one view
         return halves * length // (2 * self.count * self.num_frames)
@@ -121,8 +174,8 @@ class RandomSegments:
 
     num_frames: int
 
-    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
-        """Frame indices (1, num_frames)."""
+    def draw(self, rng: np.random.Generator, length: int, step: float = 1.0) -> np.ndarray:
+        """Frame indices (1, num_frames). `step` is not used."""
         bounds = _segment_bounds(self.num_frames, length)
         return rng.integers(bounds[:-1], bounds[1:], endpoint=True)[None]
 
@@ -137,27 +190,35 @@ class EvenSegments:
     num_frames: int
     count: int = 1
 
-    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
-        """Frame indices (count, num_frames). `rng` is not used."""
+    def draw(self, rng: np.random.Generator, length: int, step: float = 1.0) -> np.ndarray:
+        """Frame indices (count, num_frames). `rng` and `step` are not used."""
         bounds, view = _segment_bounds(self.num_frames, length), np.arange(self.count)[:, None]
         return bounds[:-1] + np.diff(bounds) * (2 * view + 1) // (2 * self.count)
 
 
 def random_frame_sampler(sampling: str, num_frames: int, rate: int) -> FrameSampler:
-    """The frame sampler of training for a `sampling` dense, uniform or segments.
+    """The frame sampler of training for a `sampling` dense, spread, uniform or segments.
 
     Args:
-        rate: the distance of frames; only dense sampling reads it.
+        rate: the distance of frames; only dense and spread sampling read it.
     """
+    if sampling == "spread":
+        return RandomSpread(num_frames, rate)
     if sampling == "segments":
         return RandomSegments(num_frames)
     return RandomParts(num_frames) if sampling == "uniform" else RandomWindow(num_frames, rate)
 
 
 def even_frame_sampler(
-    sampling: str, num_frames: int, rate: int, count: int = 1
-) -> EvenWindows | EvenParts | EvenSegments:
-    """The frame sampler of validation and, with `count` views, of a test."""
+    sampling: str, num_frames: int, rate: int, count: int = 1, offset: bool = False
+) -> EvenWindows | EvenSpread | EvenParts | EvenSegments:
+    """The frame sampler of validation and, with `count` views, of a test.
+
+    Args:
+        offset: as in `EvenSpread`; only spread sampling reads it.
+    """
+    if sampling == "spread":
+        return EvenSpread(num_frames, rate, count, offset)
     if sampling == "segments":
         return EvenSegments(num_frames, count)
     if sampling == "uniform":
@@ -165,9 +226,29 @@ def even_frame_sampler(
     return EvenWindows(num_frames, rate, count)
 
 
-def window_span(num_frames: int, rate: int) -> int:
+def window_span(num_frames: int, rate: float) -> int:
     """The number of frames from the first to the last of a window, both counted."""
-    return (num_frames - 1) * rate + 1
+    return round((num_frames - 1) * rate) + 1
+
+
+def spread_start(room: float, view: int, count: int, offset: bool) -> float:
+    """The first frame of one of `count` windows, as in `EvenSpread`.
+
+    Args:
+        room: by how many frames the clip is longer than a window.
+    """
+    if not offset:
+        return room * view / count
+    return view * math.floor(room / (count - 1)) if count > 1 else math.floor(room / 2)
+
+
+def spread_frames(first: float, last: float, count: int, length: int) -> np.ndarray:
+    """(count,) int64: frames evenly spread from the first to the last, rounded down.
+
+    Frames beyond an end of a clip of `length` frames become that end. The places are float32, as
+    those of the published networks are; in float64 some are rounded down to another frame.
+    """
+    return torch.linspace(first, last, count).clamp(0, length - 1).long().numpy()
 
 
 def slow_indices(num_frames: int, alpha: int) -> np.ndarray:
@@ -180,8 +261,9 @@ def _segment_bounds(num_frames: int, length: int) -> np.ndarray:
     return np.round(np.arange(num_frames + 1) * ((length - 1) / num_frames)).astype(np.int64)
 
 
-def _window(start: int, length: int, num_frames: int, rate: int) -> np.ndarray:
-    return np.clip(start + rate * np.arange(num_frames), 0, length - 1)
+def _window(start: int, length: int, num_frames: int, rate: float) -> np.ndarray:
+    offsets = np.round(rate * np.arange(num_frames)).astype(np.int64)
+    return np.clip(start + offsets, 0, length - 1)
 
 
 # ------------------------------------------------------------------ pixels

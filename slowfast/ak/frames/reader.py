@@ -46,6 +46,14 @@ class FrameReader(ABC):
         """
         return self.clips.num_frames(clip)
 
+    def rate(self, clip: int) -> float:
+        """Frames a second of a clip; 0 if its frames have no times.
+
+        Raises:
+            BadClip: the rate is needed from a file that cannot be read.
+        """
+        return 0.0
+
     @abstractmethod
     def frames(self, clip: int, indices: Sequence[int]) -> Iterator[np.ndarray]:
         """Decodes the frames at different, ascending indices, each once and when it is asked for.

@@ -268,8 +268,14 @@ class VideoFrames(FrameReader):
         Raises:
             BadClip: the video cannot be read.
         """
-        if not self.decoding.fps:
-            return 1.0
+        return self.rate(clip) / self.decoding.fps if self.decoding.fps else 1.0
+
+    def rate(self, clip: int) -> float:
+        """The mean rate of the video: from its time stamps, or else its header, or else assumed.
+
+        Raises:
+            BadClip: the video cannot be read.
+        """
         frames, fps = self._measure(clip)
         if not fps and frames > 1 and not self._warned_of_rate:
             self._warned_of_rate = True
@@ -278,7 +284,7 @@ class VideoFrames(FrameReader):
                 f"have {ASSUMED_FPS} frames a second, and so are other such files. If that is "
                 "wrong, convert them to mp4 with their true rate."
             )
-        return (fps or ASSUMED_FPS) / self.decoding.fps
+        return fps or ASSUMED_FPS
 
     def _note_end(self, clip: int, decodable: int, before: str = "") -> None:
         listed = self.clips.num_frames(clip)

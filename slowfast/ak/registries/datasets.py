@@ -13,7 +13,7 @@ from slowfast.ak.registries.registry import Facts, Registry
 # Its Charades has one way and reads none.
 WAYS_TO_MAKE_CLIPS = (
     "DATA.TRAIN_JITTER_FPS",
-    *("DATA.TIME_DIFF_PROB", "DATA.SSL_COLOR_JITTER", "DATA.USE_OFFSET_SAMPLING"),
+    *("DATA.TIME_DIFF_PROB", "DATA.SSL_COLOR_JITTER"),
     *("DATA.SKIP_ROWS", "DATA.LOADER_CHUNK_", "DATA.DUMMY_LOAD", "AUG.GEN_MASK_LOADER"),
 )
 
@@ -53,6 +53,9 @@ class DatasetFacts(Facts):
             (`slowfast.ak.clips.sampling`). Empty: DATA.SAMPLING decides.
         frame_rate_key: the key of the rate at which the frames of its videos are counted; empty:
             each video has its own rate.
+        spreads_windows: whether the frames of a dense window are spread evenly over NUM_FRAMES x
+            SAMPLING_RATE frames, as upstream's Kinetics does it, and not SAMPLING_RATE apart
+            (`slowfast.ak.clips.sampling`).
         random_validation: whether validation during training takes random frames and a random crop,
             as upstream does. Otherwise it takes the centre.
         always_rgb: whether the network gets RGB, whatever DATA.REVERSE_INPUT_CHANNEL says.
@@ -71,6 +74,7 @@ class DatasetFacts(Facts):
     videos_in_prefix: bool = False
     sampling: str = ""
     frame_rate_key: str = ""
+    spreads_windows: bool = False
     random_validation: bool = False
     always_rgb: bool = False
     gives_features: bool = False
@@ -84,6 +88,8 @@ class DatasetFacts(Facts):
         """Whether `key` is a key of this data set; None if that is not known."""
         if key == "DATA.SAMPLING":
             return not self.sampling
+        if key == "DATA.USE_OFFSET_SAMPLING":
+            return self.spreads_windows
         if key == self.frame_rate_key or key.startswith(self.own_keys or ()):
             return True
         return None if self.own_keys is None else False

@@ -118,6 +118,8 @@ def _open(model: Model, split: str, folder: Path, wanted: Wanted, shape: tuple[i
         "transform": UniformCrops(cfg.DATA.TEST_CROP_SIZE, crops),
         "span_labels": False,
         "replace_bad": False,
+        "windows": 1,
+        "crops": 1,
     }
     clips = ClipDataset(**arguments)
     lines = [

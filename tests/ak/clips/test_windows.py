@@ -8,8 +8,10 @@ import pytest
 
 from slowfast.ak.clips.sampling import (
     EvenParts,
+    EvenSpread,
     EvenWindows,
     RandomParts,
+    RandomSpread,
     RandomWindow,
     even_frame_sampler,
     random_frame_sampler,
@@ -19,6 +21,7 @@ from slowfast.ak.clips.sampling import (
 
 REFERENCE = Path(__file__).parents[2] / "reference"
 CASES = json.loads((REFERENCE / "charades_test_sampling.json").read_text())
+KINETICS = json.loads((REFERENCE / "kinetics_sampling.json").read_text())
 
 
 @pytest.mark.parametrize(
@@ -51,6 +54,44 @@ def test_random_starts_are_uniform():
     rng = np.random.default_rng(0)
     starts = [RandomWindow(2, 1).draw(rng, 5)[0, 0] for _ in range(4000)]
     assert np.abs(np.bincount(starts) / 4000 - 0.25).max() < 0.03
+
+
+@pytest.mark.parametrize("case", KINETICS["whole_video"], ids=lambda c: f"{c['fps']}")
+def test_spread_windows_of_a_test_equal_upstreams(case):
+    sampler = EvenSpread(
+        case["num_frames"], case["sampling_rate"], case["num_clips"], case["use_offset"]
+    )
+    step = case["fps"] / case["target_fps"]
+    windows = sampler.draw(None, case["video_frames"], step)
+    assert windows.dtype == np.int64
+    assert windows.tolist() == [view["frames"] for view in case["views"]]
+
+
+@pytest.mark.parametrize("case", KINETICS["random"], ids=lambda c: str(c["video_size"]))
+def test_spread_windows_of_training_lie_as_upstreams(case):
+    """The first frame of a window is its start, rounded down."""
+    size, span = case["video_size"], case["clip_size"]
+    frames, rate = 8, 4
+    sampler, rng = RandomSpread(frames, rate), np.random.default_rng(0)
+    step = span / (frames * rate)
+    drawn = np.stack([sampler.draw(rng, int(size), step)[0] for _ in range(8000)])
+    ranks = [(drawn[:, 0] <= start).mean() for start in case["start"]]
+    if span < size:
+        assert ranks == pytest.approx(case["quantiles_at"], abs=0.02)
+        assert set(drawn[:, -1] - drawn[:, 0]) <= {int(span - 1), int(span - 1) + 1}
+    else:
+        assert (drawn == drawn[0]).all()
+        assert drawn[0].max() == size - 1
+
+
+@pytest.mark.parametrize("sampler", [RandomWindow(4, 2), EvenWindows(4, 2, 3)])
+def test_windows_count_frames_of_another_rate(sampler):
+    """In a video of 60 frames a second, frames at 24 a second are 2.5 apart."""
+    for _ in range(50):
+        windows = sampler.draw(np.random.default_rng(0), 40, 2.5)
+        assert (windows - windows[:, :1] == [0, 5, 10, 15]).all()
+        assert windows.min() >= 0
+    assert EvenWindows(3, 1).draw(None, 100, 2.5)[0].tolist() == [47, 49, 52]
 
 
 def test_slow_pathway_indices_equal_upstreams():
