@@ -178,13 +178,19 @@ def in_words(sizes: Mapping[str, tuple[Sequence[int], Sequence[int]]]) -> Iterab
         sizes: the shape in the file and in the network by the name of the entry.
 
     Returns:
-        For example "pos_embed_spatial 14 x 14 to 20 x 20", "rel_pos_h 27 to 13 (2 entries)".
+        For example "pos_embed_spatial 14 x 14 to 20 x 20", "rel_pos_h, rel_pos_w 27 to 13
+        (4 entries)".
     """
     counts = Counter(
-        f"{name.rpartition('.')[2]} {_size(name, before)} to {_size(name, here)}"
+        f"{_kind(name)} {_size(name, before)} to {_size(name, here)}"
         for name, (before, here) in sizes.items()
     )
     return [text + (f" ({n} entries)" if n > 1 else "") for text, n in counts.items()]
+
+
+def _kind(name: str) -> str:
+    leaf = name.rpartition(".")[2]
+    return "rel_pos_h, rel_pos_w" if leaf in ("rel_pos_h", "rel_pos_w") else leaf
 
 
 def _size(name: str, shape: Sequence[int]) -> str:

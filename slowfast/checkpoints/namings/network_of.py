@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from itertools import count, takewhile
 from typing import Any
 
-from slowfast.ak.registries.networks import NETWORKS
 from slowfast.models.resnet import ARCHITECTURES, NUM_BLOCKS
 from slowfast.models.x3d import NUM_BLOCKS as X3D_BLOCKS
 
@@ -31,28 +30,26 @@ def settings_of(shapes: Shapes) -> dict[str, Any]:
     Returns:
         Values by dotted key; empty for weights of no network that is known here.
     """
+    found = _settings_of_family(shapes)
+    if found and (head := shapes.get("head.projection.weight")):
+        found["MODEL.NUM_CLASSES"] = head[0]
+    return found
+
+
+def _settings_of_family(shapes: Shapes) -> dict[str, Any]:
+    """Returns the settings without the number of classes."""
     if "patch_embed.proj.weight" in shapes and any(_LAYER.match(name) for name in shapes):
-        return _with_name(_mvit(shapes), shapes)
+        return {"MODEL.MODEL_NAME": "MViT", **_mvit(shapes)}
     stem = shapes.get("s1.pathway0_stem.conv.weight")
     blocks = [match for name in shapes if (match := _BLOCK.fullmatch(name))]
     if stem is None or not blocks:
         return {}
     depths = tuple(sum(match[1] == str(stage) for match in blocks) for stage in (2, 3, 4, 5))
     if "s1.pathway0_stem.conv_xy.weight" in shapes:
-        found = _x3d(shapes, depths)
-    else:
-        found = _resnet(shapes, depths)
-    return _with_name(found, shapes)
-
-
-def _with_name(found: dict[str, Any], shapes: Shapes) -> dict[str, Any]:
-    """Returns settings with the number of classes and the name of the network."""
-    if head := shapes.get("head.projection.weight"):
-        found["MODEL.NUM_CLASSES"] = head[0]
-    # An image network has no MODEL.ARCH of its own: networks of one pathway can start from it.
-    arch = found.get("MODEL.ARCH", next(iter(ARCHITECTURES))).partition(" ")[0]
-    owners = [name for name in NETWORKS.keys() if arch in NETWORKS.facts(name).archs]  # noqa: SIM118
-    return {"MODEL.MODEL_NAME": owners[0], **found} if owners else found
+        return {"MODEL.MODEL_NAME": "X3D", **_x3d(shapes, depths)}
+    # Networks of one pathway can start from an image network too.
+    name = "SlowFast" if "s1.pathway1_stem.conv.weight" in shapes else "ResNet"
+    return {"MODEL.MODEL_NAME": name, **_resnet(shapes, depths)}
 
 
 def _mvit(shapes: Shapes) -> dict[str, Any]:

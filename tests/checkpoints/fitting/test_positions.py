@@ -81,7 +81,7 @@ def test_one_line_says_what_was_interpolated(tmp_path):
     loaded = load_file(tmp_path / "x.pyth", Bare(VIDEO | longer | bigger))
     assert (
         "Positions were interpolated: pos_embed_spatial 3 x 3 to 4 x 4; pos_embed_temporal 2 to 4; "
-        "rel_pos_h 5 to 7 (2 entries); rel_pos_w 5 to 7 (2 entries)."
+        "rel_pos_h, rel_pos_w 5 to 7 (4 entries)."
     ) in str(loaded.report)
     assert loaded.epoch == -1
     assert loaded.report.share_outside_head == 1.0
