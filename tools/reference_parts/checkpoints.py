@@ -28,7 +28,9 @@ CORRECTED = {
         "patch embedding, image to video",
         "ImageNet/MVITv2_S",
     ],
-    "image_init drops the positions of an image network": ["ImageNet/MVIT_B_16_CONV"],
+    "image_init repeats kernels undivided, and drops the positions of an image network": [
+        "ImageNet/MVIT_B_16_CONV"
+    ],
     "loading ends with an error that says nothing": [
         "spatial positions, no square",
         "image_init and a pooling kernel that the model lacks",

@@ -99,11 +99,24 @@ def test_files_have_the_names_of_upstream(tmp_path):
         assert (last and Path(last).name) == case["last"]
 
 
-def test_positions_of_a_published_network_fit_more_frames():
-    case = next(case for case in MEASURED["real"] if case["to"] == "Kinetics/MVIT_B_32x3_CONV")
-    name, expected = next(iter(case["loaded_reshaped"].items()))
-    shapes = {name: expected["to"], "norm.weight": [768]}
+@pytest.mark.parametrize(
+    ("start", "entry", "words"),
+    [
+        ("Kinetics/MVIT_B_16x4_CONV", "pos_embed_temporal", "pos_embed_temporal 8 to 16"),
+        (
+            "masked_ssl/k400_MVITv2_S_16x4_MaskFeat_PT",
+            "blocks.15.attn.rel_pos_h",
+            "rel_pos_h, rel_pos_w 27 to 13",
+        ),
+    ],
+)
+def test_positions_of_published_networks_fit_other_networks(start, entry, words):
+    case = next(case for case in MEASURED["real"] if case["from"] == start)
+    expected = case["loaded_reshaped"][entry]
+    shapes = {entry: expected["to"], "norm.weight": [768]}
     network = Bare(shapes)
-    report = load_weights(network, drawn(shapes | {name: expected["from"]}))
-    assert same(network.state_dict()[name].flatten()[:4], expected["first_4"])
-    assert "Positions were interpolated: pos_embed_temporal 8 to 16." in str(report)
+    report = load_weights(network, drawn(shapes | {entry: expected["from"]}))
+    value = network.state_dict()[entry]
+    assert same(value.flatten()[:4], expected["first_4"])
+    assert value.double().sum() == pytest.approx(expected["sum"], abs=1e-4)
+    assert f"Positions were interpolated: {words}." in str(report)

@@ -1,9 +1,12 @@
 """Positions of vision transformers fit other crops, other numbers of frames, and other inputs."""
 
+import json
+
 import pytest
 import torch
 
 from reference_parts.checkpoints import Bare, drawn
+from reference_parts.files import REFERENCE
 from slowfast.checkpoints.fitting.positions import resized
 from slowfast.checkpoints.loading import load_file
 from slowfast.checkpoints.weights import load_weights
@@ -116,13 +119,14 @@ def test_what_the_shape_does_not_tell_is_left(name, there, here):
 def test_a_masked_autoencoder_gives_its_encoder(caplog, tmp_path):
     """A file of pre-training has a decoder, and fixed positions of its tokens."""
     encoder = VIDEO | {"blocks.0.norm1.weight": [4], "norm.weight": [4]}
-    decoder = {"mask_token": [1, 1, 4], "decoder_pos_embed": [1, 19, 4]}
-    decoder |= {"pred_head.transforms.0.0.norm1.weight": [4], "decoder_embed.weight": [4, 4]}
+    measured = json.loads((REFERENCE / "checkpoint_naming.json").read_text())["real"]
+    pair = next(pair for pair in measured if pair["from"].endswith("_MAE_PT"))
+    decoder = {name: [2] for part in ("first_20", "last_20") for name in pair["not_used"][part]}
     torch.save({"model_state": drawn(encoder | decoder)}, tmp_path / "x.pyth")
     head = {"head.projection.weight": [5, 4], "head.projection.bias": [5]}
     network = Bare(encoder | head)
     report = load_file(tmp_path / "x.pyth", network).report
     assert {*report.matched} == {*encoder}
-    assert {*report.missing} == {*head}
+    assert report.missing == [*head] == pair["not_loaded"]
     assert {*report.unexpected} == {*decoder}
-    assert "not in the model: mask_token,decoder_pos_embed" in caplog.text.replace("{", "")
+    assert "not in the model: {decoder_pos_embed,mask_token}; pred_head." in caplog.text

@@ -52,3 +52,14 @@ def shapes(*settings: dict) -> dict:
 )
 def test_differing_settings_are_reported(there, here, words):
     assert differing_settings(shapes(there), shapes(here)) == words
+
+
+def test_vision_transformers_are_told_by_their_names():
+    there = {"patch_embed.proj.weight": [8, 3, 4, 4], "pos_embed": [1, 10, 8], "cls_token": [1, 8]}
+    there |= {"blocks.0.norm1.weight": [8], "blocks.11.norm1.weight": [8]}
+    words = differing_settings(there, shapes(SLOW))
+    assert words.startswith("MODEL.MODEL_NAME MViT (here ResNet), MODEL.ARCH mvit (here slow), ")
+    assert "MVIT.DEPTH 12, MVIT.EMBED_DIM 8, MVIT.PATCH_2D True, MVIT.PATCH_KERNEL [4, 4]" in words
+    video = there | {"patch_embed.proj.weight": [8, 3, 2, 4, 4]}
+    expected = "MVIT.PATCH_2D True (here False), MVIT.PATCH_KERNEL [4, 4] (here [2, 4, 4])"
+    assert differing_settings(there, video) == expected
