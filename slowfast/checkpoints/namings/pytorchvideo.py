@@ -121,3 +121,17 @@ class PyTorchVideoMViT(Naming):
             "The norms of queries, keys and values add 1e-5 to the variance in pytorchvideo, and "
             "1e-6 here: scores differ slightly."
         ]
+
+
+@register
+class PyTorchVideoHub(Naming):
+    """The library's names, for the networks here that the library builds: PTVResNet and others.
+
+    These networks hold the one of the library as `model`.
+    """
+
+    title = "names of pytorchvideo's hub"
+    anchor = re.compile(rf"{PyTorchVideo.anchor.pattern}|{PyTorchVideoMViT.anchor.pattern}")
+
+    def rename(self, state: State) -> dict[str, str]:
+        return {name: f"model.{name}" for name in state}

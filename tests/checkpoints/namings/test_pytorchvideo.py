@@ -12,6 +12,7 @@ from slowfast.ak.registries.networks import NETWORKS
 from slowfast.checkpoints.loading import load_file
 from slowfast.checkpoints.starting_weights import load_train_checkpoint
 from slowfast.checkpoints.tested_weights import load_test_checkpoint
+from slowfast.checkpoints.weights import load_weights
 from slowfast.models.optimizer import construct_optimizer
 from tests.checkpoints.namings.naming_cases import CLASSES, SIZE, filled, logits, make
 from tests.models.network_cases import C2D, I3D, SLOW, SLOWFAST, X3D
@@ -96,6 +97,16 @@ def test_scores_are_those_of_pytorchvideo(tmp_path, theirs, settings, sizes):
     with torch.inference_mode():
         expected = theirs(list(inputs) if len(inputs) > 1 else inputs[0])
     torch.testing.assert_close(logits(ours, inputs), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "model."])
+@pytest.mark.parametrize("build", [slow, two_pathways, expanded])
+def test_a_network_that_holds_one_of_the_library_takes_its_names(build, prefix):
+    theirs, ours = filled(build()), nn.Module()
+    ours.model = build()
+    report = load_weights(ours, {prefix + n: value for n, value in theirs.state_dict().items()})
+    assert report.same_entries
+    assert all(map(torch.equal, theirs.parameters(), ours.parameters()))
 
 
 def test_the_missing_norm_of_x3d_is_reported(tmp_path):
