@@ -56,3 +56,24 @@ def write_ssv2(folder: Path, splits: dict[str, dict[str, int]]) -> list:
         *("DATA.PATH_TO_DATA_DIR", str(folder), "DATA.PATH_PREFIX", str(folder / "image")),
         *("DATA.MULTI_LABEL", False, "DATA.RANDOM_FLIP", False),
     ]
+
+
+def write_image_tree(
+    folder: Path, images: dict[str, dict[str, int]], size: tuple[int, int] = (40, 52)
+) -> None:
+    """A folder of images by split and class, as ImageNet is unpacked.
+
+    Args:
+        images: the number of images by split and class, {"train": {"ant": 3, ...}, "val": ...}.
+            The colour of an image depends on the place of its class among the sorted classes.
+        size: height and width. Every second image of a class is turned.
+    """
+    classes = sorted({name for split in images.values() for name in split})
+    for split, counts in images.items():
+        for name, count in counts.items():
+            (folder / split / name).mkdir(parents=True)
+            for number in range(count):
+                rng = np.random.default_rng([len(split), classes.index(name), number])
+                picture = rng.integers(0, 60, (*size[:: 1 - 2 * (number % 2)], 3), np.uint8)
+                picture[..., classes.index(name) % 3] += 160
+                cv2.imwrite(str(folder / split / name / f"{name}_{number}.JPEG"), picture)

@@ -316,7 +316,8 @@ def missing_for_test(cfg) -> list[str]:
     facts, weights = facts_for(cfg, "test"), cfg.TEST.CHECKPOINT_FILE_PATH
     list_path = join(cfg.DATA.PATH_TO_DATA_DIR, list_name(cfg, "test", facts))
     missing = []
-    if facts.list_format and not is_remote(list_path) and find_list(list_path) is None:
+    is_here = facts.list_format and not is_remote(list_path)
+    if is_here and find_list(list_path, list_form(cfg, facts)) is None:
         missing.append(f"{list_path}: there is no such list")
     if weights and not is_remote(weights) and not Path(weights).is_file():
         missing.append(f"TEST.CHECKPOINT_FILE_PATH {weights}: there is no such file yet")
@@ -328,7 +329,7 @@ def _read_lists(places: DataPlaces) -> tuple[dict[str, ClipList], list[Fault]]:
     """Returns the lists that can be read, and a fault for each other list."""
     lists, errors = {}, []
     for split in places.splits:
-        path = join(places.lists, f"{split}.csv")
+        path = join(places.lists, places.form.file_name(split))
         try:
             clips = ClipList.read(path, form=places.form, folder=places.images)
             lists[split] = places.complete(places.lists, split, clips) if places.complete else clips

@@ -29,6 +29,7 @@ from torch import nn
 from slowfast.ak.checks.recipe import describe_run
 from slowfast.ak.clips.loader import ClipLoader
 from slowfast.ak.norms.group import norm_group
+from slowfast.ak.registries.datasets import spatial_views
 from slowfast.ak.run.cores import available_cores, processes_of_machine
 from slowfast.data_tools.check_data import warn_before_training
 from slowfast.datasets.loader import construct_loader, shuffle_dataset
@@ -182,7 +183,7 @@ def _passes(cfg: CfgNode) -> int:
 def _test_rows(cfg: CfgNode, scoring: _Scoring) -> Table:
     counts = temporal_view_counts(cfg)
     loader = ViewsOfTest.from_cfg(cfg, max(counts)).loader
-    views = sum(counts) * cfg.TEST.NUM_SPATIAL_CROPS
+    views = sum(counts) * spatial_views(cfg)
     seconds, words = scoring.seconds(loader, "test", views)
     return [("test", f"{words}: {_duration(seconds)}")]
 

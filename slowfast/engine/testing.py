@@ -17,6 +17,7 @@ from slowfast.ak.clips.loader import ClipLoader
 from slowfast.ak.clips.views import ClipViews, view_batches
 from slowfast.ak.errors import UserError
 from slowfast.ak.metrics.figures import TestOptions
+from slowfast.ak.registries.datasets import facts_for, spatial_views
 from slowfast.ak.run.cores import processes_of_machine
 from slowfast.checkpoints.best import Best
 from slowfast.checkpoints.loading import LoadedWeights
@@ -130,7 +131,12 @@ def _load(cfg: CfgNode, task: Task) -> LoadedWeights:
 
 
 def temporal_view_counts(cfg: CfgNode) -> list[int]:
-    """Numbers of temporal views to test: NUM_TEMPORAL_CLIPS, or all usual ones for -1, or one."""
+    """Numbers of temporal views to test: NUM_TEMPORAL_CLIPS, or all usual ones for -1, or one.
+
+    An image has one.
+    """
+    if facts_for(cfg, "test").gives_images:
+        return [1]
     if cfg.TEST.NUM_TEMPORAL_CLIPS:
         return list(cfg.TEST.NUM_TEMPORAL_CLIPS)
     if cfg.TEST.NUM_ENSEMBLE_VIEWS == -1:
@@ -157,9 +163,9 @@ class ViewsOfTest:
     @classmethod
     def from_cfg(cls, cfg: CfgNode, count: int) -> ViewsOfTest:
         """Opens the data set for `count` temporal views, instead of TEST.NUM_ENSEMBLE_VIEWS."""
-        own, crops = cfg.clone(), cfg.TEST.NUM_SPATIAL_CROPS
+        own, crops = cfg.clone(), spatial_views(cfg)
         own.defrost()
-        own.TEST.NUM_ENSEMBLE_VIEWS = count
+        own.TEST.NUM_ENSEMBLE_VIEWS, own.TEST.NUM_SPATIAL_CROPS = count, crops
         loader, options = construct_loader(own, "test"), TestOptions.from_cfg(own)
         return cls(f"{count} x {crops} views", f"_{count}x{crops}", loader, options)
 

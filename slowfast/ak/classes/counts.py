@@ -85,13 +85,14 @@ def read_class_table(cfg) -> ClassTable | None:
     """Names and segments of the classes of TRAIN.DATASET; None if the segments are unknown.
 
     Segments depend on the clips of the training list, if there is one, including the clips that
-    AK.HOLDOUT keeps from training.
+    AK.HOLDOUT keeps from training. Without a sheet, the folders of a tree name the classes.
     """
     if not has_list(cfg, "train"):
         return ClassTable.from_cfg(cfg, None)
     splits = ("train", "val") if cfg.AK.HOLDOUT else ("train",)
-    counts = [read_clips(cfg, split).class_counts(cfg.MODEL.NUM_CLASSES) for split in splits]
-    return ClassTable.from_cfg(cfg, *counts)
+    lists = [read_clips(cfg, split) for split in splits]
+    counts = [clips.class_counts(cfg.MODEL.NUM_CLASSES) for clips in lists]
+    return ClassTable.from_cfg(cfg, *counts, names=lists[0].class_names)
 
 
 def read_counts(path: Path, num_classes: int) -> tuple[np.ndarray, str]:

@@ -56,13 +56,18 @@ class ClassTable:
 
     @classmethod
     def from_cfg(
-        cls, cfg, train_counts: np.ndarray | None, held_out: np.ndarray | None = None
+        cls,
+        cfg,
+        train_counts: np.ndarray | None,
+        held_out: np.ndarray | None = None,
+        names: Sequence[str] = (),
     ) -> ClassTable | None:
         """The table of AK.CLASSES, or of the sheet beside the lists, or by training counts.
 
         Args:
             train_counts: (classes,) training clips of each class; None: unknown.
             held_out: (classes,) clips that AK.HOLDOUT keeps from training.
+            names: of the first classes, if no sheet has names; other classes have their numbers.
 
         Returns:
             the table, or None if neither a sheet nor counts give segments.
@@ -72,7 +77,7 @@ class ClassTable:
         """
         sheet = find_sheet(cfg.AK.CLASSES, cfg.DATA.PATH_TO_DATA_DIR)
         limits = cfg.AK.HEAD_MIN, cfg.AK.TAIL_MAX
-        return cls.make(sheet, cfg.MODEL.NUM_CLASSES, train_counts, *limits, held_out)
+        return cls.make(sheet, cfg.MODEL.NUM_CLASSES, train_counts, *limits, held_out, names)
 
     @classmethod
     def make(
@@ -83,10 +88,12 @@ class ClassTable:
         head_min: int,
         tail_max: int,
         held_out: np.ndarray | None = None,
+        names: Sequence[str] = (),
     ) -> ClassTable | None:
         """The same as `from_cfg`, with plain arguments."""
         if sheet is None:
-            names, segments, source = [str(i) for i in range(num_classes)], None, ""
+            names = [*names, *map(str, range(len(names), num_classes))]
+            segments, source = None, ""
         else:
             names, segments, source = read_sheet(sheet, num_classes)
         if segments is None:

@@ -107,19 +107,20 @@ def read_clips(cfg, split: str, facts: DatasetFacts | None = None) -> ClipList:
 
 def list_form(cfg, facts: DatasetFacts) -> ListForm:
     """How the lines of the lists of a data set are read."""
-    has_header = facts.list_format != "pairs"
+    is_pairs = facts.list_format == "pairs"
     return ListForm(
-        separator=None if has_header else cfg.DATA.PATH_LABEL_SEPARATOR,
+        separator=cfg.DATA.PATH_LABEL_SEPARATOR if is_pairs else None,
         columns=facts.label_columns,
         several=cfg.DATA.MULTI_LABEL,
         first_label=cfg.AK.FIRST_LABEL,
+        is_tree=facts.list_format == "class_folders",
     )
 
 
 def has_list(cfg, split: str) -> bool:
     """Whether the list of split train, val or test exists, packed or not."""
     path = join(cfg.DATA.PATH_TO_DATA_DIR, list_name(cfg, split))
-    return find_list(path) is not None
+    return find_list(path, list_form(cfg, facts_for(cfg, split))) is not None
 
 
 def sampling(cfg, facts: DatasetFacts) -> str:
@@ -180,6 +181,8 @@ def _sampler_and_transform(
     if way == "dense" and facts.spreads_windows:
         way = "spread"
     frames = (way, data.NUM_FRAMES, data.SAMPLING_RATE)
+    if facts.transform:
+        return even_frame_sampler(*frames), facts.transform(cfg, split)
     if split == "test":
         views = UniformCrops(data.TEST_CROP_SIZE, test.NUM_SPATIAL_CROPS)
         windows = test.NUM_ENSEMBLE_VIEWS, data.get("USE_OFFSET_SAMPLING", False)
@@ -213,6 +216,8 @@ def _checked_reader(cfg, split: str, facts: DatasetFacts, clips: ClipList) -> Fr
     decoding = Decoding.from_cfg(cfg)
     folders = cfg.DATA.PATH_PREFIX, video_folder(cfg, facts)
     reader = open_reader(clips, kind_of_frames(cfg, facts), *folders, decoding, image_range(cfg))
+    if clips.is_tree:
+        return reader  # the images were found by listing their folders
     if split == "test":
         reader.check(allowed_bad_clips(len(clips), 1), "a test")
     else:

@@ -25,10 +25,13 @@ def open_reader(
 
     Args:
         frames: image, video or auto: images if the image folder exists and is not empty, else
-            videos. A list of folders of images always has images.
+            videos. A list of folders of images always has images, and so has a tree of class
+            folders, whose names are paths beside it.
         decoding: how videos are decoded.
         value_range: the values that become black and white, in images with more than 8 bits.
     """
+    if clips.is_tree:
+        return JpegFrames(clips, Path(clips.path).parent, value_range)
     if frames == "auto":
         frames = "image" if not image_folder or _has_entries(image_folder) else "video"
     if frames == "image" or clips.has_folders:

@@ -22,6 +22,12 @@ import numpy as np
 from slowfast.ak import paths
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists import index_file
+from slowfast.ak.lists.class_folders import (
+    check_number_of_classes,
+    class_labels,
+    read_tree,
+    tree_source,
+)
 from slowfast.ak.lists.lines import (
     MAX_DIGITS,
     Block,
@@ -62,6 +68,8 @@ class ClipList:
     Clips count from 0 in the order of their first lines, and frames of a clip count from 0. A clip
     is all lines with the same first field, also if they are scattered over the list.
 
+    A tree of class folders is read as a list of its images, each a clip of one frame.
+
     A list of videos can have label columns: each clip has one label in each of them. `column` then
     gives the list with the labels of one column.
 
@@ -91,7 +99,7 @@ class ClipList:
         form: ListForm = _WITH_HEADER,
         folder: str | None = None,
     ) -> ClipList:
-        """Reads the list at `path`, or the packed list `<path>.gz` beside it.
+        """Reads the list at `path`, or the packed list `<path>.gz` beside it, or a tree there.
 
         A list that this process has read before is not read again.
 
@@ -109,7 +117,9 @@ class ClipList:
         several = form.several
         if form.separator is None:  # the lines are the same then, and so is the index file
             form = replace(form, several=False)
-        elif not form.columns:
+        if form.is_tree:
+            form = replace(form, folder_labels=class_labels(str(path)))
+        elif form.separator is not None and not form.columns:
             form = replace(form, folder_labels=read_folder_labels(str(path)))
         source = _source(path, form)
         may_count = form.separator and not form.columns and folder is not None
@@ -118,7 +128,9 @@ class ClipList:
         clips = _cached_list(source)
         if not several or clips.columns or clips.has_folders:
             clips._check_lines_agree()
-        if num_classes is not None:
+        if num_classes is not None and form.is_tree:
+            check_number_of_classes(clips.path, form, num_classes)
+        elif num_classes is not None:
             clips.check_labels(num_classes)
         return clips
 
@@ -139,7 +151,17 @@ class ClipList:
     @property
     def how_to_leave_out(self) -> str:
         """What to do to leave a clip out, for messages."""
-        return f"delete its lines from {self.path}"
+        return "delete it" if self.is_tree else f"delete its lines from {self.path}"
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether the clips are the images of a tree of class folders."""
+        return self.form.is_tree
+
+    @property
+    def class_names(self) -> list[str]:
+        """The names of the class folders of a tree, in the order of the classes; else empty."""
+        return [name for name, _ in self.form.folder_labels] if self.is_tree else []
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -184,7 +206,10 @@ class ClipList:
         return decode(path)
 
     def line(self, clip: int, frame: int = 0) -> int:
-        """The line number of a frame, from 1; of the clip if each clip has one line."""
+        """The line number of a frame, from 1; of the clip if each clip has one line.
+
+        0 in a tree, which has no lines.
+        """
         if not self.has_frames:
             return int(self._index.run_lines[self._runs(clip).start])
         run, step = self._locate(clip, frame)
@@ -212,6 +237,8 @@ class ClipList:
             UserError: a clip has no label, or several for the same frames. The message has the
                 first line of the clip.
         """
+        if (np.diff(self._index.label_bounds) == 1).all() and not self.has_clips_of_several_runs:
+            return
         for clip in range(len(self)):
             count = len(self.labels(clip))
             if count == 1 or (count and self.has_frames and self._most_labels(clip) == 1):
@@ -222,6 +249,11 @@ class ClipList:
                 f"DATA.MULTI_LABEL False each clip has one{frames}. Set DATA.MULTI_LABEL to True, "
                 "or correct the list."
             )
+
+    @property
+    def has_clips_of_several_runs(self) -> bool:
+        """Whether any clip can have several sets of labels."""
+        return len(self._index.run_labels) > len(self._index.clip_runs) - 1
 
     def _most_labels(self, clip: int) -> int:
         """The number of labels of the frame of a clip that has most."""
@@ -294,7 +326,14 @@ class ClipList:
 
         For a list with label columns, the numbers of its columns one after the other.
         """
-        return self.multi_hot(num_classes).sum(axis=0, dtype=np.int64)
+        if self.columns or self.has_clips_of_several_runs:
+            return self.multi_hot(num_classes).sum(axis=0, dtype=np.int64)
+        # One set of labels for each clip. This takes no array of clips x classes.
+        sets = self._index.run_labels if self._kept is None else self._index.run_labels[self._kept]
+        clips_of_set = np.bincount(sets, minlength=len(self._index.label_bounds) - 1)
+        times = np.repeat(clips_of_set, np.diff(self._index.label_bounds))
+        counts = np.bincount(self._index.labels, weights=times, minlength=num_classes)
+        return counts.astype(np.int64)
 
     def classes(self) -> set[int]:
         """The classes that any clip has, of a list without label columns."""
@@ -333,7 +372,7 @@ class ClipList:
 
     def clips_with_repeated_frames(self) -> list[int]:
         """The clips of a frame list in which two runs of lines begin with the same path."""
-        if not self.has_frames:
+        if not self.has_frames or not self.has_clips_of_several_runs:
             return []
         found = []
         for clip in range(len(self)):
@@ -455,12 +494,16 @@ class ClipList:
         return run, int(at - frames[run])
 
 
-def find_list(path: str | Path) -> str | None:
+def find_list(path: str | Path, form: ListForm = _WITH_HEADER) -> str | None:
     """The list at `path`, or the packed list `<path>.gz`; None if there is neither.
+
+    A tree is a folder at `path`.
 
     Raises:
         UserError: the place where the list should be does not answer.
     """
+    if form.is_tree:
+        return str(path) if paths.is_folder(str(path)) else None
     try:
         return next((file for file in (str(path), f"{path}.gz") if paths.is_file(file)), None)
     except OSError as error:
@@ -468,11 +511,13 @@ def find_list(path: str | Path) -> str | None:
 
 
 def _source(path: str | Path, form: ListForm) -> Source:
-    """The source of the list at `path`, or of the packed list beside it, on this machine.
+    """The source of the list or tree at `path`, or of the packed list beside it.
 
     Raises:
         UserError: there is no such list, or it cannot be fetched or read.
     """
+    if form.is_tree:
+        return tree_source(str(path), form)
     if form.separator == "":
         raise UserError(
             "DATA.PATH_LABEL_SEPARATOR: expected the text between path and label, found ''."
@@ -594,12 +639,14 @@ def open_index(source: Source) -> ClipIndex:
     Raises:
         UserError: as `read_index`.
     """
-    if Path(source.file).stat().st_size < SMALLEST_LIST:
+    if not source.form.is_tree and Path(source.file).stat().st_size < SMALLEST_LIST:
         return read_index(source)
     stored = index_file.find(source)
     if not stored:
         index = read_index(source)
-        if Source.of(*source[:3]) != source:
+        if len(index.names) < SMALLEST_LIST and source.form.is_tree:
+            return index
+        if _as_it_is_now(source) != source:
             return index  # the list was written meanwhile: the index is not stored
         # Another process can have stored the index meanwhile; then both map the same file.
         stored = index_file.find(source) or index_file.store(source, _arrays(index))
@@ -607,6 +654,11 @@ def open_index(source: Source) -> ClipIndex:
             return index
     place, arrays = stored
     return StoredIndex(**arrays, place=place, source=source)
+
+
+def _as_it_is_now(source: Source) -> Source:
+    """The source with a key of its present content."""
+    return tree_source(*source[1:3]) if source.form.is_tree else Source.of(*source[:3])
 
 
 def _reopen(place: Path, source: Source) -> ClipIndex:
@@ -617,7 +669,7 @@ def _reopen(place: Path, source: Source) -> ClipIndex:
     """
     if arrays := index_file.load(place, source):
         return StoredIndex(**arrays, place=place, source=source)
-    if Source.of(*source[:3]) != source:
+    if _as_it_is_now(source) != source:
         raise UserError(
             f"{source.name}: the list has changed since this run read it. Start the run again, "
             "and do not change the list while it runs."
@@ -626,12 +678,14 @@ def _reopen(place: Path, source: Source) -> ClipIndex:
 
 
 def read_index(source: Source) -> ClipIndex:
-    """Reads a list: a list of videos if its form has a separator, else what its header says.
+    """Reads a tree, or a list: a list of videos if its form has a separator, else what its header says.
 
     Raises:
         UserError: the file is not such a list. The message has the line.
     """
     name, form = source.name, source.form
+    if form.is_tree:
+        return ClipIndex(**read_tree(source))
     blocks = read_blocks(source.file, name)
     if form.separator is not None:
         return _build_index(read_video_lines(blocks, name, form), name, form)

@@ -70,8 +70,11 @@ class ListForm:
         frame_counts: whether a path is a folder of images, and the first number behind it is its
             number of frames.
         first_label: the label of the first class; labels that the list gives count from 0.
+        is_tree: whether the list is a folder with a folder of images for each class
+            (`slowfast.ak.lists.class_folders`).
         folder_labels: pairs of a folder's name and a label. A line of a list of videos without a
-            label has the label of the folder of its path, as in the test lists of UCF101.
+            label has the label of the folder of its path, as in the test lists of UCF101. In a tree
+            they are the class folders.
     """
 
     separator: str | None = None
@@ -79,7 +82,12 @@ class ListForm:
     several: bool = False
     frame_counts: bool = False
     first_label: int = 0
+    is_tree: bool = False
     folder_labels: tuple[tuple[str, int], ...] = ()
+
+    def file_name(self, split: str) -> str:
+        """The name of the list of split train, val or test; of its folder, if it is a tree."""
+        return split if self.is_tree else f"{split}.csv"
 
 
 class Source(NamedTuple):

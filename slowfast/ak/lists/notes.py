@@ -154,8 +154,10 @@ def _repeated_frames(clips: ClipList) -> str:
 
 
 def _changing_clips(clips: ClipList, clip_label: str) -> str:
+    if not clips.has_frames or not clips.has_clips_of_several_runs:
+        return ""
     changing = [clip for clip in range(len(clips)) if len(clips.labels(clip)) > 1]
-    if not changing or not clips.has_frames:
+    if not changing:
         return ""
     frames = "most of its frames have" if clip_label == "majority" else "its middle frame has"
     names = _some([clips.name(clip) for clip in changing])

@@ -37,7 +37,8 @@ class DatasetFacts(Facts):
             if DATA.MULTI_LABEL decides.
         list_format: how its lists in DATA.PATH_TO_DATA_DIR are written. ``header``: a frame list or
             a light list, as the first line says. ``pairs``: a path and its labels in each line.
-            Empty: it has no such lists.
+            ``class_folders``: in place of a list, a folder of the split with a folder of images for
+            each class. Empty: it has no such lists.
         label_columns: names of the label columns, if each line of ``pairs`` has one label for each
             of them. An item then has a dict of labels, and `classes_key` names the key of the
             number of classes. Empty: all labels belong to the classes of MODEL.NUM_CLASSES.
@@ -58,6 +59,10 @@ class DatasetFacts(Facts):
             (`slowfast.ak.clips.sampling`).
         random_validation: whether validation during training takes random frames and a random crop,
             as upstream does. Otherwise it takes the centre.
+        gives_images: whether each clip is an image: it has one frame, and in a test one view.
+        transform: makes, by the configuration and the split, the transform of the frames of an item
+            (`slowfast.ak.clips.dataset.ClipDataset`). None: clips are scaled and cropped as the
+            keys of the data say.
         always_rgb: whether the network gets RGB, whatever DATA.REVERSE_INPUT_CHANNEL says.
         gives_features: whether its items have features, which only networks with a `feature_shape`
             take, in place of pixels.
@@ -76,13 +81,16 @@ class DatasetFacts(Facts):
     frame_rate_key: str = ""
     spreads_windows: bool = False
     random_validation: bool = False
+    gives_images: bool = False
+    transform: Callable[[Any, str], Any] | None = None
     always_rgb: bool = False
     gives_features: bool = False
     own_keys: tuple[str, ...] | None = None
 
     def list_name(self, split: str) -> str:
-        """The file name of the list of split train, val or test."""
-        return "val.csv" if split == "test" and not self.has_test_list else f"{split}.csv"
+        """The file name of the list of split train, val or test; of its folder of class folders."""
+        name = "val" if split == "test" and not self.has_test_list else split
+        return name if self.list_format == "class_folders" else f"{name}.csv"
 
     def reads(self, key: str) -> bool | None:
         """Whether `key` is a key of this data set; None if that is not known."""
@@ -104,8 +112,7 @@ DATASETS: Registry[DatasetFacts] = Registry(
     DatasetFacts,
     not_built={
         "ava": _NOT_BUILT,
-        "imagenet": _NOT_BUILT,
-        "imagenetprefetch": _NOT_BUILT,
+        "imagenetprefetch": "imagenet reads the same images, always some batches ahead",
     },
     ignores_case=True,
 )
@@ -175,6 +182,11 @@ def list_name(cfg, split: str, facts: DatasetFacts | None = None) -> str:
     """
     own = facts or facts_for(cfg, split)
     return (cfg.AK.TEST_LIST if split == "test" else "") or own.list_name(split)
+
+
+def spatial_views(cfg) -> int:
+    """The number of crops of a window in a test: TEST.NUM_SPATIAL_CROPS, or one of an image."""
+    return 1 if facts_for(cfg, "test").gives_images else cfg.TEST.NUM_SPATIAL_CROPS
 
 
 def has_test_list(cfg) -> bool:
