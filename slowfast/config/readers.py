@@ -115,7 +115,8 @@ def _of_data_sets(cfg: CfgNode, key: str) -> Iterator[Unread]:
     phases = enabled_phases(cfg) or ["TRAIN", "TEST"]
     used = [DATASETS.facts(cfg[phase].DATASET) for phase in phases]
     is_of_others = any(DATASETS.facts(name).reads(key) for name, _ in DATASETS)
-    if is_of_others and all(facts.reads(key) is False for facts in used):
+    is_unread = is_of_others and all(facts.reads(key) is False for facts in used)
+    if is_unread or all(key in facts.ignored_keys for facts in used):
         yield Unread(key_and_value(cfg, f"{phases[0]}.DATASET"), True)
 
 

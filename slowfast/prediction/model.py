@@ -141,6 +141,13 @@ def _set_up(cfg: CfgNode, path: str, output_dir: str | Path) -> None:
         if is_stored(cfg, key) and not Path(get(cfg, key)).is_file():
             set_value(cfg, key, "")  # a sheet of another machine; the checkpoint has the names
     assert_and_infer_cfg(cfg)
+    if facts_for(cfg).gives_images:
+        raise UserError(
+            f"TRAIN.DATASET {cfg.TRAIN.DATASET}: this network takes single images, and predictions, "
+            "features and exported files are of videos. Test it with tools/run_net.py; for videos, "
+            "train a network of clips from its weights (TRAIN.CHECKPOINT_FILE_PATH, "
+            "TRAIN.CHECKPOINT_INFLATE True)."
+        )
     if feature_shape(cfg):
         raise UserError(
             f"MODEL.MODEL_NAME {cfg.MODEL.MODEL_NAME}: takes features and no videos. Train the "

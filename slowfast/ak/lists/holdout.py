@@ -19,7 +19,7 @@ import numpy as np
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList
-from slowfast.ak.registries.datasets import has_test_list
+from slowfast.ak.registries.datasets import has_test_list, list_name
 
 _MOST_NAMES = 5  # in a message
 
@@ -29,7 +29,7 @@ def chosen_on(cfg) -> str:
     if cfg.AK.HOLDOUT:
         return f"hold-out {cfg.AK.HOLDOUT}"
     name = "validation" if has_test_list(cfg) else "test"
-    return f"the {name} set (val.csv)"
+    return f"the {name} set ({list_name(cfg, 'val')})"
 
 
 def fingerprint(cfg) -> str:

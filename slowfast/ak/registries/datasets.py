@@ -68,6 +68,7 @@ class DatasetFacts(Facts):
             take, in place of pixels.
         own_keys: names, or beginnings of names, of the keys that only data sets read that name
             them, here or in upstream. None: it is not known which keys the data set reads.
+        ignored_keys: names of keys that other data sets of pixels read, and this one does not.
     """
 
     labels: str = "any"
@@ -86,6 +87,7 @@ class DatasetFacts(Facts):
     always_rgb: bool = False
     gives_features: bool = False
     own_keys: tuple[str, ...] | None = None
+    ignored_keys: tuple[str, ...] = ()
 
     def list_name(self, split: str) -> str:
         """The file name of the list of split train, val or test; of its folder of class folders."""
