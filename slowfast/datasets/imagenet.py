@@ -25,9 +25,8 @@ from functools import partial
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
-from slowfast.ak.clips.augmentation import Augmented, ColourJitter
+from slowfast.ak.clips.augmentation import Augmented, ColourJitter, PcaLighting
 from slowfast.ak.clips.dataset import ClipDataset
 from slowfast.ak.clips.from_cfg import clip_dataset_arguments
 from slowfast.ak.clips.resized_crop import RandomResizedCrop
@@ -39,8 +38,9 @@ from slowfast.ak.registries.datasets import DATASETS
 # The crops of training that the keys DATA.TRAIN_JITTER_SCALES_RELATIVE and ASPECT_RELATIVE replace
 # (Szegedy et al., "Going deeper with convolutions", CVPR 2015).
 SCALES, RATIOS = (0.08, 1.0), (3 / 4, 4 / 3)
-# Brightness, contrast and saturation in training without AUG.ENABLE.
-COLOUR_JITTER = 0.4
+# In training without AUG.ENABLE: the share by which brightness, contrast and saturation change at
+# most, and the standard deviation of the weights of the principal colours (`PcaLighting`).
+COLOUR_JITTER, LIGHTING = 0.4, 0.1
 
 Resize = Callable[..., np.ndarray]
 
@@ -132,10 +132,14 @@ def _training(cfg) -> Augmented:
     if cfg.AUG.ENABLE:
         resize = partial(pillow_scale, interpolation=cfg.AUG.INTERPOLATION)
         return Augmented.from_cfg(cfg, crop(resize=resize))
-    return Augmented(crop(uniform_ratio=True), (ColourJitter(COLOUR_JITTER),))
+    values, vectors = cfg.DATA.TRAIN_PCA_EIGVAL, cfg.DATA.TRAIN_PCA_EIGVEC
+    lighting = PcaLighting(LIGHTING, tuple(values), tuple(map(tuple, vectors)))
+    return Augmented(crop(uniform_ratio=True), (ColourJitter(COLOUR_JITTER), lighting))
 
 
 def _problems(cfg) -> Iterator[Finding]:
+    if cfg.TRAIN.ENABLE and np.shape(cfg.DATA.TRAIN_PCA_EIGVEC) != (3, 3):
+        yield "DATA.TRAIN_PCA_EIGVEC", "expected three rows of three numbers"
     if cfg.DATA.NUM_FRAMES != 1:
         yield "DATA.NUM_FRAMES", "an image is a clip of one frame; set it to 1"
     if cfg.DATA.MULTI_LABEL:

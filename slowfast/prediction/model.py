@@ -143,10 +143,10 @@ def _set_up(cfg: CfgNode, path: str, output_dir: str | Path) -> None:
     assert_and_infer_cfg(cfg)
     if facts_for(cfg).gives_images:
         raise UserError(
-            f"TRAIN.DATASET {cfg.TRAIN.DATASET}: this network takes single images, and predictions, "
-            "features and exported files are of videos. Test it with tools/run_net.py; for videos, "
-            "train a network of clips from its weights (TRAIN.CHECKPOINT_FILE_PATH, "
-            "TRAIN.CHECKPOINT_INFLATE True)."
+            f"TRAIN.DATASET {cfg.TRAIN.DATASET}: this network takes single images, and "
+            "predictions, features and exported files are of videos. Test it with "
+            "tools/run_net.py; for videos, train a network of clips from its weights "
+            "(TRAIN.CHECKPOINT_FILE_PATH, TRAIN.CHECKPOINT_INFLATE True)."
         )
     if feature_shape(cfg):
         raise UserError(

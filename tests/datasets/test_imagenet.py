@@ -12,6 +12,7 @@ import torch
 from slowfast.ak.clips.augmentation import ColourJitter, RandAugment, RandomErasing
 from slowfast.ak.clips.bad_clips import from_meta
 from slowfast.ak.clips.network_input import InputTransform
+from slowfast.ak.clips.sampling import scale
 from slowfast.config.checks import problems, warnings
 from slowfast.config.defaults import get_cfg
 from slowfast.data_tools.check_data import DataPlaces, check_data
@@ -163,6 +164,22 @@ def test_training_with_augmentation_takes_the_steps_of_upstream(case):
     assert [list(crop.scales), list(crop.ratios)] == list(case["given"].values())
 
 
+def test_training_without_augmentation_changes_colours_and_light():
+    """The recipe of ResNets: the aspect ratio is uniform, and cv2 scales."""
+    given = {"DATA.TRAIN_JITTER_SCALES_RELATIVE": [0.3, 0.5], "DATA.TRAIN_PCA_EIGVAL": [9, 0, 0]}
+    given |= {"DATA.TRAIN_JITTER_ASPECT_RELATIVE": [0.9, 1.1]}
+    transform = image_transform(make_cfg(**given), "train")
+    jitter, lighting = transform.changes
+    assert (jitter.strength, lighting.deviation, lighting.eigenvalues) == (0.4, 0.1, (9, 0, 0))
+    crop = transform.crop
+    assert (crop.scales, crop.ratios, crop.uniform_ratio, crop.resize) == (
+        *((0.3, 0.5), (0.9, 1.1)),
+        *(True, scale),
+    )
+    crop = image_transform(make_cfg(), "train").crop
+    assert (crop.scales, crop.ratios) == ((0.08, 1.0), (0.75, 4 / 3))
+
+
 # ------------------------------------------------------------------ items
 
 
@@ -249,6 +266,7 @@ def test_check_data_looks_at_every_image(tree):
         ({"DATA.NUM_FRAMES": 8}, "DATA.NUM_FRAMES", "an image is a clip of one frame; set it to 1"),
         ({"DATA.MULTI_LABEL": True}, "DATA.MULTI_LABEL", "each image has one class"),
         ({"DATA.IN_VAL_CROP_RATIO": 1.2, "AUG.ENABLE": True}, "DATA.IN_VAL_CROP_RATIO", "most 1"),
+        ({"DATA.TRAIN_PCA_EIGVEC": [[1], [2], [3]]}, "DATA.TRAIN_PCA_EIGVEC", "three rows of"),
         ({"DATA.PATH_TO_PRELOAD_IMDB": "x"}, "DATA.PATH_TO_PRELOAD_IMDB", "not built here"),
         ({"TRAIN.DATASET": "imagenetprefetch"}, "TRAIN.DATASET", "imagenet reads the same images"),
     ],
@@ -265,4 +283,4 @@ def test_settings_of_clips_do_not_matter():
     more = {"TEST.NUM_ENSEMBLE_VIEWS": 5, "DATA.TRAIN_JITTER_SCALES": [300, 400]}
     found = "\n".join(warnings(small(**more)))
     assert "TEST.NUM_ENSEMBLE_VIEWS = 5: not read: an image has one view" in found
-    assert "DATA.TRAIN_JITTER_SCALES = [300, 400] is not read with TRAIN.DATASET imagenet" in found
+    assert "SCALES = [300, 400]: is not read with TRAIN.DATASET imagenet" in found

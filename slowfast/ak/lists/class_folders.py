@@ -30,8 +30,8 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".
 _MOST_NAMES = 5  # in a message
 
 _HOW_TO_SORT = """\
-Expected a folder for each class: DATA.PATH_TO_DATA_DIR/train/<class>/<image>, and val/<class>/<image>
-for validation and test, with the names of the classes in train."""
+Expected a folder for each class below DATA.PATH_TO_DATA_DIR: train/<class>/<image>, and, for
+validation and test, val/<class>/<image> with the same names of classes."""
 
 
 def class_labels(folder: str) -> tuple[tuple[str, int], ...]:

@@ -678,7 +678,7 @@ def _reopen(place: Path, source: Source) -> ClipIndex:
 
 
 def read_index(source: Source) -> ClipIndex:
-    """Reads a tree, or a list: a list of videos if its form has a separator, else what its header says.
+    """Reads a tree or a list, as its form says, or else as its header says.
 
     Raises:
         UserError: the file is not such a list. The message has the line.
