@@ -21,10 +21,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from slowfast.ak.clips.augmentation import Augmented, ColourJitter, PcaLighting
 from slowfast.ak.clips.dataset import ClipDataset
@@ -32,8 +34,10 @@ from slowfast.ak.clips.from_cfg import clip_dataset_arguments
 from slowfast.ak.clips.resized_crop import RandomResizedCrop
 from slowfast.ak.clips.sampling import CentreCrop, Crop, SquareCrop
 from slowfast.ak.clips.views import ClipViews
+from slowfast.ak.frames.images import decode_image
 from slowfast.ak.keys import Finding
-from slowfast.ak.registries.datasets import DATASETS
+from slowfast.ak.paths import local_path
+from slowfast.ak.registries.datasets import CLIPS_OF_A_VIDEO, DATASETS
 
 # The crops of training that the keys DATA.TRAIN_JITTER_SCALES_RELATIVE and ASPECT_RELATIVE replace
 # (Szegedy et al., "Going deeper with convolutions", CVPR 2015).
@@ -159,13 +163,15 @@ def _warnings(cfg) -> Iterator[Finding]:
     list_format="class_folders",
     gives_images=True,
     transform=image_transform,
+    sampling="dense",
     always_rgb=True,
     own_keys=(
         *("DATA.IN_VAL_CROP_RATIO", "DATA.TRAIN_PCA_", "AUG.GEN_MASK_LOADER"),
         *("DATA.PATH_TO_PRELOAD_IMDB", "DATA.IN22K_TRAINVAL", "DATA.IN22k_VAL_IN1K"),
+        *CLIPS_OF_A_VIDEO,
     ),
     ignored_keys=(
-        *("DATA.PATH_PREFIX", "DATA.SAMPLING", "DATA.SAMPLING_RATE", "DATA.TRAIN_JITTER_SCALES"),
+        *("DATA.PATH_PREFIX", "DATA.SAMPLING_RATE", "DATA.TRAIN_JITTER_SCALES"),
         *("DATA.INV_UNIFORM_SAMPLE", "DATA.TRAIN_JITTER_MOTION_SHIFT"),
     ),
     problems=_problems,
@@ -184,3 +190,12 @@ class Imagenet(ClipDataset):
 
     def __init__(self, cfg, mode: str, num_retries: int = 10):
         super().__init__(**clip_dataset_arguments(cfg, mode, DATASETS.facts("Imagenet")))
+
+    def load_image(self, im_path: str) -> Tensor:
+        """The image of a file, float32 (3, H, W), RGB, 0 to 1; for scripts written for upstream.
+
+        Raises:
+            OSError, ValueError: the file cannot be read, or is no image.
+        """
+        pixels = decode_image(Path(local_path(im_path)).read_bytes())[..., :3]
+        return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255

@@ -36,7 +36,6 @@ NAMES: dict[str, dict[str, str]] = {
             temporal_sampling torchvision_decode
         """
     ),
-    "slowfast.datasets.imagenet": {},
     "slowfast.datasets.loader": _names(data="multiple_samples_collate"),
     "slowfast.datasets.mixup": _names(
         mixup="MixUp convert_to_one_hot get_cutmix_bbox mixup_target rand_bbox"

@@ -219,6 +219,8 @@ def test_a_test_shows_the_image_of_validation_once(tree, augments):
         assert torch.equal(views.batch(0, 1)[0], clip)
         assert label == same_label
     assert test.clip_name(0) == "val/ant/ant_0.JPEG"
+    whole = test.load_image(str(tree / test.clip_name(0)))
+    assert (whole.shape, whole.mean(dim=(1, 2)).argmax()) == ((3, 40, 52), 2)
 
 
 def test_a_large_image_is_scaled_without_aliasing(tmp_path):

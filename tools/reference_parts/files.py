@@ -49,6 +49,7 @@ KINDS = {
     "charades_test_sampling.json": Kind("windows.charades_test_sampling", compact=True),
     "ssv2_sampling.json": Kind("ssv2.ssv2_sampling", compact=True),
     "kinetics_sampling.json": Kind("kinetics.kinetics_sampling", 1e-9, compact=True),
+    "imagenet_transforms.json": Kind("images.imagenet_transforms", 1e-4, compact=True),
     "models/*.json": Kind("networks.values", 1e-4, compact=True),
 }
 
