@@ -103,9 +103,11 @@ class OneView:
         self, frames: Iterable[np.ndarray], rows: np.ndarray, rng: np.random.Generator
     ) -> ClipViews:
         """The view of an image from its frame (H, W, 4) uint8; rows (1, 1)."""
-        frame = self.crop(frames, rows, rng).permute(1, 2, 3, 0).contiguous()
+        (clip,) = self.crop(frames, rows, rng)
         corner = torch.zeros(1, 2, dtype=torch.int64)
-        return ClipViews(frame, torch.from_numpy(rows), corner, self.crop.side)
+        return ClipViews(
+            clip.permute(1, 2, 3, 0).contiguous(), torch.from_numpy(rows), corner, self.crop.side
+        )
 
 
 def image_transform(cfg, split: str) -> SquareCrop | Augmented | OneView:

@@ -223,6 +223,15 @@ def test_a_test_shows_the_image_of_validation_once(tree, augments):
     assert (whole.shape, whole.mean(dim=(1, 2)).argmax()) == ((3, 40, 52), 2)
 
 
+def test_an_item_can_have_several_augmented_images(tree):
+    cfg = small(tree, **{"AUG.ENABLE": True, "AUG.NUM_SAMPLE": 3})
+    clips, labels, *_ = Imagenet(cfg, "train")[(0, 8)]
+    assert [tuple(clip.shape) for clip in clips] == [(3, 1, 24, 24)] * 3
+    assert labels == [2] * 3
+    assert not torch.equal(clips[0], clips[1])
+    assert len(Imagenet(cfg, "val")[(0, 0)][0]) == 1
+
+
 def test_a_large_image_is_scaled_without_aliasing(tmp_path):
     """Pillow averages a checkerboard to grey; cv2 would pick single pixels."""
     (tmp_path / "train" / "a").mkdir(parents=True)
