@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from slowfast.ak.norms.group import norm_group
 from slowfast.config import checks
+from slowfast.config.derived import clips_per_pass
 from slowfast.config.keys import UPSTREAM_KEYS, known_keys
-from slowfast.config.readers import CONDITIONS, _begins_with
+from slowfast.config.readers import CONDITIONS, _begins_with, why_unread
 
 TEST_ONLY = {"TRAIN.ENABLE": False}
 TRAIN_ONLY = {"TEST.ENABLE": False}
@@ -73,6 +75,39 @@ def test_a_setting_is_refused_only_if_the_run_reads_it(setting, situation, words
 
     cfg = load_runnable(READ | (X3D if "X3D" in key else {}) | setting)
     assert any(line.startswith(f"X.yaml: {key} = ") for line in checks.problems(cfg))
+
+
+FEATURES = {"TRAIN.DATASET": "features", "TEST.DATASET": "features"}
+KINETICS = {"TRAIN.DATASET": "kinetics", "TEST.DATASET": "kinetics"}
+OFFSET = {"DATA.USE_OFFSET_SAMPLING": True}
+
+
+@pytest.mark.parametrize(
+    ("setting", "situation", "words"),
+    [
+        ({"AUG.NUM_SAMPLE": 2}, {"AUG.ENABLE": False}, ""),
+        ({"AUG.NUM_SAMPLE": 2}, CHARADES, ""),
+        ({"AUG.NUM_SAMPLE": 2}, TEST_ONLY, "TRAIN.ENABLE False"),
+        ({"AUG.NUM_SAMPLE": 2}, FEATURES, "TRAIN.DATASET features"),
+        ({"DATA.TRAIN_CROP_NUM_TEMPORAL": 2}, FEATURES, "TRAIN.DATASET features"),
+        (OFFSET, KINETICS, ""),
+        (OFFSET, CHARADES, "TRAIN.DATASET charades"),
+        (OFFSET, KINETICS | TRAIN_ONLY, "TEST.ENABLE False"),
+        (OFFSET, KINETICS | {"DATA.SAMPLING": "uniform"}, "DATA.SAMPLING uniform"),
+    ],
+)
+def test_who_reads_samples_and_offsets(setting, situation, words, load_runnable):
+    (key,) = setting
+    found = why_unread(load_runnable(setting | situation), key)
+    assert (found.decided_by if found else "") == words
+
+
+def test_samples_count_in_norm_groups_where_they_are_read(load_runnable):
+    settings = {"TRAIN.BATCH_SIZE": 8, "NUM_GPUS": 0, "AUG.NUM_SAMPLE": 2}
+    settings |= {"DATA.TRAIN_CROP_NUM_TEMPORAL": 2, "DATA.TRAIN_CROP_NUM_SPATIAL": 3}
+    assert norm_group(load_runnable(settings), 1) == 96
+    assert clips_per_pass(load_runnable(settings | {"SOLVER.ACCUMULATE_STEPS": 4})) == 24
+    assert norm_group(load_runnable(settings | FEATURES), 1) == 8
 
 
 def test_one_warning_names_all_settings_without_effect(load_runnable):

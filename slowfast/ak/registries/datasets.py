@@ -145,8 +145,7 @@ def windows_and_crops(cfg) -> tuple[int, int]:
 
 def clips_of_a_video(cfg) -> int:
     """The clips that training takes of a video; 1 for a data set that does not read the keys."""
-    name = cfg.TRAIN.DATASET
-    if name in DATASETS and DATASETS.facts(name).reads(CLIPS_OF_A_VIDEO[0]) is False:
+    if DATASETS.facts(cfg.TRAIN.DATASET).reads(CLIPS_OF_A_VIDEO[0]) is False:
         return 1
     windows, crops = windows_and_crops(cfg)
     return windows * crops
