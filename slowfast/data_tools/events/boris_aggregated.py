@@ -9,17 +9,14 @@ Stop (s), ...; also without a header. The rows of one observation follow one tim
 
 from __future__ import annotations
 
-import math
-
-from slowfast.ak.errors import UserError
-from slowfast.data_tools.events.boris_observation import Mark, add_bout, to_frame
-from slowfast.data_tools.events.boris_tables import ObservationRows
+from slowfast.data_tools.events.boris_tables import ExportedTable, recognises
 from slowfast.data_tools.events.content import Content, Table
 from slowfast.data_tools.events.event import EventTable, ReadOptions
 from slowfast.data_tools.events.formats import add_format
 from slowfast.data_tools.events.headers import Header, find_header, header_of
-from slowfast.data_tools.events.times import TimeColumn, parse_times, to_number
+from slowfast.data_tools.events.times import to_number
 
+_TITLE = "aggregated events of BORIS"
 _NEEDED = ("observation", "label", "kind", "start", "stop")
 # The last columns of the older form, before which an observation's own variables can stand.
 _OLD_END = ("Subject", "Behavior", "Behavioral category", "Modifiers", "Behavior type",
@@ -51,69 +48,24 @@ def _is_measure(text: str) -> bool:
     return text == "NA" or to_number(text) is not None
 
 
-def _recognises(content: Content, options: ReadOptions) -> bool:
-    return content.table(lambda table: _header(table, options) is not None) is not None
-
-
 def read_aggregated(content: Content, options: ReadOptions) -> EventTable:
     """Returns the events of all observations of a table.
 
     Raises:
         UserError: it is not such a table, or the decimal sign is not clear.
     """
-    table = content.table(lambda table: _header(table, options) is not None)
-    header = _header(table, options) if table else None
-    if header is None:
-        raise UserError(f"{content.path}: is not a table of aggregated events of BORIS")
-    found, rows = EventTable(), header.table.rows
-    columns = [
-        TimeColumn(header.column(role).name, [header.cell(cells, role) for _, cells in rows])
-        for role in ("start", "stop")
-    ]
-    ends = parse_times(columns, table.separator, options.decimal)
-    observations: dict[str, ObservationRows] = {}
-    for (line, cells), start, stop in zip(rows, *ends, strict=True):
-        place = table.place(line)
-        name = header.cell(cells, "observation")
-        one = ObservationRows.of_row(header, cells, name, place)
-        one = observations.setdefault(name, one)
-        one.add_media(header.cell(cells, "video"))
-        mistake = next((value for value in (start, stop) if isinstance(value, str)), "")
-        if not mistake and not one.has_no_video and (math.isnan(start) or math.isnan(stop)):
-            mistake = "has no time; expected the start and the stop in seconds"
+    table = ExportedTable(content, options, _header, _TITLE)
+    for row in table.rows("start", "stop"):
+        start, stop = row.times
+        mistake = row.mistake
         if not mistake and stop < start:
             mistake = f"stops at {stop:g} s, before its start at {start:g} s"
         if mistake:
-            found.wrong(place, mistake)
+            table.found.wrong(row.place, mistake)
             continue
-        first, last = (
-            Mark(
-                place,
-                header.cell(cells, "kind").upper(),
-                time,
-                header.cell(cells, "label"),
-                header.cell(cells, "subject"),
-                header.modifiers_of(cells),
-                header.cell(cells, comment),
-                to_frame(header.cell(cells, image)),
-            )
-            for time, comment, image in (
-                (start, "comment", "first_image"),
-                (stop, "last_comment", "last_image"),
-            )
-        )
-        one.bouts.append((first, last))
-    for one in observations.values():
-        try:
-            axis = one.axis(found, options)
-        except UserError as error:
-            found.wrong(one.place, str(error))
-            continue
-        for first, last in one.bouts if axis else ():
-            add_bout(found, axis, first, last, one.name)
-    if not rows:
-        found.wrong(table.place(table.rows[-1][0]), "has no rows below the header")
-    return found
+        first = row.mark(start, "comment", "first_image")
+        row.one.bouts.append((first, row.mark(stop, "last_comment", "last_image")))
+    return table.events()
 
 
-add_format("boris-aggregated", "aggregated events of BORIS", _recognises, read_aggregated)
+add_format("boris-aggregated", _TITLE, recognises(_header), read_aggregated)
