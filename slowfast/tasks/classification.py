@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -27,6 +26,7 @@ from slowfast.models.losses import build_loss, set_loss_epoch
 from slowfast.models.memory_format import channels_last
 from slowfast.tasks.batch import Batch
 from slowfast.tasks.best_figure import check_best_figure
+from slowfast.tasks.clip_input import clips_to_input
 from slowfast.tasks.label_set_checks import label_set_problems
 from slowfast.tasks.task import Loss, Moment, Network, Rows, Task
 
@@ -114,11 +114,7 @@ class Classification(Task):
             check_targets(batch.targets)
 
     def prepare(self, batch: Batch, moment: Moment | None = None) -> Batch:
-        (given,) = batch.inputs
-        inputs, targets = self.to_input(given), batch.targets
-        if moment is not None:
-            targets = self._mix(inputs, targets, moment, batch.samples)
-        return replace(batch, inputs=inputs, targets=targets, meta=None)
+        return clips_to_input(batch, self.to_input, self._mix, moment)
 
     def example(self, clips: int, training: bool, device: torch.device) -> Batch:
         side = self._crops[0 if training else 1]

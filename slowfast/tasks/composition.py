@@ -38,6 +38,7 @@ from slowfast.models.losses import build_loss, set_loss_epoch
 from slowfast.models.memory_format import channels_last
 from slowfast.tasks.batch import Batch
 from slowfast.tasks.best_figure import check_best_figure
+from slowfast.tasks.clip_input import clips_to_input
 from slowfast.tasks.label_set_checks import label_set_problems
 from slowfast.tasks.task import Loss, Moment, Network, Rows, Task
 
@@ -185,11 +186,7 @@ class Composition(Task):
         )
 
     def prepare(self, batch: Batch, moment: Moment | None = None) -> Batch:
-        (pixels,) = batch.inputs
-        inputs, targets = self.to_input(pixels), batch.targets
-        if moment is not None:
-            targets = self._mix(inputs, targets, moment, batch.samples)
-        return replace(batch, inputs=inputs, targets=targets, meta=None)
+        return clips_to_input(batch, self.to_input, self._mix, moment)
 
     def example(self, clips: int, training: bool, device: torch.device) -> Batch:
         side = self._crops[0 if training else 1]
