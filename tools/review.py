@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from slowfast.ak.errors import UserError
-from slowfast.utils.command_line import tool_parser
+from slowfast.utils.command_line import check_folder, tool_parser
 from slowfast.utils.terminal import prints_errors
 from slowfast.visualization.review.corrections import FOLDER
 from slowfast.visualization.review.server import make_review_server
@@ -50,6 +50,8 @@ def make_server(args: argparse.Namespace) -> tuple:
 @prints_errors
 def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
+    if args.corrections:
+        check_folder(args.corrections)
     server, address = make_server(args)
     kept = args.corrections or args.predictions / FOLDER
     print(f"Open {address}\nCorrections go to {kept}. Ctrl-C ends.", flush=True)

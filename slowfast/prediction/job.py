@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from slowfast.ak.errors import UserError
 from slowfast.prediction.exchange import check_formats
 from slowfast.prediction.model import Model
 from slowfast.prediction.options import Postprocessing
@@ -17,6 +16,7 @@ from slowfast.prediction.store import Store
 from slowfast.prediction.videos.inputs import Input, find_inputs
 from slowfast.prediction.videos.reading import check_window
 from slowfast.prediction.videos.source import check_frame_rate
+from slowfast.utils.command_line import check_folder
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,7 @@ def prepare(
     Raises:
         UserError: there is no video, or something does not fit.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"--out {folder}: is a file; name a folder.")
+    check_folder(folder)
     exports = check_formats(exports)
     store = Store(folder)
     check_window(model.cfg)

@@ -41,6 +41,8 @@ BOUT_COLUMNS = (
     *("mean_score", "peak_score"),
 )
 
+_OF_A_BOUT = BOUT_COLUMNS[:5]
+
 _PLURALS = {"labels", "behaviors", "behaviours", "classes", "actions", "activities", "annotations",
             "tags"}  # fmt: skip
 _SPLITS = {
@@ -69,6 +71,8 @@ def _recognises(content: Content, options: ReadOptions) -> bool:
 def read_intervals(content: Content, options: ReadOptions) -> EventTable:
     """Returns the events of a table of intervals.
 
+    A table without rows is a mistake, except that of a prediction, which may have found no bout.
+
     Raises:
         UserError: columns are missing, or it is not clear what a column means.
     """
@@ -80,7 +84,8 @@ def read_intervals(content: Content, options: ReadOptions) -> EventTable:
         )
     found = EventTable()
     if not header.table.rows:
-        found.wrong(table.place(table.rows[-1][0]), _NO_ROWS)
+        if header.names[: len(_OF_A_BOUT)] != _OF_A_BOUT:
+            found.wrong(table.place(table.rows[-1][0]), _NO_ROWS)
         return found
     _Reader(content, options, header, found).read()
     return found

@@ -32,6 +32,11 @@ def test_a_row_is_a_bout_or_a_time_that_was_checked(read):
     assert not table.mistakes
 
 
+def test_a_video_of_which_all_bouts_were_rejected_is_no_mistake(read):
+    table = read("")
+    assert (table.events, table.mistakes) == ([], [])
+
+
 @pytest.mark.parametrize(
     ("row", "words"),
     [

@@ -205,6 +205,14 @@ def test_wrong_tables_of_scores_are_errors(prediction):
         read_side(prediction)
 
 
+def test_a_prediction_without_a_bout_has_the_precision_of_its_scores(prediction):
+    write(prediction / "bouts.csv", BOUTS.strip())
+    labels = table(prediction.parent / "l.csv", "film 1.mp4,2,6,walk,")
+    found = Evaluation(read_side(labels), [read_side(prediction)]).agreements(9, 0)[0]
+    assert found.mean["ap"] > 0.5
+    assert found.mean["f1"] == 0
+
+
 def test_the_program_prints_compares_and_writes(prediction, tmp_path, capsys):
     from evaluate_events import main
 
