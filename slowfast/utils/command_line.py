@@ -149,6 +149,8 @@ def check_folder(path: Path) -> None:
         UserError: it is a file, or cannot be made or written.
     """
     place = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path}: is a file; expected the name of a folder.")
     if not place.is_dir():
         raise UserError(f"{path}: cannot be a folder, because {place} is a file.")
     _check_writable(place, path)

@@ -80,7 +80,7 @@ def convert(table: EventTable, out: Path, options: ConvertOptions | None = None)
         films = by_video(films, report)
     if not films:
         raise UserError(
-            "\n".join(["nothing is left to write: no event was read, or chosen", *report.notes])
+            "\n".join(["nothing is left to write: no event was read", *report.notes])
         )
     declared = () if options.modifiers else [name for name in table.classes
                                              if name and name != table.background]  # fmt: skip

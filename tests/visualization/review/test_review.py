@@ -190,7 +190,7 @@ def test_a_folder_without_pages_and_a_taken_port_are_errors(folder, tmp_path, ca
     assert "is not a page of predictions" in capsys.readouterr().err
     page = folder / "index.html"
     assert main([str(folder), "--no-browser", "--corrections", str(page)]) == 2
-    assert f"cannot be a folder, because {page} is a file" in capsys.readouterr().err
+    assert f"{page}: is a file; expected the name of a folder" in capsys.readouterr().err
     server, _ = make_review_server(folder)
     try:
         with pytest.raises(UserError, match="--port"):
