@@ -112,18 +112,12 @@ def _labels(cfg: CfgNode) -> Iterator[Finding]:
 
 @problem
 def _targets(cfg: CfgNode) -> Iterator[Finding]:
-    mixup, clips = cfg.MIXUP, cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg)
+    mixup = cfg.MIXUP
     for key in ("LOSS.LABEL_SMOOTHING", "MIXUP.LABEL_SMOOTH_VALUE"):
         if can_be_read(cfg, key) and not 0 <= get(cfg, key) < 1:
             yield key, "expected a share of the target: at least 0 and below 1"
     if not (cfg.TRAIN.ENABLE and mixup.ENABLE):
         return
-    if clips == 1:
-        yield (
-            "MIXUP.ENABLE",
-            f"mixes the clips of a process, and with {key_and_value(cfg, 'TRAIN.BATCH_SIZE')} each "
-            "process has 1; give each 2 or more",
-        )
     if mixup.ALPHA == mixup.CUTMIX_ALPHA == 0:
         words = f"with {key_and_value(cfg, 'MIXUP.CUTMIX_ALPHA')} no clips are mixed"
         yield "MIXUP.ALPHA", f"{words}; raise one of the two"
@@ -132,6 +126,18 @@ def _targets(cfg: CfgNode) -> Iterator[Finding]:
             "LOSS.LABEL_SMOOTHING",
             f"with MIXUP.ENABLE True {key_and_value(cfg, label_smoothing_key(cfg))} is used; leave "
             "this key at 0 and set that one",
+        )
+
+
+@warning
+def _nothing_to_mix(cfg: CfgNode) -> Iterator[Finding]:
+    videos = cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg)
+    if cfg.TRAIN.ENABLE and cfg.MIXUP.ENABLE and videos == 1:
+        yield (
+            "MIXUP.ENABLE",
+            "mixes the clips of different videos in a process, and with "
+            f"{key_and_value(cfg, 'TRAIN.BATCH_SIZE')} each process has 1 video, so that no clip "
+            "is mixed and labels are only smoothed; give each process 2 or more",
         )
 
 

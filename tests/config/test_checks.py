@@ -83,7 +83,5 @@ def test_names_are_checked_only_against_registered_entries(load_runnable, monkey
 def test_a_published_file_is_refused_only_for_parts_that_are_not_built(name, load):
     """No check is stricter than upstream's own recipes."""
     allowed = ("not built here", "MODEL.ARCH c2d_nopool", "MODEL.LOSS_FUNC = bce: ")
-    if name == "SSv2/MVITv2_L_40x3":  # upstream refuses it too, on the machine that it asks for
-        allowed += ("mixes the clips of a process, and with TRAIN.BATCH_SIZE 8 each process has 1",)
     for problem in checks.problems(load(ZOO[name])):
         assert any(words in problem for words in allowed), problem

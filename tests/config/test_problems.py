@@ -115,7 +115,6 @@ PROBLEMS = [
         "smoothed labels carry all classes",
     ),
     ({"LOSS.LABEL_SMOOTHING": 1.0}, "LOSS.LABEL_SMOOTHING", "at least 0 and below 1"),
-    (MIXUP | {"TRAIN.BATCH_SIZE": 2, "NUM_GPUS": 2}, "MIXUP.ENABLE", "each process has 1; give "),
     (MIXUP | {"MIXUP.ALPHA": 0, "MIXUP.CUTMIX_ALPHA": 0}, "MIXUP.ALPHA", "no clips are mixed"),
     (MIXUP | {"LOSS.LABEL_SMOOTHING": 0.1}, "LOSS.LABEL_SMOOTHING", "MIXUP.LABEL_SMOOTH_VALUE 0.1"),
     ({"SOLVER.MAX_EPOCH": 0}, "SOLVER.MAX_EPOCH", "expected at least 1 epoch"),

@@ -37,6 +37,10 @@ RESIZED = {
         ),
         ({"LOSS.FOCAL_LOSS.GAMMA": 2.0}, "is not read with MODEL.LOSS_FUNC bce_loss"),
         ({"LOSS.CLASS_COUNTS": "a.csv"}, "is not read with MODEL.LOSS_FUNC bce_loss"),
+        (
+            {"MIXUP.ENABLE": True, "AUG.NUM_SAMPLE": 2, "TRAIN.BATCH_SIZE": 2, "NUM_GPUS": 2},
+            "each process has 1 video, so that no clip is mixed and labels are only smoothed",
+        ),
         ({"MIXUP.ALPHA": 0.2}, "MIXUP.ALPHA = 0.2: is not read with MIXUP.ENABLE False"),
         ({"DATA.TARGET_FPS": 25}, "DATA.TARGET_FPS = 25: is not read with TRAIN.DATASET ak"),
         (

@@ -79,9 +79,7 @@ def convert(table: EventTable, out: Path, options: ConvertOptions | None = None)
     if "observations" not in writer.keeps:
         films = by_video(films, report)
     if not films:
-        raise UserError(
-            "\n".join(["nothing is left to write: no event was read", *report.notes])
-        )
+        raise UserError("\n".join(["nothing is left to write: no event was read", *report.notes]))
     declared = () if options.modifiers else [name for name in table.classes
                                              if name and name != table.background]  # fmt: skip
     report_losses(table, films, writer, report)
