@@ -128,7 +128,7 @@ def _open(model: Model, split: str, folder: Path, wanted: Wanted, shape: tuple[i
         for window in range(wanted.windows)
         for crop in range(crops)
     ]
-    wanted.tell_size(f"{split}, {count(len(clips), 'clip')}", len(lines), shape)
+    wanted.log_size(f"{split}, {count(len(clips), 'clip')}", len(lines), shape)
     settings = {**wanted.settings(model), "windows": wanted.windows}
     columns = "clip", "window", "crop"
     make = partial(FeatureSet.create, folder, split, shape, wanted.dtype, settings, columns, lines)

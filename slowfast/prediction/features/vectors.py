@@ -53,7 +53,7 @@ class Wanted:
             found = vectors_of(task, precision, self.tokens)(network_input.inputs[0])
         return (found.shape[1] * crops, found.shape[2]) if self.tokens else (found.shape[2],)
 
-    def tell_size(self, what: str, rows: int, shape: tuple[int, ...]) -> None:
+    def log_size(self, what: str, rows: int, shape: tuple[int, ...]) -> None:
         """Logs how large the array will be, in the first process."""
         if (run := torchrun.current()) and run.rank:
             return

@@ -54,7 +54,7 @@ def extract_videos(model: Model, given: Sequence[str], folder: Path, wanted: Wan
         found = "\n".join(f"  {problem}" for problem in problems.values())
         raise UserError(f"No video has a window that can be read:\n{found}")
     shape = wanted.shape(model, model.cfg.PREDICT.SPATIAL_CROPS)
-    wanted.tell_size(count(len(videos), "video"), len(lines), shape)
+    wanted.log_size(count(len(videos), "video"), len(lines), shape)
     versions = "\n".join(f"{video.path} {video.version}" for video in videos)
     digest = hashlib.sha256(versions.encode(errors="surrogateescape")).hexdigest()
     settings = {**wanted.settings(model), "videos and their last change": digest[:16]}
