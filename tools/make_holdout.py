@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.lists.clip_list import ClipList
+from slowfast.ak.lists.clip_list import ClipList, find_list
 from slowfast.ak.lists.holdout import stratified_holdout, write_holdout
 from slowfast.ak.lists.lines import ListForm
 from slowfast.utils.command_line import tool_parser
@@ -30,7 +30,7 @@ _SHOWN = 20  # most classes to name
 def main(argv: list[str] | None = None) -> int:
     parser = tool_parser(__doc__)
     add = parser.add_argument
-    add("folder", type=Path, help="folder of train.csv")
+    add("folder", type=Path, help="folder of train.csv, or of images in train/<class>/")
     add("--share", type=float, default=0.1, help="share of the clips that is held out (0.1)")
     add("--seed", type=int, default=0, help="seed of everything random (0)")
     add("--out", type=Path, help="file to write (holdout.txt in the folder)")
@@ -40,7 +40,10 @@ def main(argv: list[str] | None = None) -> int:
         raise UserError(f"--share {args.share}: expected a number between 0 and 1, such as 0.1.")
     if args.seed < 0:
         raise UserError(f"--seed {args.seed}: expected 0 or more.")
-    clips = ClipList.read(args.folder / "train.csv", form=ListForm(several=True))
+    form = ListForm(several=True)
+    if find_list(args.folder / form.file_name("train")) is None:
+        form = ListForm(is_tree=(args.folder / "train").is_dir(), several=True)
+    clips = ClipList.read(args.folder / form.file_name("train"), form=form)
     labels = clips.multi_hot(clips.highest_label + 1) > 0
     held_out = stratified_holdout(labels, args.share, args.seed)
     chosen = held_out.nonzero()[0]

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from fvcore.common.config import CfgNode
 
 from slowfast.ak.keys import Finding
+from slowfast.ak.lists.holdout import chosen_on
 from slowfast.ak.registries.datasets import has_test_list
 from slowfast.ak.run.cores import processes_of_machine
 from slowfast.config.checks import problem, warning
@@ -98,9 +99,9 @@ def _best_weights_chosen_on_the_test_set(cfg: CfgNode) -> Iterator[Finding]:
     if both and cfg.TEST.WEIGHTS == "best" and not chosen_elsewhere:
         yield (
             "TEST.WEIGHTS",
-            "the best weights are chosen on the test set itself (val.csv), so that the figures of "
-            "the test are optimistic; tools/make_holdout.py makes a list of training clips to "
-            "choose on, for AK.HOLDOUT",
+            f"the best weights are chosen on {chosen_on(cfg)}, so that the figures of the test are "
+            "optimistic; tools/make_holdout.py makes a list of training clips to choose on, for "
+            "AK.HOLDOUT",
         )
 
 

@@ -23,7 +23,7 @@ RESIZED = {
         ({"SOLVER.MAX_EPOCH": 2, "SOLVER.WARMUP_EPOCHS": 35}, "the warm-up never ends"),
         ({"AVA.BGR": True}, "AVA.BGR = True: has no effect here: the data set ava is not built"),
         ({"SOLVER.STEPS": [0, 2]}, "only read with SOLVER.LR_POLICY steps_with_relative_lrs"),
-        (BEST, "the best weights are chosen on the test set itself (val.csv)"),
+        (BEST, "the best weights are chosen on the test set (val.csv), so"),
         ({"X3D.WIDTH_FACTOR": 2.0}, "is not read with MODEL.MODEL_NAME SlowFast; MODEL.MODEL_NAME"),
         ({"RESNET.TRANS_FUNC": "x3d_transform"}, "is unusual in MODEL.MODEL_NAME SlowFast"),
         (TESTED, "TEST.CHECKPOINT_FILE_PATH = a.pyth: the run tests this file and not the network"),

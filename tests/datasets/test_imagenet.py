@@ -1,6 +1,7 @@
 """ImageNet: images in folders by class, with the pixels of upstream's validation."""
 
 import json
+import runpy
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +26,7 @@ REFERENCE = json.loads(
     (Path(__file__).parents[1] / "reference/imagenet_transforms.json").read_text()
 )
 NAMES = {"RandAugment": RandAugment, "ColorJitter": ColourJitter, "RandomErasing": RandomErasing}
+SPLITS = ("train", "val")
 GREY_LEVEL = 1 / 255 / 0.224
 
 
@@ -258,6 +260,17 @@ def test_images_that_cannot_be_read_are_replaced_in_training_and_left_out_of_a_t
     assert "bee_0.JPEG: cannot read this frame of clip train/bee/bee_0.JPEG" in problem.reason
     (problem,) = from_meta(Imagenet(cfg, "test")[(0, 2)][-1])
     assert problem.kind == "missing"
+
+
+def test_a_hold_out_keeps_images_from_training(tree, capsys):
+    tool = runpy.run_path(str(Path(__file__).parents[2] / "tools/make_holdout.py"))["main"]
+    assert tool([str(tree), "--share", "0.3"]) == 0
+    assert "3 of 3 classes have clips on both sides" in capsys.readouterr().out
+    cfg = small(tree, **{"AK.HOLDOUT": str(tree / "holdout.txt")})
+    train, val = (
+        {d.clip_name(i) for i in range(len(d))} for d in map(partial(Imagenet, cfg), SPLITS)
+    )
+    assert (len(train), len(val), len(train & val)) == (6, 3, 0)
 
 
 def test_check_data_looks_at_every_image(tree):
