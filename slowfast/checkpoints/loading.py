@@ -40,7 +40,7 @@ class LoadedWeights:
             Checkpoints carry it along.
         epoch: last finished epoch, from 0; -1 if the file's epoch was not taken.
         report: what matched; None without a file.
-        found: what the file turned out to be: its format, naming, whether kernels were spread.
+        found: what the file turned out to be: its format, its naming, what was converted.
         averaged: whether the weights are a running average (SOLVER.EMA_DECAY).
         extra: other entries of a checkpoint of SlowFast, such as ``cfg`` and ``epoch``;
             ``ema_state`` if the file's epoch was taken.
@@ -123,8 +123,17 @@ def load_file(
     report = loaded.report
     if not report.matched:
         raise UserError(f"{path}: {_why_nothing_matches(report)}")
-    facts = (file.kind.name.lower(), report.naming, "2D kernels spread over time")
-    loaded.found = tuple(filter(None, facts if report.inflated else facts[:2]))
+    changes = {
+        "2D kernels spread over time": report.inflated,
+        "3D kernels summed over time": report.summed,
+        "positions interpolated": report.resized,
+    }
+    facts = (
+        file.kind.name.lower(),
+        report.naming,
+        *(text for text, names in changes.items() if names),
+    )
+    loaded.found = tuple(filter(None, facts))
     log = logger.info if report.same_entries and not report.cautions else logger.warning
     log(f"{path}\n{report}")
     return loaded

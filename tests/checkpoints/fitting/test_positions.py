@@ -87,6 +87,7 @@ def test_one_line_says_what_was_interpolated(tmp_path):
         "rel_pos_h, rel_pos_w 5 to 7 (4 entries)."
     ) in str(loaded.report)
     assert loaded.epoch == -1
+    assert loaded.found == ("pytorch", "positions interpolated")
     assert loaded.report.share_outside_head == 1.0
 
 
