@@ -91,8 +91,12 @@ def load_from(
     if inflate or of_images:
         converted = positions.between_images_and_videos(state, own)
         state, neutral = converted.state | converted.neutral, neutral | converted.neutral
-        report.moved = converted.sources
-        report.unexpected = [n for n in report.unexpected if n not in report.moved]
+        report.moved = converted.moved
+        moved, here = (
+            {name for names, _ in converted.moved for name in names},
+            naming.rename(fit.state),
+        )
+        report.unexpected = [name for name in report.unexpected if here.get(name) not in moved]
     fitting = _Fitting(own, report, naming.pads, inflate or of_images, of_images)
     matching = {}
     for name, target in own.items():

@@ -99,13 +99,13 @@ class Converted:
 
     Attributes:
         state: all entries, by the names of the network.
-        sources: the entries of the file that are in others now, with the names of these.
+        moved: the entries of the file that are in others now, and the names of these.
         neutral: positions in time that the file lacks, all zero: a still clip gives what the image
             gives.
     """
 
     state: dict[str, torch.Tensor]
-    sources: dict[str, list[str]] = field(default_factory=dict)
+    moved: list[tuple[list[str], list[str]]] = field(default_factory=list)
     neutral: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
@@ -115,8 +115,8 @@ def between_images_and_videos(
     """Returns entries with the positions that a network of videos, or of images, has.
 
     ``pos_embed`` of images becomes ``pos_embed_spatial`` and ``pos_embed_class``, and the reverse.
-    Positions in time, ``pos_embed_temporal`` and ``rel_pos_t``, are zero in the one case and left
-    out in the other.
+    Positions in time, ``pos_embed_temporal`` and ``rel_pos_t``, are zero in the one case. In the
+    other they are left out; a single one is added to those in space.
 
     Args:
         state: the entries of the file, by the names of the network.
@@ -149,7 +149,7 @@ def _split(found: Converted, prefix: str, own: Mapping[str, torch.Tensor]) -> No
         parts[first] = value[:, :extra]
     del found.state[every]
     found.state.update(parts)
-    found.sources[every] = [*parts]
+    found.moved.append(([every], [*parts]))
     if temporal in own:
         found.neutral[temporal] = torch.zeros_like(own[temporal])
 
@@ -161,10 +161,12 @@ def _join(found: Converted, prefix: str, shape: Sequence[int]) -> None:
     parts = [first, spatial] if extra else [spatial]
     if extra is None or not all(part in found.state for part in parts):
         return
-    found.state[every] = torch.cat([found.state[part] for part in parts], dim=1)
-    for part in (first, spatial, temporal):
-        if found.state.pop(part, None) is not None:
-            found.sources[part] = [every] if part in parts else []
+    values = [found.state[part] for part in parts]
+    if temporal in found.state and found.state[temporal].shape[1] == 1:
+        values[-1] = values[-1] + found.state[temporal]
+        parts.append(temporal)
+    found.state[every] = torch.cat(values, dim=1)
+    found.moved.append((parts, [every]))
 
 
 def _names(prefix: str) -> list[str]:

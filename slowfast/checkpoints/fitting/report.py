@@ -23,7 +23,7 @@ class LoadReport:
         inflated: matched entries that were spread from 2D over time.
         summed: matched kernels of a video network that were summed over time, for images.
         resized: matched positions that were interpolated: the shape in the file, in the network.
-        moved: positions of the file that other entries of the network have, by name in the file.
+        moved: positions of the file that are in other entries here: names there, names here.
         widened: matched kernels that read further channels here, which stay random.
         neutral: entries that the network of the file lacks and that change nothing.
         not_there: entries of the network for which the network of the file has no counterpart.
@@ -45,7 +45,7 @@ class LoadReport:
     inflated: list[str] = field(default_factory=list)
     summed: list[str] = field(default_factory=list)
     resized: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
-    moved: dict[str, list[str]] = field(default_factory=dict)
+    moved: list[tuple[list[str], list[str]]] = field(default_factory=list)
     widened: list[str] = field(default_factory=list)
     neutral: list[str] = field(default_factory=list)
     not_there: list[str] = field(default_factory=list)
@@ -145,8 +145,8 @@ class LoadReport:
         if self.resized:
             sizes = "; ".join(positions.in_words(self.resized))
             lines.append(f"  Positions were interpolated: {sizes}.")
-        for name, parts in self.moved.items():
-            lines.append(f"  {name} of the file went to {' and '.join(parts) or 'nothing here'}.")
+        for there, here in self.moved:
+            lines.append(f"  {' and '.join(there)} of the file went to {' and '.join(here)}.")
         others = [pair for name, pair in self.shapes.items() if name not in other_heads]
         if others and not self.inflated and all(is_flat(*pair) for pair in others):
             lines.append(

@@ -56,13 +56,22 @@ def test_a_video_network_gives_an_image_network_its_positions():
     expected = torch.cat([weights["pos_embed_class"], weights["pos_embed_spatial"]], dim=1)
     assert torch.equal(state["pos_embed"], expected)
     assert "1 3D kernels were summed over time" in str(report)
-    assert "pos_embed_temporal of the file went to nothing here" in str(report)
+    assert "pos_embed_class and pos_embed_spatial of the file went to pos_embed." in str(report)
+    assert report.unexpected == ["pos_embed_temporal"]
+
+
+def test_the_position_of_a_single_frame_is_that_of_the_image():
+    weights, network = drawn(VIDEO | {"pos_embed_temporal": [1, 1, 4]}), Bare(IMAGE)
+    report = load_weights(network, weights, inflate=True)
+    expected = weights["pos_embed_spatial"] + weights["pos_embed_temporal"]
+    assert torch.equal(network.pos_embed[:, 1:], expected)
+    assert not report.unexpected
 
 
 def test_a_network_without_class_token_leaves_its_position_out():
     network = Bare({n: shape for n, shape in VIDEO.items() if n != "pos_embed_class"})
     report = load_weights(network, drawn(IMAGE), inflate=True)
-    assert report.moved == {"pos_embed": ["pos_embed_spatial"]}
+    assert report.moved == [(["pos_embed"], ["pos_embed_spatial"])]
 
 
 def test_positions_of_images_are_interpolated_around_the_class_token():
