@@ -149,6 +149,17 @@ def test_a_batch_has_a_row_for_each_sample_and_samples_are_neighbours(cfg):
     assert second.samples == 2
 
 
+def test_a_worker_gives_the_same_rows(cfg):
+    cfg.TRAIN.BATCH_SIZE = 4
+    plain = list(construct_loader(cfg, "train", collate=Batch.collate))
+    cfg.DATA_LOADER.NUM_WORKERS = 1
+    worked = list(construct_loader(cfg, "train", collate=Batch.collate))
+    for one, other in zip(plain, worked, strict=True):
+        assert one.samples == other.samples == 2
+        assert torch.equal(one.inputs[0], other.inputs[0])
+        assert torch.equal(one.targets, other.targets)
+
+
 def test_items_of_unequal_numbers_of_clips_are_refused():
     clip, time = torch.zeros(3, 1, 2, 2), torch.zeros(2, 1)
     two = [clip, clip], torch.tensor(1), 0, time, {}
