@@ -419,6 +419,7 @@ def test_the_time_of_a_rejected_bout_becomes_time_without_it(film, tmp_path):
     page.keyboard.press("r")
     page.keyboard.press("Shift+C")
     assert state(page, "edits.checked") == [[6, 7]]
+    settle(page)  # the panel is drawn anew
     button = page.get_by_role("button", name="All bouts in the time of this bout")
     assert button.get_attribute("aria-pressed") == "true"
     with page.expect_download() as download:
