@@ -1,5 +1,6 @@
 """`slowfast.datasets.rand_augment` and `random_erasing`: changes of the frames of a training clip.
 
+`transforms_imagenet_train` of `slowfast.datasets.transform` is made of them and is here too.
 Operations take PIL images. The pixels are changed by `slowfast.ak.clips.augmentation_operations`.
 """
 
@@ -12,12 +13,17 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torchvision import transforms
 
 from slowfast.ak.clips import augmentation
 from slowfast.ak.clips import augmentation_operations as ops
 from slowfast.ak.clips.augmentation_policy import RandAugmentPolicy, parse_policy
 from slowfast.ak.errors import UserError
-from slowfast.upstream_names.transform import FrameAugment, new_generator
+from slowfast.upstream_names.transform import (
+    FrameAugment,
+    RandomResizedCropAndInterpolation,
+    new_generator,
+)
 
 # ------------------------------------------------------------------ operations on one image
 
@@ -299,3 +305,65 @@ class RandomErasing:
         shape = part.shape[1:] if self.mode == "pixel" else (part.shape[1], 1, 1)
         values = np.zeros(shape) if self.mode == "const" else rng.standard_normal(shape)
         return torch.from_numpy(values).to(part)
+
+
+# ------------------------------------------------------------------ all changes of a single image
+
+
+def transforms_imagenet_train(
+    img_size: int | Sequence[int] = 224,
+    scale: Sequence[float] | None = None,
+    ratio: Sequence[float] | None = None,
+    hflip: float = 0.5,
+    vflip: float = 0.0,
+    color_jitter: float | Sequence[float] | None = 0.4,
+    auto_augment: str | None = None,
+    interpolation: str = "random",
+    use_prefetcher: bool = False,
+    mean: Sequence[float] = (0.485, 0.456, 0.406),
+    std: Sequence[float] = (0.229, 0.224, 0.225),
+    re_prob: float = 0.0,
+    re_mode: str = "const",
+    re_count: int = 1,
+    re_num_splits: int = 0,
+    separate: bool = False,
+) -> Any:
+    """The transforms of a training image: a function from a PIL image to float32 (3, H, W).
+
+    `auto_augment`, a policy such as ``rand-m9-mstd0.5-inc1``, replaces `color_jitter`.
+
+    Args:
+        hflip, vflip: probabilities that the image is mirrored left to right, and top to bottom.
+        color_jitter: brightness, contrast and saturation change by a factor of 1 +- this.
+        re_prob, re_mode, re_count, re_num_splits: as for `RandomErasing`.
+        separate: whether to return three functions: geometry, colours, and the rest.
+
+    Raises:
+        UserError: `use_prefetcher`, which is not built.
+    """
+    if use_prefetcher:
+        raise UserError(
+            "transforms_imagenet_train: found use_prefetcher True; expected False. The loaders of "
+            "this project normalise images on the device (TRAIN.DATASET imagenet)."
+        )
+    areas, ratios = scale or (0.08, 1.0), ratio or (3 / 4, 4 / 3)
+    geometry: list[Any] = [
+        RandomResizedCropAndInterpolation(img_size, areas, ratios, interpolation)
+    ]
+    if hflip > 0:
+        geometry.append(transforms.RandomHorizontalFlip(hflip))
+    if vflip > 0:
+        geometry.append(transforms.RandomVerticalFlip(vflip))
+    colours: list[Any] = []
+    if auto_augment:
+        colours.append(rand_augment_transform(auto_augment, None))
+    elif color_jitter:
+        is_number = isinstance(color_jitter, (int, float))
+        colours.append(transforms.ColorJitter(*([color_jitter] * 3 if is_number else color_jitter)))
+    rest: list[Any] = [transforms.ToTensor(), transforms.Normalize(mean, std)]
+    if re_prob > 0:
+        splits = {"num_splits": re_num_splits, "cube": False}
+        rest.append(RandomErasing(re_prob, mode=re_mode, min_count=re_count, **splits))
+    if separate:
+        return tuple(map(transforms.Compose, (geometry, colours, rest)))
+    return transforms.Compose([*geometry, *colours, *rest])

@@ -59,7 +59,8 @@ NAMES: dict[str, dict[str, str]] = {
             grayscale horizontal_flip lighting_jitter random_crop random_resized_crop
             random_resized_crop_with_shift random_short_side_scale_jitter random_sized_crop_img
             saturation_jitter uniform_crop
-        """
+        """,
+        rand_augment="transforms_imagenet_train",
     ),
     "slowfast.datasets.utils": _names(
         data="""

@@ -202,6 +202,19 @@ def test_random_parts_of_images(image):
     assert 0 <= left <= 64 - width
 
 
+def test_the_transforms_of_a_training_image(image):
+    picture = Image.fromarray(image)
+    policy = {"auto_augment": "rand-m9-mstd0.5-inc1", "re_prob": 1.0, "re_mode": "pixel"}
+    for settings in ({}, policy, {"vflip": 0.5, "color_jitter": None}):
+        pixels = transform.transforms_imagenet_train(24, **settings)(picture)
+        assert (pixels.shape, pixels.dtype) == ((3, 24, 24), torch.float32)
+        assert pixels.min() < 0 < pixels.max()
+    geometry, colours, rest = transform.transforms_imagenet_train((16, 20), separate=True)
+    assert rest(colours(geometry(picture))).shape == (3, 16, 20)
+    with pytest.raises(UserError, match="use_prefetcher"):
+        transform.transforms_imagenet_train(use_prefetcher=True)
+
+
 def test_a_moving_part_takes_upstreams_places(monkeypatch):
     """Measured: top, left, height and width of each of four frames."""
     places = [[10, 20, 64, 64], [7, 15, 85, 109], [5, 10, 106, 154], [3, 5, 128, 200]]

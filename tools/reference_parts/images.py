@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from slowfast.datasets import build_dataset
+from slowfast.datasets.transform import transforms_imagenet_train
 
-from .files import Made
+from .files import Made, renewed
 from .settings import configured
 
 MEAN, DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -31,10 +32,10 @@ Measure = Callable[[str], Tensor]
 def imagenet_transforms(existing: Any, name: str) -> Made:
     """Makes sizes, corners and pixels of validation images."""
     left_out = {
-        "not to be seen in items": ["train"],
         "networks have files of their own": ["networks"],
     }
     made: dict[str, Any] = {"about": existing["about"]}
+    made["train"] = [_steps(case) for case in existing["train"]]
     with tempfile.TemporaryDirectory() as folder:
         sizes = {(case["height"], case["width"]) for case in existing["augmented"]}
         sizes |= {(case["height"], case["width"]) for case in existing["plain"]}
@@ -46,6 +47,19 @@ def imagenet_transforms(existing: Any, name: str) -> Made:
         else:
             made["plain"] = [_made(case, False, folder, names) for case in existing["plain"]]
     return Made(made, left_out)
+
+
+def _steps(case: dict) -> dict:
+    """The steps of training, with the values that the data set gives."""
+    steps = transforms_imagenet_train(
+        auto_augment=case["AUG.AA_TYPE"] or None, re_prob=case["AUG.RE_PROB"], re_mode="pixel"
+    ).transforms
+    made = {
+        "steps": [type(step).__name__ for step in steps],
+        "scale": list(steps[0].scale),
+        "ratio": list(steps[0].ratio),
+    }
+    return renewed(case, made, "AUG.AA_TYPE", "AUG.RE_PROB", "given")
 
 
 def _write_pictures(folder: Path, sizes: set[tuple[int, int]]) -> list[str]:
