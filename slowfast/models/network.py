@@ -6,13 +6,12 @@ the layers in the order in which the builder lists them. The names of the layers
 parameter names, which are those of the published weights.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from slowfast.ak.errors import UserError
+from slowfast.models.layers.recomputation import recomputed
 
 
 class Pathways(nn.Module):
@@ -46,31 +45,6 @@ class Pathways(nn.Module):
         return outputs
 
 
-def recomputed(layer: nn.Module, x: Tensor) -> Tensor:
-    """``layer(x)``. The backward pass computes the layer again, so that only its input is kept.
-
-    The second computation has the random draws of the first, and norm layers count a batch once.
-    """
-
-    def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
-        return nullcontext(), _with_buffers_kept(layer)
-
-    return checkpoint(layer, x, use_reentrant=False, context_fn=contexts)
-
-
-@contextmanager
-def _with_buffers_kept(layer: nn.Module) -> Iterator[None]:
-    """Replaces running statistics by copies, because a second pass would update them again."""
-    buffers = [(m, name, b) for m in layer.modules() for name, b in m.named_buffers(recurse=False)]
-    for module, name, buffer in buffers:
-        setattr(module, name, buffer.clone())
-    try:
-        yield
-    finally:
-        for module, name, buffer in buffers:
-            setattr(module, name, buffer)
-
-
 class Network(nn.Module):
     """The whole chain of layers, from clips to scores.
 
@@ -89,7 +63,8 @@ class Network(nn.Module):
         """Scores clips.
 
         Args:
-            clips: one float tensor (N, C, T, H, W) for each pathway, slow pathway first.
+            clips: one float tensor (N, C, T, H, W) for each pathway, slow pathway first. A network
+                of one pathway takes images (N, C, H, W) too.
 
         Returns:
             (N, classes): logits in training, activated scores in evaluation.
@@ -97,8 +72,7 @@ class Network(nn.Module):
         Raises:
             UserError: the clips do not fit the pathways of this network.
         """
-        self._check(clips)
-        x = list(clips)
+        x = as_clips(clips, self.input_channels)
         for layer in self.children():
             x = layer(x)
         return x
@@ -118,31 +92,49 @@ class Network(nn.Module):
 
     def vectors(self, clips: Sequence[Tensor], each_position: bool = False) -> Tensor:
         """What the classifier projects of clips: float32 (N, P, C), as `Head.vectors` says."""
-        self._check(clips)
         *layers, head = self.children()
-        x = list(clips)
+        x = as_clips(clips, self.input_channels)
         for layer in layers:
             x = layer(x)
         return head.vectors(x, each_position)
 
-    def _check(self, clips: Sequence[Tensor]) -> None:
-        expected = ", ".join(f"(N, {channels}, T, H, W)" for channels in self.input_channels)
-        expected = f"expected a list of {len(self.input_channels)} pathway(s): {expected}"
-        if isinstance(clips, Tensor) or len(clips) != len(self.input_channels):
-            found = "one tensor" if isinstance(clips, Tensor) else f"{len(clips)} pathway(s)"
-            raise UserError(f"the network received {found}; {expected}")
-        for i, (clip, channels) in enumerate(zip(clips, self.input_channels, strict=True)):
-            if not (isinstance(clip, Tensor) and clip.is_floating_point()):
-                found = clip.dtype if isinstance(clip, Tensor) else type(clip).__name__
-                raise UserError(
-                    f"pathway {i} received {found}, and a network takes normalised floats. The "
-                    "loaders here give pixels: slowfast.ak.clips.network_input.InputTransform "
-                    "makes input of them, and slowfast.ak.clips.view_items.ViewItems gives single "
-                    "views of a data set as input."
-                )
-            if clip.ndim != 5 or clip.shape[1] != channels:
-                raise UserError(f"pathway {i} received {tuple(clip.shape)}; {expected}")
-
 
 def _layer_name(parameter: str) -> str:
     return parameter.partition(".")[0].removesuffix("_fuse")
+
+
+def as_clips(clips: Sequence[Tensor], channels: Sequence[int]) -> list[Tensor]:
+    """The input of a network, after a check of its type and shape.
+
+    Args:
+        clips: a float tensor (N, C, T, H, W) for each pathway. A network of one pathway takes
+            images (N, C, H, W) too, as clips of one frame.
+        channels: C of each pathway.
+
+    Returns:
+        A list of tensors (N, C, T, H, W).
+
+    Raises:
+        UserError: the clips do not fit.
+    """
+    expected = ", ".join(f"(N, {each}, T, H, W)" for each in channels)
+    expected = f"expected a list of {len(channels)} pathway(s): {expected}"
+    if isinstance(clips, Tensor) or len(clips) != len(channels):
+        found = "one tensor" if isinstance(clips, Tensor) else f"{len(clips)} pathway(s)"
+        raise UserError(f"the network received {found}; {expected}")
+    checked = []
+    for i, (clip, count) in enumerate(zip(clips, channels, strict=True)):
+        if not (isinstance(clip, Tensor) and clip.is_floating_point()):
+            found = clip.dtype if isinstance(clip, Tensor) else type(clip).__name__
+            raise UserError(
+                f"pathway {i} received {found}, and a network takes normalised floats. The "
+                "loaders here give pixels: slowfast.ak.clips.network_input.InputTransform "
+                "makes input of them, and slowfast.ak.clips.view_items.ViewItems gives single "
+                "views of a data set as input."
+            )
+        if len(channels) == 1 and clip.ndim == 4:
+            clip = clip.unsqueeze(2)
+        if clip.ndim != 5 or clip.shape[1] != count:
+            raise UserError(f"pathway {i} received {tuple(clip.shape)}; {expected}")
+        checked.append(clip)
+    return checked

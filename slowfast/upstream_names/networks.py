@@ -17,7 +17,8 @@ from slowfast.ak.errors import UserError
 from slowfast.models.build import MODEL_REGISTRY
 from slowfast.models.layers.blocks import round_width as round_to_multiple
 from slowfast.models.layers.head import ACTIVATIONS
-from slowfast.models.network import Network
+from slowfast.models.mvit import VisionTransformer
+from slowfast.models.network import Network, as_clips
 from slowfast.models.resnet import ARCHITECTURES, FAST, NUM_BLOCKS, SLOW
 from slowfast.models.settings import look_up
 from slowfast.models.x3d import STEM_TEMPORAL_KERNEL, TEMPORAL_KERNEL
@@ -67,13 +68,8 @@ class _Built(Network):
         Raises:
             UserError: the clips do not fit, or boxes are given.
         """
-        if bboxes is not None:
-            raise UserError(
-                f"{self._name}: received boxes; the detection of actions in boxes is not built "
-                "here. Crop each tracked animal to a clip of its own."
-            )
-        self._check(x)
-        y = list(x)
+        _refuse_boxes(self._name, bboxes)
+        y = as_clips(x, self.input_channels)
         for name in self._chain:
             y = getattr(self, name)(y)
         return y
@@ -95,6 +91,38 @@ class X3D(_Built):
     """X3D. It takes a list of one clip (N, C, T, H, W)."""
 
     _name = "X3D"
+
+
+class MViT(VisionTransformer):
+    """The vision transformer of the keys of MVIT. It takes a list of one clip (N, C, T, H, W)."""
+
+    def __init__(self, cfg: CfgNode) -> None:
+        built = MODEL_REGISTRY.get("MViT")(cfg)
+        super().__init__(built.plan, built.head)
+
+    def no_weight_decay(self) -> set[str]:
+        """The names of parameters that have no weight decay with MVIT.ZERO_DECAY_POS_CLS."""
+        return self.undecayed()
+
+    def forward(self, x: Sequence[Tensor], bboxes: Any = None, return_attn: bool = False) -> Tensor:
+        """Scores clips as `slowfast.models.mvit.VisionTransformer`.
+
+        Raises:
+            UserError: the clips do not fit, boxes are given, or attention is asked for, which is
+                never computed as a matrix.
+        """
+        _refuse_boxes("MViT", bboxes)
+        if return_attn:
+            raise UserError("MViT: return_attn: the attention is not kept, so it is not returned")
+        return super().forward(x)
+
+
+def _refuse_boxes(name: str, boxes: Any) -> None:
+    if boxes is not None:
+        raise UserError(
+            f"{name}: received boxes; the detection of actions in boxes is not built here. Crop "
+            "each tracked animal to a clip of its own."
+        )
 
 
 def get_head_act(act_func: str) -> nn.Module:

@@ -99,7 +99,7 @@ NAMES: dict[str, dict[str, str]] = {
     "slowfast.models.utils": _names(networks="round_width validate_checkpoint_wrapper_import"),
     "slowfast.models.video_model_builder": _names(
         layers="FuseFastToSlow",
-        networks="ResNet SlowFast X3D _MODEL_STAGE_DEPTH _POOL1 _TEMPORAL_KERNEL_BASIS",
+        networks="MViT ResNet SlowFast X3D _MODEL_STAGE_DEPTH _POOL1 _TEMPORAL_KERNEL_BASIS",
     ),
     # ------------------------------------------------------------------ utils
     "slowfast.utils": {},

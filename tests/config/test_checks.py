@@ -20,7 +20,7 @@ OTHER_TASKS = ("contrastive_ssl/", "masked_ssl/", "demo/")
 
 
 def test_each_switch_of_a_missing_part_is_refused(load_runnable):
-    cfg = load_runnable()
+    cfg = load_runnable({"MODEL.MODEL_NAME": "MViT", "MODEL.ARCH": "mvit"})  # it has switches too
     changed = {bool: True, str: "x", int: 2, float: 0.5, list: [0.5, 1.0]}
     switches = {
         name: key
@@ -67,14 +67,14 @@ def test_a_wrong_value_from_a_program_is_reported_and_never_an_exception(value, 
 
 
 def test_names_are_checked_only_against_registered_entries(load_runnable, monkeypatch):
-    names = {"TRAIN.DATASET": "mydata", "TEST.DATASET": "mydata", "MODEL.MODEL_NAME": "MViT"}
-    cfg = load_runnable(names | {"MODEL.ARCH": "mvit"})
+    names = {"TRAIN.DATASET": "mydata", "TEST.DATASET": "mydata", "MODEL.MODEL_NAME": "MaskMViT"}
+    cfg = load_runnable(names | {"MODEL.ARCH": "maskmvit"})
     with monkeypatch.context() as patch:
         for registry in (NETWORKS, DATASETS):
             patch.setattr(registry, "_entries", {})  # as before the import of a room
         assert checks.problems(cfg) == []
     assert len(checks.problems(cfg)) == 3
-    monkeypatch.setitem(NETWORKS, "MViT", object())
+    monkeypatch.setitem(NETWORKS, "MaskMViT", object())
     monkeypatch.setitem(DATASETS, "Mydata", object())
     assert checks.problems(cfg) == []
 

@@ -17,7 +17,7 @@ SYNC = {"BN.NORM_TYPE": "sync_batchnorm"}
 # Settings, the key that is blamed, and words of the message.
 PROBLEMS = [
     # ------------------------------------------------------------ names
-    ({"MODEL.MODEL_NAME": "MViT"}, "MODEL.MODEL_NAME", "vision transformers are not built here"),
+    ({"MODEL.MODEL_NAME": "MaskMViT"}, "MODEL.MODEL_NAME", "pre-training is not built here yet"),
     ({"MODEL.MODEL_NAME": "PTVSlowFast"}, "MODEL.MODEL_NAME", "SlowFast is the same network"),
     ({"MODEL.MODEL_NAME": "Slowfast"}, "MODEL.MODEL_NAME", "did you mean SlowFast? expected one "),
     ({"TRAIN.DATASET": "Ava"}, "TRAIN.DATASET", "this data set is not built here yet"),

@@ -26,6 +26,50 @@ C2D = {"MODEL.MODEL_NAME": "ResNet", "MODEL.ARCH": "c2d"}
 SLOWFAST = {"MODEL.MODEL_NAME": "SlowFast", "MODEL.ARCH": "slowfast"}
 X3D = {"MODEL.MODEL_NAME": "X3D", "MODEL.ARCH": "x3d", "RESNET.TRANS_FUNC": "x3d_transform"}
 
+MVIT = {
+    "MODEL.MODEL_NAME": "MViT",
+    "MODEL.ARCH": "mvit",
+    "DATA.INPUT_CHANNEL_NUM": [3],
+    "MVIT.PATCH_PADDING": [1, 3, 3],
+    "MVIT.EMBED_DIM": 16,
+    "MVIT.DEPTH": 4,
+    "MVIT.DIM_MUL": [[1, 2.0], [3, 2.0]],
+    "MVIT.HEAD_MUL": [[1, 2.0], [3, 2.0]],
+    "MVIT.POOL_Q_STRIDE": [[1, 1, 2, 2], [3, 1, 2, 2]],
+    "MVIT.POOL_KV_STRIDE_ADAPTIVE": [1, 8, 8],
+    "MVIT.POOL_KVQ_KERNEL": [3, 3, 3],
+    "MVIT.SEP_POS_EMBED": True,
+    "MVIT.DROPPATH_RATE": 0.0,
+}
+MVITV2 = MVIT | {
+    "MVIT.DIM_MUL_IN_ATT": True,
+    "MVIT.RESIDUAL_POOLING": True,
+    "MVIT.USE_ABS_POS": False,
+    "MVIT.REL_POS_SPATIAL": True,
+    "MVIT.REL_POS_TEMPORAL": True,
+}
+REV_MVIT = MVIT | {"MVIT.REV.ENABLE": True, "MVIT.REV.BUFFER_LAYERS": [1, 3]}
+VIT = {
+    "MODEL.MODEL_NAME": "MViT",
+    "MODEL.ARCH": "mvit",
+    "DATA.INPUT_CHANNEL_NUM": [3],
+    "MVIT.PATCH_KERNEL": [2, 16, 16],
+    "MVIT.PATCH_STRIDE": [2, 16, 16],
+    "MVIT.PATCH_PADDING": [0, 0, 0],
+    "MVIT.EMBED_DIM": 32,
+    "MVIT.NUM_HEADS": 2,
+    "MVIT.DEPTH": 2,
+    "MVIT.DROPPATH_RATE": 0.0,
+}
+IMAGES = {
+    "MVIT.PATCH_2D": True,
+    "MVIT.PATCH_KERNEL": [7, 7],
+    "MVIT.PATCH_STRIDE": [4, 4],
+    "MVIT.PATCH_PADDING": [3, 3],
+    "MVIT.POOL_KVQ_KERNEL": [1, 3, 3],
+    "DATA.NUM_FRAMES": 1,
+}
+
 EACH_FAMILY = pytest.mark.parametrize(
     "family", [I3D, SLOWFAST, X3D], ids=["i3d", "slowfast", "x3d"]
 )

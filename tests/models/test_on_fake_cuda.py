@@ -17,6 +17,7 @@ from slowfast.models import MODEL_REGISTRY, build_model
 from tests.models.network_cases import (
     C2D,
     I3D,
+    MVITV2,
     SLOW,
     SLOWFAST,
     TINY,
@@ -31,6 +32,7 @@ SETTINGS = {
     "i3d with sub-batch norm": I3D | {"BN.NORM_TYPE": "sub_batchnorm", "BN.NUM_SPLITS": 2},
     "slowfast": SLOWFAST | {"MODEL.DROPCONNECT_RATE": 0.5, "MODEL.DROPOUT_RATE": 0.5},
     "x3d": X3D,
+    "mvitv2": MVITV2 | {"MVIT.USE_ABS_POS": True, "MVIT.DROPPATH_RATE": 0.5},
     "two heads": SLOWFAST | {"MODEL.MODEL_NAME": "SlowFast_composition"} | HEADS,
     "two heads on one pathway": SLOW | {"MODEL.MODEL_NAME": "ResNet_composition"} | HEADS,
 }

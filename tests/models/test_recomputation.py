@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from slowfast.models import build_model
-from tests.models.network_cases import I3D, SLOWFAST, TINY, X3D, clips_for, network_cfg
+from tests.models.network_cases import I3D, MVITV2, SLOWFAST, TINY, X3D, clips_for, network_cfg
 
 RANDOM = {"MODEL.DROPCONNECT_RATE": 0.5, "MODEL.DROPOUT_RATE": 0.5}
 NONLOCAL = {"NONLOCAL.LOCATION": [[[]], [[1]], [[0]], [[]]]}
@@ -44,8 +44,16 @@ def after_steps(*settings) -> tuple[list[torch.Tensor], dict[str, torch.Tensor],
         (I3D, NONLOCAL),
         (I3D, SPLIT),
         (I3D, FROZEN),
+        (MVITV2, {"MVIT.DROPPATH_RATE": 0.5, "MVIT.DROPOUT_RATE": 0.2}),
     ],
-    ids=["slowfast, random", "x3d, random", "i3d, non-local", "sub-batch norm", "frozen norm"],
+    ids=[
+        "slowfast, random",
+        "x3d, random",
+        "i3d, non-local",
+        "sub-batch norm",
+        "frozen norm",
+        "mvitv2, random",
+    ],
 )
 def test_results_are_equal_bit_for_bit_and_fewer_values_are_kept(settings):
     losses, state, kept = after_steps(*settings)

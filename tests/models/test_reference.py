@@ -19,7 +19,7 @@ def _restore_threads():
     torch.set_num_threads(threads)
 
 
-# Other recipes of the architectures of AK's I3D and SlowFast, and of X3D_XS.
+# Other recipes of the architectures of AK's I3D and SlowFast, of X3D_XS, and of MViT.
 MORE_OF_THE_SAME = {
     "models/AK__X3D_L.json",
     "models/Charades__SLOWFAST_16x8_R50.json",
@@ -27,6 +27,13 @@ MORE_OF_THE_SAME = {
     "models/Kinetics__SLOWFAST_4x16_R50.json",
     "models/Kinetics__SLOWFAST_8x8_R50.json",
     "models/Kinetics__X3D_M.json",
+    # MViT: ImageNet__MVITv2_T and ImageNet__REV_VIT_S are the quickest.
+    "models/ImageNet__MVIT_B_16_CONV.json",
+    "models/Kinetics__MVIT_B_16x4_CONV.json",
+    "models/Kinetics__MVITv2_S_16x4.json",
+    "models/Kinetics__REV_MVIT_B_16x4_CONV.json",
+    "models/SSv2__MVITv2_S_16x4.json",
+    "models/masked_ssl__k400_VIT_B_16x4_FT.json",
 }
 
 

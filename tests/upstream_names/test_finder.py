@@ -21,7 +21,7 @@ def test_forms_of_import():
     assert cv2_transform.scale is scale
     package = importlib.import_module("slowfast.models")
     assert package.head_helper is importlib.import_module("slowfast.models.head_helper")
-    assert package.MViT.__module__ == "slowfast.models"
+    assert package.MaskMViT.__module__ == "slowfast.models"
     names = {}
     exec("from slowfast.utils.misc import *", names)
     assert {"launch_job", "params_count", "get_class_names"} <= names.keys()
@@ -68,13 +68,13 @@ def test_functions_and_classes_can_be_pickled_and_inspected():
 
 def test_a_class_that_is_not_built_can_be_derived_from():
     from slowfast.ak.errors import UserError
-    from slowfast.models.video_model_builder import MViT
+    from slowfast.models.masked import MaskMViT
 
-    class Mine(MViT):
+    class Mine(MaskMViT):
         def __init__(self, cfg):
             super().__init__(cfg)
 
-    with pytest.raises(UserError, match=r"vision transformers .* not built here\. Instead, use"):
+    with pytest.raises(UserError, match=r"masked pre-training are not built here\. Instead, start"):
         Mine(None)
 
 

@@ -18,7 +18,11 @@ from torch.nn import functional as F
 from .files import Made, kind_of, renewed
 
 FIRST = 32  # number of values of an output that are stored
-INPUTS = ("config", "overrides", "input_sizes", "train_batch", "train_input_sizes")
+# What describes a file, and is not measured again.
+INPUTS = (
+    *("config", "note", "overrides", "input_sizes", "train_batch", "train_input_sizes"),
+    "train_rounding",
+)
 TRAIN_SEED = 10  # seed of the first pathway in training
 # No randomness, one device, no statistics across devices.
 PLAIN = {

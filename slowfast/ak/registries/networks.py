@@ -93,7 +93,6 @@ NETWORKS = NetworkRegistry(
     "MODEL.MODEL_NAME",
     NetworkFacts,
     not_built={
-        "MViT": "vision transformers are not built here yet",
         "MaskMViT": "masked pre-training is not built here yet",
         "ContrastiveModel": "contrastive training is not built here yet",
         "PTVResNet": _PYTORCHVIDEO.format("ResNet"),

@@ -26,7 +26,7 @@ REGISTRIES = (LOSSES, NETWORKS, DATASETS, METRICS, TASKS)
 
 
 _FOLDER = Path(__file__).parent
-_TOPICS = ("run", "data", "model", "solver", "augmentation", "visualization")
+_TOPICS = ("run", "data", "model", "transformers", "solver", "augmentation", "visualization")
 _UNSERVED = yaml.safe_load((_FOLDER / "unserved.yaml").read_text(encoding="utf-8"))
 
 

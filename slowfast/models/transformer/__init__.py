@@ -1,0 +1,1 @@
+"""Parts of vision transformers: attention with pooling, positions, blocks, reversible blocks."""
