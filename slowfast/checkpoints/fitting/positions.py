@@ -24,7 +24,8 @@ from dataclasses import dataclass, field
 from math import isqrt
 
 import torch
-from torch.nn import functional as F
+
+from slowfast.models.transformer.positions import spatial_at, temporal_at
 
 _RELATIVE = re.compile(r"(?:.*\.)?rel_pos_[hwt]")
 _TEMPORAL = re.compile(r"(?:.*[._])?pos_embed_temporal")
@@ -80,17 +81,14 @@ def class_positions(length: int) -> int | None:
 
 
 def _on_a_line(value: torch.Tensor, length: int) -> torch.Tensor:
-    """Interpolates (1, L, C) linearly to (1, length, C)."""
-    line = value.float().transpose(1, 2)
-    return F.interpolate(line, size=length, mode="linear", align_corners=False).transpose(1, 2)
+    """Interpolates (1, L, C) to (1, length, C)."""
+    return temporal_at(value.float(), (value.shape[1], 1, 1), (length, 1, 1))
 
 
 def _on_a_square(value: torch.Tensor, length: int) -> torch.Tensor:
-    """Interpolates (1, side * side, C) bicubically to (1, length, C), a square too."""
+    """Interpolates (1, side * side, C) to (1, length, C), a square too."""
     side, wanted = isqrt(value.shape[1]), isqrt(length)
-    grid = value.float().transpose(1, 2).unflatten(2, (side, side))
-    grid = F.interpolate(grid, size=(wanted, wanted), mode="bicubic", align_corners=False)
-    return grid.flatten(2).transpose(1, 2)
+    return spatial_at(value.float(), (1, side, side), (1, wanted, wanted))
 
 
 @dataclass

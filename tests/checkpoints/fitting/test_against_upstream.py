@@ -99,6 +99,29 @@ def test_files_have_the_names_of_upstream(tmp_path):
         assert (last and Path(last).name) == case["last"]
 
 
+def shapes_of(name):
+    """The names and shapes of a published network."""
+    return dict(json.loads((REFERENCE / "models" / f"{name}.json").read_text())["state_dict"])
+
+
+def test_a_published_image_network_starts_a_published_video_network():
+    """Upstream's kernels are repeated undivided, and it drops the positions."""
+    case = next(case for case in MEASURED["real"] if case["from"] == "ImageNet/MVIT_B_16_CONV")
+    network = Bare(shapes_of("Kinetics__MVIT_B_16x4_CONV"))
+    weights = drawn(shapes_of("ImageNet__MVIT_B_16_CONV"))
+    report = load_weights(network, weights, inflate=True)
+    state = network.state_dict()
+    for name, expected in case["loaded_reshaped"].items():
+        frames = expected["to"][2]
+        assert frames * state[name].double().sum() == pytest.approx(expected["sum"], abs=1e-4)
+        assert same(frames * state[name].flatten()[:4], expected["first_4"])
+    assert len(report.inflated) == case["number_loaded_reshaped"]
+    kept = {"pos_embed_spatial", "pos_embed_class"}
+    assert {*report.shapes, *report.neutral} == {*case["not_loaded"]} - kept
+    assert torch.equal(state["pos_embed_spatial"], weights["pos_embed"][:, 1:])
+    assert torch.equal(state["pos_embed_class"], weights["pos_embed"][:, :1])
+
+
 @pytest.mark.parametrize(
     ("start", "entry", "words"),
     [
