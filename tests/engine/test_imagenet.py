@@ -17,7 +17,6 @@ from tests.engine.runs import assert_same_run, log, stats, train_with_a_stop
 from tests.media import write_image_tree
 
 PUBLISHED = json.loads((Path(__file__).parents[1] / "reference/zoo_configs.json").read_text())
-RECIPE = PUBLISHED["ImageNet/RES_R50"]
 SMALL = {
     "DATA.TRAIN_CROP_SIZE": 32,
     "DATA.TEST_CROP_SIZE": 40,
@@ -46,13 +45,13 @@ def tree(tmp_path_factory):
 
 @pytest.fixture
 def make_cfg(tree, tmp_path):
-    """Returns a function that makes the published ImageNet/RES_R50, smaller, on a small tree."""
+    """Returns a function that makes a published recipe, smaller, on a small tree."""
 
-    def make(output: str = "run", **settings):
+    def make(output: str = "run", recipe: str = "ImageNet/RES_R50", **settings):
         own = {"DATA.PATH_TO_DATA_DIR": str(tree), "OUTPUT_DIR": str(tmp_path / output)}
         cfg = get_cfg()
         cfg.merge_from_list(
-            [part for pair in (RECIPE | SMALL | own | settings).items() for part in pair]
+            [part for pair in (PUBLISHED[recipe] | SMALL | own | settings).items() for part in pair]
         )
         return cfg
 
@@ -77,11 +76,16 @@ def test_the_published_recipe_trains_resumes_and_is_tested(make_cfg):
     assert_same_run(stopped, cfg)
 
 
-def test_mixed_images_and_soft_labels_train(make_cfg):
-    mixing = {"AUG.ENABLE": True, "MIXUP.ENABLE": True, "MODEL.LOSS_FUNC": "soft_cross_entropy"}
-    cfg = make_cfg(**mixing, **{"SOLVER.MAX_EPOCH": 1, "TEST.ENABLE": False})
+@pytest.mark.parametrize("name", ["MVITv2_T", "REV_VIT_S"])
+def test_vision_transformers_train_with_mixed_images_and_soft_labels(make_cfg, name):
+    small = {"DATA.TEST_CROP_SIZE": 32, "SOLVER.MAX_EPOCH": 1, "SOLVER.WARMUP_EPOCHS": 0.0}
+    cfg = make_cfg(
+        recipe=f"ImageNet/{name}", **small, **{"MVIT.EMBED_DIM": 24, "MVIT.NUM_HEADS": 1}
+    )
+    assert cfg.MIXUP.ENABLE
     train(cfg)
     assert all(math.isfinite(line["loss"]) for line in stats(cfg, "train_iter_"))
+    assert "top1_err" in stats(cfg, "val_epoch")[-1]
 
 
 def test_a_dry_run_counts_one_view(make_cfg, capsys):
