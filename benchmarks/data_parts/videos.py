@@ -94,7 +94,7 @@ class _WindowAt:
 
     start: int
 
-    def draw(self, rng: np.random.Generator, length: int) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, length: int, step: float = 1.0) -> np.ndarray:
         return (self.start + RATE * np.arange(NUM_FRAMES))[None]
 
 
