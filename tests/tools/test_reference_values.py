@@ -21,7 +21,7 @@ def written(folder: Path) -> set[str]:
 
 
 def test_this_project_gives_the_reference_values(tmp_path, capsys):
-    slow = {"random_resized_crop.json"}
+    slow = {"random_resized_crop.json", "checkpoint_naming.json"}
     small = [n for n in names_in(REFERENCE) if not n.startswith("models/") and n not in slow]
     asked = [*small, "models/Kinetics__X3D_XS.json"]
     command = ["--upstream", str(ROOT), "--compare", "--out", str(tmp_path), "--only", *asked]
@@ -31,6 +31,15 @@ def test_this_project_gives_the_reference_values(tmp_path, capsys):
     assert f"{PATCH_2}: skipped, it is of branch haooooooqi-patch-2, and" in out
     assert "no such file below configs: AVA/" in out
     assert read(tmp_path, "caffe2_names.json") == read(REFERENCE, "caffe2_names.json")
+
+
+@pytest.mark.slow
+def test_weights_of_published_networks_are_loaded_as_measured(capsys):
+    command = ["--upstream", str(ROOT), "--compare", "--only", "checkpoint_naming.json"]
+    code, out = main(command), capsys.readouterr().out
+    assert code == 0, out
+    assert "checkpoint_naming.json: made" in out
+    assert "image_init repeats kernels undivided" in out
 
 
 def test_distributions_of_crops_agree_as_far_as_the_draws_tell(tmp_path, capsys):
