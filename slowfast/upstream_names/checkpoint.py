@@ -1,4 +1,4 @@
-"""`slowfast.utils.checkpoint` and `c2_model_loading`, over `slowfast.checkpoints`."""
+"""`slowfast.utils.checkpoint`, and what else upstream has for weight files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from slowfast.checkpoints import loading, starting_weights
 from slowfast.checkpoints.fitting.kernels import spread_over_time
+from slowfast.checkpoints.fitting.positions import resized
 from slowfast.checkpoints.names import get_checkpoint_dir as get_checkpoint_dir
 from slowfast.checkpoints.names import get_last_checkpoint as get_last_checkpoint
 from slowfast.checkpoints.names import get_path_to_checkpoint as get_path_to_checkpoint
@@ -105,6 +106,24 @@ def inflate_weight(
             weight = spread_over_time(weight, state_dict_3d[name].shape[2])
         inflated[name] = weight.clone()
     return inflated
+
+
+def interpolate_pos_embed(model: nn.Module, checkpoint_model: dict[str, Tensor]) -> None:
+    """Gives a state dict of an image transformer positions for the size of a network, in place.
+
+    `pos_embed` (1, S, C) or (1, 1 + S, C), of a square of S places, is interpolated bicubically.
+    The functions that load weights do so by themselves.
+
+    Args:
+        model: the network, which takes images.
+        checkpoint_model: the weights by name.
+    """
+    name, own = "pos_embed", model.state_dict()
+    if name in own and name in checkpoint_model:
+        value, shape = checkpoint_model[name], own[name].shape
+        fitted = None if value.shape == shape else resized(name, value, shape, of_images=True)
+        if fitted is not None:
+            checkpoint_model[name] = fitted
 
 
 def sub_to_normal_bn(sd: Mapping[str, Tensor]) -> OrderedDict[str, Tensor]:

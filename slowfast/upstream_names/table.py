@@ -96,7 +96,10 @@ NAMES: dict[str, dict[str, str]] = {
     "slowfast.models.stem_helper": _names(
         layers="ResNetBasicStem VideoModelStem X3DStem get_stem_func"
     ),
-    "slowfast.models.utils": _names(networks="round_width validate_checkpoint_wrapper_import"),
+    "slowfast.models.utils": _names(
+        networks="round_width validate_checkpoint_wrapper_import",
+        checkpoint="interpolate_pos_embed",
+    ),
     "slowfast.models.video_model_builder": _names(
         layers="FuseFastToSlow",
         networks="MViT ResNet SlowFast X3D _MODEL_STAGE_DEPTH _POOL1 _TEMPORAL_KERNEL_BASIS",

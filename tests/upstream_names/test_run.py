@@ -19,6 +19,7 @@ from slowfast.models import build_model
 from slowfast.models.batchnorm_helper import SubBatchNorm3d
 from slowfast.models.losses import SoftTargetCrossEntropy
 from slowfast.models.optimizer import get_grad_norm_
+from slowfast.models.utils import interpolate_pos_embed
 from slowfast.utils import distributed as du
 from slowfast.utils import env, lr_policy, meters, metrics, misc
 from slowfast.utils.bn_helper import compute_and_update_bn_stats
@@ -48,6 +49,15 @@ def test_weights(tmp_path):
     assert cu.c2_normal_to_sub_bn("m.running_var", {"m.running_var"}) == "m.running_var"
     assert get_name_convert_func()("res2_0_branch1_w") == "s2.pathway0_res0.branch1.weight"
     assert env.pathmgr is env.checkpoint_pathmgr is cu.pathmgr
+
+
+def test_positions_of_images_get_the_size_of_a_network():
+    network = nn.Module()
+    network.pos_embed = nn.Parameter(torch.zeros(1, 1 + 16, 4))
+    weights = {"pos_embed": torch.ones(1, 1 + 9, 4), "norm.bias": torch.ones(4)}
+    interpolate_pos_embed(network, weights)
+    assert weights["pos_embed"].shape == (1, 17, 4)
+    assert torch.allclose(weights["pos_embed"], torch.ones(()))
     assert env.setup_environment() is None
 
 
