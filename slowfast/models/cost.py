@@ -1,10 +1,12 @@
 """The cost of a network: parameters, multiply-adds, memory."""
 
 import math
+from typing import Any
 
 import torch
 from fvcore.common.config import CfgNode
 from fvcore.nn import FlopCountAnalysis
+from fvcore.nn.jit_handles import get_shape
 from torch import nn
 
 from slowfast.ak.registries.networks import feature_shape, pathway_count
@@ -63,6 +65,7 @@ def multiply_adds(network: nn.Module, cfg: CfgNode, crop: int) -> float:
         inputs = [torch.zeros(shape, device=device) for shape in _input_shapes(cfg, crop)]
         with torch.no_grad():
             flops = FlopCountAnalysis(_Uncompiled(network.eval()), (inputs,))
+            flops.set_op_handle("aten::scaled_dot_product_attention", _attention_multiply_adds)
             flops.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
             return float(flops.total())
     except Exception as error:  # the run goes on without this number
@@ -70,6 +73,12 @@ def multiply_adds(network: nn.Module, cfg: CfgNode, crop: int) -> float:
         return math.nan
     finally:
         network.train(was_training)
+
+
+def _attention_multiply_adds(inputs: list[Any], outputs: list[Any]) -> int:
+    """The multiply-adds of attention: queries times keys, then weights times values."""
+    q, k, v = map(get_shape, inputs[:3])
+    return math.prod(q[:-1]) * k[-2] * (q[-1] + v[-1])
 
 
 class _Uncompiled(nn.Module):

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.norms.frozen import freeze_below_projection
 from slowfast.config.defaults import get_cfg
 from slowfast.config.dotted import set_value
 from slowfast.models import MODEL_REGISTRY, build_model
+from slowfast.models.cost import multiply_adds
 from tests.models.network_cases import (
     IMAGES,
     MVIT,
@@ -272,3 +275,14 @@ def test_layers_and_weight_decay_of_parameters():
 
 def names_of_positions(family) -> list[str]:
     return [name for name, _ in built(family).named_parameters() if name.startswith("pos_embed")]
+
+
+def test_the_cost_of_attention_is_counted():
+    """It is a seventh of this network. PyTorch's counter knows it as single products only."""
+    cfg = network_cfg(TINY, VIT, {"MVIT.EMBED_DIM": 128, "MVIT.PATCH_KERNEL": [2, 8, 8]})
+    cfg.MVIT.PATCH_STRIDE = [2, 8, 8]
+    model, counter = build_model(cfg), FlopCounterMode(display=False)
+    with counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+        model.eval()(clips_for(cfg, count=1))
+    by_torch = counter.get_total_flops() / 2
+    assert multiply_adds(model, cfg, crop=64) == pytest.approx(by_torch, rel=0.03)
