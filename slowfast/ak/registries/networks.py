@@ -101,7 +101,7 @@ NETWORKS = NetworkRegistry(
         "PTVMViT": "vision transformers are not built here yet",
         "PTVCSN": "channel-separated networks are not built here yet",
         "PTVR2plus1D": "R(2+1)D networks are not built here yet",
-        "MViT_composition": "vision transformers are not built here yet",
+        "MViT_composition": "MViT with two heads is not built here yet",
         "ResNet_nopool": "write MODEL.MODEL_NAME ResNet and MODEL.ARCH c2d_nopool or i3d_nopool",
     },
 )
