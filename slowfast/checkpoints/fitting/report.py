@@ -134,8 +134,7 @@ class LoadReport:
             ("of another shape", shapes),
         ):
             if entries:
-                more = f"; and {len(entries) - _LISTED} more" if len(entries) > _LISTED else ""
-                lines.append(f"  {title}: {'; '.join(entries[:_LISTED])}{more}")
+                lines.append(f"  {title}: {_first(entries)}")
         if self.network and (shapes or self.missing):
             lines.append(f"  The network of the file has {self.network}.")
         if self.inflated:
@@ -165,8 +164,7 @@ class LoadReport:
             )
         if self.neutral:
             lines.append(
-                "  The network of the file has no "
-                f"{'; '.join(_by_module(self.neutral)[:_LISTED])}: values that change nothing in "
+                f"  The network of the file has no {_first(_by_module(self.neutral))}: values that change nothing in "
                 "evaluation take their place."
             )
         if self.num_skipped:
@@ -174,6 +172,12 @@ class LoadReport:
                 f"  {self.num_skipped} entries of the file are not weights (for example momenta)."
             )
         return "\n".join([*lines, *(f"  {caution}" for caution in self.cautions)])
+
+
+def _first(texts: list[str]) -> str:
+    """Joins the first texts, and says how many more there are."""
+    more = f"; and {len(texts) - _LISTED} more" if len(texts) > _LISTED else ""
+    return f"{'; '.join(texts[:_LISTED])}{more}"
 
 
 def _by_module(names: Iterable[str]) -> list[str]:
