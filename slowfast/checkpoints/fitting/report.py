@@ -164,8 +164,8 @@ class LoadReport:
             )
         if self.neutral:
             lines.append(
-                f"  The network of the file has no {_first(_by_module(self.neutral))}: values that change nothing in "
-                "evaluation take their place."
+                f"  The network of the file has no {_first(_by_module(self.neutral))}: values that "
+                "change nothing in evaluation take their place."
             )
         if self.num_skipped:
             lines.append(
