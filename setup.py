@@ -36,6 +36,7 @@ setup(
     extras_require={
         "torchcodec": ["torchcodec>=0.17"],  # decodes videos; needs a FFmpeg of the system
         "safetensors": ["safetensors>=0.4"],  # reads weight files of this format
+        "pytorchvideo": ["pytorchvideo>=0.1.5"],  # builds the networks PTV*
         "review": ["werkzeug>=3"],  # serves pages to the browser of the same computer
         "test": [
             "pytest>=8",
@@ -43,6 +44,7 @@ setup(
             "hypothesis>=6.100",
             "ruff>=0.6",
             "playwright>=1.49",
+            "pytorchvideo>=0.1.5",
             "tensorboard>=2.15,<2.21",
             "safetensors>=0.4",
             "werkzeug>=3",

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from slowfast.ak.errors import UserError
 from slowfast.models.build import MODEL_REGISTRY
+from slowfast.models.layers.clips import as_clips
 from slowfast.models.layers.head import Head, HeadSpec, PoolHead
 from slowfast.models.layers.recomputation import recomputed
-from slowfast.models.network import as_clips
 from slowfast.models.transformer import checks, positions
 from slowfast.models.transformer.block import Block
 from slowfast.models.transformer.patch_embed import PatchEmbed

@@ -22,7 +22,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from slowfast.ak.errors import UserError
 from slowfast.models import lr_policy
-from slowfast.models.lars import Lars
+from slowfast.models.optimizers.lars import Lars
 from slowfast.utils.distributed import unwrap
 
 

@@ -9,6 +9,7 @@ stages that follow from plans.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from typing import Any
 
@@ -39,6 +40,7 @@ ARCHITECTURES = {
     "2d": (C2D, 1),
     "c2d": (C2D, 2),
     "c2d_nopool": (C2D, 1),
+    "slow_c2d": (C2D, 1),  # upstream's other name of c2d_nopool
     "i3d": (I3D, 2),
     "i3d_nopool": (I3D, 1),
     "slow": (SLOW, 1),
@@ -157,16 +159,36 @@ def _growth(number: int) -> int:
     warnings=unusual_block,
 )
 def ResNet(cfg: CfgNode) -> Network:
-    """The network of MODEL.ARCH 2d, c2d, i3d, slow, c2d_nopool or i3d_nopool.
+    """The network of MODEL.ARCH 2d, c2d, i3d, slow, c2d_nopool, slow_c2d or i3d_nopool.
 
     It takes a list of one clip (N, C, T, H, W).
     """
     return resnet(cfg)
 
 
-def resnet(cfg: CfgNode, label_sets: Sequence[str] = ()) -> Network:
-    """The network `ResNet`, with a head for `label_sets` as in `resnet_head`."""
-    temporal_kernels, frames_pooled = ARCHITECTURES[cfg.MODEL.ARCH]
+@MODEL_REGISTRY.register(
+    archs=("c2d", "i3d"),
+    pathways=1,
+    own_keys=FAMILY_KEYS,
+    problems=partial(stage_problems, pathways=1),
+    warnings=unusual_block,
+)
+def ResNet_nopool(cfg: CfgNode) -> Network:
+    """The network of MODEL.ARCH c2d or i3d without the pool of frames after stage 2.
+
+    A published file of upstream, Kinetics/c2/C2D_NOPOOL_8x8_R50, names it. No version of upstream
+    has such a network; the file's name says what it is. It is ResNet with MODEL.ARCH c2d_nopool.
+    """
+    return resnet(cfg, arch=f"{cfg.MODEL.ARCH}_nopool")
+
+
+def resnet(cfg: CfgNode, label_sets: Sequence[str] = (), arch: str = "") -> Network:
+    """The network `ResNet`, with a head for `label_sets` as in `resnet_head`.
+
+    Args:
+        arch: a name in `ARCHITECTURES`; empty: MODEL.ARCH.
+    """
+    temporal_kernels, frames_pooled = ARCHITECTURES[arch or cfg.MODEL.ARCH]
     (channels_in,) = per_pathway("DATA.INPUT_CHANNEL_NUM", cfg.DATA.INPUT_CHANNEL_NUM, 1)
     plans = [PathwayPlan(channels_in, cfg.RESNET.WIDTH_PER_GROUP, temporal_kernels)]
     norm = get_norm(cfg)

@@ -72,6 +72,11 @@ class LateralConnection(nn.Module):
 
 def _problems(cfg: CfgNode) -> Iterator[Finding]:
     yield from stage_problems(cfg, pathways=2)
+    yield from pathway_problems(cfg)
+
+
+def pathway_problems(cfg: CfgNode) -> Iterator[Finding]:
+    """Finds settings with which the two pathways do not fit each other."""
     alpha, kernel = cfg.SLOWFAST.ALPHA, cfg.SLOWFAST.FUSION_KERNEL_SZ
     if cfg.DATA.NUM_FRAMES % alpha:
         near = max(1, round(cfg.DATA.NUM_FRAMES / alpha)) * alpha

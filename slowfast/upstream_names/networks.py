@@ -16,9 +16,11 @@ from torch import Tensor, nn
 from slowfast.ak.errors import UserError
 from slowfast.models.build import MODEL_REGISTRY
 from slowfast.models.layers.blocks import round_width as round_to_multiple
-from slowfast.models.layers.head import ACTIVATIONS
+from slowfast.models.layers.clips import as_clips
+from slowfast.models.layers.head import ACTIVATIONS, HeadSpec
+from slowfast.models.layers.library import LibraryNetwork, LibraryTransformer
 from slowfast.models.mvit import VisionTransformer
-from slowfast.models.network import Network, as_clips
+from slowfast.models.network import Network
 from slowfast.models.resnet import ARCHITECTURES, FAST, NUM_BLOCKS, SLOW
 from slowfast.models.settings import look_up
 from slowfast.models.x3d import STEM_TEMPORAL_KERNEL, TEMPORAL_KERNEL
@@ -123,6 +125,64 @@ def _refuse_boxes(name: str, boxes: Any) -> None:
             f"{name}: received boxes; the detection of actions in boxes is not built here. Crop "
             "each tracked animal to a clip of its own."
         )
+
+
+class _OfLibrary(LibraryNetwork):
+    """A residual network of pytorchvideo that a configuration describes."""
+
+    _name: ClassVar[str]
+
+    def __init__(self, cfg: CfgNode) -> None:
+        built = MODEL_REGISTRY.get(self._name)(cfg)
+        super().__init__(built.model, HeadSpec.from_cfg(cfg), built.windows, built.input_channels)
+
+    def forward(self, x: Sequence[Tensor], bboxes: Any = None) -> Tensor:
+        """Scores clips. Raises UserError if the clips do not fit, or boxes are given."""
+        _refuse_boxes(self._name, bboxes)
+        return super().forward(x)
+
+
+class PTVResNet(_OfLibrary):
+    """C2D, I3D or Slow of pytorchvideo, as MODEL.ARCH says."""
+
+    _name = "PTVResNet"
+
+
+class PTVSlowFast(_OfLibrary):
+    """SlowFast of pytorchvideo. The list of clips that it takes stays as it is."""
+
+    _name = "PTVSlowFast"
+
+
+class PTVX3D(_OfLibrary):
+    """X3D of pytorchvideo."""
+
+    _name = "PTVX3D"
+
+
+class PTVCSN(_OfLibrary):
+    """The channel-separated network of pytorchvideo."""
+
+    _name = "PTVCSN"
+
+
+class PTVR2plus1D(_OfLibrary):
+    """R(2+1)D of pytorchvideo."""
+
+    _name = "PTVR2plus1D"
+
+
+class PTVMViT(LibraryTransformer):
+    """The multiscale vision transformer of pytorchvideo."""
+
+    def __init__(self, cfg: CfgNode) -> None:
+        built = MODEL_REGISTRY.get("PTVMViT")(cfg)
+        super().__init__(built.model, HeadSpec.from_cfg(cfg), *built.input_channels, built.size)
+
+    def forward(self, x: Sequence[Tensor], bboxes: Any = None) -> Tensor:
+        """Scores clips. Raises UserError if the clips do not fit, or boxes are given."""
+        _refuse_boxes("PTVMViT", bboxes)
+        return super().forward(x)
 
 
 def get_head_act(act_func: str) -> nn.Module:

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from slowfast.ak.paths import pathmgr as pathmgr
 from slowfast.config import defaults
-from slowfast.models.lars import Lars
 from slowfast.models.losses import get_loss_func
 from slowfast.models.lr_policy import cosine, relative_steps
 from slowfast.models.lr_policy import get_lr_at_epoch as get_lr_at_epoch
 from slowfast.models.optimizer import groups_from_cfg
+from slowfast.models.optimizers.lars import Lars
 from slowfast.models.settings import look_up
 from slowfast.utils import distributed
 
@@ -76,7 +76,7 @@ def get_param_groups(model: nn.Module, cfg: CfgNode) -> list[dict[str, Any]]:
 
 
 class LARS:
-    """Wraps an optimizer, so that its steps use `slowfast.models.lars.Lars`.
+    """Wraps an optimizer, so that its steps use `slowfast.models.optimizers.lars.Lars`.
 
     Args:
         optimizer: any; its groups have ``apply_LARS``, or all of them use LARS.

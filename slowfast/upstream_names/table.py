@@ -85,7 +85,9 @@ NAMES: dict[str, dict[str, str]] = {
     "slowfast.models.nonlocal_helper": _names(layers="Nonlocal"),
     "slowfast.models.operators": _names(layers="SE Swish"),
     "slowfast.models.optimizer": _names(run="LARS get_grad_norm_ get_param_groups"),
-    "slowfast.models.ptv_model_builder": _names(networks="get_head_act"),
+    "slowfast.models.ptv_model_builder": _names(
+        networks="PTVCSN PTVMViT PTVR2plus1D PTVResNet PTVSlowFast PTVX3D get_head_act"
+    ),
     "slowfast.models.resnet_helper": _names(
         layers="""
             BasicTransform BottleneckTransform ResBlock ResStage X3DTransform get_trans_func

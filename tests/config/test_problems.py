@@ -18,7 +18,6 @@ SYNC = {"BN.NORM_TYPE": "sync_batchnorm"}
 PROBLEMS = [
     # ------------------------------------------------------------ names
     ({"MODEL.MODEL_NAME": "MaskMViT"}, "MODEL.MODEL_NAME", "pre-training is not built here yet"),
-    ({"MODEL.MODEL_NAME": "PTVSlowFast"}, "MODEL.MODEL_NAME", "SlowFast is the same network"),
     ({"MODEL.MODEL_NAME": "Slowfast"}, "MODEL.MODEL_NAME", "did you mean SlowFast? expected one "),
     ({"TRAIN.DATASET": "Ava"}, "TRAIN.DATASET", "this data set is not built here yet"),
     ({"TEST.DATASET": "charade"}, "TEST.DATASET", "did you mean charades? expected one of ak, "),

@@ -19,7 +19,8 @@ def _restore_threads():
     torch.set_num_threads(threads)
 
 
-# Other recipes of the architectures of AK's I3D and SlowFast, of X3D_XS, and of MViT.
+# Other recipes of the architectures of AK's I3D and SlowFast, of X3D_XS, and of MViT, and larger
+# networks of pytorchvideo.
 MORE_OF_THE_SAME = {
     "models/AK__X3D_L.json",
     "models/Charades__SLOWFAST_16x8_R50.json",
@@ -34,6 +35,11 @@ MORE_OF_THE_SAME = {
     "models/Kinetics__REV_MVIT_B_16x4_CONV.json",
     "models/SSv2__MVITv2_S_16x4.json",
     "models/masked_ssl__k400_VIT_B_16x4_FT.json",
+    "models/Kinetics__c2__C2D_NOPOOL_8x8_R50.json",
+    "models/Kinetics__pytorchvideo__CSN_32x2_R101.json",
+    "models/Kinetics__pytorchvideo__MVIT_B_16x4_CONV.json",
+    "models/Kinetics__pytorchvideo__SLOWFAST_8x8_R50.json",
+    "models/Kinetics__pytorchvideo__X3D_S.json",
 }
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .comparison import MOST, ROUNDINGS
 from .files import Made, kind_of, renewed
 
 FIRST = 32  # number of values of an output that are stored
@@ -40,7 +41,7 @@ def values(existing: Any, name: str) -> Made:
 
     Batch norm over two clips amplifies rounding. So the norm can differ on another processor, or
     with attention. If it does, the norm is computed in other ways that differ by rounding only, and
-    the largest change is returned as the effect of rounding.
+    the largest change is returned as the effect of rounding. Many files state this effect.
     """
     from slowfast.models import build_model
 
@@ -49,8 +50,10 @@ def values(existing: Any, name: str) -> Made:
     torch.set_num_threads(2)  # as for the existing values: it decides the order of sums
     model = build_model(configured(existing["overrides"] | PLAIN))
     made = measured(model, existing["input_sizes"], existing["train_input_sizes"])
-    norm, rounding = made["train_grad_norm"], {}
-    if abs(norm / existing["train_grad_norm"] - 1) > kind_of(name).agreement:
+    norm, rounding = made["train_grad_norm"], existing.get("train_rounding", {})
+    rounding = {key: value for key, value in rounding.items() if key in made}
+    allowed = max(kind_of(name).agreement, ROUNDINGS * rounding.get("train_grad_norm", 0))
+    if abs(norm / existing["train_grad_norm"] - 1) > min(allowed, MOST):
         others = _norms_that_round_differently(model, existing["train_input_sizes"])
         rounding["train_grad_norm"] = max(abs(other / norm - 1) for other in others)
     return Made(renewed(existing, made, *INPUTS), rounding=rounding)
@@ -78,7 +81,8 @@ def measured(model: nn.Module, sizes: list, train_sizes: list) -> dict[str, Any]
     shapes = [[name, list(x.shape)] for name, x in model.state_dict().items()]
     fill_by_name(model)
     heads: list[torch.Tensor] = []
-    hook = model.head.projection.register_forward_hook(lambda *call: heads.append(call[-1]))
+    classifier = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
+    hook = classifier.register_forward_hook(lambda *call: heads.append(call[-1]))
     with torch.no_grad():
         scores = model.eval()(clips(sizes))
     hook.remove()

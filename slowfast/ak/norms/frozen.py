@@ -14,7 +14,8 @@ from slowfast.ak.errors import UserError
 
 HEAD = "head.projection."  # the names of the classifier's parameters begin with it
 # A network that scores several label sets has a classifier for each, `head._<set>_head`.
-_CLASSIFIER = re.compile(r"head\.(projection|_\w+_head)\.")
+# The networks of pytorchvideo have it in `model`: in its head, or in block 5 or 6, the last one.
+_CLASSIFIER = re.compile(r"head\.(projection|_\w+_head)\.|model\.(head|blocks\.[56])\.proj\.")
 
 
 def is_of_classifier(name: str) -> bool:

@@ -83,11 +83,6 @@ class NetworkRegistry(Registry[NetworkFacts]):
         }
 
 
-_PYTORCHVIDEO = (
-    "pytorchvideo's classes are not built here; {0} is the same network: write MODEL.MODEL_NAME "
-    "{0}. Weight files of PTV{0}, and of pytorchvideo's hub, load into it"
-)
-
 NETWORKS = NetworkRegistry(
     "network",
     "MODEL.MODEL_NAME",
@@ -95,13 +90,6 @@ NETWORKS = NetworkRegistry(
     not_built={
         "MaskMViT": "masked pre-training is not built here yet",
         "ContrastiveModel": "contrastive training is not built here yet",
-        "PTVResNet": _PYTORCHVIDEO.format("ResNet"),
-        "PTVSlowFast": _PYTORCHVIDEO.format("SlowFast"),
-        "PTVX3D": _PYTORCHVIDEO.format("X3D"),
-        "PTVMViT": "vision transformers are not built here yet",
-        "PTVCSN": "channel-separated networks are not built here yet",
-        "PTVR2plus1D": "R(2+1)D networks are not built here yet",
         "MViT_composition": "MViT with two heads is not built here yet",
-        "ResNet_nopool": "write MODEL.MODEL_NAME ResNet and MODEL.ARCH c2d_nopool or i3d_nopool",
     },
 )

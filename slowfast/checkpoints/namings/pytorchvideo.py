@@ -55,10 +55,10 @@ class PyTorchVideo(Naming):
     def refusal(self, state: State) -> str:
         kernels = {n: v for n, v in state.items() if ".branch2.conv_b." in n and v.ndim == 5}
         if any("conv_b.conv_t" in name for name in kernels):
-            return "the weights are of an R(2+1)D network, which is not built here"
+            return "the weights are of R(2+1)D, which MODEL.MODEL_NAME PTVR2plus1D takes"
         is_x3d = "blocks.0.conv.conv_t.weight" in state
         if kernels and not is_x3d and all(kernel.shape[1] == 1 for kernel in kernels.values()):
-            return "the weights are of a channel-separated network (CSN), which is not built here"
+            return "the weights are of a channel-separated network, which PTVCSN takes"
         return ""
 
     def neutral(self, state: State, wanted: set[str]) -> set[str]:

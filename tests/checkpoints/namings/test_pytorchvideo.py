@@ -8,7 +8,6 @@ from torch import nn
 
 from reference_parts.networks import clips
 from slowfast.ak.errors import UserError
-from slowfast.ak.registries.networks import NETWORKS
 from slowfast.checkpoints.loading import load_file
 from slowfast.checkpoints.starting_weights import load_train_checkpoint
 from slowfast.checkpoints.tested_weights import load_test_checkpoint
@@ -144,21 +143,15 @@ def test_the_head_of_other_classes_trains_anew_and_is_not_tested(tmp_path):
 @pytest.mark.parametrize(
     ("theirs", "network"),
     [
-        (lambda: csn.create_csn(stem_dim_out=8, model_num_class=5), "channel-separated"),
-        (lambda: r2plus1d.create_r2plus1d(stem_dim_out=8, model_num_class=5), r"R\(2\+1\)D"),
+        (lambda: csn.create_csn(stem_dim_out=8, model_num_class=5), "PTVCSN"),
+        (lambda: r2plus1d.create_r2plus1d(stem_dim_out=8, model_num_class=5), "PTVR2plus1D"),
     ],
     ids=["csn", "r2plus1d"],
 )
-def test_networks_that_are_not_built_are_named(tmp_path, theirs, network):
+def test_networks_that_only_pytorchvideo_builds_are_named(tmp_path, theirs, network):
     torch.save({"model_state": theirs().state_dict()}, tmp_path / "other.pyth")
     with pytest.raises(UserError, match=f"pytorchvideo names, under `model_state`: .*{network}"):
         load_file(tmp_path / "other.pyth", make(SLOW)[1])
-
-
-@pytest.mark.parametrize("name", ["PTVResNet", "PTVSlowFast", "PTVX3D"])
-def test_a_ptv_network_names_the_one_into_which_its_files_load(name):
-    words = NETWORKS.problem_with(name)
-    assert f"write MODEL.MODEL_NAME {name.removeprefix('PTV')}. Weight files of {name}" in words
 
 
 def test_a_file_of_another_network_tells_which_keys_fit_it(tmp_path):
