@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
@@ -23,6 +24,7 @@ from slowfast.models.mvit import VisionTransformer
 from slowfast.models.network import Network
 from slowfast.models.resnet import ARCHITECTURES, FAST, NUM_BLOCKS, SLOW
 from slowfast.models.settings import look_up
+from slowfast.models.transformer import positions
 from slowfast.models.x3d import STEM_TEMPORAL_KERNEL, TEMPORAL_KERNEL
 
 # Blocks of stages 2 to 5 of RESNET.DEPTH 18, 50 and 101.
@@ -193,6 +195,19 @@ def get_head_act(act_func: str) -> nn.Module:
     """
     modules = {"softmax": nn.Softmax(dim=1), "sigmoid": nn.Sigmoid()}
     return look_up("MODEL.HEAD_ACT", act_func, {name: modules[name] for name in ACTIVATIONS})
+
+
+def get_3d_sincos_pos_embed(
+    embed_dim: int, grid_size: int, t_size: int, cls_token: bool = False
+) -> np.ndarray:
+    """Fixed positions of tokens (t_size * grid_size * grid_size, embed_dim).
+
+    Args:
+        embed_dim: a multiple of 16.
+        cls_token: whether a row of zeros for a class token comes first.
+    """
+    table = positions.sines(embed_dim, (t_size, grid_size, grid_size))[0].numpy()
+    return np.pad(table, ((int(cls_token), 0), (0, 0)))
 
 
 def round_width(

@@ -99,7 +99,7 @@ NAMES: dict[str, dict[str, str]] = {
         layers="ResNetBasicStem VideoModelStem X3DStem get_stem_func"
     ),
     "slowfast.models.utils": _names(
-        networks="round_width validate_checkpoint_wrapper_import",
+        networks="get_3d_sincos_pos_embed round_width validate_checkpoint_wrapper_import",
         checkpoint="interpolate_pos_embed",
     ),
     "slowfast.models.video_model_builder": _names(

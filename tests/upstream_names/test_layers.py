@@ -186,3 +186,13 @@ def test_small_layers():
     assert round_width(3, 1.0, min_width=16, divisor=8) == 16
     with pytest.raises(ImportError, match="fairscale"):
         validate_checkpoint_wrapper_import(None)
+
+
+def test_fixed_positions_have_a_row_for_the_class_token():
+    from slowfast.models.transformer.positions import sines
+    from slowfast.models.utils import get_3d_sincos_pos_embed
+
+    table = get_3d_sincos_pos_embed(16, 3, 1, cls_token=True)
+    assert table.shape == (10, 16)
+    assert not table[0].any()
+    torch.testing.assert_close(torch.from_numpy(table[1:]), sines(16, (1, 3, 3))[0])
