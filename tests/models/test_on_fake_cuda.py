@@ -33,9 +33,19 @@ SETTINGS = {
     "slowfast": SLOWFAST | {"MODEL.DROPCONNECT_RATE": 0.5, "MODEL.DROPOUT_RATE": 0.5},
     "x3d": X3D,
     "mvitv2": MVITV2 | {"MVIT.USE_ABS_POS": True, "MVIT.DROPPATH_RATE": 0.5},
+    "without a temporal pool": C2D | {"MODEL.MODEL_NAME": "ResNet_nopool"},
+    "pytorchvideo's slow": SLOW | {"MODEL.MODEL_NAME": "PTVResNet", "RESNET.DEPTH": 50},
+    "pytorchvideo's slowfast": SLOWFAST | {"MODEL.MODEL_NAME": "PTVSlowFast", "RESNET.DEPTH": 50},
+    "pytorchvideo's x3d": X3D | {"MODEL.MODEL_NAME": "PTVX3D"},
+    "pytorchvideo's csn": SLOW
+    | {"MODEL.MODEL_NAME": "PTVCSN", "MODEL.ARCH": "csn", "RESNET.DEPTH": 50},
+    "pytorchvideo's r2plus1d": SLOW
+    | {"MODEL.MODEL_NAME": "PTVR2plus1D", "MODEL.ARCH": "r2plus1d", "RESNET.DEPTH": 50},
     "two heads": SLOWFAST | {"MODEL.MODEL_NAME": "SlowFast_composition"} | HEADS,
     "two heads on one pathway": SLOW | {"MODEL.MODEL_NAME": "ResNet_composition"} | HEADS,
 }
+# pytorchvideo draws the weights of this network by their values, which fake tensors do not have.
+NOT_FAKE = {"PTVMViT"}
 PROBE = {"MODEL.MODEL_NAME": "Probe", "PROBE.KIND": "attentive", "PROBE.CHANNELS": 16}
 
 
@@ -59,7 +69,7 @@ def devices(model, inputs):
 
 def test_every_registered_network_is_tried():
     tried = [*SETTINGS.values(), PROBE]
-    assert {each["MODEL.MODEL_NAME"] for each in tried} == set(MODEL_REGISTRY.keys())
+    assert {each["MODEL.MODEL_NAME"] for each in tried} == set(MODEL_REGISTRY.keys()) - NOT_FAKE
 
 
 @pytest.mark.usefixtures("_fake_tensors")
