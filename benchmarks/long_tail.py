@@ -63,6 +63,9 @@ METHODS: dict[str, dict] = {
     "asymmetric_loss": {"MODEL.LOSS_FUNC": "asymmetric_loss"},
     "distribution_balanced": {"MODEL.LOSS_FUNC": "distribution_balanced"},
     "logit_adjusted_bce": {"MODEL.LOSS_FUNC": "logit_adjusted_bce"},
+    "hill_loss": {"MODEL.LOSS_FUNC": "hill_loss"},
+    "splc": {"MODEL.LOSS_FUNC": "splc"},
+    "zlpr": {"MODEL.LOSS_FUNC": "zlpr"},
     "class_balanced sampler": {"DATA_LOADER.SAMPLER": "class_balanced"},
     "square_root sampler": {"DATA_LOADER.SAMPLER": "square_root"},
     "repeat_factor sampler": {

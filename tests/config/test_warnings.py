@@ -32,6 +32,10 @@ RESIZED = {
         (LDAM | {"SOLVER.MAX_EPOCH": 80}, "STEP_EPOCH = [80]: classes are never re-weighted"),
         (LDAM | {"LOSS.LABEL_SMOOTHING": 0.1}, "smoothed labels carry all classes"),
         (
+            {"MODEL.LOSS_FUNC": "splc", "SOLVER.MAX_EPOCH": 1},
+            "START_EPOCH = 1: no label is corrected",
+        ),
+        (
             {"MODEL.LOSS_FUNC": "class_balanced_bce", "DATA_LOADER.SAMPLER": "square_root"},
             "balances the classes, and MODEL.LOSS_FUNC class_balanced_bce does so again",
         ),

@@ -14,6 +14,7 @@ from tests.engine.runs import assert_same, assert_same_run, last_state
 MOVING = {
     "LDAM": {"LOSS.LDAM.STEP_EPOCH": [1, 2], "LOSS.LDAM.BETA": [0.9, 0.99]},
     "EQL": {"LOSS.EQL.GAMMA": 0.5},
+    "splc": {"LOSS.SPLC.START_EPOCH": 2, "LOSS.SPLC.THRESHOLD": 0.3},
 }
 # No setting has its default, so that a setting that is not passed on shows.
 SETTINGS = {

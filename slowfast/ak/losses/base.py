@@ -21,7 +21,8 @@ class MultiLabelLoss(nn.Module):
     """Binary cross entropy; subclasses change the logits and weight the elements.
 
     Args:
-        reduction: mean (over all N x C elements), sum, or none, which returns (N, C).
+        reduction: mean (over all N x C elements), sum, or none, which returns (N, C). A loss that
+            has one value for a clip takes the mean over the N clips, and none returns (N,).
         reduce: the old name of `reduction`, which it overrides: one of these words, or True for
             mean and False for none.
         logits: whether the first argument of a call holds logits; False: probabilities, which are
@@ -69,7 +70,7 @@ class MultiLabelLoss(nn.Module):
         return elements.mean() if self.reduction == "mean" else elements.sum()
 
     def elements(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """(N, C): the loss of each element."""
+        """(N, C): the loss of each element; or (N,), the loss of each clip."""
         moved = self.move(logits, targets)
         bce = F.binary_cross_entropy_with_logits(moved, targets, reduction="none")
         return self.weigh(bce, targets)

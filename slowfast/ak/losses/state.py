@@ -90,6 +90,11 @@ class Context:
         self._epoch = 0
         self.arguments: Callable[[str], dict[str, Any]] = lambda name: {}
 
+    @property
+    def epoch(self) -> int:
+        """The epoch that began last, counted from 0."""
+        return self._epoch
+
     def set_epoch(self, epoch: int) -> None:
         """Starts an epoch, counted from 0, for all losses of this context."""
         self._epoch = epoch

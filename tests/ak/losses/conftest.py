@@ -23,6 +23,9 @@ SETTINGS = {
     "asymmetric_loss": {"gamma_pos": 1.0, "gamma_neg": 3.0, "clip": 0.1},
     "distribution_balanced": {},
     "logit_adjusted_bce": {"tau": 0.8},
+    "hill_loss": {"gamma": 1.5, "margin": 0.5, "height": 1.7},
+    "splc": {"gamma": 1.5, "margin": 0.5, "threshold": 0.7},
+    "zlpr": {},
 }
 NAMES = list(multi_label_losses())
 COUNTED = [name for name in NAMES if LOSSES.facts(name).needs_counts]

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast.ak.losses import LOSSES
+from slowfast.ak.losses import LOSSES, LossState, context
 from slowfast.ak.losses.asymmetric import AsymmetricLoss
 from slowfast.ak.losses.focal import FocalLoss
+from slowfast.ak.losses.hill import HillLoss
 from slowfast.ak.losses.ldam import LDAM
 from slowfast.ak.losses.logit_adjusted import LogitAdjustedBCE
+from slowfast.ak.losses.splc import SPLC
+from slowfast.ak.losses.zlpr import ZLPR
 from tests.ak.losses.conftest import (
     COUNTED,
     COUNTS,
@@ -86,6 +89,14 @@ def expected_element(name, x, y, clip, c):
         q = max(p - own["clip"], 0)
         positive = -((1 - p) ** own["gamma_pos"]) * math.log(p)
         return y * positive - (1 - y) * q ** own["gamma_neg"] * math.log(1 - q)
+    if name in ("hill_loss", "splc"):  # splc in epoch 1
+        p, q = sigmoid(x), sigmoid(x - own["margin"])
+        positive = -((1 - q) ** own["gamma"]) * math.log(q)
+        if name == "hill_loss":
+            negative = (own["height"] - p) * p**2
+        else:
+            negative = positive if p > own["threshold"] else -(p ** own["gamma"]) * math.log(1 - p)
+        return y * positive + (1 - y) * negative
     if name == "logit_adjusted_bce":
         return bce(x + own["tau"] * math.log(prior / (1 - prior)), y)
     assert name == "distribution_balanced"
@@ -97,8 +108,12 @@ def expected_element(name, x, y, clip, c):
     return balance * (y + (1 - y) / 2) * focal(bce(z, y), 2)
 
 
+# EQL draws elements at random, and ZLPR has one value for a clip.
+BY_ELEMENT = [name for name in NAMES if name not in ("EQL", "zlpr")]
+
+
 @pytest.mark.parametrize("kind", ["hard", "soft"])
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "EQL"])
+@pytest.mark.parametrize("name", BY_ELEMENT)
 def test_elements_agree_with_the_formula(name, kind):
     logits, targets = batch(kind)
     loss = build(name, reduction="none")
@@ -168,3 +183,68 @@ def test_an_impossible_beta_is_refused(beta):
     for name in ("class_balanced_bce", "class_balanced_focal", "LDAM"):
         with pytest.raises(ValueError, match=rf"beta: expected .* below 1, found {beta}"):
             LOSSES[name](class_counts=COUNTS, beta=beta)
+
+
+@pytest.mark.parametrize("kind", ["hard", "soft"])
+def test_zlpr_agrees_with_the_formula_of_a_clip(kind):
+    logits, targets = batch(kind)
+    expected = []
+    for xs, ys in zip(logits.tolist(), targets.tolist(), strict=True):
+        pairs = list(zip(xs, ys, strict=True))
+        positive = sum(y * math.exp(-x) for x, y in pairs)
+        negative = sum((1 - y) * math.exp(x) for x, y in pairs)
+        expected.append(math.log(1 + positive) + math.log(1 + negative))
+    found = ZLPR(reduction="none")(logits, targets)
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
+    assert ZLPR()(logits, targets).item() == pytest.approx(sum(expected) / len(expected))
+
+
+def test_zlpr_of_one_class_is_bce():
+    logits, targets = (each[:, :1] for each in batch())
+    torch.testing.assert_close(ZLPR()(logits, targets), LOSSES["bce_loss"]()(logits, targets))
+
+
+def test_splc_corrects_negatives_from_its_epoch_on_and_above_its_threshold_only():
+    scores = torch.tensor([[0.3, 0.59, 0.61, 0.9]])
+    negatives, positives = torch.zeros(1, 4), torch.ones(1, 4)
+    loss = SPLC(reduction="none")
+    first = loss(scores.logit(), negatives)
+    loss.set_epoch(1)
+    later, positive = loss(scores.logit(), negatives), loss(scores.logit(), positives)
+    assert torch.equal(later[:, :2], first[:, :2])
+    assert torch.equal(later[:, 2:], positive[:, 2:])
+    assert not torch.isclose(later, first)[:, 2:].any()
+
+
+def test_splc_with_hill_is_the_hill_loss_until_labels_are_corrected():
+    logits, targets = batch("soft")
+    loss, hill = SPLC(hill=True, reduction="none"), HillLoss(reduction="none")
+    assert torch.equal(loss(logits, targets), hill(logits, targets))
+    loss.set_epoch(1)
+    is_same = torch.isclose(loss(logits, targets), hill(logits, targets))
+    assert torch.equal(is_same, (logits.sigmoid() <= 0.6) | (targets == 1))
+
+
+def test_splc_that_is_built_in_every_step_knows_the_epoch_of_the_context():
+    """Upstream's training loop builds its loss in every step."""
+    logits, targets = batch()
+    context.set(LossState(COUNTS))
+    values = []
+    for epoch in (0, 1):
+        context.set_epoch(epoch)
+        lasting = SPLC()
+        lasting.set_epoch(epoch)
+        assert torch.equal(SPLC()(logits, targets), lasting(logits, targets))
+        values.append(lasting(logits, targets).item())
+    assert values[0] != values[1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", ["hill_loss", "splc", "zlpr"])
+def test_logits_of_half_precision_have_the_loss_of_their_values_in_float32(name, dtype):
+    logits = torch.tensor([[-80.0, -8, 0, 8, 80]]).repeat(2, 1).to(dtype).requires_grad_()
+    targets = torch.tensor([[0.0, 0, 1, 0, 1], [1, 1, 0, 1, 0]])
+    found = build(name)(logits, targets)
+    assert torch.equal(found, build(name)(logits.float(), targets))
+    (gradient,) = torch.autograd.grad(found, logits)
+    assert gradient.isfinite().all()

@@ -55,6 +55,8 @@ STEEP = {
     "class_balanced_focal": {"gamma": 0.1},
     "distribution_balanced": {"gamma": 0.1, "beta": 0.0},
     "asymmetric_loss": {"gamma_pos": 0.1, "gamma_neg": 0.1, "clip": 0.0},
+    "hill_loss": {"gamma": 0.1},
+    "splc": {"gamma": 0.1},
 }
 
 

@@ -117,6 +117,14 @@ def test_deferred_weights_begin_at_their_epoch(losses, cfg):
     assert torch.equal(losses(5), after)
 
 
+def test_labels_are_corrected_from_their_epoch_on(losses, cfg):
+    cfg.MODEL.LOSS_FUNC, cfg.LOSS.SPLC.START_EPOCH, cfg.LOSS.SPLC.THRESHOLD = "splc", 2, 0.4
+    before, last, after = losses(0), losses(1), losses(2)
+    assert torch.equal(before, last)
+    assert not torch.equal(last, after)
+    assert torch.equal(losses(5), after)
+
+
 def test_arguments_come_from_the_configuration(losses, cfg):
     cfg.LOSS.EQL.GAMMA = 0.0
     assert losses(0).unique().numel() == 1
