@@ -307,13 +307,12 @@ def PTVX3D(cfg: CfgNode) -> LibraryNetwork:
     )
 
 
-# ------------------------------------------------------------------ CSN
+# ------------------------------------------------------------------ CSN, R(2+1)D
 
-# The stem and stages 3 to 5 halve height and width; stages 3 to 5 halve the number of frames.
-_CSN_STRIDE, _CSN_TEMPORAL_STRIDE = 32, 8
+_FACTORISED_STRIDE = 32  # of the last map
 
 
-def _csn_problems(cfg: CfgNode) -> Iterator[Finding]:
+def _factorised_problems(cfg: CfgNode) -> Iterator[Finding]:
     yield from library_problems(cfg, {"MODEL.DROPCONNECT_RATE": 0.0})
     yield from depth_problems(cfg)
 
@@ -322,61 +321,48 @@ def _csn_problems(cfg: CfgNode) -> Iterator[Finding]:
     archs=("csn",),
     pathways=1,
     own_keys=("RESNET.DEPTH", "RESNET.WIDTH_PER_GROUP"),
-    problems=_csn_problems,
+    problems=_factorised_problems,
     warnings=not_recomputed,
 )
 def PTVCSN(cfg: CfgNode) -> LibraryNetwork:
     """The channel-separated network. It takes a list of one clip (N, C, T, H, W)."""
     with importing_library():
         from pytorchvideo.models.csn import create_csn
-    (channels_in,) = per_pathway("DATA.INPUT_CHANNEL_NUM", cfg.DATA.INPUT_CHANNEL_NUM, 1)
-    side = math.ceil(cfg.DATA.TRAIN_CROP_SIZE / _CSN_STRIDE)
-    return library_network(
-        cfg,
-        create_csn,
-        windows=[(math.ceil(cfg.DATA.NUM_FRAMES / _CSN_TEMPORAL_STRIDE), side, side)],
-        channels_in=[channels_in],
-        input_channel=channels_in,
-        model_depth=cfg.RESNET.DEPTH,
-        norm=get_norm(cfg),
-        stem_dim_out=cfg.RESNET.WIDTH_PER_GROUP,
-        stem_pool=nn.MaxPool3d,
-    )
-
-
-# ------------------------------------------------------------------ R(2+1)D
-
-# The stem and all stages halve height and width; stages 4 and 5 halve the number of frames.
-_R2PLUS1D_STRIDE, _R2PLUS1D_TEMPORAL_STRIDE = 32, 4
-
-
-def _r2plus1d_problems(cfg: CfgNode) -> Iterator[Finding]:
-    yield from library_problems(cfg, {"MODEL.DROPCONNECT_RATE": 0.0})
-    yield from depth_problems(cfg)
+    # Stages 3 to 5 halve the number of frames.
+    return _factorised(cfg, create_csn, temporal_stride=8, stem_pool=nn.MaxPool3d)
 
 
 @MODEL_REGISTRY.register(
     archs=("r2plus1d",),
     pathways=1,
     own_keys=("RESNET.DEPTH", "RESNET.WIDTH_PER_GROUP"),
-    problems=_r2plus1d_problems,
+    problems=_factorised_problems,
     warnings=not_recomputed,
 )
 def PTVR2plus1D(cfg: CfgNode) -> LibraryNetwork:
     """R(2+1)D with bottlenecks. It takes a list of one clip (N, C, T, H, W)."""
     with importing_library():
         from pytorchvideo.models.r2plus1d import create_r2plus1d
+    # Stages 4 and 5 halve the number of frames.
+    return _factorised(cfg, create_r2plus1d, temporal_stride=4)
+
+
+def _factorised(
+    cfg: CfgNode, build: Callable[..., nn.Module], temporal_stride: int, **arguments: Any
+) -> LibraryNetwork:
+    """Builds a network whose last map has `temporal_stride` times fewer frames than the clip."""
     (channels_in,) = per_pathway("DATA.INPUT_CHANNEL_NUM", cfg.DATA.INPUT_CHANNEL_NUM, 1)
-    side = math.ceil(cfg.DATA.TRAIN_CROP_SIZE / _R2PLUS1D_STRIDE)
+    side = math.ceil(cfg.DATA.TRAIN_CROP_SIZE / _FACTORISED_STRIDE)
     return library_network(
         cfg,
-        create_r2plus1d,
-        windows=[(math.ceil(cfg.DATA.NUM_FRAMES / _R2PLUS1D_TEMPORAL_STRIDE), side, side)],
+        build,
+        windows=[(math.ceil(cfg.DATA.NUM_FRAMES / temporal_stride), side, side)],
         channels_in=[channels_in],
         input_channel=channels_in,
         model_depth=cfg.RESNET.DEPTH,
         norm=get_norm(cfg),
         stem_dim_out=cfg.RESNET.WIDTH_PER_GROUP,
+        **arguments,
     )
 
 
