@@ -174,7 +174,7 @@ def _warnings(cfg) -> Iterator[Finding]:
     ),
     ignored_keys=(
         *("DATA.PATH_PREFIX", "DATA.SAMPLING_RATE", "DATA.TRAIN_JITTER_SCALES"),
-        *("DATA.INV_UNIFORM_SAMPLE", "DATA.TRAIN_JITTER_MOTION_SHIFT"),
+        *("DATA.INV_UNIFORM_SAMPLE", "DATA.TRAIN_JITTER_MOTION_SHIFT", "DATA.SSL_COLOR_JITTER"),
     ),
     problems=_problems,
     warnings=_warnings,

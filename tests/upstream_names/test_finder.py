@@ -97,7 +97,7 @@ def test_a_script_checks_its_configuration_before_it_imports_a_network(tmp_path)
     """Published files have settings that other data sets read; so the data set has to be known."""
     recipe = tmp_path / "recipe.yaml"
     phases = "TRAIN: {DATASET: charades}\nTEST: {DATASET: charades}\n"
-    recipe.write_text(f"{phases}DATA: {{SSL_COLOR_JITTER: True}}\nNUM_GPUS: 0\n")
+    recipe.write_text(f"{phases}DATA: {{TIME_DIFF_PROB: 0.5}}\nNUM_GPUS: 0\n")
     code = (
         "import sys\nfrom argparse import Namespace\n"
         "from slowfast.config.defaults import assert_and_infer_cfg\n"

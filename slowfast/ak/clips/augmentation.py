@@ -135,6 +135,41 @@ class ColourJitter:
 
 
 @dataclass(frozen=True)
+class StrongColourJitter:
+    """The colour jitter of self-supervised training, which some fine-tuning has too.
+
+    Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations", ICML 2020.
+    Brightness, contrast, saturation and hue change in random order.
+
+    Args:
+        strengths: brightness, contrast and saturation change by factors of 1 +- these.
+        hue: the hue moves by up to this part of the colour circle, either way.
+        grey: the probability that the clip then becomes grey.
+    """
+
+    strengths: Sequence[float] = (0.4, 0.4, 0.4)
+    hue: float = 0.1
+    grey: float = 0.0
+
+    @classmethod
+    def from_cfg(cls, cfg) -> StrongColourJitter:
+        """Reads DATA.SSL_COLOR_BRI_CON_SAT, DATA.SSL_COLOR_HUE and DATA.COLOR_RND_GRAYSCALE."""
+        data = cfg.DATA
+        return cls(tuple(data.SSL_COLOR_BRI_CON_SAT), data.SSL_COLOR_HUE, data.COLOR_RND_GRAYSCALE)
+
+    def __call__(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The clip (3, T, H, W) uint8, changed."""
+        low = [max(0, 1 - strength) for strength in self.strengths]
+        factors = rng.uniform(low, [1 + strength for strength in self.strengths])
+        amounts = [*factors, rng.uniform(-self.hue, self.hue)]
+        for which in rng.permutation(4):
+            clip = (ops.brightness, ops.contrast, ops.saturation, ops.hue)[which](
+                clip, amounts[which]
+            )
+        return ops.saturation(clip, 0) if rng.random() < self.grey else clip
+
+
+@dataclass(frozen=True)
 class PcaLighting:
     """Adds one random colour to all pixels: a sum of the principal components of the colours.
 

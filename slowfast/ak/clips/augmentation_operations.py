@@ -106,6 +106,20 @@ def _grey(clip: np.ndarray) -> np.ndarray:
     )
 
 
+# ------------------------------------------------------------------ colour circle
+
+
+def hue(clip: np.ndarray, shift: float) -> np.ndarray:
+    """Moves the hue of every pixel by a part of the colour circle; 1/3 turns red into green."""
+    channels = [channel.reshape(-1, clip.shape[-1]) for channel in clip]
+    angles, *others = cv2.split(cv2.cvtColor(cv2.merge(channels), cv2.COLOR_RGB2HSV_FULL))
+    angles += np.uint8(round(256 * shift) % 256)  # the sum wraps around, as the circle does
+    moved = cv2.cvtColor(cv2.merge([angles, *others]), cv2.COLOR_HSV2RGB_FULL)
+    for channel, pixels in zip(channels, cv2.split(moved), strict=True):
+        channel[...] = pixels
+    return clip
+
+
 # ------------------------------------------------------------------ mixtures with another picture
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from slowfast.ak.clips.augmentation import Augmented
+from slowfast.ak.clips.augmentation import Augmented, StrongColourJitter
 from slowfast.ak.clips.bad_clips import allowed_bad_clips
 from slowfast.ak.clips.resized_crop import RandomResizedCrop
 from slowfast.ak.clips.sampling import (
@@ -190,6 +190,8 @@ def _sampler_and_transform(
     if split == "val" and not facts.random_validation:
         return even_frame_sampler(*frames), CentreCrop(data.TEST_CROP_SIZE, data.TRAIN_CROP_SIZE)
     crop = _random_crop(data, split)
+    if split == "train" and data.get("SSL_COLOR_JITTER", False):
+        crop = Augmented(crop, (StrongColourJitter.from_cfg(cfg),))
     augments = cfg.AUG.ENABLE and split == "train"
     return random_frame_sampler(*frames), Augmented.from_cfg(cfg, crop) if augments else crop
 

@@ -9,11 +9,11 @@ from typing import Any
 from slowfast.ak.errors import UserError
 from slowfast.ak.registries.registry import Facts, Registry
 
-# Keys of upstream that choose how clips are read, sampled and coloured. Its Kinetics reads them.
+# Keys of upstream that choose how clips are read and sampled. Its Kinetics reads them.
 # Its Charades has one way and reads none.
 WAYS_TO_MAKE_CLIPS = (
     "DATA.TRAIN_JITTER_FPS",
-    *("DATA.TIME_DIFF_PROB", "DATA.SSL_COLOR_JITTER"),
+    "DATA.TIME_DIFF_PROB",
     *("DATA.SKIP_ROWS", "DATA.LOADER_CHUNK_", "DATA.DUMMY_LOAD", "AUG.GEN_MASK_LOADER"),
 )
 

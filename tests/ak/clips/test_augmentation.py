@@ -12,6 +12,7 @@ from slowfast.ak.clips.augmentation import (
     PcaLighting,
     RandAugment,
     RandomErasing,
+    StrongColourJitter,
 )
 from slowfast.ak.clips.augmentation_policy import RandAugmentPolicy
 from slowfast.ak.clips.sampling import RandomCrop
@@ -98,6 +99,23 @@ def test_colour_jitter_stays_within_its_strength_and_takes_every_order():
     assert (clip == clip[:, :1]).all()
 
 
+def test_the_jitter_of_self_supervised_training_also_moves_hues_and_makes_clips_grey():
+    pixel = np.array([200, 100, 100], np.uint8)[:, None, None, None] * np.ones((1, 2, 4, 4), "u1")
+
+    def jittered(count, **settings):
+        return [StrongColourJitter(**settings)(pixel.copy(), rng(i)) for i in range(count)]
+
+    only_hue = jittered(100, strengths=(0, 0, 0), hue=0.1)
+    lowest = [clip[:, 0, 0, 0].argmin() for clip in only_hue]
+    assert set(lowest) == {1, 2}  # towards violet and towards yellow
+    assert all((clip == clip[:, :1]).all() for clip in only_hue)
+    # A tenth of the circle is 0.6 of the way from red to yellow, or from 100 to 200.
+    assert max(clip[1:, 0, 0, 0].max() for clip in only_hue) == pytest.approx(160, abs=3)
+    grey = [np.ptp(clip[:, 0, 0, 0]) == 0 for clip in jittered(200, strengths=(0, 0, 0), grey=0.2)]
+    assert np.mean(grey) == pytest.approx(0.2, abs=0.08)
+    assert not any(np.ptp(clip[:, 0, 0, 0]) == 0 for clip in only_hue)
+
+
 def test_lighting_adds_the_principal_components_of_the_colours():
     """The eigenvalues are for pixels of 0 to 1, and a column of the matrix is a component."""
     values, vectors = [0.5, 0.1, 0.0], [[1, 0, 0], [0, 0.6, -0.8], [0, 0.8, 0.6]]
@@ -173,6 +191,16 @@ def test_the_key_decides_an_item(cfg):
         assert clip.dtype == torch.uint8
         assert clip.is_contiguous()
         assert torch.equal(clip, Ak(cfg, "train")[(epoch, 0)][0][0])
+
+
+def test_the_jitter_of_self_supervised_training_has_a_key_of_its_own(cfg):
+    cfg.AUG.ENABLE = False
+    plain = Ak(cfg, "train")
+    cfg.DATA.SSL_COLOR_JITTER, cfg.DATA.COLOR_RND_GRAYSCALE = True, 1.0
+    clip = Ak(cfg, "train")[(0, 0)][0][0]
+    assert torch.equal(clip[0], clip[2])
+    assert not torch.equal(plain[(0, 0)][0][0], clip)
+    assert not isinstance(Ak(cfg, "val").transform, Augmented)
 
 
 def test_augmentation_does_not_change_the_crops(cfg):

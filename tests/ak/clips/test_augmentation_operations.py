@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageEnhance, ImageOps
 from torch.nn import functional as F
+from torchvision.transforms.functional import adjust_hue
 
 from slowfast.ak.clips import augmentation_operations as ops
 
@@ -52,6 +53,16 @@ def test_tones_equal_pillows(operation, argument, reference):
     assert result.dtype == np.uint8
     assert difference(result, expected) <= 1
     assert result.flags.c_contiguous
+
+
+@pytest.mark.parametrize("shift", [-0.1, 0.25, 0.5])
+def test_hues_equal_torchvisions(shift):
+    source = clip()
+    expected = adjust_hue(torch.from_numpy(source).transpose(0, 1), shift).transpose(0, 1).numpy()
+    result = ops.hue(source.copy(), shift)
+    # The hue has 256 steps, and between two colours of the six pixels change by 255: 6 a step.
+    assert difference(result, expected) <= 6
+    assert np.abs(result - expected.astype(float)).mean() < 1
 
 
 @pytest.mark.parametrize("factor", [0.2, 1.9])
