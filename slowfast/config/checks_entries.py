@@ -17,7 +17,7 @@ from slowfast.ak.registries.networks import NETWORKS
 from slowfast.ak.registries.registry import Registry
 from slowfast.ak.registries.tasks import TASKS
 from slowfast.config.checks import problem, warning
-from slowfast.config.derived import enabled_phases
+from slowfast.config.derived import enabled_phases, is_supervised
 from slowfast.config.dotted import get
 
 
@@ -58,8 +58,12 @@ def _features(cfg: CfgNode) -> Iterator[Finding]:
 
 @problem
 def _unknown_task(cfg: CfgNode) -> Iterator[Finding]:
-    if cfg.TASK and not any(task.applies(cfg) for _, task in TASKS):
-        yield "TASK", "asks for a training task that is not built here yet; leave it at ''"
+    if not is_supervised(cfg) and not any(task.applies(cfg) for _, task in TASKS):
+        yield (
+            "TASK",
+            "asks for a training task that is not built here yet; expected '' or, to train with "
+            "labels too, a name that begins with ssl_eval",
+        )
 
 
 @problem

@@ -13,6 +13,15 @@ def enabled_phases(cfg: CfgNode) -> list[str]:
     return [phase for phase in ("TRAIN", "TEST") if cfg[phase].ENABLE]
 
 
+def is_supervised(cfg: CfgNode) -> bool:
+    """Whether TASK asks for training with labels.
+
+    Published fine-tuning of self-supervised networks has the names ssl_eval, ssl_eval_ssv2 and so
+    on, which only begin the names of the checkpoints.
+    """
+    return not cfg.TASK or cfg.TASK.startswith("ssl_eval")
+
+
 def draws_pictures(cfg: CfgNode) -> bool:
     """Whether TENSORBOARD asks for pictures of a trained network, or of saved results."""
     board = cfg.TENSORBOARD

@@ -21,6 +21,7 @@ from slowfast.ak.metrics.top_k import topk_errors
 from slowfast.ak.registries.metrics import figure_keys, problem_with_figure
 from slowfast.ak.registries.networks import NETWORKS
 from slowfast.ak.registries.tasks import TASKS
+from slowfast.config.derived import is_supervised
 from slowfast.models import build_model
 from slowfast.models.losses import build_loss, set_loss_epoch
 from slowfast.models.memory_format import channels_last
@@ -82,7 +83,7 @@ class Classification(Task):
     @staticmethod
     def applies(cfg: CfgNode) -> bool:
         label_sets = NETWORKS.facts(cfg.MODEL.MODEL_NAME).label_sets
-        return not (cfg.TASK or cfg.DETECTION.ENABLE or label_sets)
+        return is_supervised(cfg) and not (cfg.DETECTION.ENABLE or label_sets)
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode, device: torch.device, trains: bool) -> Classification:

@@ -31,7 +31,7 @@ from slowfast.ak.registries.losses import LOSSES
 from slowfast.ak.registries.metrics import METRICS, figure_keys, metric_of, problem_with_figure
 from slowfast.ak.registries.networks import NETWORKS
 from slowfast.ak.registries.tasks import TASKS
-from slowfast.config.derived import draws_pictures
+from slowfast.config.derived import draws_pictures, is_supervised
 from slowfast.config.dotted import key_and_value
 from slowfast.models import build_model
 from slowfast.models.losses import build_loss, set_loss_epoch
@@ -162,7 +162,7 @@ class Composition(Task):
 
     @staticmethod
     def applies(cfg: CfgNode) -> bool:
-        return not (cfg.TASK or cfg.DETECTION.ENABLE) and bool(_label_sets(cfg))
+        return is_supervised(cfg) and not cfg.DETECTION.ENABLE and bool(_label_sets(cfg))
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode, device: torch.device, trains: bool) -> Composition:

@@ -24,7 +24,11 @@ PROBLEMS = [
     ({"MODEL.LOSS_FUNC": "contrastive_loss"}, "MODEL.LOSS_FUNC", "belongs to contrastive training"),
     ({"MODEL.LOSS_FUNC": "bce_los"}, "MODEL.LOSS_FUNC", "did you mean bce_loss or"),
     ({"MODEL.LOSS_FUNC": "bce"}, "MODEL.LOSS_FUNC", "takes probabilities"),
-    ({"TASK": "ssl"}, "TASK", "training task that is not built here yet"),
+    (
+        {"TASK": "ssl"},
+        "TASK",
+        "not built here yet; expected '' or, to train with labels too, a name",
+    ),
     # ------------------------------------------------------------ values
     ({"MODEL.HEAD_ACT": "sigmod"}, "MODEL.HEAD_ACT", "did you mean sigmoid? expected one of "),
     ({"RECIPE.INIT": "imagenet"}, "RECIPE.INIT", "expected one of '', scratch, kinetics"),
