@@ -20,10 +20,10 @@ from slowfast.config.readers import can_be_read
 @problem
 def _phases_and_machines(cfg: CfgNode) -> Iterator[Finding]:
     if not (enabled_phases(cfg) or draws_pictures(cfg)):
-        yield (
-            "TRAIN.ENABLE",
-            "TEST.ENABLE is False too, so that there is nothing to do; set one True",
-        )
+        words = "TEST.ENABLE is False too, so that there is nothing to do; set one True"
+        if cfg.DEMO.ENABLE:
+            words += ". For DEMO.ENABLE True, tools/predict.py scores videos"
+        yield "TRAIN.ENABLE", words
     if cfg.SHARD_ID >= cfg.NUM_SHARDS:
         words = f"with {key_and_value(cfg, 'NUM_SHARDS')} the machines have the numbers 0 to "
         yield "SHARD_ID", f"{words}{cfg.NUM_SHARDS - 1}"

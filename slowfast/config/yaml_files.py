@@ -17,6 +17,9 @@ from slowfast.config.schema import found_in_words
 
 logger = logging.getLogger(__name__)
 
+# What PyYAML says of a key whose indentation fits no group above it.
+_INDENTED_OTHERWISE = "expected <block end>, but found '<block mapping start>'"
+
 
 def read_with_bases(
     path: Path, inside: tuple[Path, ...] = ()
@@ -61,17 +64,15 @@ def read_yaml_text(text: str, source: str) -> dict[Any, Any]:
         source: where the text is from, for messages.
 
     Raises:
-        UserError: the text is not YAML (with the line), or is not a mapping.
+        UserError: the text is not YAML (with the number and the text of the line), or is not a
+            mapping.
     """
     try:
         loader = _Loader(text)
         loader.name = source
         settings = loader.get_single_data()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "unknown line"
-        problem = error.problem or error.context or "not YAML"
-        raise UserError(f"{source}: {where}: not readable as YAML: {problem}") from None
+        raise UserError(f"{source}: {_described(error, text)}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{source}: not readable as YAML: {reason}") from None
@@ -83,6 +84,24 @@ def read_yaml_text(text: str, source: str) -> dict[Any, Any]:
             f"`BATCH_SIZE: 8`; found {found_in_words(settings)}"
         )
     return settings
+
+
+def _described(error: yaml.MarkedYAMLError, text: str) -> str:
+    """Where a text is not YAML, why, and what that line has."""
+    problem = error.problem or error.context or "not YAML"
+    mark = error.problem_mark or error.context_mark
+    if not mark:
+        return f"unknown line: not readable as YAML: {problem}"
+    where = f"line {mark.line + 1}, column {mark.column + 1}: not readable as YAML"
+    line = next(iter(text.splitlines()[mark.line : mark.line + 1]), "")
+    found = f"`{line.strip()}`"
+    if problem == _INDENTED_OTHERWISE:
+        plural = "" if mark.column == 1 else "s"
+        return (
+            f"{where}: found {found}, indented by {mark.column} blank{plural}, unlike the lines "
+            "above it; keys of one group have the same indentation"
+        )
+    return f"{where}: {problem}; found {found}"
 
 
 def _missing(path: Path) -> str:

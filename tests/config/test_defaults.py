@@ -34,7 +34,6 @@ def test_all_keys_are_of_upstream_or_of_this_project():
     losses = LOSSES.configuration_keys()
     own = {*AK_KEYS, *PREDICTION_KEYS, *losses, *NETWORKS.configuration_keys()}
     assert set(dotted_keys(get_cfg())) == {*PATCH_2, *MAIN, *own} == set(known_keys())
-    assert len(losses) == 21
 
 
 def test_each_key_has_a_help_text():

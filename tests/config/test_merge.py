@@ -110,10 +110,11 @@ MISTAKES = {
     "SOLVER:\n  CLIP_GRAD_VAL: x": "SOLVER.CLIP_GRAD_VAL: expected a number or None; found text x",
     "NUM_GPUS: 1\nNUM_SHARDS: [": (
         "line 2, column 14: not readable as YAML: expected the node content, but found "
-        "'<stream end>'"
+        "'<stream end>'; found `NUM_SHARDS: [`"
     ),
     "TRAIN:\n\tENABLE: True": (
-        "line 2, column 1: not readable as YAML: found character '\\t' that cannot start any token"
+        "line 2, column 1: not readable as YAML: found character '\\t' that cannot start any "
+        "token; found `ENABLE: True`"
     ),
     "- 1": (
         "expected keys and values, such as `TRAIN:` and below it, indented, `BATCH_SIZE: 8`; "
