@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = (
     ("slowfast.ak",),
     ("slowfast.config",),
+    ("slowfast.schedules",),
     ("slowfast.utils",),
     ("slowfast.data_tools",),
     ("slowfast.ethograms",),

@@ -24,6 +24,7 @@ from slowfast.checkpoints.names import (
     get_path_to_unfinished,
 )
 from slowfast.checkpoints.namings.sub_batch_norm import to_plain_batch_norm
+from slowfast.schedules.plan import RunPlan, UpstreamSchedule, is_due
 from slowfast.utils import distributed, logging
 from slowfast.utils.distributed import unwrap
 
@@ -32,16 +33,18 @@ logger = logging.get_logger(__name__)
 State = Mapping[str, torch.Tensor]
 
 
-def is_checkpoint_epoch(cfg: CfgNode, cur_epoch: int, multigrid_schedule: None = None) -> bool:
-    """Returns whether an epoch (from 0) ends with a checkpoint.
-
-    Every TRAIN.CHECKPOINT_PERIOD-th epoch does, and the last one.
+def is_checkpoint_epoch(
+    cfg: CfgNode, cur_epoch: int, multigrid_schedule: UpstreamSchedule | None = None
+) -> bool:
+    """Returns whether an epoch (from 0) ends with a checkpoint, as `RunPlan.is_saved` says.
 
     Args:
-        multigrid_schedule: not used; upstream's callers pass it.
+        multigrid_schedule: of `slowfast.utils.multigrid.MultigridSchedule`, if the configuration
+            comes from it.
     """
-    finished = cur_epoch + 1
-    return finished == cfg.SOLVER.MAX_EPOCH or finished % cfg.TRAIN.CHECKPOINT_PERIOD == 0
+    if multigrid_schedule is not None:
+        return is_due(multigrid_schedule, cur_epoch, cfg.MULTIGRID.EVAL_FREQ)
+    return RunPlan.from_cfg(cfg).is_saved(cur_epoch)
 
 
 def save_checkpoint(

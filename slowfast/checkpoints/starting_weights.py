@@ -16,6 +16,7 @@ from slowfast.checkpoints.file import read_checkpoint
 from slowfast.checkpoints.folder import find_resumable
 from slowfast.checkpoints.loading import LoadedWeights
 from slowfast.checkpoints.names import get_checkpoint_dir, resumable
+from slowfast.schedules.plan import RunPlan
 from slowfast.utils import logging
 
 logger = logging.get_logger(__name__)
@@ -91,11 +92,11 @@ def load_train_checkpoint(
             f"{loaded.path}: {other}. These weights may have been trained on clips of the "
             "hold-out, so that choosing on the hold-out would be too optimistic."
         )
-    if loaded.epoch + 1 >= cfg.SOLVER.MAX_EPOCH:
+    if loaded.epoch + 1 >= (epochs := RunPlan.from_cfg(cfg).epochs):
         raise UserError(
             f"{loaded.path}: was trained for {loaded.epoch + 1} epochs, and SOLVER.MAX_EPOCH is "
-            f"{cfg.SOLVER.MAX_EPOCH}: nothing is left to train. To start from its weights at the "
-            "first epoch set TRAIN.CHECKPOINT_EPOCH_RESET True."
+            f"{epochs}: nothing is left to train. To start from its weights at the first epoch set "
+            "TRAIN.CHECKPOINT_EPOCH_RESET True."
         )
     origin = configured_initialisation(cfg, loaded.found)
     return Start(loaded.epoch + 1, 0, _average(loaded), origin)

@@ -16,6 +16,7 @@ from slowfast.checkpoints.names import (
     get_path_to_best,
     get_path_to_checkpoint,
 )
+from slowfast.schedules.plan import RunPlan
 from slowfast.utils import logging
 
 logger = logging.get_logger(__name__)
@@ -73,7 +74,8 @@ def _choose_own(cfg: CfgNode) -> Path | None:
             )
         return first_intact([best])
     files = finished_checkpoints(cfg.OUTPUT_DIR, cfg.TASK)
-    trained = Path(get_path_to_checkpoint(cfg.OUTPUT_DIR, cfg.SOLVER.MAX_EPOCH, cfg.TASK))
+    epochs = RunPlan.from_cfg(cfg).epochs
+    trained = Path(get_path_to_checkpoint(cfg.OUTPUT_DIR, epochs, cfg.TASK))
     if cfg.TRAIN.ENABLE:
         files.sort(key=lambda file: file != trained)
     return first_intact(files) if files else None

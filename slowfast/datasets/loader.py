@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from torch.utils.data import DataLoader, default_collate
+from torch.utils.data import default_collate
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 from slowfast.ak.clips.dataset import Item, separated
@@ -13,6 +13,7 @@ from slowfast.ak.clips.loader import ClipLoader, make_loader, settings_from_cfg
 from slowfast.ak.clips.views import ClipViews
 from slowfast.ak.errors import UserError
 from slowfast.datasets.build import build_dataset, check_data_set
+from slowfast.schedules.plan import RunPlan
 
 
 def _refuse_to_join(batch: list[ClipViews], **settings: Any) -> None:
@@ -62,14 +63,19 @@ def construct_loader(
     dataset = build_dataset(part.DATASET, cfg, split)
     check_data_set(dataset, cfg, split)
     collate = collate or (None if split == "test" else join_items)
-    return make_loader(dataset, split, **settings_from_cfg(cfg, split), collate=collate)
+    settings = settings_from_cfg(cfg, split)
+    if split != "test":
+        settings["shapes"] = RunPlan.from_cfg(cfg).batches_of_epochs(split == "train")
+    return make_loader(dataset, split, **settings, collate=collate)
 
 
-def shuffle_dataset(loader: DataLoader, cur_epoch: int, batches_done: int = 0) -> None:
+def shuffle_dataset(
+    loader: ClipLoader, cur_epoch: int, batches_done: int = 0, even: bool = False
+) -> None:
     """Sets the epoch of a loader's next iteration, which decides its order and random crops.
 
     Args:
         batches_done: the number of batches to leave out; the others stay the same.
+        even: whether all batches have the same shape in multigrid training, the largest crops.
     """
-    start = batches_done * (loader.batch_size or 1)
-    loader.sampler.set_epoch(cur_epoch, start)
+    loader.set_epoch(cur_epoch, batches_done, even)

@@ -10,24 +10,27 @@ from dataclasses import dataclass
 
 from fvcore.common.config import CfgNode
 
-from slowfast.checkpoints.saving import is_checkpoint_epoch
 from slowfast.engine.device.memory import MemoryAdvice
 from slowfast.engine.device.runtime import seed_everything, share_norm_statistics
 from slowfast.engine.evaluation_pass import EvaluationPass
 from slowfast.engine.precise_bn import NormStatisticsPass
 from slowfast.engine.train_pass import TrainPass
+from slowfast.schedules.plan import RunPlan, UpstreamSchedule, is_due
 
 
-def is_eval_epoch(cfg: CfgNode, cur_epoch: int, multigrid_schedule: None = None) -> bool:
-    """Whether an evaluation is due after this epoch: after every TRAIN.EVAL_PERIOD epochs, and
-    after the last.
+def is_eval_epoch(
+    cfg: CfgNode, cur_epoch: int, multigrid_schedule: UpstreamSchedule | None = None
+) -> bool:
+    """Whether an evaluation is due after an epoch, as `RunPlan.is_evaluated` says.
 
     Args:
         cur_epoch: counted from 0.
-        multigrid_schedule: not used; callers written for upstream pass it.
+        multigrid_schedule: of `slowfast.utils.multigrid.MultigridSchedule`, if the configuration
+            comes from it.
     """
-    finished = cur_epoch + 1
-    return finished == cfg.SOLVER.MAX_EPOCH or finished % cfg.TRAIN.EVAL_PERIOD == 0
+    if multigrid_schedule is not None:
+        return is_due(multigrid_schedule, cur_epoch, cfg.MULTIGRID.EVAL_FREQ)
+    return RunPlan.from_cfg(cfg).is_evaluated(cur_epoch)
 
 
 @dataclass
@@ -58,14 +61,15 @@ class AfterEpoch:
         norms = None
         if cfg.BN.USE_PRECISE_STATS:
             norms = NormStatisticsPass.from_cfg(cfg, task, loader, training.stop)
-        epochs = range(cfg.SOLVER.MAX_EPOCH)
+        plan = RunPlan.from_cfg(cfg)
+        epochs = range(plan.epochs)
         return cls(
             training,
             evaluation,
             norms,
             memory,
-            saves=frozenset(e for e in epochs if is_checkpoint_epoch(cfg, e)),
-            evaluates=frozenset(e for e in epochs if is_eval_epoch(cfg, e)),
+            saves=frozenset(e for e in epochs if plan.is_saved(e)),
+            evaluates=frozenset(e for e in epochs if plan.is_evaluated(e)),
         )
 
     def run(self, epoch: int) -> dict:

@@ -12,7 +12,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -33,7 +33,6 @@ from slowfast.ak.registries.datasets import spatial_views
 from slowfast.ak.run.cores import available_cores, processes_of_machine
 from slowfast.data_tools.check_data import warn_before_training
 from slowfast.datasets.loader import construct_loader, shuffle_dataset
-from slowfast.engine.after_epoch import is_eval_epoch
 from slowfast.engine.device.memory import MemoryAdvice
 from slowfast.engine.device.runtime import Precision, get_device, seed_everything
 from slowfast.engine.device.speed import prepare_device
@@ -42,6 +41,7 @@ from slowfast.engine.step import TrainStep
 from slowfast.engine.testing import ViewsOfTest, temporal_view_counts
 from slowfast.models.cost import describe_clip, describe_size, multiply_adds
 from slowfast.models.optimizer import get_epoch_lr
+from slowfast.schedules.plan import RunPlan
 from slowfast.tasks import Batch, Moment, Task, build_task
 from slowfast.utils import distributed, logging
 from slowfast.utils.distributed import unwrap
@@ -111,21 +111,21 @@ def _train_rows(cfg: CfgNode, learner: Learner, scoring: _Scoring) -> Table:
     start = learner.load(cfg)
     epoch, world_size = start.epoch, distributed.get_world_size()
     describe_run(cfg, start.description, world_size, learner.precision.device)
-    seconds, losses, batch = _two_steps(cfg, learner, train_loader, epoch)
+    plan, crop = RunPlan.from_cfg(cfg), cfg.DATA.TRAIN_CROP_SIZE
+    seconds, losses, batch = _two_steps(cfg, plan, learner, train_loader, epoch)
     share = batch.size
 
-    steps, crop = len(train_loader), cfg.DATA.TRAIN_CROP_SIZE
     adds = multiply_adds(unwrap(learner.network), cfg, crop) * share * world_size * _passes(cfg)
     items = share // batch.samples
     reading = _Reading.measured(train_loader, epoch, items, scoring.cores)
     pace = reading.pace(seconds[1])
-    epochs = max(0, cfg.SOLVER.MAX_EPOCH - epoch)
-    evaluations = sum(is_eval_epoch(cfg, e) for e in range(epoch, cfg.SOLVER.MAX_EPOCH))
+    counts = train_loader.counts(plan.epochs)[epoch:]
+    evaluations = sum(plan.is_evaluated(e) for e in range(epoch, plan.epochs))
     evaluation, evaluation_words = scoring.seconds(val_loader, "val")
     norms = "frozen" if cfg.MODEL.FROZEN_BN else f"{norm_group(cfg, world_size)} clips"
     of_videos = f" of {items * world_size} videos" if batch.samples > 1 else ""
     slower = "reading" if reading.seconds > seconds[1] else "the step"
-    training = epochs * steps * pace
+    training = sum(counts) * pace
     return [
         (
             "a step",
@@ -140,25 +140,43 @@ def _train_rows(cfg: CfgNode, learner: Learner, scoring: _Scoring) -> Table:
             f"{2 * adds / world_size / seconds[1] / 1e9:,.1f} GFLOP/s a process",
         ),
         ("reading", f"{reading}: {slower} sets the pace"),
-        ("steps an epoch", f"{steps}, of {len(train_loader.dataset)} clips"),
-        ("training", f"{epochs} epochs x {steps} steps x {pace:.3f} s: {_duration(training)}"),
+        ("steps an epoch", f"{_steps(counts)}, of {len(train_loader.dataset)} clips"),
+        ("training", f"{_epochs(counts)} x {pace:.3f} s: {_duration(training)}"),
         ("evaluation", f"{evaluation_words}: {_duration(evaluation)}, {evaluations} times"),
         ("together", _duration(training + evaluations * evaluation)),
     ]
 
 
+def _steps(counts: Sequence[int]) -> str:
+    """The number of steps of epochs in words."""
+    fewest, most = min(counts, default=0), max(counts, default=0)
+    return str(most) if fewest == most else f"{fewest} to {most}"
+
+
+def _epochs(counts: Sequence[int]) -> str:
+    """How many epochs and steps there are, by the number of steps of each epoch."""
+    if len(set(counts)) > 1:
+        return f"{sum(counts)} steps in {len(counts)} epochs"
+    return f"{len(counts)} epochs x {_steps(counts)} steps"
+
+
 def _two_steps(
-    cfg: CfgNode, learner: Learner, loader: ClipLoader, epoch: int
+    cfg: CfgNode, plan: RunPlan, learner: Learner, loader: ClipLoader, epoch: int
 ) -> tuple[list[float], list[float], Batch]:
     """Takes two steps on the first batches of an epoch, or two on its only batch.
+
+    In multigrid training the batches are those of the last epoch, whose clips are whole. Steps of
+    other shapes take about as long.
 
     Returns:
         The seconds and the losses of the steps, and the first batch.
     """
     device = learner.precision.device
-    shuffle_dataset(loader, epoch)
+    shown = plan.epochs - 1 if len(plan.phases) > 1 else epoch
+    learner.regroup_norms(shown)
+    shuffle_dataset(loader, shown, even=True)
     batches = list(islice(loader, 2))
-    step, lr = TrainStep.from_cfg(cfg, learner), get_epoch_lr(epoch, cfg)
+    step, lr = TrainStep.from_cfg(cfg, learner), get_epoch_lr(epoch, plan.cfg)
     learner.network.train()
     seconds, losses = [], []
     memory = MemoryAdvice.from_cfg(cfg, learner.task, learner.precision)

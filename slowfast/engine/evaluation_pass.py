@@ -22,6 +22,7 @@ from slowfast.engine.device.queue import DeviceQueue
 from slowfast.engine.learner import Learner
 from slowfast.engine.meters import ValMeter
 from slowfast.engine.stopping import StopRequests
+from slowfast.schedules.plan import RunPlan
 from slowfast.tasks import Rows
 from slowfast.tasks.batch import joined, mapped
 from slowfast.utils import distributed
@@ -52,7 +53,8 @@ class EvaluationPass:
     ) -> EvaluationPass:
         device, check = learner.precision.device, learner.task.check
         batches = DeviceBatches(loader, device, cfg.SPEED.PREFETCH, check)
-        return cls(learner, loader, batches, ValMeter(len(loader), cfg), stop, best)
+        meter = ValMeter(loader.counts(RunPlan.from_cfg(cfg).epochs), cfg)
+        return cls(learner, loader, batches, meter, stop, best)
 
     @torch.no_grad()
     def run(self, epoch: int) -> dict:

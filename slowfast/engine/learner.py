@@ -14,6 +14,7 @@ from slowfast.checkpoints.starting_weights import Start, load_train_checkpoint
 from slowfast.engine.average import AveragedWeights
 from slowfast.engine.device.runtime import Precision, get_device
 from slowfast.engine.device.speed import prepare_device
+from slowfast.engine.norm_groups import NormGrouping
 from slowfast.models.optimizer import construct_optimizer
 from slowfast.tasks import Task, build_task
 from slowfast.utils import logging
@@ -31,6 +32,7 @@ class Learner:
         precision: in which the network computes.
         scaler: of the loss; one that is not enabled does nothing.
         average: of the weights; None: no average is kept.
+        norms: groups the clips of norm layers; None: the groups do not change.
     """
 
     task: Task
@@ -38,6 +40,7 @@ class Learner:
     precision: Precision
     scaler: torch.amp.GradScaler
     average: AveragedWeights | None = None
+    norms: NormGrouping | None = None
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> Learner:
@@ -46,7 +49,9 @@ class Learner:
         device = get_device(cfg)
         task, precision = build_task(cfg, device), Precision.from_cfg(cfg, device)
         optimizer = construct_optimizer(task.network, cfg)
-        return cls(task, optimizer, precision, precision.make_scaler())
+        return cls(
+            task, optimizer, precision, precision.make_scaler(), norms=NormGrouping.from_cfg(cfg)
+        )
 
     def load(self, cfg: CfgNode) -> Start:
         """Loads the state that training starts from: weights, optimizer, scaler, average, task.
@@ -80,6 +85,11 @@ class Learner:
                 f"{start.path}: holds no averaged weights; the average starts from its weights."
             )
         return start
+
+    def regroup_norms(self, epoch: int) -> None:
+        """Groups the clips of norm layers as an epoch (from 0) has them."""
+        if self.norms:
+            self.norms.begin_epoch(epoch, self.networks)
 
     @property
     def network(self) -> nn.Module:

@@ -17,6 +17,7 @@ from slowfast.ak.metrics.average_precision import average_precision
 from slowfast.ak.metrics.figures import Figures, TestOptions
 from slowfast.ak.metrics.inputs import known_mean
 from slowfast.ak.metrics.top_k import accuracy
+from slowfast.schedules.plan import RunPlan
 from slowfast.utils import logging
 from slowfast.utils.memory_use import cpu_mem_usage, gpu_mem_usage
 from slowfast.utils.timing import LoopTimer, Window
@@ -41,8 +42,8 @@ class _EpochMeter(LoopTimer):
     """The base of the meters of epochs: a line every LOG_PERIOD iterations.
 
     Args:
-        iterations: of an epoch.
-        cfg: LOG_PERIOD, SOLVER.MAX_EPOCH and OUTPUT_DIR are read.
+        iterations: of an epoch, or of each epoch.
+        cfg: LOG_PERIOD, OUTPUT_DIR, and what the number of epochs depends on are read.
 
     Attributes:
         counts: further whole numbers for the lines, such as how many clips could not be read;
@@ -53,9 +54,9 @@ class _EpochMeter(LoopTimer):
 
     board: Any = None
 
-    def __init__(self, iterations: int, cfg: CfgNode) -> None:
+    def __init__(self, iterations: int | Sequence[int], cfg: CfgNode) -> None:
+        self._max_epoch = RunPlan.from_cfg(cfg).epochs
         self._iterations = iterations
-        self._max_epoch = cfg.SOLVER.MAX_EPOCH
         self._log_period = cfg.LOG_PERIOD
         self._output_dir = cfg.OUTPUT_DIR
         super().__init__(cfg.LOG_PERIOD)
@@ -65,6 +66,10 @@ class _EpochMeter(LoopTimer):
         """Forgets the epoch."""
         self.counts: dict[str, int] = {}
         self._start_series()
+
+    def _iterations_in(self, epoch: int) -> int:
+        """The iterations of an epoch (from 0)."""
+        return self._iterations if isinstance(self._iterations, int) else self._iterations[epoch]
 
     def _series_of(self, name: str) -> Window:
         return self._series.setdefault(name, Window(self._window))
@@ -90,7 +95,7 @@ class _EpochMeter(LoopTimer):
     ) -> None:
         """Writes a line at the end of every LOG_PERIOD iterations."""
         if (cur_iter + 1) % self._log_period == 0:
-            done = f"{cur_iter + 1}/{self._iterations}"
+            done = f"{cur_iter + 1}/{self._iterations_in(cur_epoch)}"
             eta = self._eta(iters_left)
             self._log(kind, cur_epoch, iter=done, eta=eta, **figures, **self._medians())
 
@@ -99,11 +104,11 @@ class TrainMeter(_EpochMeter):
     """Loss, gradient norm, further figures of the loss, learning rate and times of training.
 
     Args:
-        epoch_iters: iterations of an epoch.
-        cfg: LOG_PERIOD, SOLVER.MAX_EPOCH and OUTPUT_DIR are read.
+        epoch_iters: iterations of an epoch, or of each epoch.
+        cfg: LOG_PERIOD, OUTPUT_DIR, and what the number of epochs depends on are read.
     """
 
-    def __init__(self, epoch_iters: int, cfg: CfgNode) -> None:
+    def __init__(self, epoch_iters: int | Sequence[int], cfg: CfgNode) -> None:
         self._lr = 0.0
         super().__init__(epoch_iters, cfg)
 
@@ -141,7 +146,7 @@ class TrainMeter(_EpochMeter):
 
     def log_epoch_stats(self, cur_epoch: int) -> dict:
         """Logs the line of a finished epoch (counted from 0), and returns its figures."""
-        eta = self._eta(self._iters_left(cur_epoch, self._iterations))
+        eta = self._eta(self._iters_left(cur_epoch, self._iterations_in(cur_epoch)))
         return self._log("train_epoch", cur_epoch, eta=eta, lr=self._lr, **self._means())
 
     def state(self) -> dict[str, Any]:
@@ -160,7 +165,8 @@ class TrainMeter(_EpochMeter):
         return self._eta(self._iters_left(cur_epoch, cur_iter + 1))
 
     def _iters_left(self, cur_epoch: int, iters_done: int) -> int:
-        return (self._max_epoch - cur_epoch) * self._iterations - iters_done
+        left = range(cur_epoch, self._max_epoch)
+        return sum(map(self._iterations_in, left)) - iters_done
 
 
 class ValMeter(_EpochMeter):
@@ -171,11 +177,11 @@ class ValMeter(_EpochMeter):
     (:meth:`update_predictions`, :meth:`update_stats`, :meth:`log_epoch_stats`).
 
     Args:
-        max_iter: iterations of an evaluation.
-        cfg: LOG_PERIOD, SOLVER.MAX_EPOCH and OUTPUT_DIR are read.
+        max_iter: iterations of an evaluation, or of that after each epoch.
+        cfg: LOG_PERIOD, OUTPUT_DIR, and what the number of epochs depends on are read.
     """
 
-    def __init__(self, max_iter: int, cfg: CfgNode) -> None:
+    def __init__(self, max_iter: int | Sequence[int], cfg: CfgNode) -> None:
         super().__init__(max_iter, cfg)
 
     def reset(self) -> None:
@@ -186,7 +192,7 @@ class ValMeter(_EpochMeter):
 
     def log_iter_stats(self, cur_epoch: int, cur_iter: int) -> None:
         """Logs a line at the end of every LOG_PERIOD iterations; both numbers count from 0."""
-        left = self._iterations - cur_iter - 1
+        left = self._iterations_in(cur_epoch) - cur_iter - 1
         self._log_iteration("val_iter", cur_epoch, cur_iter, left)
 
     def log_figures(self, cur_epoch: int, figures: Mapping[str, Any]) -> dict:

@@ -71,7 +71,8 @@ class NormStatisticsPass:
         """Replaces the running statistics of a network's norm layers, equally on all processes.
 
         Args:
-            epoch: counted from 0; the batches are its first ones.
+            epoch: counted from 0; the batches have its first clips. In multigrid training all
+                have the shape of the phase.
             network: not wrapped.
 
         Raises:
@@ -79,7 +80,7 @@ class NormStatisticsPass:
         """
         if not get_bn_modules(network.train()):
             return
-        shuffle_dataset(self.loader, epoch)
+        shuffle_dataset(self.loader, epoch, even=True)
         number = min(self.most, len(self.loader))
         bar = progress_bar(number, "precise batch norm")
 

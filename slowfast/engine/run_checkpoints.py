@@ -9,7 +9,7 @@ and so does the order of the clips.
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, cycle, islice
 from time import monotonic
 from typing import Any
 
@@ -71,7 +71,7 @@ class RunCheckpoints:
         if not distributed.is_master_proc():
             return ""
         place = {
-            "clips_a_step": loader.batch_size * distributed.get_world_size(),
+            "clips_a_step": clips_of_steps(loader, epoch),
             "meter": meter.state(),
             "flaws": [list(problem) for problem in loader.bad_clips.state()],
             "buffers": buffers if len(buffers) > 1 else [],
@@ -106,6 +106,7 @@ def resume_epoch(start: Start, learner: Learner, loader: ClipLoader, meter: Trai
     """
     if not start.iteration:
         return 0
+    learner.regroup_norms(start.epoch)
     meter.load_state(start.extra["meter"])
     set_lr(learner.optimizer, start.extra["meter"]["lr"])
     loader.bad_clips.continue_from(start.extra["flaws"])
@@ -122,13 +123,24 @@ def resume_epoch(start: Start, learner: Learner, loader: ClipLoader, meter: Trai
             f"{count(processes, 'process', 'es')} with possibly other norm layers continue it. "
             "All of them continue with the statistics of the first process."
         )
-    clips = start.extra["clips_a_step"]
-    now = loader.batch_size * processes
-    if now == clips:
+    sizes, now = start.extra["clips_a_step"], clips_of_steps(loader, start.epoch)
+    sizes = sizes if isinstance(sizes, list) else [sizes]  # a number in earlier files
+    if now == sizes:
         return start.iteration
-    done = start.iteration * clips // now
+    clips = sum(islice(cycle(sizes), start.iteration))
+    done = loader.batches.batches_in(start.epoch, clips // processes)
     logger.warning(
-        f"{start.iteration} steps of {clips} clips were done in this epoch. With {now} clips per "
-        f"step it continues after step {done}. Up to {now - 1} clips are seen twice."
+        f"{start.iteration} steps of {_in_words(sizes)} clips were done in this epoch. With "
+        f"{_in_words(now)} clips per step it continues after step {done}. Up to {max(now) - 1} "
+        "clips are seen twice."
     )
     return done
+
+
+def clips_of_steps(loader: ClipLoader, epoch: int) -> list[int]:
+    """The clips of consecutive steps of an epoch over all processes, which repeat."""
+    return [size * distributed.get_world_size() for size in loader.batches.sizes(epoch)]
+
+
+def _in_words(sizes: list[int]) -> str:
+    return ", ".join(map(str, sizes))

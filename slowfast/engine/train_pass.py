@@ -26,6 +26,7 @@ from slowfast.engine.run_checkpoints import RunCheckpoints
 from slowfast.engine.step import TrainStep
 from slowfast.engine.stopping import StopRequests, agree
 from slowfast.models.optimizer import get_epoch_lr
+from slowfast.schedules.plan import RunPlan
 from slowfast.tasks import Moment
 from slowfast.utils import distributed, logging
 from slowfast.utils.processes.launch import Stopped
@@ -46,7 +47,7 @@ class TrainPass:
         batches: of the loader, on the device.
         learning_rate: a function of the fractional epoch.
         seed: RNG_SEED.
-        epochs: SOLVER.MAX_EPOCH.
+        epochs: of the run.
         tolerated: the most training clips of an epoch that can be unreadable without a stop.
         read_every: steps between two readings of losses.
         watch: stops the run if the loss grows suddenly.
@@ -76,7 +77,7 @@ class TrainPass:
         checkpoints: RunCheckpoints,
         stop: StopRequests,
     ) -> TrainPass:
-        device = learner.precision.device
+        device, plan = learner.precision.device, RunPlan.from_cfg(cfg)
         return cls(
             learner,
             TrainStep.from_cfg(cfg, learner),
@@ -85,9 +86,9 @@ class TrainPass:
             meter,
             checkpoints,
             stop,
-            learning_rate=lambda epoch: get_epoch_lr(epoch, cfg),
+            learning_rate=lambda epoch: get_epoch_lr(epoch, plan.cfg),
             seed=cfg.RNG_SEED,
-            epochs=cfg.SOLVER.MAX_EPOCH,
+            epochs=plan.epochs,
             tolerated=allowed_bad_clips(len(loader.dataset), cfg.DATA.MAX_BAD_FRACTION),
             # Reading waits for the device; on the CPU there is nothing to wait for.
             read_every=1 if device.type == "cpu" else min(cfg.LOG_PERIOD, _MOST_UNREAD),

@@ -6,6 +6,7 @@ is a function of the place in the run, and checkpoints hold everything else.
 """
 
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 
 from fvcore.common.config import CfgNode
@@ -23,7 +24,7 @@ from slowfast.config import checks
 from slowfast.config.provenance import ignored
 from slowfast.data_tools.check_data import warn_before_training
 from slowfast.datasets.loader import construct_loader
-from slowfast.engine.after_epoch import AfterEpoch, is_eval_epoch
+from slowfast.engine.after_epoch import AfterEpoch
 from slowfast.engine.device.bottleneck import bottleneck
 from slowfast.engine.device.memory import MemoryAdvice
 from slowfast.engine.device.runtime import get_device, seed_everything
@@ -35,6 +36,7 @@ from slowfast.engine.stopping import StopRequests
 from slowfast.engine.train_pass import TrainPass
 from slowfast.models.cost import log_model_info
 from slowfast.results.files import check_results_path
+from slowfast.schedules.plan import RunPlan
 from slowfast.tasks import choose_task
 from slowfast.utils import distributed, logging
 from slowfast.utils.files.stats_line import first_number
@@ -65,6 +67,7 @@ def train(cfg: CfgNode) -> None:
 def _train(cfg: CfgNode, stop: StopRequests) -> None:
     _prepare_folder(cfg)
     seed_everything(cfg.RNG_SEED)
+    plan = RunPlan.from_cfg(cfg)
     train_loader, val_loader = _open_data(cfg)
     holdout = fingerprint(cfg)  # now, because the file may change while the run goes on
 
@@ -75,7 +78,8 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     _record(cfg, start)
 
     checkpoints = RunCheckpoints(cfg, learner, start.initialisation, holdout)
-    meter = TrainMeter(len(train_loader), cfg)
+    counts = train_loader.counts(plan.epochs)
+    meter = TrainMeter(counts, cfg)
     done = resume_epoch(start, learner, train_loader, meter)
     stored = evaluations_so_far(cfg, learner.task.best)
     best = stored or Best.from_cfg(cfg, learner.task.best)
@@ -86,27 +90,28 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     training = TrainPass.from_cfg(cfg, learner, train_loader, meter, checkpoints, stop)
     evaluation = EvaluationPass.from_cfg(cfg, learner, val_loader, stop, best)
     after = AfterEpoch.from_cfg(cfg, training, evaluation, memory)
-    board = _open_board(cfg, training, evaluation, start.epoch * len(train_loader) + done)
+    board = _open_board(cfg, training, evaluation, counts, sum(counts[: start.epoch]) + done)
 
-    if evaluated < start.epoch and not done and is_eval_epoch(cfg, start.epoch - 1):
+    if evaluated < start.epoch and not done and plan.is_evaluated(start.epoch - 1):
         logger.info(f"The run was stopped before it had evaluated epoch {start.epoch}.")
         after.evaluate(start.epoch - 1)
-    if start.epoch >= cfg.SOLVER.MAX_EPOCH:
+    if start.epoch >= plan.epochs:
         logger.info(
             f"Nothing to train: {count(start.epoch, 'epoch')} done, SOLVER.MAX_EPOCH is "
-            f"{cfg.SOLVER.MAX_EPOCH}."
+            f"{plan.epochs}."
         )
         return
 
     begin, seconds, idle = time.perf_counter(), 0.0, 0.0
-    steps = (cfg.SOLVER.MAX_EPOCH - start.epoch) * len(train_loader) - done
-    for epoch in range(start.epoch, cfg.SOLVER.MAX_EPOCH):
+    steps = sum(counts[start.epoch :]) - done
+    for epoch in range(start.epoch, plan.epochs):
         if not done:  # else the state of the task was restored in the middle of the epoch
+            learner.regroup_norms(epoch)
             learner.task.begin_epoch(epoch)
         with memory.training(learner.network):
             figures = training.run(epoch, done)
-            seconds += figures["dt"] * len(train_loader)
-            idle += figures["dt_idle"] * len(train_loader)
+            seconds += figures["dt"] * counts[epoch]
+            idle += figures["dt_idle"] * counts[epoch]
             figures |= after.run(epoch)
         meter.reset()
         done = 0
@@ -114,7 +119,7 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
 
     taken = timedelta(seconds=round(time.perf_counter() - begin))
     logger.info(
-        f"Trained {count(cfg.SOLVER.MAX_EPOCH - start.epoch, 'epoch')} in {taken}; "
+        f"Trained {count(plan.epochs - start.epoch, 'epoch')} in {taken}; "
         f"checkpoints are in {get_checkpoint_dir(cfg.OUTPUT_DIR)}"
     )
     if board:
@@ -165,15 +170,20 @@ def _begin_log(cfg: CfgNode, start: Start, done: int, evaluated: int) -> None:
 
 
 def _open_board(
-    cfg: CfgNode, training: TrainPass, evaluation: EvaluationPass, done: int
+    cfg: CfgNode,
+    training: TrainPass,
+    evaluation: EvaluationPass,
+    counts: Sequence[int],
+    done: int,
 ) -> Board | None:
     """The TensorBoard board of the run, connected to what it shows; None: TENSORBOARD is off.
 
     Args:
+        counts: steps of each epoch.
         done: steps of the run that are done.
     """
     task = training.learner.task
-    board = Board.of_run(cfg, task.classes, len(training.loader), done)
+    board = Board.of_run(cfg, task.classes, counts, done)
     if board:
         training.meter.board = evaluation.meter.board = evaluation.board = board
         training.step.show = lambda batch: task.draw_input(board, batch)

@@ -6,6 +6,7 @@ Clips that are normalised together form a norm group:
 - ``sub_batchnorm``: each of NUM_SPLITS parts of a device's clips;
 - ``sync_batchnorm``: the clips of NUM_SYNC_DEVICES devices, or of all devices with GLOBAL_SYNC.
 
+In the long cycle of multigrid training the group changes with the batch (`GridBatchNorm3d`).
 All layers except `SubBatchNorm3d` have the parameters and buffers of `torch.nn.BatchNorm3d`.
 """
 
@@ -25,6 +26,7 @@ from slowfast.ak.norms.frozen import FrozenNorm
 from slowfast.ak.norms.group import sync_group
 from slowfast.ak.norms.sync import SyncBatchNorm3d
 from slowfast.models.settings import look_up
+from slowfast.schedules.plan import NormGroups, RunPlan
 
 
 def get_norm(cfg: CfgNode) -> Callable[..., nn.Module]:
@@ -40,6 +42,8 @@ def get_norm(cfg: CfgNode) -> Callable[..., nn.Module]:
     Raises:
         UserError: there is no such type, or NUM_SYNC_DEVICES does not divide the devices.
     """
+    if cfg.TRAIN.ENABLE and not cfg.MODEL.FROZEN_BN and RunPlan.from_cfg(cfg).is_long:
+        return GridBatchNorm3d
     makers = {
         "batchnorm": lambda: nn.BatchNorm3d,
         "sub_batchnorm": lambda: partial(SubBatchNorm3d, num_splits=cfg.BN.NUM_SPLITS),
@@ -50,16 +54,23 @@ def get_norm(cfg: CfgNode) -> Callable[..., nn.Module]:
 
 
 def _sync_norm(cfg: CfgNode) -> Callable[..., nn.Module]:
-    """Synchronised normalisation for the current processes, one process for each device.
+    """The synchronised normalisation of BN.NUM_SYNC_DEVICES for the current processes."""
+    world_size = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    return sync_norm(sync_group(cfg, world_size), cfg)
+
+
+def sync_norm(size: int, cfg: CfgNode) -> Callable[..., nn.Module]:
+    """Normalisation over groups of `size` processes, one process for each device.
+
+    In a run of several processes every process must call this function.
 
     On CUDA this is `torch.nn.SyncBatchNorm`. It has fused kernels and keeps less memory for the
     backward pass than `SyncBatchNorm3d`, but it waits for the GPU in the forward pass of each
     layer. Which of the two is faster on CUDA has not been measured yet.
     """
-    world_size = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-    size = sync_group(cfg, world_size)
     if size <= 1:
         return nn.BatchNorm3d
+    world_size = dist.get_world_size()
     if world_size % size:
         raise UserError(
             f"BN.NUM_SYNC_DEVICES: found {size}, which does not divide the {world_size} devices of "
@@ -147,3 +158,32 @@ class SubBatchNorm3d(_BatchNorm):
         variances = self.split_bn.running_var.view(self.num_splits, -1)
         self.bn.running_mean.copy_(means.mean(dim=0))
         self.bn.running_var.copy_(variances.mean(dim=0) + means.var(dim=0, correction=0))
+
+
+class GridBatchNorm3d(SubBatchNorm3d):
+    """Batch norm whose group changes during training, in place.
+
+    It begins as plain batch norm. The arguments are those of `torch.nn.BatchNorm3d`.
+    """
+
+    def __init__(self, num_features: int, **kwargs: Any) -> None:
+        super().__init__(num_features, num_splits=1, **kwargs)
+        self.groups = NormGroups(1, 1)
+
+    def regroup(self, groups: NormGroups, norm: Callable[..., nn.Module] = nn.BatchNorm3d) -> None:
+        """Changes the groups. Each group begins with the statistics of all of them together.
+
+        Args:
+            norm: makes the layer that normalises over `groups.devices`.
+        """
+        if groups == self.groups:
+            return
+        self._update_stats()
+        self.groups, self.num_splits = groups, groups.splits
+        channels, old = self.num_features * self.num_splits, self.split_bn
+        split_bn = norm(channels, eps=self.eps, momentum=self.momentum, affine=False)
+        split_bn.to(self.bn.running_mean.device)
+        split_bn.running_mean.copy_(self.bn.running_mean.repeat(self.num_splits))
+        split_bn.running_var.copy_(self.bn.running_var.repeat(self.num_splits))
+        split_bn.num_batches_tracked.copy_(old.num_batches_tracked)
+        self.split_bn = split_bn.train(self.training)

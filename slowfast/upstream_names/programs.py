@@ -24,11 +24,13 @@ from slowfast.engine.device.runtime import Precision, get_device
 from slowfast.engine.evaluation_pass import gather_rows
 from slowfast.engine.learner import Learner
 from slowfast.engine.meters import TestMeter, TrainMeter, ValMeter
+from slowfast.engine.norm_groups import NormGrouping
 from slowfast.engine.step import TrainStep
 from slowfast.engine.testing import TestPass
 from slowfast.engine.visualize import visualize as visualize
 from slowfast.models import build_model
 from slowfast.models.optimizer import construct_optimizer, get_epoch_lr
+from slowfast.schedules.plan import RunPlan
 from slowfast.tasks import Batch, Moment, Task, build_task
 from slowfast.utils import distributed
 
@@ -59,7 +61,11 @@ def build_trainer(cfg: CfgNode) -> tuple:
     optimizer = construct_optimizer(model, cfg)
     train_loader, val_loader = (construct_loader(cfg, split) for split in ("train", "val"))
     precise_bn_loader = construct_loader(cfg, "train", is_precise_bn=True)
-    meters = TrainMeter(len(train_loader), cfg), ValMeter(len(val_loader), cfg)
+    epochs = RunPlan.from_cfg(cfg).epochs
+    meters = (
+        TrainMeter(train_loader.counts(epochs), cfg),
+        ValMeter(val_loader.counts(epochs), cfg),
+    )
     return model, optimizer, train_loader, val_loader, precise_bn_loader, *meters
 
 
@@ -82,13 +88,16 @@ def train_epoch(
         UserError: the configuration or a batch does not fit.
     """
     task, precision = _task_of(cfg, model, trains=True)
+    learner = Learner(task, optimizer, precision, scaler, norms=NormGrouping.from_cfg(cfg))
+    learner.regroup_norms(cur_epoch)
     task.begin_epoch(cur_epoch)
-    step = TrainStep.from_cfg(cfg, Learner(task, optimizer, precision, scaler))
+    step = TrainStep.from_cfg(cfg, learner)
     model.train()
+    plan = RunPlan.from_cfg(cfg)
     train_meter.iter_tic()
     for iteration, batch in enumerate(_batches(train_loader, precision.device)):
         train_meter.data_toc()
-        lr = get_epoch_lr(cur_epoch + iteration / len(train_loader), cfg)
+        lr = get_epoch_lr(cur_epoch + iteration / len(train_loader), plan.cfg)
         moment = Moment(cfg.RNG_SEED, cur_epoch, iteration, distributed.get_rank())
         values = {name: float(value) for name, value in step(batch, lr, moment).items()}
         train_meter.iter_toc()

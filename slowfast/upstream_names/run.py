@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import accumulate, cycle, islice
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ import torch.distributed as dist
 from fvcore.common.config import CfgNode
 from fvcore.nn.precise_bn import update_bn_stats
 from torch import Tensor, nn
+from torch.utils.data import Sampler
 
 from slowfast.ak.paths import pathmgr as pathmgr
 from slowfast.config import defaults
@@ -21,7 +23,11 @@ from slowfast.models.lr_policy import get_lr_at_epoch as get_lr_at_epoch
 from slowfast.models.optimizer import groups_from_cfg
 from slowfast.models.optimizers.lars import Lars
 from slowfast.models.settings import look_up
-from slowfast.utils import distributed
+from slowfast.schedules.multigrid import Shape, long_cycle, short_cycle
+from slowfast.schedules.plan import RunPlan, UpstreamSchedule
+from slowfast.utils import distributed, logging
+
+logger = logging.get_logger(__name__)
 
 # One path manager serves data and checkpoints.
 checkpoint_pathmgr = pathmgr
@@ -147,6 +153,109 @@ def compute_and_update_bn_stats(
 
     with suppress(StopIteration):
         update_bn_stats(model, inputs(), num_batches)
+
+
+# ------------------------------------------------------------------ multigrid
+
+
+class MultigridSchedule:
+    """Changes a configuration during multigrid training, for loops of one's own.
+
+    Attributes:
+        schedule: (stage, [batch, frames, side], end) of each phase, with the batch as a multiple of
+            TRAIN.BATCH_SIZE; None before `init_multigrid`, and without MULTIGRID.LONG_CYCLE.
+    """
+
+    def __init__(self) -> None:
+        self.schedule: UpstreamSchedule | None = None
+
+    def init_multigrid(self, cfg: CfgNode) -> CfgNode:
+        """Sets epochs and steps of the run, and MULTIGRID.DEFAULT_*; returns the configuration."""
+        plan = RunPlan.from_cfg(cfg)
+        self.schedule = self.get_long_cycle_schedule(cfg) if plan.is_long else None
+        solver, grid, data = plan.cfg.SOLVER, cfg.MULTIGRID, cfg.DATA
+        cfg.SOLVER.STEPS, cfg.SOLVER.LRS = list(solver.STEPS), list(solver.LRS)
+        cfg.SOLVER.MAX_EPOCH = solver.MAX_EPOCH
+        grid.DEFAULT_B, grid.DEFAULT_T = cfg.TRAIN.BATCH_SIZE, data.NUM_FRAMES
+        grid.DEFAULT_S = data.TRAIN_CROP_SIZE
+        self._rate, self._plan = data.SAMPLING_RATE, plan
+        return cfg
+
+    def update_long_cycle(self, cfg: CfgNode, cur_epoch: int) -> tuple[CfgNode, bool]:
+        """Sets shapes and norms of an epoch; returns the configuration, and whether it changed."""
+        if self.schedule is None:
+            return cfg, False
+        grid, data = cfg.MULTIGRID, cfg.DATA
+        batch, frames, side = get_current_long_cycle_shape(self.schedule, cur_epoch)
+        wanted = batch * grid.DEFAULT_B, frames, side
+        if wanted == (cfg.TRAIN.BATCH_SIZE, data.NUM_FRAMES, data.TRAIN_CROP_SIZE):
+            return cfg, False
+        cfg.TRAIN.BATCH_SIZE, data.NUM_FRAMES, data.TRAIN_CROP_SIZE = wanted
+        grid.LONG_CYCLE_SAMPLING_RATE = self._plan.longest_rate(cur_epoch)
+        groups = self._plan.norm_groups(cur_epoch)
+        cfg.BN.NORM_TYPE = "batchnorm"
+        if groups.splits > 1:
+            cfg.BN.NORM_TYPE, cfg.BN.NUM_SPLITS = "sub_batchnorm", groups.splits
+        elif groups.devices > 1:
+            cfg.BN.NORM_TYPE, cfg.BN.NUM_SYNC_DEVICES = "sync_batchnorm", groups.devices
+        return cfg, True
+
+    def get_long_cycle_schedule(self, cfg: CfgNode) -> UpstreamSchedule:
+        """The phases of the long cycle."""
+        return [
+            (phase.stage, [phase.shape.batch, phase.shape.frames, phase.shape.side], phase.end)
+            for phase in long_cycle(cfg)
+        ]
+
+
+def get_current_long_cycle_shape(schedule: UpstreamSchedule, epoch: int) -> Sequence[int]:
+    """[batch, frames, side] of an epoch; after the last epoch, of the last phase."""
+    return next((shape for _, shape, end in schedule if epoch < end), schedule[-1][1])
+
+
+def print_schedule(schedule: UpstreamSchedule) -> None:
+    """Logs the phases of a schedule."""
+    begin = 0
+    for stage, (batch, frames, side), end in schedule:
+        logger.info(f"Epochs {begin + 1} to {end}: {batch} x {frames} x {side}, stage {stage}")
+        begin = end
+
+
+class ShortCycleBatchSampler(Sampler):
+    """Yields batches of (index, place in the short cycle), with more clips for smaller crops.
+
+    Args:
+        sampler: gives indices.
+        batch_size: clips of the last batch of a cycle.
+        drop_last: whether an incomplete last batch is left out.
+        cfg: MULTIGRID, in which DEFAULT_S is the whole crop, and DATA.TRAIN_CROP_SIZE.
+    """
+
+    def __init__(
+        self, sampler: Iterable[int], batch_size: int, drop_last: bool, cfg: CfgNode
+    ) -> None:
+        self.sampler, self.drop_last = sampler, drop_last
+        grid = cfg.clone()
+        grid.defrost()
+        grid.MULTIGRID.SHORT_CYCLE = True
+        shape = Shape(1, cfg.DATA.NUM_FRAMES, cfg.DATA.TRAIN_CROP_SIZE)
+        self.batch_sizes = [batch_size * step.batch for step in short_cycle(grid, shape)]
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        indices = iter(self.sampler)
+        for place, size in cycle(enumerate(self.batch_sizes)):
+            batch = [(index, place) for index in islice(indices, size)]
+            if len(batch) == size or (batch and not self.drop_last):
+                yield batch
+            if len(batch) < size:
+                return
+
+    def __len__(self) -> int:
+        rounds, left = divmod(len(self.sampler), sum(self.batch_sizes))
+        ends = accumulate(self.batch_sizes[:-1])
+        whole = sum(end <= left for end in ends)
+        is_cut = left > sum(self.batch_sizes[:whole]) and not self.drop_last
+        return rounds * len(self.batch_sizes) + whole + is_cut
 
 
 # ------------------------------------------------------------------ processes

@@ -40,7 +40,7 @@ NAMES: dict[str, dict[str, str]] = {
     "slowfast.datasets.mixup": _names(
         mixup="MixUp convert_to_one_hot get_cutmix_bbox mixup_target rand_bbox"
     ),
-    "slowfast.datasets.multigrid_helper": {},
+    "slowfast.datasets.multigrid_helper": _names(run="ShortCycleBatchSampler"),
     "slowfast.datasets.ptv_datasets": _names(
         data="PackPathway Ptvcharades Ptvkinetics Ptvssv2 div255 rgb2bgr"
     ),
@@ -144,7 +144,9 @@ NAMES: dict[str, dict[str, str]] = {
             is_eval_epoch launch_job log_model_info params_count plot_input plot_input_normed
         """
     ),
-    "slowfast.utils.multigrid": {},
+    "slowfast.utils.multigrid": _names(
+        run="MultigridSchedule get_current_long_cycle_shape print_schedule"
+    ),
     "slowfast.utils.multiprocessing": _names(run="run"),
     "slowfast.utils.weight_init_helper": _names(layers="init_weights"),
     # ------------------------------------------------------------------ visualization

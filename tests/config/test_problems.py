@@ -7,6 +7,8 @@ from slowfast.config import checks
 ONE_PATHWAY = {"MODEL.MODEL_NAME": "ResNet", "MODEL.ARCH": "i3d", "DATA.INPUT_CHANNEL_NUM": [3]}
 FROZEN = {"MODEL.FROZEN_BN": True, "RESNET.ZERO_INIT_FINAL_BN": True}
 STEPS = {"SOLVER.LR_POLICY": "steps_with_relative_lrs"}
+TWO_STEPS = STEPS | {"SOLVER.STEPS": [0, 41], "SOLVER.LRS": [1, 0.1]}
+LONG_CYCLE = {"MULTIGRID.LONG_CYCLE": True}
 MIXUP = {"MIXUP.ENABLE": True}
 AUG = {"AUG.ENABLE": True}
 LDAM = {"MODEL.LOSS_FUNC": "LDAM"}
@@ -44,6 +46,28 @@ PROBLEMS = [
     ({"DATA.STD": [0.2, 0.2, 0]}, "DATA.STD", "expected numbers above 0"),
     ({"SOLVER.LAYER_DECAY": 0}, "SOLVER.LAYER_DECAY", "expected a number above 0"),
     ({"TRAIN.KILL_LOSS_EXPLOSION_FACTOR": 0.5}, "TRAIN.KILL_LOSS_EXPLOSION_FACTOR", "above 1"),
+    # ------------------------------------------------------------ multigrid
+    (LONG_CYCLE, "MULTIGRID.LONG_CYCLE", "take steps_with_relative_lrs, or"),
+    (
+        STEPS | LONG_CYCLE | {"SOLVER.STEPS": [0], "SOLVER.LRS": [1]},
+        "SOLVER.STEPS",
+        "needs two steps or more",
+    ),
+    (
+        TWO_STEPS | LONG_CYCLE | {"SLOWFAST.ALPHA": 4, "MULTIGRID.LONG_CYCLE_FACTORS": [[0.25, 1]]},
+        "MULTIGRID.LONG_CYCLE_FACTORS",
+        "gives clips of 2 frames and 224 pixels: not divisible by SLOWFAST.ALPHA 4",
+    ),
+    (
+        TWO_STEPS | LONG_CYCLE | {"MULTIGRID.LONG_CYCLE_FACTORS": [0.5, 1]},
+        "MULTIGRID.LONG_CYCLE_FACTORS",
+        "expected two factors a phase",
+    ),
+    (
+        {"MULTIGRID.LONG_CYCLE_SAMPLING_RATE": 4},
+        "MULTIGRID.LONG_CYCLE_SAMPLING_RATE",
+        "expected 0, or at least DATA.SAMPLING_RATE 8",
+    ),
     # ------------------------------------------------------------ run
     ({"TRAIN.ENABLE": False, "TEST.ENABLE": False}, "TRAIN.ENABLE", "there is nothing to do"),
     ({"SHARD_ID": 2, "NUM_SHARDS": 2}, "SHARD_ID", "the machines have the numbers 0 to 1"),

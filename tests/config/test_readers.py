@@ -32,7 +32,6 @@ UNREAD = [
     ({"DATA.TIME_DIFF_PROB": 0.5}, TEST_ONLY, "with TRAIN.ENABLE False"),
     ({"DATA.TIME_DIFF_PROB": 0.5}, CHARADES, "with TRAIN.DATASET charades"),
     ({"VIS_MASK.ENABLE": True}, TRAIN_ONLY, "with TEST.ENABLE False"),
-    ({"MULTIGRID.LONG_CYCLE": True}, TEST_ONLY, "with TRAIN.ENABLE False"),
     ({"SOLVER.LR_POLICY": "step"}, TEST_ONLY, "with TRAIN.ENABLE False"),
     ({"TEST.NUM_SPATIAL_CROPS": 2}, TRAIN_ONLY, "with TEST.ENABLE False"),
     ({"MIXUP.LABEL_SMOOTH_VALUE": 1.0}, {}, "with MIXUP.ENABLE False"),

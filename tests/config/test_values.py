@@ -83,8 +83,8 @@ def test_a_key_without_a_value_is_accepted_and_refused_where_a_run_reads_it(load
 
 
 def test_a_key_that_nothing_reads_can_have_any_type(load, load_runnable):
-    cfg = load_runnable({"DEMO.WEBCAM": "first", "MULTIGRID.BN_BASE_SIZE": 1.5, "AVA.BGR": 1})
-    assert (cfg.DEMO.WEBCAM, cfg.MULTIGRID.BN_BASE_SIZE, cfg.AVA.BGR) == ("first", 1.5, 1)
+    cfg = load_runnable({"DEMO.WEBCAM": "first", "MULTIGRID.DEFAULT_B": 1.5, "AVA.BGR": 1})
+    assert (cfg.DEMO.WEBCAM, cfg.MULTIGRID.DEFAULT_B, cfg.AVA.BGR) == ("first", 1.5, 1)
     assert checks.problems(cfg) == []
     assert load(cfg.dump()) == cfg
 

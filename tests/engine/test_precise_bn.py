@@ -49,7 +49,7 @@ class FiveBatches:
 def _measure(rank: int, init: str, folder: str) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=init, rank=rank, world_size=2)
-    precise_bn.shuffle_dataset = lambda loader, epoch: None
+    precise_bn.shuffle_dataset = lambda loader, epoch, even: None
     batches = FiveBatches(rank)
     network = nn.Sequential(SyncBatchNorm3d(3, process_group=dist.group.WORLD))
     with StopRequests() as stop:

@@ -39,6 +39,7 @@ KINDS = {
     "lr_variants.json": Kind("settings.lr_variants", 1e-12),
     "lars.json": Kind("optimizers.lars", 1e-5, compact=True),
     "layer_decay.json": Kind("optimizers.layer_decay", 1e-12, compact=True),
+    "multigrid.json": Kind("multigrid.multigrid", 1e-5, compact=True),
     "checkpoint_naming.json": Kind("checkpoints.checkpoint_naming", 1e-4, compact=True),
     "caffe2_names.json": Kind("networks.caffe2_names"),
     "map.json": Kind("scores.mean_average_precisions", 1e-9),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -55,6 +55,10 @@ class Augmented:
     ) -> list[Tensor]:
         """The clips uint8 (3, T, side, side) that the crop gives, each changed by itself."""
         return [self._changed(clip, rng) for clip in self.crop(frames, rows, rng)]
+
+    def resized(self, side: int) -> Augmented:
+        """The same transform for another side."""
+        return replace(self, crop=self.crop.resized(side))
 
     def _changed(self, clip: Tensor, rng: np.random.Generator) -> Tensor:
         pixels = clip.numpy()

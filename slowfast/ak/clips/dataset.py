@@ -25,7 +25,7 @@ from torch.utils.data import Dataset
 
 from slowfast.ak.clips.augmentation import Augmented
 from slowfast.ak.clips.bad_clips import ClipProblem, TimeIsUp, TimeLimit, to_meta
-from slowfast.ak.clips.sampling import FrameSampler, SquareCrop
+from slowfast.ak.clips.sampling import ClipSize, FrameSampler, SquareCrop
 from slowfast.ak.clips.views import ClipViews, UniformCrops
 from slowfast.ak.errors import BadClip
 from slowfast.ak.frames.reader import FrameReader
@@ -34,7 +34,7 @@ from slowfast.ak.lists.clip_list import ClipList, NumClasses
 # The number of clips that are tried for one training item, the drawn clip included.
 ATTEMPTS = 5
 
-Key = tuple[int, int] | tuple[int, int, int]
+Key = tuple[int, int] | tuple[int, int, int] | tuple[int, int, int, ClipSize]
 Frames = Callable[[int, Sequence[int]], Iterable[np.ndarray]]
 Labels = Tensor | dict[str, Tensor]
 Item = tuple[list[Tensor | ClipViews], Labels | list[Labels], int, Tensor, dict[str, Any]]
@@ -56,8 +56,9 @@ class ClipDataset(Dataset):
     `separated` makes an item for each clip of it.
 
     The key of an item is (epoch, index), or (epoch, index, repeat) if an epoch draws the clip more
-    than once: repeat is 1 for the second draw. With a plain index, the epoch is drawn from torch's
-    global generator.
+    than once: repeat is 1 for the second draw. A key (epoch, index, repeat, size) asks for clips of
+    a size of its own, which `resized` samplers and transforms make. With a plain index, the epoch
+    is drawn from torch's global generator.
 
     Args:
         num_classes: the number of classes; with label columns, of each column by its name.
@@ -106,6 +107,7 @@ class ClipDataset(Dataset):
         self.fps, self.windows, self.crops = fps, windows, crops
         self.replace_bad, self._limit = replace_bad, TimeLimit(read_timeout)
         self._timed_out: dict[int, str] = {}  # clips that timed out are not read again
+        self._by_size = {None: (frame_sampler, transform)}
         if not multi_label and not clips.columns:
             clips.check_one_label()
 
@@ -165,25 +167,27 @@ class ClipDataset(Dataset):
         """
         if not isinstance(key, tuple):
             key = (int(torch.randint(2**31, ())), key)
-        rng = self._generator(*key)
+        epoch, index, repeat, size = (*key, *(0, None)[len(key) - 2 :])
+        rng = self._generator(epoch, index, *([repeat] if repeat else []))
         if self.replace_bad:
-            return self._read_or_replace(key, rng)
+            return self._read_or_replace(epoch, index, repeat, size, rng)
         try:
-            return self._read(key[1], rng, self.reader.frames_with_replacements)
+            return self._read(index, rng, size, self.reader.frames_with_replacements)
         except BadClip as error:
-            problem = ClipProblem("missing", key[1], str(error))
-            return self._make_item(key[1], rng, _black_frames, 1, [problem])
+            problem = ClipProblem("missing", index, str(error))
+            return self._make_item(index, rng, size, _black_frames, 1, [problem])
 
     def _generator(self, *key: int) -> np.random.Generator:
         return np.random.Generator(np.random.PCG64([self.seed, *key]))
 
-    def _read_or_replace(self, key: Key, rng: np.random.Generator) -> Item:
+    def _read_or_replace(
+        self, epoch: int, drawn: int, repeat: int, size: ClipSize | None, rng: np.random.Generator
+    ) -> Item:
         """The item of a key, or of a clip that replaces its clip."""
-        epoch, drawn, repeat = (*key, 0)[:3]
         index, problems = drawn, []
         for attempt in range(1, min(ATTEMPTS, len(self)) + 1):
             try:
-                return self._read(index, rng, self.reader.frames, problems)
+                return self._read(index, rng, size, self.reader.frames, problems)
             except BadClip as error:
                 problems.append(ClipProblem("bad", index, str(error)))
                 rng = self._generator(epoch, drawn, repeat, attempt)
@@ -196,6 +200,7 @@ class ClipDataset(Dataset):
         self,
         index: int,
         rng: np.random.Generator,
+        size: ClipSize | None,
         frames: Frames,
         problems: Sequence[ClipProblem] = (),
     ) -> Item:
@@ -203,7 +208,7 @@ class ClipDataset(Dataset):
         if index in self._timed_out:
             raise BadClip(self._timed_out[index])
         try:
-            return self._limit.call(self._make_item, index, rng, frames, None, problems)
+            return self._limit.call(self._make_item, index, rng, size, frames, None, problems)
         except TimeIsUp:
             # The old call can continue beside later calls, so it keeps its own reader.
             self.reader = copy(self.reader)
@@ -218,6 +223,7 @@ class ClipDataset(Dataset):
         self,
         index: int,
         rng: np.random.Generator,
+        size: ClipSize | None,
         frames: Frames,
         length: int | None,
         problems: Sequence[ClipProblem],
@@ -228,11 +234,12 @@ class ClipDataset(Dataset):
             frames: gives the frames of the clip.
             length: the number of frames of the clip; None: the reader knows it.
         """
-        size = (length, 1.0) if length else (self.reader.num_frames(index), self._step(index))
-        drawn = [self.frame_sampler.draw(rng, *size) for _ in range(self.windows)]
+        frame_sampler, transform = self._parts_for(size)
+        counted = (length, 1.0) if length else (self.reader.num_frames(index), self._step(index))
+        drawn = [frame_sampler.draw(rng, *counted) for _ in range(self.windows)]
         windows = np.repeat(np.concatenate(drawn), self.crops, axis=0)
         distinct, rows = np.unique(windows, return_inverse=True)
-        clips = self.transform(frames(index, distinct.tolist()), rows.reshape(windows.shape), rng)
+        clips = transform(frames(index, distinct.tolist()), rows.reshape(windows.shape), rng)
         if problem := self.reader.problems.pop(index, ""):
             problems = [*problems, ClipProblem("incomplete", index, problem)]
         time, meta = torch.from_numpy(windows).float(), to_meta(problems)
@@ -247,6 +254,15 @@ class ClipDataset(Dataset):
         """Frames of the clip for one frame that a window counts."""
         rate = self.reader.rate(clip) if self.fps else 0
         return rate / self.fps if rate else 1.0
+
+    def _parts_for(
+        self, size: ClipSize | None
+    ) -> tuple[FrameSampler, SquareCrop | Augmented | UniformCrops]:
+        """The frame sampler and the transform for clips of a size; None: as they were given."""
+        if size not in self._by_size:
+            sampler, transform = self._by_size[None]
+            self._by_size[size] = sampler.resized(size), transform.resized(size.side)
+        return self._by_size[size]
 
     def _labels(self, clip: int, windows: np.ndarray) -> Labels:
         """The labels of a clip or, with `span_labels`, of the frames that windows span."""

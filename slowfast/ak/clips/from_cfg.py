@@ -193,7 +193,9 @@ def _sampler_and_transform(
     if split == "train" and data.get("SSL_COLOR_JITTER", False):
         crop = Augmented(crop, (StrongColourJitter.from_cfg(cfg),))
     augments = cfg.AUG.ENABLE and split == "train"
-    return random_frame_sampler(*frames), Augmented.from_cfg(cfg, crop) if augments else crop
+    longest_rate = cfg.MULTIGRID.LONG_CYCLE_SAMPLING_RATE if split == "train" else 0
+    sampler = random_frame_sampler(*frames, longest_rate)
+    return sampler, Augmented.from_cfg(cfg, crop) if augments else crop
 
 
 def _random_crop(data, split: str) -> RandomCrop | RandomResizedCrop:

@@ -15,10 +15,11 @@ import logging
 import math
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import Any
+from itertools import cycle, islice
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from slowfast.ak.clips.bad_clips import BadClipLog
 from slowfast.ak.clips.dataset import Key
 from slowfast.ak.clips.rebalancing import describe_draws, expected_draws
+from slowfast.ak.clips.sampling import ClipSize
 from slowfast.ak.clips.workers import signals_held_back, start_worker
 from slowfast.ak.errors import UserError
 from slowfast.ak.run.cores import available_cores, processes_of_machine, reading_workers
@@ -46,9 +48,9 @@ class ClipOrder(Sampler[Key]):
     takes every world_size-th key from the r-th on.
 
     Args:
-        drop_last: whether to leave out clips that do not fill a batch of `batch_size` on every
-            rank, so that all ranks have the same number of batches. Otherwise each clip comes
-            exactly once over all ranks, and some ranks have one clip more than others.
+        is_even: whether all ranks have equally many keys, so that the last ones are left out.
+            Otherwise each clip comes exactly once over all ranks, and some ranks have one clip more
+            than others.
         draws: (num_clips,) how often an epoch draws each clip on average, for `shuffle`. Each time
             the number is rounded down or up, by systematic resampling of the permuted clips. Every
             epoch has the same number of draws, the sum of `draws` rounded up: schedules, a resume
@@ -67,13 +69,12 @@ class ClipOrder(Sampler[Key]):
         seed: int,
         rank: int = 0,
         world_size: int = 1,
-        drop_last: bool,
-        batch_size: int = 1,
+        is_even: bool,
         draws: np.ndarray | None = None,
     ):
         self.num_clips, self.shuffle, self.seed = num_clips, shuffle, seed
         self.rank, self.world_size = rank, world_size
-        self.drop_last, self.batch_size = drop_last, batch_size
+        self.is_even = is_even
         self.epoch = self.start = 0
         self.num_draws, self.draws = num_clips, None
         if draws is not None:
@@ -126,8 +127,8 @@ class ClipOrder(Sampler[Key]):
         return clips[mixed], repeats[mixed]
 
     def _num_used(self) -> int:
-        whole = self.batch_size * self.world_size
-        return self.num_draws // whole * whole if self.drop_last else self.num_draws
+        left_out = self.num_draws % self.world_size if self.is_even else 0
+        return self.num_draws - left_out
 
 
 def _check_draws(draws: np.ndarray, num_clips: int, shuffle: bool) -> None:
@@ -140,16 +141,125 @@ def _check_draws(draws: np.ndarray, num_clips: int, shuffle: bool) -> None:
         )
 
 
+class BatchShape(NamedTuple):
+    """The shape of a batch.
+
+    Attributes:
+        multiple: its clips, divided by the batch that the configuration names.
+        size: of its clips; None: as the configuration has it.
+    """
+
+    multiple: int = 1
+    size: ClipSize | None = None
+
+
+# For each epoch the shapes of its consecutive batches, which repeat. Later epochs are as the last.
+Shapes = Sequence[Sequence[BatchShape]]
+
+ONE_SHAPE: Shapes = ((BatchShape(),),)
+
+
+class ClipBatches(Sampler[list[Key]]):
+    """Yields the keys of each batch of this rank.
+
+    Args:
+        order: the keys of this rank.
+        share: clips of a batch of multiple 1 on this rank.
+        drop_last: whether an incomplete last batch is left out.
+    """
+
+    def __init__(
+        self, order: ClipOrder, share: int, drop_last: bool, shapes: Shapes = ONE_SHAPE
+    ) -> None:
+        self.order, self.share, self.drop_last, self._shapes = order, share, drop_last, shapes
+        self._is_even = False
+
+    def set_epoch(self, epoch: int, done: int = 0, even: bool = False) -> None:
+        """Sets the epoch of the next iteration.
+
+        Args:
+            done: the number of batches to leave out.
+            even: whether all batches have the last shape of the epoch.
+        """
+        self._is_even = even
+        self.order.set_epoch(epoch, self.clips_in(epoch, done))
+
+    def sizes(self, epoch: int) -> list[int]:
+        """The number of clips of consecutive batches, which repeat."""
+        return [shape.multiple * self.share for shape in self._shapes_of(epoch)]
+
+    def clips_in(self, epoch: int, batches: int) -> int:
+        """The number of clips in the first batches of an epoch."""
+        return sum(islice(cycle(self.sizes(epoch)), batches))
+
+    def batches_in(self, epoch: int, clips: int) -> int:
+        """The number of whole batches that the first clips of an epoch fill."""
+        sizes = self.sizes(epoch)
+        rounds, left = divmod(clips, sum(sizes))
+        filled = 0
+        while left >= sizes[filled]:
+            left -= sizes[filled]
+            filled += 1
+        return rounds * len(sizes) + filled
+
+    def count(self, epoch: int) -> int:
+        """The number of batches of an epoch."""
+        clips = len(self.order)
+        whole = self.batches_in(epoch, clips)
+        is_left = self.clips_in(epoch, whole) < clips
+        return whole + (is_left and not self.drop_last)
+
+    def __len__(self) -> int:
+        return self.count(self.order.epoch)
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        epoch, keys = self.order.epoch, iter(self.order)
+        done = self.batches_in(epoch, self.order.start)
+        for shape in islice(cycle(self._shapes_of(epoch)), done, self.count(epoch)):
+            batch = list(islice(keys, shape.multiple * self.share))
+            yield batch if shape.size is None else [_with_size(key, shape.size) for key in batch]
+
+    def _shapes_of(self, epoch: int) -> Sequence[BatchShape]:
+        shapes = self._shapes[min(epoch, len(self._shapes) - 1)]
+        return shapes[-1:] if self._is_even else shapes
+
+
+def _with_size(key: Key, size: ClipSize) -> Key:
+    epoch, index, repeat = (*key, 0)[:3]
+    return epoch, index, repeat, size
+
+
 class ClipLoader(DataLoader):
     """A DataLoader that reports clips that cannot be read, and shows a worker's UserError as text.
 
+    Its length is the number of batches of the epoch that was set last.
+
     Attributes:
+        sampler: the keys of this rank.
+        batches: the keys by batch; None in a test, whose clips come one by one.
         bad_clips: the problems in the batches since the iteration began.
     """
 
-    def __init__(self, dataset: Dataset, **settings: Any) -> None:
-        super().__init__(dataset, **settings)
+    def __init__(
+        self, dataset: Dataset, order: ClipOrder, batches: ClipBatches | None, **settings: Any
+    ) -> None:
+        keys = {"batch_sampler": batches} if batches else {"sampler": order, "batch_size": None}
+        super().__init__(dataset, **keys, **settings)
+        self.batches = batches
+        if batches:  # with a batch sampler torch does not set these, which scripts read
+            vars(self).update(sampler=order, batch_size=batches.share)
         self.bad_clips = BadClipLog(dataset.clip_name)
+
+    def counts(self, epochs: int) -> list[int]:
+        """The number of batches of each of the first epochs."""
+        return [self.batches.count(epoch) for epoch in range(epochs)]
+
+    def set_epoch(self, epoch: int, done: int = 0, even: bool = False) -> None:
+        """Sets the epoch of the next iteration, as `ClipBatches` does."""
+        if self.batches:
+            self.batches.set_epoch(epoch, done, even)
+        else:
+            self.sampler.set_epoch(epoch, done)
 
     def __iter__(self) -> Iterator[Any]:
         try:
@@ -210,6 +320,7 @@ def make_loader(
     keep_workers: bool,
     spawn_workers: bool,
     collate: Callable[[list[Any]], Any] | None = None,
+    shapes: Shapes = ONE_SHAPE,
 ) -> ClipLoader:
     """The loader of split train, val or test for this process.
 
@@ -228,6 +339,7 @@ def make_loader(
         in_order: whether batches come in the order of the keys, or as soon as each is ready.
         keep_workers: whether workers live across epochs.
         collate: joins items to a batch with a `meta`; None: joins them as torch does.
+        shapes: of the batches of each epoch; a test has none.
 
     Raises:
         UserError: a training list fills no batch.
@@ -241,25 +353,28 @@ def make_loader(
         seed=seed,
         rank=rank,
         world_size=world_size,
-        drop_last=train,
-        batch_size=share,
+        is_even=train,
         draws=_expected_draws(dataset, sampler, repeat_threshold) if train else None,
     )
-    if share < 1 or not (len(order) or not train):
+    batches = None if split == "test" else ClipBatches(order, share, train, shapes)
+    if share < 1 or (train and not len(batches)):
         clips = len(dataset)
         fewer = f"Start at most {clips} of them" if clips < world_size else "Lower TRAIN.BATCH_SIZE"
+        most = shapes[0][0].multiple
+        larger = f", and the first batches are {most} times as large" if most > 1 else ""
         raise UserError(
             f"{type(dataset).__name__}: {clips} clip{'s' * (clips != 1)} fill no batch: BATCH_SIZE "
-            f"{batch_size} is {share} on each of {world_size} processes. {fewer}, or add clips."
+            f"{batch_size} is {share} on each of {world_size} processes{larger}. {fewer}, or add "
+            "clips."
         )
     if num_workers < 0:
-        batches = -(-len(order) // (1 if split == "test" else share))
-        most = batches if most_workers is None else min(batches, most_workers)
+        tasks = len(order) if batches is None else len(batches)
+        most = tasks if most_workers is None else min(tasks, most_workers)
         num_workers = _workers_by_cores(split, processes, on_gpu, most)
     return ClipLoader(
         dataset,
-        batch_size=None if split == "test" else share,
-        sampler=order,
+        order,
+        batches,
         collate_fn=collate,
         num_workers=num_workers,
         in_order=in_order,

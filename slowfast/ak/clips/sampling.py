@@ -29,8 +29,8 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -43,12 +43,29 @@ from torch import Tensor
 _allow_ipp = getattr(getattr(cv2, "ipp", None), "setUseIPP_NotExact", lambda allowed: None)
 
 
+class ClipSize(NamedTuple):
+    """The size of a clip where it changes during training.
+
+    Attributes:
+        num_frames: frames of the clip.
+        longest_rate: the largest distance of its frames.
+        side: height and width, pixels.
+    """
+
+    num_frames: int
+    longest_rate: int
+    side: int
+
+
 # ------------------------------------------------------------------ frames
 
 
-class FrameSampler(Protocol):
+class FrameSampler(ABC):
     """Chooses the frames of a clip that the network sees."""
 
+    num_frames: int
+
+    @abstractmethod
     def draw(self, rng: np.random.Generator, length: int, step: float = 1.0) -> np.ndarray:
         """Ascending frame indices (V, num_frames) int64: V views of a clip of `length` frames.
 
@@ -56,27 +73,40 @@ class FrameSampler(Protocol):
             step: frames of the clip for one frame of the rate that windows count.
         """
 
+    def resized(self, size: ClipSize) -> FrameSampler:
+        """The same sampler for clips of another size."""
+        return replace(self, num_frames=size.num_frames)
+
 
 @dataclass(frozen=True)
-class RandomWindow:
+class RandomWindow(FrameSampler):
     """One window at a random place, for training.
 
     Its start is uniform over 0..L-W. In a clip shorter than the window it is uniform over L-W..0,
     so that the clip lies anywhere in the window, between copies of its first and last frame.
+
+    Args:
+        longest_rate: if it is above `rate`, the distance of frames is a random whole number from
+            `rate` to `longest_rate`.
     """
 
     num_frames: int
     rate: int
+    longest_rate: int = 0
 
     def draw(self, rng: np.random.Generator, length: int, step: float = 1.0) -> np.ndarray:
         """Frame indices (1, num_frames)."""
-        room = length - window_span(self.num_frames, self.rate * step)
+        rate = _random_rate(rng, self.rate, self.longest_rate) * step
+        room = length - window_span(self.num_frames, rate)
         start = rng.integers(min(room, 0), max(room, 0), endpoint=True)
-        return _window(start, length, self.num_frames, self.rate * step)[None]
+        return _window(start, length, self.num_frames, rate)[None]
+
+    def resized(self, size: ClipSize) -> RandomWindow:
+        return replace(self, num_frames=size.num_frames, longest_rate=size.longest_rate)
 
 
 @dataclass(frozen=True)
-class EvenWindows:
+class EvenWindows(FrameSampler):
     """`count` windows spread evenly from the clip's start to its end; a single one in the centre.
 
     Window v starts at round(v (L - W) / (count - 1)), or at 0 in a clip shorter than the window.
@@ -96,26 +126,37 @@ class EvenWindows:
             starts = [round(room / (self.count - 1) * view) for view in range(self.count)]
         return np.stack([_window(start, length, self.num_frames, rate) for start in starts])
 
+    def resized(self, size: ClipSize) -> EvenWindows:
+        return replace(self, num_frames=size.num_frames, rate=size.longest_rate)
+
 
 @dataclass(frozen=True)
-class RandomSpread:
+class RandomSpread(FrameSampler):
     """One spread window, for training. Its start is uniform over 0..L-W, not only whole frames.
 
     A clip shorter than the window begins with the window, and its last frame is repeated.
+
+    Args:
+        longest_rate: as in `RandomWindow`.
     """
 
     num_frames: int
     rate: int
+    longest_rate: int = 0
 
     def draw(self, rng: np.random.Generator, length: int, step: float = 1.0) -> np.ndarray:
         """Frame indices (1, num_frames)."""
-        span = max(1.0, self.num_frames * self.rate * step)
+        rate = _random_rate(rng, self.rate, self.longest_rate)
+        span = max(1.0, self.num_frames * rate * step)
         start = rng.uniform(0, max(length - span, 0))
         return spread_frames(start, start + span - 1, self.num_frames, length)[None]
 
+    def resized(self, size: ClipSize) -> RandomSpread:
+        return replace(self, num_frames=size.num_frames, longest_rate=size.longest_rate)
+
 
 @dataclass(frozen=True)
-class EvenSpread:
+class EvenSpread(FrameSampler):
     """`count` spread windows: window v starts at v (L - W) / count.
 
     So a single window is the first of the clip, and none ends with the clip. With `offset` window v
@@ -137,9 +178,12 @@ class EvenSpread:
         ]
         return np.stack(windows)
 
+    def resized(self, size: ClipSize) -> EvenSpread:
+        return replace(self, num_frames=size.num_frames, rate=size.longest_rate)
+
 
 @dataclass(frozen=True)
-class RandomParts:
+class RandomParts(FrameSampler):
     """One frame of each part of the clip, each at its own random phase, for training."""
 
     num_frames: int
@@ -152,7 +196,7 @@ class RandomParts:
 
 
 @dataclass(frozen=True)
-class EvenParts:
+class EvenParts(FrameSampler):
     """`count` views, each with a frame of every part: view v has phase (v + 1/2) / count.
 
     A single view takes the centres of the parts.
@@ -169,7 +213,7 @@ class EvenParts:
 
 
 @dataclass(frozen=True)
-class RandomSegments:
+class RandomSegments(FrameSampler):
     """One frame of each segment of the clip at random, for training."""
 
     num_frames: int
@@ -181,7 +225,7 @@ class RandomSegments:
 
 
 @dataclass(frozen=True)
-class EvenSegments:
+class EvenSegments(FrameSampler):
     """`count` views, each with a frame of every segment: view v has phase (v + 1/2) / count.
 
     A single view takes the frames in the middle, rounded down.
@@ -196,17 +240,22 @@ class EvenSegments:
         return bounds[:-1] + np.diff(bounds) * (2 * view + 1) // (2 * self.count)
 
 
-def random_frame_sampler(sampling: str, num_frames: int, rate: int) -> FrameSampler:
+def random_frame_sampler(
+    sampling: str, num_frames: int, rate: int, longest_rate: int = 0
+) -> FrameSampler:
     """The frame sampler of training for a `sampling` dense, spread, uniform or segments.
 
     Args:
         rate: the distance of frames; only dense and spread sampling read it.
+        longest_rate: as in `RandomWindow`; as for `rate`.
     """
     if sampling == "spread":
-        return RandomSpread(num_frames, rate)
+        return RandomSpread(num_frames, rate, longest_rate)
     if sampling == "segments":
         return RandomSegments(num_frames)
-    return RandomParts(num_frames) if sampling == "uniform" else RandomWindow(num_frames, rate)
+    if sampling == "uniform":
+        return RandomParts(num_frames)
+    return RandomWindow(num_frames, rate, longest_rate)
 
 
 def even_frame_sampler(
@@ -224,6 +273,11 @@ def even_frame_sampler(
     if sampling == "uniform":
         return EvenParts(num_frames, count)
     return EvenWindows(num_frames, rate, count)
+
+
+def _random_rate(rng: np.random.Generator, rate: int, longest_rate: int) -> int:
+    """A random whole number between two rates, both included; the first if it is the larger."""
+    return int(rng.integers(rate, longest_rate, endpoint=True)) if longest_rate > rate else rate
 
 
 def window_span(num_frames: int, rate: float) -> int:
@@ -364,6 +418,10 @@ class SquareCrop(ABC):
     def draw(self, rng: np.random.Generator, height: int, width: int) -> Crop:
         """The crop for a clip with frames of height x width pixels."""
 
+    def resized(self, side: int) -> SquareCrop:
+        """The same transform for another side; frames are scaled by as much."""
+        return replace(self, side=side)
+
     def draw_clip(
         self, rng: np.random.Generator, height: int, width: int, times: int
     ) -> list[Crop]:
@@ -454,6 +512,12 @@ class RandomCrop(SquareCrop):
         flip = bool(self.flip and rng.random() < 0.5)
         return Crop(size, y0, x0, self.side, flip, cut_first=True)
 
+    def resized(self, side: int) -> RandomCrop:
+        """The same crop for another side. The smallest scale changes by as much, not the largest,
+        so that small crops show parts of the frame too (Wu et al., CVPR 2020)."""
+        low, high = self.scales
+        return replace(self, side=side, scales=(round(low * side / self.side), high))
+
 
 @dataclass(frozen=True)
 class CentreCrop(SquareCrop):
@@ -467,3 +531,6 @@ class CentreCrop(SquareCrop):
         size = scaled_size(height, width, self.short_side)
         ((y0, x0),) = crop_corners(*size, self.side, count=1).tolist()
         return Crop(size, y0, x0, self.side)
+
+    def resized(self, side: int) -> CentreCrop:
+        return replace(self, side=side, short_side=round(self.short_side * side / self.side))

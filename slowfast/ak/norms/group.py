@@ -23,7 +23,12 @@ def sync_group(cfg, world_size: int) -> int:
 
 
 def norm_group(cfg, world_size: int) -> int:
-    """The number of clips whose statistics are computed together in training."""
+    """The number of clips whose statistics are computed together in training.
+
+    In the long cycle of multigrid training it is about the same in all epochs.
+    """
+    if cfg.MULTIGRID.LONG_CYCLE:
+        return cfg.MULTIGRID.BN_BASE_SIZE
     clips = cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg) * clips_of_a_video(cfg)
     clips //= cfg.SOLVER.get("ACCUMULATE_STEPS", 1)  # upstream has no such key
     if cfg.BN.NORM_TYPE == "sub_batchnorm":

@@ -73,7 +73,7 @@ def shuffles_clips(shuffle_dataset: Callable[..., Any]) -> Callable[..., Any]:
         given = bind(*args, **kwargs).arguments
         if not isinstance(given["loader"], BatchLoader):
             return shuffle_dataset(*args, **kwargs)
-        return given["loader"].sampler.set_epoch(given["cur_epoch"])
+        return given["loader"].set_epoch(given["cur_epoch"])
 
     return shuffle
 
@@ -193,7 +193,7 @@ class BatchLoader:
     def _most_rows(self) -> int:
         """Returns the number of rows of the rank with the most rows."""
         if self._split == "train":
-            return len(self.sampler)
+            return self.batches.clips_in(self.sampler.epoch, len(self.batches))
         _, ranks = rank_and_size()
         return -(-len(self.dataset.clips) // ranks) * self.dataset.num_views
 

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from slowfast.models.batchnorm_helper import GridBatchNorm3d
+from slowfast.schedules.plan import NormGroups
+
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -51,7 +54,14 @@ def to_sub_batch_norm(
 
 
 def restore_splits(network: nn.Module, saved: Mapping[str, torch.Tensor]) -> None:
-    """Gives each split its own saved statistics, if network and file have as many splits."""
+    """Gives each split its own saved statistics, if network and file have as many splits.
+
+    Norm layers whose groups change during training get as many splits as the file has.
+    """
+    for name, layer in network.named_modules():
+        mean = saved.get(f"{name}.split_bn.running_mean")
+        if mean is not None and isinstance(layer, GridBatchNorm3d):
+            layer.regroup(NormGroups(len(mean) // layer.num_features, 1))
     own = network.state_dict()
     fitting = {n: v for n, v in saved.items() if n in own and own[n].shape == v.shape}
     network.load_state_dict(fitting, strict=False)

@@ -47,7 +47,8 @@ class Board:
 
     Args:
         classes: names of the classes; None: not known.
-        steps: steps per epoch; the place of a point on the axis is the number of steps before it.
+        steps: steps of each epoch; the place of a point on the axis is the number of steps before
+            it. One number stands for all epochs.
         done: the number of steps before the run is resumed (`Events`).
 
     Raises:
@@ -56,7 +57,11 @@ class Board:
     """
 
     def __init__(
-        self, cfg: CfgNode, classes: Classes, steps: int = 1, done: int | None = None
+        self,
+        cfg: CfgNode,
+        classes: Classes,
+        steps: int | Sequence[int] = 1,
+        done: int | None = None,
     ) -> None:
         self._cfg, self._steps, self._done = cfg, steps, done or 0
         self._names = class_names(cfg, classes)
@@ -73,12 +78,20 @@ class Board:
 
     @classmethod
     def of_run(
-        cls, cfg: CfgNode, classes: Classes, steps: int = 1, done: int | None = None
+        cls,
+        cfg: CfgNode,
+        classes: Classes,
+        steps: int | Sequence[int] = 1,
+        done: int | None = None,
     ) -> Board | None:
         """Returns the board of a run; None without TENSORBOARD.ENABLE, and on other processes."""
         if not (cfg.TENSORBOARD.ENABLE and distributed.is_master_proc()):
             return None
         return cls(cfg, classes, steps, done)
+
+    def _steps_before(self, epoch: int) -> int:
+        """The number of steps before an epoch (from 0)."""
+        return epoch * self._steps if isinstance(self._steps, int) else sum(self._steps[:epoch])
 
     def add_line(self, stats: Mapping[str, Any]) -> None:
         """Adds each figure of a json_stats line as a point on a curve, such as ``Train/loss``."""
@@ -86,7 +99,9 @@ class Board:
         if part is None:
             return
         epoch = first_number(stats["epoch"])
-        done = (epoch - 1) * self._steps + first_number(stats.get("iter", self._steps))
+        done = self._steps_before(epoch)
+        if "iter" in stats:
+            done = self._steps_before(epoch - 1) + first_number(stats["iter"])
         for name, value in stats.items():
             if name not in _NO_CURVES and isinstance(value, int | float) and value == value:
                 self._events.write("add_scalar", f"{part}/{name}", value, done)
@@ -100,7 +115,7 @@ class Board:
             epoch: the epoch before the evaluation, counted from 0.
             figures: the figures of the evaluation.
         """
-        step = (epoch + 1) * self._steps
+        step = self._steps_before(epoch + 1)
         self._add_measure("Val/AP of classes", figures.by_class("map"), step)
         self.add_results(figures.scores, figures.labels, step)
 
@@ -114,7 +129,7 @@ class Board:
             label_set: name of the set, a part of the tags.
             names: names of its classes.
         """
-        step, matrix = (epoch + 1) * self._steps, self._cfg.TENSORBOARD.CONFUSION_MATRIX
+        step, matrix = self._steps_before(epoch + 1), self._cfg.TENSORBOARD.CONFUSION_MATRIX
         head, metric = next(iter(figures.class_columns.items()))
         tag = f"Val/{label_set}/{head} of classes"
         self._add_measure(tag, figures.by_class(metric), step)

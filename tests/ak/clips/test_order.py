@@ -7,16 +7,18 @@ import time
 import numpy as np
 import pytest
 
-from slowfast.ak.clips.loader import ClipOrder, describe_draws, expected_draws
+from slowfast.ak.clips.loader import ClipBatches, ClipOrder, describe_draws, expected_draws
 from slowfast.ak.errors import UserError
 
 
-def drawn(epoch=0, **changes):
-    arguments = {"num_clips": 23, "shuffle": True, "seed": 1, "drop_last": True, "batch_size": 3}
-    sampler = ClipOrder(**(arguments | changes))
-    sampler.set_epoch(epoch)
-    pairs = list(sampler)
-    assert len(pairs) == len(sampler)
+def drawn(epoch=0, batch_size=3, **changes):
+    """The clips of an epoch, in whole batches if all ranks have equally many."""
+    arguments = {"num_clips": 23, "shuffle": True, "seed": 1, "is_even": True}
+    order = ClipOrder(**(arguments | changes))
+    batches = ClipBatches(order, batch_size, drop_last=order.is_even)
+    batches.set_epoch(epoch)
+    pairs = [pair for batch in batches for pair in batch]
+    assert len(pairs) == batches.clips_in(epoch, len(batches)) or not order.is_even
     assert {e for e, _ in pairs} <= {epoch}
     return [index for _, index in pairs]
 
@@ -25,7 +27,7 @@ def test_only_epoch_and_seed_decide_the_order():
     assert drawn(epoch=3) == drawn(epoch=3)
     assert drawn(epoch=3) != drawn(epoch=4)
     assert drawn(epoch=3) != drawn(epoch=3, seed=2)
-    assert drawn(shuffle=False, drop_last=False) == list(range(23))
+    assert drawn(shuffle=False, is_even=False) == list(range(23))
 
 
 def test_training_ranks_get_whole_batches_and_no_clip_twice():
@@ -41,7 +43,7 @@ def test_training_ranks_get_whole_batches_and_no_clip_twice():
 def test_an_evaluation_has_each_clip_once_over_all_ranks():
     for world_size in (1, 2, 3, 30):
         ranks = [
-            drawn(shuffle=False, drop_last=False, rank=rank, world_size=world_size)
+            drawn(shuffle=False, is_even=False, rank=rank, world_size=world_size)
             for rank in range(world_size)
         ]
         assert sorted(index for rank in ranks for index in rank) == list(range(23))
@@ -68,7 +70,7 @@ def long_tailed(num_clips=500, num_classes=12, seed=0):
 
 def weighted(repeats, epoch=0, **changes):
     """Returns the keys of an epoch with these expected draws."""
-    arguments = {"shuffle": True, "seed": 1, "drop_last": False, "batch_size": 3}
+    arguments = {"shuffle": True, "seed": 1, "is_even": False}
     sampler = ClipOrder(len(repeats), **(arguments | changes), draws=repeats)
     sampler.set_epoch(epoch)
     keys = list(sampler)
@@ -145,7 +147,7 @@ def test_ranks_share_the_draws():
         ranks = [weighted(repeats, 2, rank=r, world_size=world_size) for r in range(world_size)]
         assert sorted(key for rank in ranks for key in rank) == sorted(whole)
         even = [
-            weighted(repeats, 2, rank=r, world_size=world_size, drop_last=True)
+            weighted(repeats, 2, rank=r, world_size=world_size, is_even=True)
             for r in range(world_size)
         ]
         assert len({len(rank) for rank in even}) == 1
@@ -155,7 +157,7 @@ def test_ranks_share_the_draws():
 def test_the_order_of_24000_clips_takes_less_than_a_second():
     repeats = expected_draws("class_balanced", long_tailed(24_004, 140))
     start = time.perf_counter()
-    assert len(weighted(repeats, drop_last=True, batch_size=8)) == 24_000
+    assert len(weighted(repeats, is_even=True)) == 24_004
     assert time.perf_counter() - start < 1  # measured: 0.1 s
 
 
@@ -164,12 +166,12 @@ def test_the_order_of_24000_clips_takes_less_than_a_second():
 )
 def test_invalid_expected_draws_are_refused(repeats):
     with pytest.raises(UserError, match="expected 4 numbers from 0 on, not all 0"):
-        ClipOrder(4, shuffle=True, seed=0, drop_last=True, draws=repeats)
+        ClipOrder(4, shuffle=True, seed=0, is_even=True, draws=repeats)
 
 
 def test_expected_draws_need_a_shuffled_order():
     with pytest.raises(UserError, match="for an order that is shuffled"):
-        ClipOrder(4, shuffle=False, seed=0, drop_last=True, draws=np.ones(4))
+        ClipOrder(4, shuffle=False, seed=0, is_even=True, draws=np.ones(4))
     with pytest.raises(UserError, match="there is no 'balanced'; choose one of shuffle, class_"):
         expected_draws("balanced", LABELS)
 

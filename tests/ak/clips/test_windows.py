@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from slowfast.ak.clips.sampling import (
+    ClipSize,
     EvenParts,
     EvenSpread,
     EvenWindows,
+    RandomCrop,
     RandomParts,
     RandomSpread,
     RandomWindow,
@@ -133,3 +135,23 @@ def test_samplers_by_name():
     assert random_frame_sampler("uniform", 8, 2) == RandomParts(8)
     assert even_frame_sampler("dense", 8, 2, count=10) == EvenWindows(8, 2, 10)
     assert even_frame_sampler("uniform", 8, 2) == EvenParts(8, 1)
+
+
+def test_a_random_rate_is_any_whole_number_between_two():
+    """MULTIGRID.LONG_CYCLE_SAMPLING_RATE."""
+    sampler = random_frame_sampler("dense", 4, 2, longest_rate=5)
+    rng = np.random.default_rng(0)
+    drawn = [np.unique(np.diff(sampler.draw(rng, 100)[0])).tolist() for _ in range(100)]
+    assert {tuple(steps) for steps in drawn} == {(2,), (3,), (4,), (5,)}
+    same, plain = (random_frame_sampler("dense", 4, 2, rate) for rate in (0, 2))
+    rngs = [np.random.default_rng(1) for _ in range(2)]
+    assert (same.draw(rngs[0], 100) == plain.draw(rngs[1], 100)).all()
+
+
+def test_clips_of_fewer_frames_span_the_same_time():
+    size = ClipSize(num_frames=2, longest_rate=8, side=16)
+    assert even_frame_sampler("dense", 4, 4).resized(size).draw(None, 9).tolist() == [[0, 8]]
+    assert even_frame_sampler("uniform", 4, 4).resized(size).draw(None, 8).tolist() == [[2, 6]]
+    crop = RandomCrop(scales=(256, 340), side=224)
+    assert crop.resized(158).scales == (181, 340)
+    assert crop.resized(112).scales == (128, 340)
