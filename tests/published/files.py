@@ -24,8 +24,6 @@ def not_served(name: str) -> str:
         return "masked pre-training"
     if settings.get("MODEL.MODEL_NAME") == "ContrastiveModel":
         return "contrastive pre-training"
-    if settings.get("MULTIGRID.LONG_CYCLE"):
-        return "multigrid training"
     return ""
 
 

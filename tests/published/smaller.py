@@ -36,7 +36,7 @@ _STAGES_OF_RESNET_50 = (3, 4, 6, 3)
 
 def smaller(cfg: CfgNode) -> Settings:
     """The settings that cut the run of a published configuration, by dotted key."""
-    return _RUN | _views(cfg) | _frames(cfg) | _network(cfg)
+    return _RUN | _views(cfg) | _frames(cfg) | _network(cfg) | _schedule(cfg)
 
 
 def _views(cfg: CfgNode) -> Settings:
@@ -50,6 +50,18 @@ def _views(cfg: CfgNode) -> Settings:
 def _frames(cfg: CfgNode) -> Settings:
     frames = 2 * cfg.SLOWFAST.ALPHA if pathway_count(cfg) == 2 else 4
     return {"DATA.NUM_FRAMES": min(cfg.DATA.NUM_FRAMES, frames)}
+
+
+def _schedule(cfg: CfgNode) -> Settings:
+    """Lets the 8 clips fill the largest batch of multigrid training, which has 8 times as many."""
+    if not cfg.MULTIGRID.LONG_CYCLE:
+        return {}
+    return {
+        "TRAIN.BATCH_SIZE": 1,
+        "MULTIGRID.LONG_CYCLE_FACTORS": cfg.MULTIGRID.LONG_CYCLE_FACTORS[1:],
+        "SOLVER.STEPS": [0, 1],
+        "SOLVER.MAX_EPOCH": 2,
+    }
 
 
 def _network(cfg: CfgNode) -> Settings:

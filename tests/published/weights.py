@@ -10,6 +10,7 @@ from fvcore.common.config import CfgNode
 from torch import Tensor
 
 from slowfast.checkpoints.namings.caffe2 import parameter_name
+from slowfast.checkpoints.namings.sub_batch_norm import to_plain_batch_norm
 from slowfast.models import build_model
 
 State = dict[str, Tensor]
@@ -39,7 +40,7 @@ def write_weights(cfg: CfgNode, folder: Path) -> Path:
     """
     train = cfg.TRAIN
     torch.manual_seed(SEED)
-    state: State = build_model(cfg).state_dict()
+    state: State = to_plain_batch_norm(build_model(cfg).state_dict())
     if train.CHECKPOINT_TYPE == "caffe2":
         path = folder / "weights.pkl"
         path.write_bytes(pickle.dumps({"blobs": _blobs(state)}))
