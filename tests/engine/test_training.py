@@ -188,7 +188,7 @@ def test_each_batch_of_each_epoch_and_process_is_mixed_in_its_own_way(small_cfg,
     keys = []
     mix = classification.BatchMixer.__call__
     monkeypatch.setattr(
-        classification.BatchMixer, "__call__", lambda *args: keys.append(args[-1]) or mix(*args)
+        classification.BatchMixer, "__call__", lambda *args: keys.append(args[-2]) or mix(*args)
     )
     monkeypatch.setattr(training.distributed, "get_rank", lambda: 5)
     cfg = small_cfg(**{"MIXUP.ENABLE": True, "RNG_SEED": 7, "TRAIN.EVAL_PERIOD": 9})

@@ -134,10 +134,10 @@ def facts_for(cfg, split: str = "train") -> DatasetFacts:
 def windows_and_crops(cfg) -> tuple[int, int]:
     """The windows that training draws of a video, and the crops that it makes of each window.
 
-    A key that a branch of upstream lacks counts as 1.
+    A key that a branch of upstream lacks, or that has no value, counts as 1.
     """
     samples, windows, crops = (
-        cfg.get(group, {}).get(name, 1)
+        cfg.get(group, {}).get(name, 1) or 1
         for group, _, name in (key.partition(".") for key in CLIPS_OF_A_VIDEO)
     )
     return samples * windows, crops
