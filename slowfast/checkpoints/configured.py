@@ -8,6 +8,7 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.registries.networks import Pretrained
 from slowfast.checkpoints.differences import differences
 from slowfast.checkpoints.file import file_exists
 from slowfast.checkpoints.loading import LoadedWeights, apply_checkpoint, load_file
@@ -65,6 +66,28 @@ def load_named_file(
         theirs = ", ".join(f"{key} {show(value)}" for key, value in others.items())
         ours = ", ".join(show(get(cfg, key)) for key in others)
         logger.warning(f"{path}: these weights were trained with {theirs}; here {ours}.")
+    return loaded
+
+
+def load_pretrained(
+    cfg: CfgNode, phase: str, pretrained: Pretrained, model: nn.Module
+) -> LoadedWeights:
+    """Loads the published weights that MODEL.PRETRAINED names.
+
+    With TRAIN.CHECKPOINT_SKIP_HEAD training starts with a new head.
+
+    Args:
+        phase: TRAIN or TEST. A test needs the head of the weights.
+
+    Raises:
+        UserError: the weights cannot be read, or do not fit the network.
+    """
+    skip_head = phase == "TRAIN" and cfg.TRAIN.CHECKPOINT_SKIP_HEAD
+    loaded = apply_checkpoint(pretrained.name, pretrained.read(), model, skip_head=skip_head)
+    report = loaded.report
+    logger.info(f"{pretrained.name}\n{report}")
+    if phase == "TEST":
+        _check_for_test(loaded)
     return loaded
 
 

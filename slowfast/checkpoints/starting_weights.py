@@ -10,7 +10,8 @@ from torch import nn
 from slowfast.ak.checks.recipe import configured_initialisation
 from slowfast.ak.errors import UserError
 from slowfast.ak.lists.holdout import fingerprint
-from slowfast.checkpoints.configured import load_named_file, load_own_file
+from slowfast.ak.registries.networks import pretrained_weights
+from slowfast.checkpoints.configured import load_named_file, load_own_file, load_pretrained
 from slowfast.checkpoints.differences import Difference, differences, settings_in
 from slowfast.checkpoints.file import read_checkpoint
 from slowfast.checkpoints.folder import find_resumable
@@ -70,7 +71,8 @@ def load_train_checkpoint(
     """Loads the state that training starts from.
 
     With TRAIN.AUTO_RESUME it is the newest intact file in OUTPUT_DIR. If there is none, it is
-    TRAIN.CHECKPOINT_FILE_PATH. Without either, the weights stay random. All processes call this.
+    TRAIN.CHECKPOINT_FILE_PATH, and if that is empty, the weights MODEL.PRETRAINED. Without any of
+    these the weights stay random. All processes call this.
 
     Raises:
         UserError: a named file does not exist or cannot be used, OUTPUT_DIR contains another run,
@@ -84,6 +86,8 @@ def load_train_checkpoint(
             "run adds its own. A later run there resumes from the newest file of either run."
         )
     if not cfg.TRAIN.CHECKPOINT_FILE_PATH:
+        if pretrained := pretrained_weights(cfg):
+            _check_partial_match(cfg, load_pretrained(cfg, "TRAIN", pretrained, model))
         return Start(0, 0, {}, configured_initialisation(cfg))
     loaded = load_named_file(cfg, "TRAIN", model, optimizer, scaler)
     _check_partial_match(cfg, loaded)

@@ -6,7 +6,8 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.ak.errors import UserError
-from slowfast.checkpoints.configured import load_named_file, load_own_file
+from slowfast.ak.registries.networks import pretrained_weights
+from slowfast.checkpoints.configured import load_named_file, load_own_file, load_pretrained
 from slowfast.checkpoints.file import read_checkpoint
 from slowfast.checkpoints.folder import chosen_by_master, first_intact
 from slowfast.checkpoints.loading import LoadedWeights
@@ -26,7 +27,8 @@ def load_test_checkpoint(cfg: CfgNode, model: nn.Module) -> LoadedWeights:
     """Loads the weights to test.
 
     The first of these that exists is loaded: TEST.CHECKPOINT_FILE_PATH, a checkpoint in
-    OUTPUT_DIR, TRAIN.CHECKPOINT_FILE_PATH. Otherwise the weights stay random, with a warning.
+    OUTPUT_DIR, TRAIN.CHECKPOINT_FILE_PATH, the weights MODEL.PRETRAINED. Otherwise the weights stay
+    random, with a warning.
 
     In OUTPUT_DIR the last intact checkpoint is taken; with TEST.WEIGHTS best, it is the file of
     the best evaluation. A run that also trains (TRAIN.ENABLE) takes the checkpoint of
@@ -42,6 +44,8 @@ def load_test_checkpoint(cfg: CfgNode, model: nn.Module) -> LoadedWeights:
         loaded = load_own_file(cfg, own, read_checkpoint(own), model)
     elif cfg.TRAIN.CHECKPOINT_FILE_PATH:
         loaded = load_named_file(cfg, "TRAIN", model)
+    elif pretrained := pretrained_weights(cfg):
+        loaded = load_pretrained(cfg, "TEST", pretrained, model)
     else:
         logger.warning(
             f"No weights to test: {get_checkpoint_dir(cfg.OUTPUT_DIR)} contains no checkpoint, and "

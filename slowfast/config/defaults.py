@@ -14,6 +14,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast.ak.config import add_key
 from slowfast.ak.errors import UserError
+from slowfast.ak.registries.networks import NETWORKS
 from slowfast.config import (
     checks,
     checks_data,  # noqa: F401 -- this import and the next four register their checks
@@ -24,7 +25,7 @@ from slowfast.config import (
     provenance,
 )
 from slowfast.config.custom_config import add_custom_config
-from slowfast.config.dotted import has
+from slowfast.config.dotted import get, has, set_value, show
 from slowfast.config.keys import PREDICTION_KEYS, UPSTREAM_KEYS, registered_keys
 from slowfast.config.merge import Config
 
@@ -62,12 +63,15 @@ def assert_and_infer_cfg(cfg: CfgNode) -> CfgNode:
     key is set to False. So a second check, a copy in another process, or the configuration from a
     checkpoint does not multiply them again.
 
+    Keys that nobody set take the values for which the network is made, where it states some.
+
     Raises:
         UserError: one line for each problem, with the file that set the key, the key, its value,
             and what to do.
     """
     for register in before_checks:
         register()
+    _take_settings_of_network(cfg)
     problems = checks.problems(cfg)
     if problems:
         raise UserError("\n".join(problems))
@@ -75,6 +79,27 @@ def assert_and_infer_cfg(cfg: CfgNode) -> CfgNode:
         logger.warning(warning)
     _scale_learning_rates(cfg)
     return cfg
+
+
+def _take_settings_of_network(cfg: CfgNode) -> None:
+    """Sets keys that nobody set to what follows from the network, and logs those that change."""
+    derive = NETWORKS.facts(cfg.MODEL.MODEL_NAME).derived_settings
+    if derive is None:
+        return
+    frozen, changed = cfg.is_frozen(), []
+    cfg.defrost()
+    for key, value in derive(cfg).items():
+        if provenance.is_set(cfg, key):
+            continue
+        if get(cfg, key) != value:
+            set_value(cfg, key, value)
+            changed.append(f"{key} {show(value)}")
+        provenance.record(cfg, key, provenance.FOR_NETWORK)
+    if changed:
+        network = f"MODEL.MODEL_NAME {cfg.MODEL.MODEL_NAME}, MODEL.ARCH {cfg.MODEL.ARCH}"
+        logger.info(f"Set for {network}: {', '.join(changed)}.")
+    if frozen:
+        cfg.freeze()
 
 
 def _scale_learning_rates(cfg: CfgNode) -> None:

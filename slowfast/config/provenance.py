@@ -16,6 +16,7 @@ from slowfast.config.keys import known_keys
 COMMAND_LINE = "command line"
 DEFAULT = "default"
 IN_CODE = "set by the program"
+FOR_NETWORK = "set for the network"
 
 _RECORD = "__sources__"
 _FILE = "__file__"
@@ -55,6 +56,17 @@ def source_of(cfg: CfgNode, key: str) -> str:
         return IN_CODE
     file = cfg.__dict__.get(_FILE)
     return f"{file} ({DEFAULT})" if file else DEFAULT
+
+
+def is_set(cfg: CfgNode, key: str) -> bool:
+    """Whether a file, a command or a program gave a key its present value.
+
+    It did not if the value is the default of the configuration, or was set for the network.
+    """
+    source, value = cfg.__dict__.get(_RECORD, {}).get(key, (DEFAULT, None))
+    if value is not None:
+        return source != FOR_NETWORK or value != repr(get(cfg, key))
+    return source_of(cfg, key) == IN_CODE
 
 
 def describe(cfg: CfgNode, key: str) -> str:

@@ -13,6 +13,7 @@ import torch
 
 from slowfast.ak.norms.group import norm_group
 from slowfast.ak.registries.datasets import clips_of_a_video
+from slowfast.ak.registries.networks import pretrained_weights
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ FROM_SCRATCH = "from scratch"
 
 
 def configured_initialisation(cfg, found: Sequence[str] = ()) -> str:
-    """Returns where the first weights come from: "from scratch", or "from <file> (...)".
+    """Returns where the first weights come from: "from scratch", or "from <file or name> (...)".
 
     Args:
         cfg: the configuration.
@@ -28,7 +29,8 @@ def configured_initialisation(cfg, found: Sequence[str] = ()) -> str:
     """
     train = cfg.TRAIN
     if not train.CHECKPOINT_FILE_PATH:
-        return FROM_SCRATCH
+        pretrained = pretrained_weights(cfg)
+        return f"from {pretrained.name}" if pretrained else FROM_SCRATCH
     from_images = train.CHECKPOINT_INFLATE or train.get("CHECKPOINT_IN_INIT", False)
     how = list(found) or [train.CHECKPOINT_TYPE, *["2D kernels spread over time"] * from_images]
     how += ["epoch reset"] * train.CHECKPOINT_EPOCH_RESET

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from slowfast.ak.keys import Finding, Key, keys_from_signature
 from slowfast.ak.registries.registry import Facts, Registry
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Published weights that a configuration names (MODEL.PRETRAINED).
+
+    Args:
+        name: of the weights, in words.
+        read: reads or downloads them. It returns tensors by name, under a naming of
+            `slowfast.checkpoints.namings`.
+    """
+
+    name: str
+    read: Callable[[], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -23,6 +37,10 @@ class NetworkFacts(Facts):
             network takes features (N, P, C) from a data set that has them. None: it takes pixels.
         own_keys: beginnings of the keys that only networks read that name them, such as ``X3D.``.
             None: it is not known which keys the network reads, so that no key counts as unread.
+        derived_settings: gives, by the configuration, values of keys that follow from the network
+            or from its weights, such as the size of the clips. Keys that nobody has set take them
+            before the configuration is checked.
+        pretrained: gives the published weights that a configuration names; None: it names none.
     """
 
     archs: tuple[str, ...] = ()
@@ -30,6 +48,8 @@ class NetworkFacts(Facts):
     pathways: int = 0
     feature_shape: Callable[[Any], tuple[int, int]] | None = None
     own_keys: tuple[str, ...] | None = None
+    derived_settings: Callable[[Any], dict[str, Any]] | None = None
+    pretrained: Callable[[Any], Pretrained | None] | None = None
 
 
 def pathway_count(cfg: Any) -> int:
@@ -41,6 +61,12 @@ def feature_shape(cfg: Any) -> tuple[int, int] | None:
     """The shape (P, C) of the features of a clip that the network takes; None: it takes pixels."""
     shape = NETWORKS.facts(cfg.MODEL.MODEL_NAME).feature_shape
     return shape(cfg) if shape else None
+
+
+def pretrained_weights(cfg: Any) -> Pretrained | None:
+    """The published weights that MODEL.PRETRAINED names; None: it names none."""
+    find = NETWORKS.facts(cfg.MODEL.MODEL_NAME).pretrained
+    return find(cfg) if find else None
 
 
 class NetworkRegistry(Registry[NetworkFacts]):

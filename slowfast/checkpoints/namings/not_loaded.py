@@ -62,6 +62,9 @@ _PATCHES = r"patch_embed\.proj\.weight"
 # Entries that MViT of SlowFast has, and that the transformers which are not built lack.
 _OF_MVIT = ("cls_token", r"blocks\.\d+\.attn\.(?:pool_|rel_pos_).*")
 
+_OTHER_NETWORK = "and the configuration has another network"
+_TORCHVISION = "Set MODEL.MODEL_NAME TorchvisionVideo, and MODEL.ARCH {}"
+
 # The first that is recognised describes a file.
 NAMINGS += [
     NotLoaded(
@@ -77,15 +80,24 @@ NAMINGS += [
         "a video Swin transformer",
         re.compile(r"features\.0\.0\.attn\.relative_position_bias_table"),
         (_PATCHES,),
+        why=_OTHER_NETWORK,
+        advice=_TORCHVISION.format("swin3d_t, swin3d_s or swin3d_b"),
     ),
     NotLoaded(
-        "torchvision names of S3D", "S3D", re.compile(r"features\.0\.0\.0\.weight"), dimensions=5
+        "torchvision names of S3D",
+        "S3D",
+        re.compile(r"features\.0\.0\.0\.weight"),
+        dimensions=5,
+        why=_OTHER_NETWORK,
+        advice=_TORCHVISION.format("s3d"),
     ),
     NotLoaded(
         "torchvision names of R3D, MC3 and R(2+1)D",
         "R3D, MC3 or R(2+1)D of torchvision",
         re.compile(r"stem\.0\.weight"),
         (r"layer1\.0\.conv1\.0(?:\.0)?\.weight",),
+        why=_OTHER_NETWORK,
+        advice=_TORCHVISION.format("r3d_18, mc3_18 or r2plus1d_18"),
     ),
     NotLoaded(
         "names of Video Swin",

@@ -172,7 +172,7 @@ VIT |= {"blocks.0.attn.qkv.weight": torch.zeros(24, 8)}
         ),
         (
             {"stem.0.weight": torch.zeros(1), "layer1.0.conv1.0.weight": torch.zeros(1)},
-            r"torchvision names of R3D.*not built here",
+            r"torchvision names of R3D.*MODEL.ARCH r3d_18",
         ),
         (
             {"base_model.model.s1.lora_A.weight": torch.zeros(1)},
