@@ -18,7 +18,7 @@ def shapes(*settings: dict) -> dict:
     ("there", "here", "words"),
     [
         (SLOW, {**SLOW, "RESNET.WIDTH_PER_GROUP": 8}, "RESNET.WIDTH_PER_GROUP 4 (here 8)"),
-        (C2D, SLOW, "MODEL.ARCH 2d or c2d or c2d_nopool (here slow)"),
+        (C2D, SLOW, "MODEL.ARCH 2d or c2d or c2d_nopool or slow_c2d (here slow)"),
         (SLOW, I3D, "MODEL.ARCH slow"),
         (
             SLOWFAST_8,
