@@ -20,6 +20,7 @@ from slowfast.ak.errors import UserError
 from slowfast.ak.lists.clip_list import ClipList, find_list
 from slowfast.ak.lists.holdout import stratified_holdout, write_holdout
 from slowfast.ak.lists.lines import ListForm
+from slowfast.ak.registries.datasets import list_file
 from slowfast.utils.command_line import tool_parser
 from slowfast.utils.terminal import prints_errors
 
@@ -40,10 +41,10 @@ def main(argv: list[str] | None = None) -> int:
         raise UserError(f"--share {args.share}: expected a number between 0 and 1, such as 0.1.")
     if args.seed < 0:
         raise UserError(f"--seed {args.seed}: expected 0 or more.")
-    form = ListForm(several=True)
-    if find_list(args.folder / form.file_name("train")) is None:
-        form = ListForm(is_tree=(args.folder / "train").is_dir(), several=True)
-    clips = ClipList.read(args.folder / form.file_name("train"), form=form)
+    has_list = find_list(args.folder / list_file("train", is_tree=False)) is not None
+    is_tree = not has_list and (args.folder / "train").is_dir()
+    form = ListForm(is_tree=is_tree, several=True)
+    clips = ClipList.read(args.folder / list_file("train", is_tree), form=form)
     labels = clips.multi_hot(clips.highest_label + 1) > 0
     held_out = stratified_holdout(labels, args.share, args.seed)
     chosen = held_out.nonzero()[0]
@@ -65,6 +66,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def account(labels: np.ndarray, held_out: np.ndarray) -> list[str]:
     """Returns lines of text: how many classes have clips on both sides, and which have not."""
+    if not labels.any():
+        return ["No clip of the list has a label: clips were drawn without regard to classes."]
     counts, held = labels.sum(axis=0), labels[held_out].sum(axis=0)
     both = (held > 0) & (held < counts)
     lines = [f"{both.sum()} of {(counts > 0).sum()} classes have clips on both sides."]

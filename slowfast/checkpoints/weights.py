@@ -92,10 +92,8 @@ def load_from(
         converted = positions.between_images_and_videos(state, own)
         state, neutral = converted.state | converted.neutral, neutral | converted.neutral
         report.moved = converted.moved
-        moved, here = (
-            {name for names, _ in converted.moved for name in names},
-            naming.rename(fit.state),
-        )
+        moved = {name for names, _ in converted.moved for name in names}
+        here = naming.rename(fit.state)
         report.unexpected = [name for name in report.unexpected if here.get(name) not in moved]
     fitting = _Fitting(own, report, naming.pads, inflate or of_images, of_images)
     matching = {}

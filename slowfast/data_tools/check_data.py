@@ -37,6 +37,7 @@ from slowfast.ak.registries.datasets import (
     DATASETS,
     classes_key,
     facts_for,
+    list_file,
     list_name,
     num_classes,
 )
@@ -329,7 +330,7 @@ def _read_lists(places: DataPlaces) -> tuple[dict[str, ClipList], list[Fault]]:
     """Returns the lists that can be read, and a fault for each other list."""
     lists, errors = {}, []
     for split in places.splits:
-        path = join(places.lists, places.form.file_name(split))
+        path = join(places.lists, list_file(split, places.form.is_tree))
         try:
             clips = ClipList.read(path, form=places.form, folder=places.images)
             lists[split] = places.complete(places.lists, split, clips) if places.complete else clips

@@ -118,7 +118,8 @@ def test_files_that_do_not_fit_are_refused(cfg, folder, name, content, says):
 
 def test_a_class_beyond_the_network_is_refused_with_the_key(cfg):
     cfg.MODEL.NUM_CLASSES = 2
-    with pytest.raises(UserError, match=r"train\.csv:28: label 2 is outside 0\.\.1 .*NUM_CLASSES"):
+    words = rf"{TRAIN_JSON}: clip 25 has the class 2, outside 0\.\.1 \(MODEL\.NUM_CLASSES is 2\)"
+    with pytest.raises(UserError, match=words):
         build_dataset("ssv2", cfg, "train")
 
 

@@ -408,7 +408,7 @@ class ClipList:
             )
         label_of_clip = np.full(len(self._index.clip_runs) - 1, -1)
         label_of_clip[kept] = [label for name, label in labels.items() if name in places]
-        index = _relabelled(self._index, label_of_clip)
+        index = _relabelled(self._index, label_of_clip, source)
         remarks = [
             f"{path}: {len(names)} of its {count} clips are not in {other}, and are left out: "
             f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}."
@@ -434,6 +434,14 @@ class ClipList:
         if not len(bad):
             return
         first = int(np.searchsorted(index.label_bounds, bad[0], side="right")) - 1
+        if index.labels_path:
+            run = int((index.run_labels == first).argmax())
+            clip = np.searchsorted(index.clip_runs, run, side="right") - 1
+            raise UserError(
+                f"{index.labels_path}: clip {decode(index.name(clip))} has the class "
+                f"{index.labels[bad[0]]}, outside 0..{num_classes - 1} ({classes_key(column)} is "
+                f"{num_classes}). Set the key to the number of classes, or correct the file."
+            )
         lowest, start = self.lowest_label, self.form.first_label
         highest = index.labels[index.label_bounds[first + 1] - 1] + start
         advice = ""
@@ -564,6 +572,8 @@ class ClipIndex:
     label_lines: np.ndarray  # (L,): first line of the list that has the set
     stated_frames: np.ndarray  # (R,): frames that a line states for its clip; empty: it states none
 
+    labels_path = ""  # the file of the labels, if that is not the list; no array
+
     def name(self, clip: int) -> bytes:
         """The clip's name."""
         return _text(self.names, self.name_bounds, clip)
@@ -612,12 +622,13 @@ class RelabelledIndex(ClipIndex):
 
     whole: ClipIndex
     label_of_clip: np.ndarray  # (C,); -1: the clip has none
+    labels_path: str
 
     def __reduce__(self):
-        return _relabelled, (self.whole, self.label_of_clip)
+        return _relabelled, (self.whole, self.label_of_clip, self.labels_path)
 
 
-def _relabelled(whole: ClipIndex, label_of_clip: np.ndarray) -> RelabelledIndex:
+def _relabelled(whole: ClipIndex, label_of_clip: np.ndarray, labels_path: str) -> RelabelledIndex:
     sets, first, set_of_clip = np.unique(label_of_clip, return_index=True, return_inverse=True)
     has_label = sets >= 0
     changed = {
@@ -626,7 +637,10 @@ def _relabelled(whole: ClipIndex, label_of_clip: np.ndarray) -> RelabelledIndex:
         "label_bounds": _bounds(has_label),
         "label_lines": whole.run_lines[whole.clip_runs[first]],
     }
-    return RelabelledIndex(**(_arrays(whole) | changed), whole=whole, label_of_clip=label_of_clip)
+    arrays = _arrays(whole) | changed
+    return RelabelledIndex(
+        **arrays, whole=whole, label_of_clip=label_of_clip, labels_path=labels_path
+    )
 
 
 def _arrays(index: ClipIndex) -> dict[str, np.ndarray]:
@@ -644,7 +658,7 @@ def open_index(source: Source) -> ClipIndex:
     stored = index_file.find(source)
     if not stored:
         index = read_index(source)
-        if len(index.names) < SMALLEST_LIST and source.form.is_tree:
+        if source.form.is_tree and len(index.names) < SMALLEST_LIST:
             return index
         if _as_it_is_now(source) != source:
             return index  # the list was written meanwhile: the index is not stored

@@ -85,10 +85,6 @@ class ListForm:
     is_tree: bool = False
     folder_labels: tuple[tuple[str, int], ...] = ()
 
-    def file_name(self, split: str) -> str:
-        """The name of the list of split train, val or test; of its folder, if it is a tree."""
-        return split if self.is_tree else f"{split}.csv"
-
 
 class Source(NamedTuple):
     """The file of a list, how it is read, and a key of its content.

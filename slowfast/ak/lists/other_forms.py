@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from slowfast.ak.registries.datasets import names_with
+from slowfast.ak.registries.datasets import DATASETS, names_with
 
 _SHARE = r"[01]?\.?[0-9]*"
 
@@ -70,5 +70,8 @@ def other_form(line: str, own: str) -> str:
     names = names_with(
         lambda facts: facts.list_format == form.list_format and facts.complete_list is None
     )
-    reads = f"TRAIN.DATASET {' or '.join(names)} reads it" if names else "no data set reads it"
-    return f" It looks like {form.words}; {reads}."
+    if names:
+        reads = f"; TRAIN.DATASET {' or '.join(names)} reads it"
+    else:  # a tool that reads no configuration does not know the data sets
+        reads = "; no data set reads it" if DATASETS.shown_names() else ""
+    return f" It looks like {form.words}{reads}."

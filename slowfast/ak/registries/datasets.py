@@ -33,8 +33,6 @@ class DatasetFacts(Facts):
     The defaults fit a data set that does not read lists of this project.
 
     Args:
-        labels: ``many`` if a clip may have several classes, ``one`` if each clip has one, ``any``
-            if DATA.MULTI_LABEL decides.
         list_format: how its lists in DATA.PATH_TO_DATA_DIR are written. ``header``: a frame list or
             a light list, as the first line says. ``pairs``: a path and its labels in each line.
             ``class_folders``: in place of a list, a folder of the split with a folder of images for
@@ -71,7 +69,6 @@ class DatasetFacts(Facts):
         ignored_keys: names of keys that other data sets of pixels read, and this one does not.
     """
 
-    labels: str = "any"
     list_format: str = ""
     label_columns: tuple[str, ...] = ()
     complete_list: Callable[[str, str, Any], Any] | None = None
@@ -92,7 +89,7 @@ class DatasetFacts(Facts):
     def list_name(self, split: str) -> str:
         """The file name of the list of split train, val or test; of its folder of class folders."""
         name = "val" if split == "test" and not self.has_test_list else split
-        return name if self.list_format == "class_folders" else f"{name}.csv"
+        return list_file(name, self.list_format == "class_folders")
 
     def reads(self, key: str) -> bool | None:
         """Whether `key` is a key of this data set; None if that is not known."""
@@ -103,6 +100,11 @@ class DatasetFacts(Facts):
         if key == self.frame_rate_key or key.startswith(self.own_keys or ()):
             return True
         return None if self.own_keys is None else False
+
+
+def list_file(split: str, is_tree: bool) -> str:
+    """The file name of the list of a split; in a tree of class folders, the folder of the split."""
+    return split if is_tree else f"{split}.csv"
 
 
 _NOT_BUILT = "this data set is not built here yet"

@@ -26,10 +26,12 @@ class Naming:
         title: the naming in messages, for example "pytorchvideo hub names".
         anchor: a pattern for the name of one entry that every file with this naming has. The text
             before it is the prefix of the names.
+        entries: rules that give the name here of an entry, unless `rename` does it otherwise.
         pads: whether 2D weights of linear layers stand for kernels of 1 x 1 x 1.
     """
 
     title: str
+    entries: ClassVar[Rules] = ()
     anchor: ClassVar[re.Pattern]
     pads = False
 
@@ -53,7 +55,7 @@ class Naming:
 
     def rename(self, state: State) -> dict[str, str]:
         """Returns the name here of each entry that has one, by its name in the file."""
-        raise NotImplementedError
+        return {name: here for name in state if (here := apply(self.entries, name))}
 
     def convert(self, here: str, value: torch.Tensor, state: State) -> torch.Tensor:
         """Returns the value here of an entry, by its name here; `state` has all entries."""

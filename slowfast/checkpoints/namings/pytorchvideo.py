@@ -100,9 +100,7 @@ class PyTorchVideoMViT(Naming):
 
     title = "pytorchvideo names of MViT"
     anchor = re.compile(r"patch_embed\.patch_model\.weight")
-
-    def rename(self, state: State) -> dict[str, str]:
-        return {name: here for name in state if (here := apply(_MVIT, name))}
+    entries = _MVIT
 
     def convert(self, here: str, value: torch.Tensor, state: State) -> torch.Tensor:
         # Three layers there make queries, keys and values; here it is one.

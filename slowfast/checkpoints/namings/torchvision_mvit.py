@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from slowfast.checkpoints.namings.naming import Naming, State, apply, register, rules
+from slowfast.checkpoints.namings.naming import Naming, State, register, rules
 
 _ENTRIES = rules(
     (r"pos_encoding\.class_token", "cls_token"),
@@ -31,12 +31,10 @@ class TorchvisionMViT(Naming):
 
     title = "torchvision names of MViT"
     anchor = re.compile(r"conv_proj\.weight")
+    entries = _ENTRIES
 
     def recognises(self, state: State, key: str) -> bool:
         return "blocks.0.attn.qkv.weight" in state
-
-    def rename(self, state: State) -> dict[str, str]:
-        return {name: here for name in state if (here := apply(_ENTRIES, name))}
 
     def convert(self, here: str, value: torch.Tensor, state: State) -> torch.Tensor:
         if here != "cls_token" and not here.startswith("pos_embed_"):
