@@ -9,6 +9,7 @@ from slowfast.ak.clips.views import ClipViews, UniformCrops
 from slowfast.ak.errors import UserError
 from slowfast.ak.registries.datasets import DATASETS
 from slowfast.datasets.loader import construct_loader, shuffle_dataset
+from slowfast.schedules.plan import RunPlan
 from slowfast.tasks import Batch
 
 
@@ -156,6 +157,22 @@ def test_only_incomplete_training_batches_are_dropped(cfg):
     assert [len(index) for _, _, index in batches(construct_loader(cfg, "val"), 0)] == [3, 1]
     cfg.TRAIN.BATCH_SIZE = 9
     with pytest.raises(UserError, match="8 clips fill no batch: BATCH_SIZE 9"):
+        construct_loader(cfg, "train")
+
+
+def test_an_epoch_of_multigrid_without_a_batch_is_found_at_the_start(cfg):
+    cfg.merge_from_list(
+        [
+            *("MULTIGRID.LONG_CYCLE", True, "MULTIGRID.LONG_CYCLE_FACTORS", [[1, 1], [0.25, 1]]),
+            *("DATA.NUM_FRAMES", 8, "SOLVER.STEPS", [0, 20], "SOLVER.LRS", [1.0, 0.1]),
+            *("SOLVER.MAX_EPOCH", 24, "TRAIN.BATCH_SIZE", 3),
+        ]
+    )
+    plan = RunPlan.from_cfg(cfg)
+    first = next(e for e in range(plan.epochs) if plan.shapes(e)[0].batch == 4)
+    assert first > 0
+    words = f"BATCH_SIZE 3 is 3 on each .* and the batches of epoch {first + 1} have 12"
+    with pytest.raises(UserError, match=words):
         construct_loader(cfg, "train")
 
 

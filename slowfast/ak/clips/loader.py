@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from itertools import cycle, islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import torch
@@ -357,16 +357,10 @@ def make_loader(
         draws=_expected_draws(dataset, sampler, repeat_threshold) if train else None,
     )
     batches = None if split == "test" else ClipBatches(order, share, train, shapes)
-    if share < 1 or (train and not len(batches)):
-        clips = len(dataset)
-        fewer = f"Start at most {clips} of them" if clips < world_size else "Lower TRAIN.BATCH_SIZE"
-        most = shapes[0][0].multiple
-        larger = f", and the first batches are {most} times as large" if most > 1 else ""
-        raise UserError(
-            f"{type(dataset).__name__}: {clips} clip{'s' * (clips != 1)} fill no batch: BATCH_SIZE "
-            f"{batch_size} is {share} on each of {world_size} processes{larger}. {fewer}, or add "
-            "clips."
-        )
+    if train and share and (empty := [e for e in range(len(shapes)) if not batches.count(e)]):
+        _refuse_list(dataset, batch_size, share, world_size, empty[0], batches.sizes(empty[0])[0])
+    if share < 1:
+        _refuse_list(dataset, batch_size, share, world_size)
     if num_workers < 0:
         tasks = len(order) if batches is None else len(batches)
         most = tasks if most_workers is None else min(tasks, most_workers)
@@ -383,6 +377,25 @@ def make_loader(
         pin_memory=pin_memory,
         worker_init_fn=partial(start_worker, parent=os.getpid()),
         generator=torch.Generator().manual_seed(seed),
+    )
+
+
+def _refuse_list(
+    dataset: Dataset, batch_size: int, share: int, world_size: int, epoch: int = 0, first: int = 0
+) -> NoReturn:
+    """Raises UserError: the clips fill no batch.
+
+    Args:
+        share: clips of a usual batch on each process.
+        epoch: the first epoch without a batch, from 0.
+        first: clips of the first batch of that epoch on each process, if there is one.
+    """
+    clips = len(dataset)
+    larger = f", and the batches of epoch {epoch + 1} have {first}" if first > share else ""
+    fewer = f"Start at most {clips} of them" if clips < world_size else "Lower TRAIN.BATCH_SIZE"
+    raise UserError(
+        f"{type(dataset).__name__}: {clips} clip{'s' * (clips != 1)} fill no batch: BATCH_SIZE "
+        f"{batch_size} is {share} on each of {world_size} processes{larger}. {fewer}, or add clips."
     )
 
 
