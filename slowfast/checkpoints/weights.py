@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.norms.frozen import is_of_classifier
+from slowfast.ak.norms.frozen import classifier_of
 from slowfast.checkpoints.fitting import kernels, positions
 from slowfast.checkpoints.fitting.report import LoadReport
 from slowfast.checkpoints.formats.places import Place
@@ -98,7 +98,7 @@ def load_from(
     fitting = _Fitting(own, report, naming.pads, inflate or of_images, of_images)
     matching = {}
     for name, target in own.items():
-        if skip_head and is_of_classifier(name):
+        if skip_head and name in report.classifier:
             report.left_out.append(name)
             continue
         if name not in state:
@@ -179,6 +179,7 @@ def _described(fit: Fit, wanted: set[str]) -> LoadReport:
     here = naming.rename(fit.state)  # several entries of a file can be one here
     weights = [n for n in fit.state if naming.is_weight(n) and not n.endswith(_COUNTER)]
     report = LoadReport(
+        classifier=classifier_of(wanted),
         unexpected=[name for name in weights if here.get(name) not in wanted],
         num_skipped=sum(not naming.is_weight(name) for name in fit.state),
         naming="" if fit.is_own else fit.title,

@@ -124,6 +124,15 @@ def test_only_the_classifier_is_trained_on_request(name, tmp_path):
     assert load_file(tmp_path / "seven.pyth", network).report.other_heads()
 
 
+def test_a_wide_block_of_a_transformer_is_not_taken_for_the_classifier():
+    wide = {"MVIT.DEPTH": 7, "MVIT.DIM_MUL": [[6, 2.0]], "MODEL.DETACH_FINAL_FC": True}
+    network = build_model(small("PTVMViT", **wide))
+    parameters = dict(network.named_parameters())
+    assert not parameters["model.blocks.5.proj.weight"].requires_grad
+    trained = {name for name, parameter in parameters.items() if parameter.requires_grad}
+    assert trained == {"model.head.proj.weight", "model.head.proj.bias"}
+
+
 def test_blocks_begin_as_their_shortcuts_on_request():
     network = build_model(small("PTVResNet", **{"RESNET.ZERO_INIT_FINAL_BN": True}))
     last = [p for n, p in network.named_parameters() if n.endswith("norm_c.weight")]

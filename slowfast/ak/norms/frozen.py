@@ -6,6 +6,7 @@ Both functions change a network that exists already, so that they work with any 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
@@ -14,13 +15,16 @@ from slowfast.ak.errors import UserError
 
 HEAD = "head.projection."  # the names of the classifier's parameters begin with it
 # A network that scores several label sets has a classifier for each, `head._<set>_head`.
-# The networks of pytorchvideo have it in `model`: in its head, or in block 5 or 6, the last one.
-_CLASSIFIER = re.compile(r"head\.(projection|_\w+_head)\.|model\.(head|blocks\.[56])\.proj\.")
+# The networks of pytorchvideo are in `model`. Its transformers have a head, and can have layers
+# `proj` in their blocks. Its other networks have no head: the last block has the classifier.
+_HEAD = re.compile(r"head\.(projection|_\w+_head)\.|model\.head\.proj\.")
+_LAST_BLOCK = re.compile(r"model\.blocks\.\d+\.proj\.")
 
 
-def is_of_classifier(name: str) -> bool:
-    """Whether a parameter of this name belongs to the classifier of a network."""
-    return _CLASSIFIER.match(name) is not None
+def classifier_of(names: Iterable[str]) -> frozenset[str]:
+    """The names, of all parameters of a network, that belong to its classifier."""
+    names = list(names)
+    return frozenset(filter(_HEAD.match, names)) or frozenset(filter(_LAST_BLOCK.match, names))
 
 
 def freeze_below_projection(network: nn.Module) -> None:
@@ -33,13 +37,14 @@ def freeze_below_projection(network: nn.Module) -> None:
         UserError: the network has no ``head.projection``.
     """
     parameters = dict(network.named_parameters())
-    if not any(map(is_of_classifier, parameters)):
+    classifier = classifier_of(parameters)
+    if not classifier:
         raise UserError(
             f"MODEL.DETACH_FINAL_FC: trains {HEAD}* only, and {type(network).__name__} has no "
             "such parameters; set the key to False, or give the last layer this name."
         )
     for name, parameter in parameters.items():
-        parameter.requires_grad_(is_of_classifier(name))
+        parameter.requires_grad_(name in classifier)
 
 
 class FrozenNorm(nn.Module):

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from slowfast.ak.norms.frozen import is_of_classifier
 from slowfast.checkpoints.fitting import positions
 from slowfast.checkpoints.fitting.kernels import is_flat
 
@@ -16,6 +15,7 @@ class LoadReport:
     """Which entries of a file and of a network matched.
 
     Attributes:
+        classifier: entries of the network that belong to its classifier.
         matched: entries of the network that the file has.
         missing: entries of the network that the file lacks.
         unexpected: entries of the file that the network lacks.
@@ -38,6 +38,7 @@ class LoadReport:
         settings: values of configuration keys with which the weights were trained.
     """
 
+    classifier: frozenset[str] = frozenset()
     matched: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
@@ -85,7 +86,7 @@ class LoadReport:
     def has_head(self) -> bool:
         """Whether the network got the classifier of the file, or has none of this name."""
         not_loaded = (*self.missing, *self.shapes, *self.left_out)
-        return not any(is_of_classifier(name) for name in not_loaded)
+        return self.classifier.isdisjoint(not_loaded)
 
     @property
     def share_outside_head(self) -> float:
@@ -94,7 +95,7 @@ class LoadReport:
         Entries without a counterpart in networks of the file's kind do not count.
         """
         loaded, not_loaded = (
-            sum(not is_of_classifier(name) for name in names)
+            sum(name not in self.classifier for name in names)
             for names in ([*self.matched, *self.neutral], [*self.missing, *self.shapes])
         )
         return loaded / (loaded + not_loaded) if loaded + not_loaded else 1.0
@@ -104,7 +105,7 @@ class LoadReport:
         return {
             name: (in_file[0], here[0])
             for name, (in_file, here) in self.shapes.items()
-            if is_of_classifier(name) and in_file and here and in_file[0] != here[0]
+            if name in self.classifier and in_file and here and in_file[0] != here[0]
         }
 
     def __str__(self) -> str:
