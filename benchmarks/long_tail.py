@@ -77,6 +77,8 @@ METHODS: dict[str, dict] = {
         "DATA_LOADER.SAMPLER": "class_balanced",
     },
     "mixup": {"MIXUP.ENABLE": True, "MIXUP.CUTMIX_ALPHA": 0.0, "MIXUP.LABEL_SMOOTH_VALUE": 0.0},
+    "FrameStack": {"FRAMESTACK.ENABLE": True},
+    "FrameStack, mean of AP": {"FRAMESTACK.ENABLE": True, "FRAMESTACK.AVERAGE": True},
     "label smoothing 0.1": {"LOSS.LABEL_SMOOTHING": 0.1},
     "colour jitter, random erasing": {"AUG.ENABLE": True, "AUG.AA_TYPE": ""},
     "RandAugment, random erasing": {"AUG.ENABLE": True},

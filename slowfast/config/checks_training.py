@@ -11,6 +11,7 @@ from slowfast.ak.config import label_smoothing_key
 from slowfast.ak.keys import Finding
 from slowfast.ak.norms.group import norm_group, sync_group
 from slowfast.ak.registries.losses import LOSSES
+from slowfast.ak.registries.networks import NETWORKS, feature_shape
 from slowfast.ak.run.cores import processes_of_machine
 from slowfast.config.checks import problem, warning
 from slowfast.config.derived import clips_per_pass, process_count
@@ -127,6 +128,38 @@ def _targets(cfg: CfgNode) -> Iterator[Finding]:
             f"with MIXUP.ENABLE True {key_and_value(cfg, label_smoothing_key(cfg))} is used; leave "
             "this key at 0 and set that one",
         )
+
+
+@problem
+def _frame_stack(cfg: CfgNode) -> Iterator[Finding]:
+    if not (cfg.TRAIN.ENABLE and cfg.FRAMESTACK.ENABLE):
+        return
+    if cfg.MIXUP.ENABLE:
+        words = "mixes the clips of a batch, and so does MIXUP.ENABLE True"
+        yield "FRAMESTACK.ENABLE", f"{words}; take one of the two"
+    # Another check reports a network that is not known.
+    shape = feature_shape(cfg) if cfg.MODEL.MODEL_NAME in NETWORKS else None
+    if shape and shape[0] == 1:
+        words = "features that are means over all frames have no frames to exchange; extract them"
+        yield "FRAMESTACK.ENABLE", f"{words} with --tokens, or set it to False"
+    elif not shape and cfg.DATA.NUM_FRAMES == 1:
+        words = f"with {key_and_value(cfg, 'DATA.NUM_FRAMES')} a clip has no frames to exchange"
+        yield "FRAMESTACK.ENABLE", f"{words}; take more frames, or set it to False"
+
+
+@warning
+def _nothing_to_stack(cfg: CfgNode) -> Iterator[Finding]:
+    if not (cfg.TRAIN.ENABLE and cfg.FRAMESTACK.ENABLE):
+        return
+    if cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg) == 1:
+        yield (
+            "FRAMESTACK.ENABLE",
+            "mixes the clips of different videos in a process, and with "
+            f"{key_and_value(cfg, 'TRAIN.BATCH_SIZE')} each process has 1 video, so that no clip "
+            "is mixed; give each process 2 or more",
+        )
+    elif cfg.FRAMESTACK.PROB == 0:
+        yield "FRAMESTACK.PROB", "no clip is mixed"
 
 
 @warning

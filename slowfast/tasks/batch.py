@@ -26,6 +26,7 @@ class Batch:
         clips: (N,) numbers of the clips in the data set, on the CPU.
         meta: the metas of the items, which describe clips that could not be read.
         samples: how many rows in a row show the same clip of the data set (repeated augmentation).
+        is_mixed: (N,) booleans, which rows have frames of several clips; None: it is not known.
     """
 
     inputs: Sequence[Tensor]
@@ -33,6 +34,7 @@ class Batch:
     clips: Tensor
     meta: Any = None
     samples: int = 1
+    is_mixed: Tensor | None = None
 
     @classmethod
     def collate(cls, items: Sequence[Sequence[Any]]) -> Batch:
@@ -65,7 +67,7 @@ class Batch:
         return self._mapped(lambda tensor: tensor.pin_memory())
 
     def tensors(self) -> Iterator[Tensor]:
-        """The tensors of inputs and targets."""
+        """The tensors of the batch, without the numbers of the clips."""
         found: list[Tensor] = []
         self._mapped(found.append)
         return iter(found)
@@ -82,7 +84,10 @@ class Batch:
 
     def _mapped(self, change: Callable[[Tensor], Any]) -> Batch:
         return replace(
-            self, inputs=mapped(self.inputs, change), targets=mapped(self.targets, change)
+            self,
+            inputs=mapped(self.inputs, change),
+            targets=mapped(self.targets, change),
+            is_mixed=mapped(self.is_mixed, change),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,7 +13,8 @@ from torch import nn
 from slowfast.ak.classes.counts import read_class_table
 from slowfast.ak.classes.table import ClassTable
 from slowfast.ak.clips.from_cfg import has_list, read_clips
-from slowfast.ak.clips.mixup import BatchMixer
+from slowfast.ak.clips.mixing.frame_stack import FrameStack
+from slowfast.ak.clips.mixing.mixup import BatchMixer, are_positive
 from slowfast.ak.clips.network_input import FeatureInput, InputTransform, input_from_cfg
 from slowfast.ak.keys import Finding
 from slowfast.ak.losses import check_targets
@@ -29,6 +31,7 @@ from slowfast.tasks.batch import Batch
 from slowfast.tasks.best_figure import check_best_figure
 from slowfast.tasks.clip_input import clips_to_input
 from slowfast.tasks.label_set_checks import label_set_problems
+from slowfast.tasks.running_precision import RunningPrecision
 from slowfast.tasks.task import Loss, Moment, Network, Rows, Task
 
 
@@ -50,6 +53,7 @@ class Classification(Task):
         loss: a function of logits (N, C) and targets, a mean over clips; None: no training.
         to_input: turns pixels or features into the input of the network.
         mix: mixes the clips of a training batch and smooths its targets.
+        stack: mixes the frames of a training batch, by the AP of the classes; None: it does not.
         multi_label: whether a clip can have several classes.
         frames: T, of an example.
         crops: sides of the clips in training and in scoring, pixels.
@@ -65,6 +69,7 @@ class Classification(Task):
         loss: nn.Module | None,
         to_input: InputTransform | FeatureInput,
         mix: BatchMixer,
+        stack: FrameStack | None = None,
         *,
         multi_label: bool,
         frames: int,
@@ -75,7 +80,8 @@ class Classification(Task):
     ) -> None:
         super().__init__()
         self.network, self.loss, self.to_input = network, loss, to_input
-        self._mix, self._multi_label = mix, multi_label
+        self._mix, self._stack, self._multi_label = mix, stack, multi_label
+        self.precision = RunningPrecision(stack.num_classes) if stack else None
         self._frames, self._crops, self.classes = frames, crops, classes
         self.best = best or ("map" if multi_label else "top1_err")
         self._evaluation = evaluation
@@ -92,11 +98,12 @@ class Classification(Task):
             clips = read_clips(cfg, "val") if has_list(cfg, "val") else None
             counts = clips and clips.class_counts(cfg.MODEL.NUM_CLASSES)
             check_best_figure(cfg.TRAIN.BEST_METRIC, classes, counts)
-        return cls(
+        task = cls(
             build_model(cfg),
             build_loss(cfg).to(device) if trains else None,
             input_from_cfg(cfg, channels_last(cfg)),
             BatchMixer.from_cfg(cfg),
+            FrameStack.from_cfg(cfg) if trains else None,
             multi_label=cfg.DATA.MULTI_LABEL,
             frames=cfg.DATA.NUM_FRAMES,
             crops=(cfg.DATA.TRAIN_CROP_SIZE, cfg.DATA.TEST_CROP_SIZE),
@@ -104,6 +111,9 @@ class Classification(Task):
             best=cfg.TRAIN.BEST_METRIC,
             evaluation=TestOptions.of_evaluation(cfg),
         )
+        if task.precision is not None:
+            task.precision.to(device)
+        return task
 
     def check(self, batch: Batch) -> None:
         """Checks that multi-hot labels are from 0 to 1.
@@ -115,6 +125,14 @@ class Classification(Task):
             check_targets(batch.targets)
 
     def prepare(self, batch: Batch, moment: Moment | None = None) -> Batch:
+        if self._stack and moment is not None:
+            (clips,) = batch.inputs
+            stacked = self._stack(
+                clips, batch.targets, self.precision.of_class, moment, batch.samples
+            )
+            batch = replace(
+                batch, inputs=[stacked.clips], targets=stacked.targets, is_mixed=stacked.is_mixed
+            )
         return clips_to_input(batch, self.to_input, self._mix, moment)
 
     def example(self, clips: int, training: bool, device: torch.device) -> Batch:
@@ -125,18 +143,31 @@ class Classification(Task):
         return Batch([inputs], labels if self._multi_label else labels.long(), torch.arange(clips))
 
     def begin_epoch(self, epoch: int) -> None:
-        """Passes the epoch to the loss, which can change weights or margins with it (DRW)."""
+        """Passes the epoch to the loss, which can change weights or margins with it (DRW).
+
+        FrameStack then uses the AP of the clips of the last epoch that were not mixed.
+        """
         set_loss_epoch(self.loss, epoch)
+        if self.precision is not None:
+            self.precision.begin_epoch()
 
     def compute_loss(self, network: Network, batch: Batch) -> Loss:
         logits = network(batch.inputs).float()
         value = self.loss(logits, batch.targets)
+        if batch.is_mixed is not None:
+            scores = logits if self._multi_label else logits.log_softmax(dim=1)
+            labels = are_positive(batch.targets, self._mix.smoothing)
+            self.precision.add(scores, labels, ~batch.is_mixed)
         if self._multi_label:
             return Loss(value, {})
         # A mixed clip counts for the class with the larger share.
         classes = batch.targets if batch.targets.ndim == 1 else batch.targets.argmax(dim=1)
         top1, top5 = topk_errors(logits.detach(), classes, (1, 5))
         return Loss(value, {"top1_err": top1, "top5_err": top5})
+
+    def after_step(self, batch: Batch) -> None:
+        if self.precision is not None:
+            self.precision.finish_step()
 
     def rows(self, network: Network, batch: Batch) -> Rows:
         return Rows(batch.clips[:, None], network(batch.inputs).float(), batch.targets)

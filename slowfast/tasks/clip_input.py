@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from slowfast.ak.clips.mixup import BatchMixer
+from slowfast.ak.clips.mixing.mixup import BatchMixer
 from slowfast.tasks.batch import Batch
 from slowfast.tasks.task import Moment
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from slowfast.ak.classes.table import ClassTable, named_sheet, read_sheet
 from slowfast.ak.clips.from_cfg import has_list, read_clips
-from slowfast.ak.clips.mixup import BatchMixer
+from slowfast.ak.clips.mixing.mixup import BatchMixer
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.keys import Finding
 from slowfast.ak.metrics.figure_sets import FigureSets
@@ -65,6 +65,9 @@ def _problems(cfg: CfgNode) -> Iterator[Finding]:
     if cfg.TRAIN.ENABLE and LOSSES.facts(cfg.MODEL.LOSS_FUNC).needs_counts is not False:
         words = "may need the number of clips of one set of classes, and there are several sets"
         yield "MODEL.LOSS_FUNC", f"{words}; take cross_entropy"
+    if cfg.TRAIN.ENABLE and cfg.FRAMESTACK.ENABLE:
+        words = "uses the average precision of one set of classes, and there are several sets"
+        yield "FRAMESTACK.ENABLE", f"{words}; set it to False (MIXUP.ENABLE mixes clips here)"
     if draws_pictures(cfg):
         yield (
             "TENSORBOARD.ENABLE",

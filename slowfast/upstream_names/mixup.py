@@ -1,4 +1,4 @@
-"""`slowfast.datasets.mixup`: mixup and cutmix of batches, over `slowfast.ak.clips.mixup`."""
+"""`slowfast.datasets.mixup`: mixup and cutmix of batches, over `slowfast.ak.clips.mixing.mixup`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slowfast.ak.clips.mixup import BatchMixer, smooth, to_multi_hot
+from slowfast.ak.clips.mixing.mixup import BatchMixer, smooth, to_multi_hot
 
 
 def convert_to_one_hot(
@@ -67,7 +67,7 @@ def get_cutmix_bbox(
 
 
 class MixUp:
-    """Mixes a batch and makes its soft targets, as `slowfast.ak.clips.mixup.BatchMixer`.
+    """Mixes a batch and makes its soft targets, as `slowfast.ak.clips.mixing.mixup.BatchMixer`.
 
     Each clip is mixed with the next one of the batch; upstream takes the one at the same place from
     the end. Batches are drawn at random, so both have the same distribution.

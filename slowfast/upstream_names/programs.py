@@ -85,8 +85,14 @@ def train_epoch(
         writer: not used; `train` writes events for TensorBoard.
 
     Raises:
-        UserError: the configuration or a batch does not fit.
+        UserError: the configuration or a batch does not fit; or FRAMESTACK needs the scores of the
+            last epoch, which a call for one epoch does not have.
     """
+    if cfg.FRAMESTACK.ENABLE:
+        raise UserError(
+            "train_epoch: FRAMESTACK.ENABLE needs the scores of the epoch before, and train_epoch "
+            "keeps nothing from call to call. Call train(cfg), or set the key to False."
+        )
     task, precision = _task_of(cfg, model, trains=True)
     learner = Learner(task, optimizer, precision, scaler, norms=NormGrouping.from_cfg(cfg))
     learner.regroup_norms(cur_epoch)

@@ -45,6 +45,12 @@ RESIZED = {
             {"MIXUP.ENABLE": True, "AUG.NUM_SAMPLE": 2, "TRAIN.BATCH_SIZE": 2, "NUM_GPUS": 2},
             "each process has 1 video, so that no clip is mixed and labels are only smoothed",
         ),
+        (
+            {"FRAMESTACK.ENABLE": True, "TRAIN.BATCH_SIZE": 1},
+            "each process has 1 video, so that no clip is mixed; give each process 2 or more",
+        ),
+        ({"FRAMESTACK.ENABLE": True, "FRAMESTACK.PROB": 0}, "PROB = 0.0: no clip is mixed"),
+        ({"FRAMESTACK.AVERAGE": True}, "is not read with FRAMESTACK.ENABLE False"),
         ({"MIXUP.ALPHA": 0.2}, "MIXUP.ALPHA = 0.2: is not read with MIXUP.ENABLE False"),
         ({"DATA.TARGET_FPS": 25}, "DATA.TARGET_FPS = 25: is not read with TRAIN.DATASET ak"),
         (

@@ -10,7 +10,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._pytree import tree_leaves
 
-from slowfast.ak.clips.mixup import BatchMixer
+from slowfast.ak.clips.mixing.mixup import BatchMixer
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.losses import LOSSES
 from slowfast.models import MODEL_REGISTRY, build_model

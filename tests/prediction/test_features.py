@@ -295,6 +295,10 @@ def test_settings_that_do_not_fit_are_said(data, extracted, tmp_path, capsys):
     with pytest.raises(UserError, match=r"(?s)no frames to augment.*no area to cut out"):
         assert_and_infer_cfg(wrong)
     wrong = cfg.clone()
+    wrong.merge_from_list(["FRAMESTACK.ENABLE", True])
+    with pytest.raises(UserError, match=r"have no frames to exchange; extract them with --tokens"):
+        assert_and_infer_cfg(wrong)
+    wrong = cfg.clone()
     wrong.merge_from_list(["PROBE.CHANNELS", 7])
     with pytest.raises(UserError, match=r"set PROBE\.TOKENS 1 PROBE\.CHANNELS 128"):
         construct_loader(wrong, "train")

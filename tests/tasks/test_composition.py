@@ -277,6 +277,7 @@ def test_weights_of_one_head_start_the_trunk(composition_cfg, tmp_path):
         ({"TRAIN.DATASET": "ak"}, "TRAIN.DATASET", "take the data set mammalnet"),
         ({"MODEL.NUM_CLASSES_ANIMAL": 0}, "MODEL.NUM_CLASSES_ANIMAL", "expected the number"),
         ({"DATA.MULTI_LABEL": True}, "DATA.MULTI_LABEL", "take False"),
+        ({"FRAMESTACK.ENABLE": True}, "FRAMESTACK.ENABLE", "there are several sets"),
         ({"MODEL.LOSS_FUNC": "LDAM"}, "MODEL.LOSS_FUNC", "take cross_entropy"),
         ({"TRAIN.BEST_METRIC": "animal/top1_marco"}, "BEST_METRIC", "mean animal/top1_macro"),
         ({"MODEL.MODEL_NAME": "MViT_composition"}, "MODEL.MODEL_NAME", "not built here yet"),

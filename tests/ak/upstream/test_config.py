@@ -55,7 +55,7 @@ def test_a_recipe_means_the_same_as_here(branch, path):
 
 def test_a_checkout_gets_all_keys_that_it_can_serve(branch):
     there = dotted_keys(with_keys(branch))
-    in_this_tree = ("SPEED.", "COMPOSITION.")
+    in_this_tree = ("SPEED.", "COMPOSITION.", "FRAMESTACK.")
     missing = {key for key in KEYS if key not in there and not key.startswith(in_this_tree)}
     assert missing == {
         "CPU_PROCESSES",

@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import multiprocessing, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from slowfast.ak.clips.mixup import BatchMixer
+from slowfast.ak.clips.mixing.mixup import BatchMixer
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.errors import UserError
 from slowfast.engine.device.memory import MemoryAdvice, shortage

@@ -145,6 +145,11 @@ def to_multi_hot(labels: Tensor, num_classes: int) -> Tensor:
     return labels.new_zeros((len(labels), num_classes)).scatter_(1, labels[:, None], 1).float()
 
 
+def are_positive(targets: Tensor, smoothing: float) -> Tensor:
+    """Booleans (N, C): what was 1 before `smooth` made the targets (N, C) of multi-hot labels."""
+    return targets > smoothing / targets.shape[1] + (1 - smoothing) / 2
+
+
 def smooth(targets: Tensor, amount: float) -> Tensor:
     """y (1 - e) + e / C for e = `amount`, targets (N, C) (Szegedy et al., CVPR 2016).
 

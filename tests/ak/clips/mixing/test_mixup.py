@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from slowfast.ak.clips.mixup import BatchMixer, smooth, to_multi_hot
+from slowfast.ak.clips.mixing.mixup import BatchMixer, smooth, to_multi_hot
 from slowfast.config.defaults import get_cfg
 
 
