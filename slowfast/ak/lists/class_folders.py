@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from slowfast.ak.errors import UserError
-from slowfast.ak.lists.lines import ListForm, Source
+from slowfast.ak.lists.lines import ListForm, Source, encode
 from slowfast.ak.paths import is_folder, is_remote
 
 TRAIN = "train"
@@ -68,7 +68,7 @@ def tree_source(folder: str, form: ListForm) -> Source:
     digest = hashlib.blake2b(digest_size=16)
     for name in names:
         changed = Path(folder, name).stat().st_mtime_ns
-        digest.update(_encode(f"{name}\0{changed}\0"))
+        digest.update(encode(f"{name}\0{changed}\0"))
     return Source(folder, folder, form, f"{digest.hexdigest()} {form}")
 
 
@@ -84,7 +84,7 @@ def read_tree(source: Source) -> dict[str, np.ndarray]:
     split = Path(source.file).name
     text, sizes, label_of = bytearray(), array("q"), array("q")
     for name in _folders(source.file):
-        start = _encode(f"{split}/{name}/")
+        start = encode(f"{split}/{name}/")
         for image in sorted(_images(f"{source.file}/{name}")):
             text += start + image
             sizes.append(len(start) + len(image))
@@ -159,13 +159,9 @@ def _images(folder: str) -> Iterator[bytes]:
         with os.scandir(folder) as entries:
             for each in entries:
                 if each.name.lower().endswith(ENDINGS) and each.name[0] != ".":
-                    yield _encode(each.name)
+                    yield encode(each.name)
     except OSError as error:
         raise UserError(f"{folder}: this class folder cannot be read: {error.strerror}.") from None
-
-
-def _encode(name: str) -> bytes:
-    return name.encode("utf-8", "surrogateescape")
 
 
 def _some(names: list[str]) -> str:

@@ -9,12 +9,10 @@ BN and validation get the same object.
 from __future__ import annotations
 
 import dataclasses
-import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -29,17 +27,15 @@ from slowfast.ak.lists.class_folders import (
     tree_source,
 )
 from slowfast.ak.lists.lines import (
-    MAX_DIGITS,
-    Block,
     ListForm,
     Run,
     Source,
+    decode,
     number_span,
+    parse_labels,
     read_blocks,
-    read_frame_lines,
-    read_light_lines,
+    read_lines_below_header,
 )
-from slowfast.ak.lists.other_forms import other_form
 from slowfast.ak.lists.video_lines import has_frame_counts, read_folder_labels, read_video_lines
 from slowfast.ak.registries.datasets import classes_key
 
@@ -703,34 +699,8 @@ def read_index(source: Source) -> ClipIndex:
     blocks = read_blocks(source.file, name)
     if form.separator is not None:
         return _build_index(read_video_lines(blocks, name, form), name, form)
-    first = next(blocks, Block(1, b""))
-    header, _, rest = first.text.partition(b"\n")
-    blocks = chain([Block(2, rest)] if rest else [], blocks)
-    if between := _separator_of_light_list(header, name):
-        return _build_index(read_light_lines(blocks, name, between), name, form)
-    return _build_index(read_frame_lines(blocks, name), name, form, has_frames=True)
-
-
-def _separator_of_light_list(header: bytes, name: str) -> str:
-    """Returns the text between clip and labels; empty for the header of a frame list."""
-    plain = header.replace(b'"', b"").strip().lower()
-    fields = plain.split()
-    last = (b"labels", b"label")
-    if len(fields) == 5 and fields[3].endswith(b"path") and fields[4].endswith(last):
-        return ""
-    for between in (";", ",", "\t"):
-        fields = plain.split(between.encode())
-        if len(fields) == 2 and fields[1].strip() in last:
-            return between
-    found = decode(header.replace(b'"', b"").strip()[:200])
-    advice = "Put that line first."
-    if other := re.fullmatch(r"\w+(?:([,;])\w+){3}\1labels?", decode(plain)):
-        advice = f"Here {other[1]!r} is between the fields: write blanks, and labels in quotes."
-    raise UserError(
-        f"{name}:1: expected the header 'original_vido_id video_id frame_id path labels', or "
-        f"'video_id;labels' for a list with one line a clip, found {found[:80]!r}. {advice}"
-        f"{other_form(decode(header[:200]), 'header')}"
-    )
+    runs, has_frames = read_lines_below_header(blocks, name)
+    return _build_index(runs, name, form, has_frames)
 
 
 def _build_index(
@@ -745,7 +715,7 @@ def _build_index(
     for run in runs:
         number = clip_of.setdefault(run.clip, len(clip_of))
         if run.labels not in set_of:
-            parsed = _parse_labels(run.labels, name, run.line, form.first_label)
+            parsed = parse_labels(run.labels, name, run.line, form.first_label)
             # With label columns, a label's place says what it is.
             own = tuple(parsed if form.columns else sorted(set(parsed)))
             set_of[run.labels] = sets.setdefault(own, len(sets))
@@ -778,34 +748,6 @@ def _build_index(
         label_lines=np.array(set_lines, np.int64),
         stated_frames=_array(length)[order] if form.frame_counts else np.zeros(0, np.int64),
     )
-
-
-def _parse_labels(text: bytes, name: str, line: int, first: int) -> list[int]:
-    """Turns `2,40` into [2, 40]; with a first label of 1, into [1, 39]."""
-    parts = [part.strip(b" \t") for part in text.split(b",")] if text.strip(b" \t") else []
-    # int() would also accept 1_3 and +1.
-    if not all(part.isdigit() and len(part) <= MAX_DIGITS for part in parts):
-        raise UserError(
-            f"{name}:{line}: expected labels as whole numbers from 0 on with commas between them "
-            f'("2,40", or "" for none), found {decode(text[:200])!r}.'
-        )
-    if len(parts) > 2 and set(map(int, parts)) <= {0, 1}:
-        raise UserError(
-            f"{name}:{line}: found {decode(text[:100])!r}, which seems to be a 0 or 1 for each "
-            'class. Expected the numbers of the classes, with commas between them, as in "2,40".'
-        )
-    labels = [int(part) - first for part in parts]
-    if min(labels, default=0) < 0:
-        raise UserError(
-            f"{name}:{line}: label {min(labels) + first} is below {first}, the first label "
-            "(AK.FIRST_LABEL). Correct the list or the key."
-        )
-    return labels
-
-
-def decode(text: bytes) -> str:
-    """A name or path as text. Bytes that are not UTF-8 still find their files."""
-    return text.decode("utf-8", "surrogateescape")
 
 
 def _text(texts: np.ndarray, bounds: np.ndarray, index: int) -> bytes:

@@ -30,12 +30,14 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.lists.other_forms import other_form
 
 BLOCK_BYTES = 1 << 20  # larger blocks do not fit the processor's cache
 LONGEST_LINE = 1 << 20
@@ -207,6 +209,42 @@ def _as_utf8(file: BinaryIO) -> BinaryIO:
 # ------------------------------------------------------------------ lists with one line a clip
 
 
+def read_lines_below_header(blocks: Iterator[Block], name: str) -> tuple[Iterator[Run], bool]:
+    """The runs of a list with a header, and whether the list has a line for each frame.
+
+    Raises:
+        UserError: the first line is no header of a frame list or of a light list.
+    """
+    first = next(blocks, Block(1, b""))
+    header, _, rest = first.text.partition(b"\n")
+    blocks = chain([Block(2, rest)] if rest else [], blocks)
+    if separator := _separator_of_light_list(header, name):
+        return read_light_lines(blocks, name, separator), False
+    return read_frame_lines(blocks, name), True
+
+
+def _separator_of_light_list(header: bytes, name: str) -> str:
+    """Returns the text between clip and labels; empty for the header of a frame list."""
+    plain = header.replace(b'"', b"").strip().lower()
+    fields = plain.split()
+    last = (b"labels", b"label")
+    if len(fields) == 5 and fields[3].endswith(b"path") and fields[4].endswith(last):
+        return ""
+    for between in (";", ",", "\t"):
+        fields = plain.split(between.encode())
+        if len(fields) == 2 and fields[1].strip() in last:
+            return between
+    found = decode(header.replace(b'"', b"").strip()[:200])
+    advice = "Put that line first."
+    if other := re.fullmatch(r"\w+(?:([,;])\w+){3}\1labels?", decode(plain)):
+        advice = f"Here {other[1]!r} is between the fields: write blanks, and labels in quotes."
+    raise UserError(
+        f"{name}:1: expected the header 'original_vido_id video_id frame_id path labels', or "
+        f"'video_id;labels' for a list with one line a clip, found {found[:80]!r}. {advice}"
+        f"{other_form(decode(header[:200]), 'header')}"
+    )
+
+
 def read_light_lines(blocks: Iterable[Block], name: str, separator: str = ";") -> Iterator[Run]:
     """Gives a run for each line of a light list after its header. Blank lines are skipped.
 
@@ -242,6 +280,41 @@ def lines_with_text(blocks: Iterable[Block]) -> Iterator[tuple[int, str]]:
 def encode(text: str) -> bytes:
     """A text as the bytes that it has in a list."""
     return text.encode("utf-8", "surrogateescape")
+
+
+def decode(text: bytes) -> str:
+    """A name or path as text. Bytes that are not UTF-8 still find their files."""
+    return text.decode("utf-8", "surrogateescape")
+
+
+def parse_labels(text: bytes, name: str, line: int, first: int) -> list[int]:
+    """Turns `2,40` into [2, 40]; with a first label of 1, into [1, 39].
+
+    Args:
+        name, line: of the list and its line, for messages.
+
+    Raises:
+        UserError: the text has something else than whole numbers with commas between them.
+    """
+    parts = [part.strip(b" \t") for part in text.split(b",")] if text.strip(b" \t") else []
+    # int() would also accept 1_3 and +1.
+    if not all(part.isdigit() and len(part) <= MAX_DIGITS for part in parts):
+        raise UserError(
+            f"{name}:{line}: expected labels as whole numbers from 0 on with commas between them "
+            f'("2,40", or "" for none), found {decode(text[:200])!r}.'
+        )
+    if len(parts) > 2 and set(map(int, parts)) <= {0, 1}:
+        raise UserError(
+            f"{name}:{line}: found {decode(text[:100])!r}, which seems to be a 0 or 1 for each "
+            'class. Expected the numbers of the classes, with commas between them, as in "2,40".'
+        )
+    labels = [int(part) - first for part in parts]
+    if min(labels, default=0) < 0:
+        raise UserError(
+            f"{name}:{line}: label {min(labels) + first} is below {first}, the first label "
+            "(AK.FIRST_LABEL). Correct the list or the key."
+        )
+    return labels
 
 
 # ------------------------------------------------------------------ frame lists

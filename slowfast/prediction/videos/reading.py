@@ -27,9 +27,9 @@ def check_window(cfg: CfgNode) -> None:
     way = sampling(cfg, facts_for(cfg))
     if way != "dense" and not cfg.PREDICT.WINDOW:
         raise UserError(
-            f"The network was trained on {way} frames of whole clips (DATA.SAMPLING, TRAIN.DATASET "
-            f"{cfg.TRAIN.DATASET}), and a video has no clips. Add PREDICT.WINDOW and the usual "
-            "length of the training clips in seconds."
+            f"The network was trained on frames that are spread over whole clips ({way} sampling: "
+            f"DATA.SAMPLING, TRAIN.DATASET {cfg.TRAIN.DATASET}), and a video has no clips. Add "
+            "PREDICT.WINDOW and the usual length of the training clips in seconds."
         )
 
 
