@@ -12,8 +12,8 @@ AUG.ENABLE True, for vision transformers: images are scaled by Pillow, which ave
 AUG.ENABLE False, for residual networks: images are scaled as frames of clips are. Training takes a
     random resized crop, mirrors it, and changes its colours. Validation and test scale the short
     side to the larger of DATA.TRAIN_CROP_SIZE and DATA.TEST_CROP_SIZE, and crop the smaller in the
-    centre. Upstream always scales to the former and crops the latter, which does not fit in its own
-    recipe for ResNet-50.
+    centre. Upstream always scales to the former and crops the latter. In its own recipe for
+    ResNet-50 the crop is larger than the image.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ class Batch:
         targets: a tensor, or a list, tuple or dict of tensors, each with N rows; None: no targets.
         clips: (N,) numbers of the clips in the data set, on the CPU.
         meta: the metas of the items, which describe clips that could not be read.
-        samples: how many rows in a row show the same clip of the data set (repeated augmentation).
+        samples: how many consecutive rows show the same clip of the data set, each with a window
+            and a crop of its own (repeated augmentation).
         is_mixed: (N,) booleans, which rows have frames of several clips; None: it is not known.
     """
 

@@ -107,7 +107,7 @@ class ClipDataset(Dataset):
         self.fps, self.windows, self.crops = fps, windows, crops
         self.replace_bad, self._limit = replace_bad, TimeLimit(read_timeout)
         self._timed_out: dict[int, str] = {}  # clips that timed out are not read again
-        self._by_size = {None: (frame_sampler, transform)}
+        self._by_size: dict[ClipSize, tuple[FrameSampler, SquareCrop | Augmented]] = {}
         if not multi_label and not clips.columns:
             clips.check_one_label()
 
@@ -259,9 +259,11 @@ class ClipDataset(Dataset):
         self, size: ClipSize | None
     ) -> tuple[FrameSampler, SquareCrop | Augmented | UniformCrops]:
         """The frame sampler and the transform for clips of a size; None: as they were given."""
+        if size is None:
+            return self.frame_sampler, self.transform
         if size not in self._by_size:
-            sampler, transform = self._by_size[None]
-            self._by_size[size] = sampler.resized(size), transform.resized(size.side)
+            resized = self.frame_sampler.resized(size), self.transform.resized(size.side)
+            self._by_size[size] = resized
         return self._by_size[size]
 
     def _labels(self, clip: int, windows: np.ndarray) -> Labels:

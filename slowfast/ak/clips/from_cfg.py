@@ -85,12 +85,8 @@ def read_clips(cfg, split: str, facts: DatasetFacts | None = None) -> ClipList:
 
     def read(split: str) -> ClipList:
         own = facts or facts_for(cfg, split)
-        folder, classes, form = (
-            cfg.DATA.PATH_TO_DATA_DIR,
-            num_classes(cfg, own),
-            list_form(cfg, own),
-        )
-        path = join(folder, list_name(cfg, split, own))
+        folder, classes = cfg.DATA.PATH_TO_DATA_DIR, num_classes(cfg, own)
+        path, form = join(folder, list_name(cfg, split, own)), list_form(cfg, own)
         if not own.complete_list:
             return ClipList.read(path, classes, form, cfg.DATA.PATH_PREFIX)
         clips = ClipList.read(path, None, form, cfg.DATA.PATH_PREFIX)

@@ -1,4 +1,4 @@
-"""Entries of a file that do not fit a network as they are: what is made of them, and the report.
+"""Converts entries of a file whose shapes differ from those of a network, and reports what matched.
 
 kernels    kernels of image networks for video networks, and the reverse
 positions  positions of vision transformers for other numbers of frames and other crops

@@ -9,7 +9,7 @@ A network keeps its positions in entries of these names, with C channels:
   bicubically on the square.
 - ``pos_embed`` (1, S, C), or (1, 1 + S, C) with the position of the class token first: all
   positions. In networks of images they are a square grid too. In networks of videos the shape does
-  not tell frames from places, so nothing is made of them.
+  not tell frames from places, so they are not converted.
 
 No interpolation aligns the corners. The rules are those of SlowFast: weights that SlowFast has
 interpolated have the same values here.

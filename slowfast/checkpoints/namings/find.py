@@ -36,7 +36,7 @@ class Fit:
         state: the entries by the names in the file, without `prefix`.
         names: the name in `state` of each entry that has a name here, by that name.
         score: the number of the network's entries among these names.
-        as_good: the entries behind other prefixes or at other places of the file that have as many.
+        as_good: entries at other places, or behind other prefixes, with the same score.
     """
 
     place: Place

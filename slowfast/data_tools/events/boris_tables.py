@@ -1,4 +1,4 @@
-"""The tables that BORIS exports: what its two kinds share, rows, observations and their videos.
+"""What the two kinds of tables that BORIS exports share: rows, observations and their videos.
 
 Newer tables state the files, their lengths and the time offset in each row (Source, Media duration,
 Time offset). Older tables state one file and the total length. Then an observation of several files
@@ -68,8 +68,10 @@ class Row:
     def mistake(self) -> str:
         """What is wrong with its times, in words; empty: nothing."""
         texts = [time for time in self.times if isinstance(time, str)]
-        lacks_one = not texts and any(map(math.isnan, self.times)) and not self.one.has_no_video
-        return texts[0] if texts else "has no time; expected seconds" if lacks_one else ""
+        if texts:
+            return texts[0]
+        lacks_one = not self.one.has_no_video and any(map(math.isnan, self.times))
+        return "has no time; expected seconds" if lacks_one else ""
 
     def mark(self, time: float, comment: str = "comment", image: str = "image") -> Mark:
         """The mark of the row at one of its times.

@@ -1,4 +1,4 @@
-"""What the two kinds of tables that BORIS exports share, written: the cells of an observation.
+"""Writes what the two kinds of tables that BORIS exports share: the cells of an observation.
 
 A writer names its columns, with MODIFIERS where those of the modifiers stand, and gives rows as
 dicts by the names of the columns. A column without a value in a row is empty.

@@ -77,7 +77,7 @@ class BatchMixer:
             labels: (N, C) multi-hot, or (N,) classes; or a dict of such tensors by label set. They
                 are not changed.
             key: whole numbers that decide all draws: (seed, epoch, iteration, rank).
-            samples: how many rows in a row show the same clip.
+            samples: how many consecutive rows show the same clip.
 
         Returns:
             (N, C) floats in 0..1, or a dict of them; the given `labels` if nothing is mixed or
@@ -134,7 +134,7 @@ def _paste(pathways: Sequence[Tensor], side: float, centre: np.ndarray, samples:
 
 
 def _next(batch: Tensor, samples: int) -> Tensor:
-    """A copy in which each row is replaced by the one `samples` rows further, round the end."""
+    """A copy in which row i is row i + `samples`; the last rows are the first ones."""
     return batch.roll(-samples, dims=0)
 
 
