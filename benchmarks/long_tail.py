@@ -1,7 +1,10 @@
-"""Compares losses, samplers and regularisation on the demo data with three seeds each, as a table.
+"""Compares losses, samplers and regularisation on drawn clips with three seeds each, as a table.
 
     python benchmarks/long_tail.py output/long_tail
+    python benchmarks/long_tail.py output/forty_classes --data forty_classes
 
+The clips are the demo data (14 classes, 321 training clips), or forty classes of 1 to 400 training
+clips with moving things that have no class (`slowfast.data_tools.demo_long_tail`).
 All methods share one small I3D, one schedule and one set of clips, which is drawn if it is missing;
 they differ only in the options of ``METHODS``. A run is a process of ``tools/run_net.py`` on one
 thread. Finished runs are kept, so the command can be stopped and started again. The noise is
@@ -15,6 +18,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,9 +26,21 @@ import numpy as np
 from scipy import stats
 from tqdm import tqdm
 
+from slowfast.data_tools import demo_data, demo_long_tail
+from slowfast.utils.terminal import prints_errors
+
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ("map", "map_head", "map_middle", "map_tail")
 BASELINE = "bce_loss"  # all differences are to this method
+
+# For each set of clips: what draws them, and the settings of its runs.
+SETS: dict[str, tuple[Callable[[Path], object], dict]] = {
+    "demo": (lambda folder: demo_data.make_demo_data(folder, demo_data.make_settings()), {}),
+    "forty_classes": (
+        lambda folder: demo_long_tail.make_long_tail(folder, demo_long_tail.Settings()),
+        {"MODEL.NUM_CLASSES": len(demo_long_tail.CLASSES)},
+    ),
+}
 
 # One pathway, 8 frames of 48 pixels: a run takes less than a minute on one core.
 SETTINGS = {
@@ -94,19 +110,21 @@ METHODS[SECOND_STAGE] = {
 }
 
 
-def main() -> None:
+@prints_errors
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("output", type=Path, help="folder of the runs and the clips")
+    parser.add_argument("--data", choices=SETS, default="demo", help="the clips (demo)")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="fewer for a quick trial")
     parser.add_argument(
         "--only", nargs="+", choices=METHODS, metavar="METHOD", help="only these methods"
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
 
-    data = args.output / "data"
-    subprocess.run([sys.executable, ROOT / "tools" / "make_demo_data.py", data], check=True)
+    draw, settings = SETS[args.data]
+    draw(args.output / "data")
     methods = args.only or list(METHODS)
     if SECOND_STAGE in methods and BASELINE not in methods:
         parser.error(f"{SECOND_STAGE} starts from {BASELINE}; give both.")
@@ -114,22 +132,28 @@ def main() -> None:
     tasks = [(method, seed) for seed in range(1, args.seeds + 1) for method in methods]
     tasks.sort(key=lambda task: task[0] == SECOND_STAGE)
     with ThreadPoolExecutor(args.jobs) as pool:
-        jobs = [pool.submit(run, args.output, data, *task, args.epochs) for task in tasks]
+        jobs = [pool.submit(run, args.output, settings, *task, args.epochs) for task in tasks]
         results: dict[str, list[dict]] = {method: [] for method in methods}
         for (method, _), job in zip(tasks, tqdm(jobs, unit="run"), strict=True):
             results[method].append(job.result())
     print(table(results))
+    return 0
 
 
-def run(output: Path, data: Path, method: str, seed: int, epochs: int) -> dict:
-    """Trains and tests a method with one seed, if not done before; returns figures in per cent."""
+def run(output: Path, settings: dict, method: str, seed: int, epochs: int) -> dict:
+    """Trains and tests a method with one seed, if not done before; returns figures in per cent.
+
+    Args:
+        settings: of the set of clips.
+    """
     folder = run_folder(output, method, seed, epochs)
     summary = folder / "scores.json"
     if not summary.exists():
         settings = {
             **SETTINGS,
-            "DATA.PATH_TO_DATA_DIR": data / "annot",
-            "DATA.PATH_PREFIX": data / "image",
+            **settings,
+            "DATA.PATH_TO_DATA_DIR": output / "data" / "annot",
+            "DATA.PATH_PREFIX": output / "data" / "image",
             "SOLVER.MAX_EPOCH": epochs,
             "TRAIN.EVAL_PERIOD": epochs,
             "TRAIN.CHECKPOINT_PERIOD": epochs,
@@ -224,4 +248,4 @@ def noise(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -17,10 +17,11 @@ folder of demo data, and states whether the set is complete.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -102,6 +103,19 @@ class Settings:
     recipe: int = RECIPE
 
 
+class Planned(Protocol):
+    """A clip that is not drawn yet; `split` is train or val, and `labels` are class ids."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def scene(self) -> Scene: ...
+    @property
+    def labels(self) -> tuple[int, ...]: ...
+
+
 @dataclass(frozen=True)
 class PlannedClip:
     """A clip that is not drawn yet; `split` is train or val."""
@@ -143,17 +157,31 @@ def make_demo_data(root: Path, settings: Settings) -> bool:
     Raises:
         UserError: `root` holds something else, or demo data of other settings.
     """
-    finished = _claim(root, settings)
+    finished = claim(root, asdict(settings))
     if finished and demo_film.has_film(root):
         return False
     if not demo_film.has_film(root):
         demo_film.write_film(root, plan_film(settings))
     if finished:  # by an earlier version, without a film
         return True
-    ak_writer.make_folders(root)
-    plan = plan_clips(settings)
+    write_clips(root, plan_clips(settings), class_rows)
+    write_marker(root, asdict(settings), finished=True)
+    return True
 
-    def make(clip: PlannedClip) -> None:
+
+def write_clips(
+    root: Path,
+    plan: Sequence[Planned],
+    class_rows: Callable[[Sequence[ListedClip]], Sequence[ListedClass]],
+) -> None:
+    """Draws the clips that are missing, and writes the lists and the class sheet.
+
+    Args:
+        class_rows: returns the rows of the class sheet for the training clips.
+    """
+    ak_writer.make_folders(root)
+
+    def make(clip: Planned) -> None:
         if not ak_writer.has_clip(root, clip.name):
             ak_writer.write_clip(
                 root, clip.name, demo_scenes.render(clip.scene), fps=Fraction(12), crf=20
@@ -171,8 +199,6 @@ def make_demo_data(root: Path, settings: Settings) -> bool:
     for split, clips in listed.items():
         ak_writer.write_frame_list(root / "annot" / f"{split}.csv", clips)
     ak_writer.write_class_sheet(root / "annot" / "df_action.xlsx", class_rows(listed["train"]))
-    _write_marker(root, settings, finished=True)
-    return True
 
 
 def segment_limits(train_clips: int) -> tuple[int, int]:
@@ -206,7 +232,7 @@ def plan_clips(settings: Settings) -> list[PlannedClip]:
     rng = np.random.Generator(np.random.PCG64([settings.seed, settings.clips]))
     size = SIZES[settings.size]
     num_val = max(round(_VALIDATION * settings.clips), _MIN_VALIDATION)
-    names = _draw_names(rng, settings.clips)
+    names = draw_names(rng, settings.clips)
     plan = []
     for split, num_clips in (("train", settings.clips - num_val), ("val", num_val)):
         casts = _draw_casts(rng, num_clips, flat=split == "val")
@@ -237,8 +263,8 @@ def apportion(shares: Sequence[float], total: int, least: int = 0) -> list[int]:
     return dealt.tolist()
 
 
-def _claim(root: Path, settings: Settings) -> bool:
-    """Marks `root` as demo data of these settings; returns whether the set is complete.
+def claim(root: Path, settings: dict[str, Any]) -> bool:
+    """Marks `root` as drawn data of these settings; returns whether the set is complete.
 
     Raises:
         UserError: `root` holds something else, or demo data of other settings.
@@ -255,10 +281,10 @@ def _claim(root: Path, settings: Settings) -> bool:
                 f"{marker}: cannot be read as the marker of demo data ({error}); "
                 "give another folder, or remove this one"
             ) from error
-        if found != asdict(settings):
+        if found != settings:
             raise UserError(
                 f"{root}: holds demo data of {_in_words(found)}, and the settings now are "
-                f"{_in_words(asdict(settings))}; give another folder, or remove this one"
+                f"{_in_words(settings)}; give another folder, or remove this one"
             )
         return bool(finished)
     if root.is_dir() and any(root.iterdir()):
@@ -267,13 +293,18 @@ def _claim(root: Path, settings: Settings) -> bool:
             "give a new or an empty folder"
         )
     root.mkdir(parents=True, exist_ok=True)
-    _write_marker(root, settings, finished=False)
+    write_marker(root, settings, finished=False)
     return False
 
 
-def _write_marker(root: Path, settings: Settings, finished: bool) -> None:
+def write_marker(root: Path, settings: dict[str, Any], finished: bool) -> None:
+    """Writes the marker of a folder of drawn data.
+
+    Args:
+        finished: whether the set is complete.
+    """
     part = root / f"{MARKER}.part"
-    state = {"settings": asdict(settings), "finished": finished}
+    state = {"settings": settings, "finished": finished}
     part.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
     part.replace(root / MARKER)
 
@@ -282,7 +313,7 @@ def _in_words(settings: dict) -> str:
     return ", ".join(f"{key} {value}" for key, value in settings.items())
 
 
-def _draw_names(rng: np.random.Generator, count: int) -> list[str]:
+def draw_names(rng: np.random.Generator, count: int) -> list[str]:
     """Draws distinct names of eight capital letters, as in Animal Kingdom."""
     names: dict[str, None] = {}
     while len(names) < count:

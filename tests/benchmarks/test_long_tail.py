@@ -1,8 +1,5 @@
 """The study of losses and samplers: its statistics, and the command."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -62,26 +59,19 @@ def test_the_command_keeps_finished_runs_and_names_failed_ones(
     tmp_path, tiny_ak, monkeypatch, capsys
 ):
     """The tiny data set takes the place of the demo, whose drawing has its own tests."""
-    start, output = subprocess.run, tmp_path / "study"
+    output = tmp_path / "study"
     (output / "data").mkdir(parents=True)
     for name in ("annot", "image"):
         (output / "data" / name).symlink_to(getattr(tiny_ak, name))
 
-    def start_runs_only(command, **options):
-        if not any("make_demo_data" in str(word) for word in command):
-            start(command, **options)
-
-    monkeypatch.setattr(long_tail.subprocess, "run", start_runs_only)
-    monkeypatch.setattr(long_tail, "SETTINGS", long_tail.SETTINGS | SMALL)
+    monkeypatch.setitem(long_tail.SETS, "tiny", (lambda folder: None, SMALL))
     monkeypatch.setitem(METHODS, "nonsense", {"MODEL.LOSS_FUNC": "no_such_loss"})
-    command = ["long_tail.py", str(output), "--seeds", "1", "--epochs", "1", "--only", BASELINE]
-    monkeypatch.setattr(sys, "argv", command)
-    long_tail.main()
+    command = [str(output), "--data", "tiny", "--seeds", "1", "--epochs", "1", "--only", BASELINE]
+    assert long_tail.main(command) == 0
     table_of_first = capsys.readouterr().out
     assert table_of_first.count(" ± ") == len(FIGURES)
     (done,) = output.rglob("scores.json")
     time = done.stat().st_mtime_ns
-    monkeypatch.setattr(sys, "argv", [*command, "nonsense"])
     with pytest.raises(SystemExit, match=r"nonsense, seed 1: the run failed; see .*terminal.txt"):
-        long_tail.main()
+        long_tail.main([*command, "nonsense"])
     assert done.stat().st_mtime_ns == time, "a finished run is kept"
