@@ -10,10 +10,12 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._pytree import tree_leaves
 
-from slowfast.ak.clips.mixing.mixup import BatchMixer
+from slowfast.ak.clips.mixing.frame_stack import FrameStack
+from slowfast.ak.clips.mixing.mixup import BatchMixer, are_positive
 from slowfast.ak.clips.network_input import InputTransform
 from slowfast.ak.losses import LOSSES
 from slowfast.models import MODEL_REGISTRY, build_model
+from slowfast.tasks.running_precision import RunningPrecision
 from tests.models.network_cases import (
     C2D,
     I3D,
@@ -82,6 +84,16 @@ def test_pixels_mixing_and_network_stay_on_the_device(name):
     labels = torch.zeros(2, dtype=torch.long, device="cuda")
     targets = BatchMixer.from_cfg(cfg)(clips, labels, (0, 0, 0, 0))
     assert devices(model, clips) | {targets.device.type} == {"cuda"}
+
+
+@pytest.mark.usefixtures("_fake_tensors")
+def test_stacked_frames_and_their_scores_stay_on_the_device():
+    clips = torch.zeros(4, 3, 8, 6, 6, dtype=torch.uint8, device="cuda")
+    precision = RunningPrecision(5).to("cuda")
+    labels = torch.zeros(4, 5, device="cuda")
+    stacked = FrameStack(5)(clips, labels, precision.of_class, (0, 0, 0, 0))
+    assert {each.device.type for each in stacked} == {"cuda"}
+    precision.add(labels, are_positive(stacked.targets, 0.1), ~stacked.is_mixed)
 
 
 @pytest.mark.usefixtures("_fake_tensors")
