@@ -37,6 +37,7 @@ setup(
         "torchcodec": ["torchcodec>=0.17"],  # decodes videos; needs a FFmpeg of the system
         "safetensors": ["safetensors>=0.4"],  # reads weight files of this format
         "pytorchvideo": ["pytorchvideo>=0.1.5"],  # builds the networks PTV*
+        "transformers": ["transformers>=5.24,<6"],  # builds TransformersVideo
         "review": ["werkzeug>=3"],  # serves pages to the browser of the same computer
         "test": [
             "pytest>=8",
@@ -47,6 +48,7 @@ setup(
             "pytorchvideo>=0.1.5",
             "tensorboard>=2.15,<2.21",
             "safetensors>=0.4",
+            "transformers>=5.24,<6",
             "werkzeug>=3",
         ],
     },

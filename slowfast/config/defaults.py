@@ -25,7 +25,7 @@ from slowfast.config import (
     provenance,
 )
 from slowfast.config.custom_config import add_custom_config
-from slowfast.config.dotted import get, has, set_value, show
+from slowfast.config.dotted import has, set_value
 from slowfast.config.keys import PREDICTION_KEYS, UPSTREAM_KEYS, registered_keys
 from slowfast.config.merge import Config
 
@@ -82,22 +82,16 @@ def assert_and_infer_cfg(cfg: CfgNode) -> CfgNode:
 
 
 def _take_settings_of_network(cfg: CfgNode) -> None:
-    """Sets keys that nobody set to what follows from the network, and logs those that change."""
+    """Sets keys that nobody set to what follows from the network. The log of a run lists them."""
     derive = NETWORKS.facts(cfg.MODEL.MODEL_NAME).derived_settings
     if derive is None:
         return
-    frozen, changed = cfg.is_frozen(), []
+    frozen = cfg.is_frozen()
     cfg.defrost()
     for key, value in derive(cfg).items():
-        if provenance.is_set(cfg, key):
-            continue
-        if get(cfg, key) != value:
+        if not provenance.is_set(cfg, key):
             set_value(cfg, key, value)
-            changed.append(f"{key} {show(value)}")
-        provenance.record(cfg, key, provenance.FOR_NETWORK)
-    if changed:
-        network = f"MODEL.MODEL_NAME {cfg.MODEL.MODEL_NAME}, MODEL.ARCH {cfg.MODEL.ARCH}"
-        logger.info(f"Set for {network}: {', '.join(changed)}.")
+            provenance.record(cfg, key, provenance.FOR_NETWORK)
     if frozen:
         cfg.freeze()
 

@@ -69,6 +69,12 @@ def is_set(cfg: CfgNode, key: str) -> bool:
     return source_of(cfg, key) == IN_CODE
 
 
+def set_for_network(cfg: CfgNode) -> list[str]:
+    """The keys that have values of the network because nobody set them."""
+    keys = cfg.__dict__.get(_RECORD, {})
+    return [key for key in keys if source_of(cfg, key) == FOR_NETWORK]
+
+
 def describe(cfg: CfgNode, key: str) -> str:
     """The beginning of an error: ``configs/AK/X.yaml: SOLVER.MAX_EPOCH = 0``."""
     return f"{source_of(cfg, key)}: {key} = {show(get(cfg, key))}"

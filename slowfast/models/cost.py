@@ -10,6 +10,8 @@ from fvcore.nn.jit_handles import get_shape
 from torch import nn
 
 from slowfast.ak.registries.networks import feature_shape, pathway_count
+from slowfast.config.dotted import key_and_value
+from slowfast.config.provenance import set_for_network
 from slowfast.utils import distributed, logging
 from slowfast.utils.distributed import unwrap
 from slowfast.utils.memory_use import gpu_mem_usage
@@ -18,7 +20,7 @@ logger = logging.get_logger(__name__)
 
 
 def log_model_info(model: nn.Module, cfg: CfgNode, use_train_input: bool = True) -> None:
-    """Logs the parameters, the multiply-adds of one clip, and the GPU memory.
+    """Logs the parameters, the multiply-adds of one clip, the GPU memory, and keys set for it.
 
     The structure of the network goes to the log file only.
 
@@ -36,6 +38,9 @@ def log_model_info(model: nn.Module, cfg: CfgNode, use_train_input: bool = True)
         f"{describe_clip(cfg, crop)}"
         + (f"; GPU memory {gpu_mem_usage():.2f} GiB." if torch.cuda.is_available() else ".")
     )
+    if keys := set_for_network(cfg):
+        values = ", ".join(key_and_value(cfg, key) for key in keys)
+        logger.info(f"Set for this network, because the configuration does not: {values}.")
 
 
 def describe_size(network: nn.Module) -> str:

@@ -64,6 +64,10 @@ _OF_MVIT = ("cls_token", r"blocks\.\d+\.attn\.(?:pool_|rel_pos_).*")
 
 _OTHER_NETWORK = "and the configuration has another network"
 _TORCHVISION = "Set MODEL.MODEL_NAME TorchvisionVideo, and MODEL.ARCH {}"
+_TRANSFORMERS = (
+    "Set MODEL.MODEL_NAME TransformersVideo, and MODEL.PRETRAINED to the folder of the file, in "
+    "which its config.json lies"
+)
 
 # The first that is recognised describes a file.
 NAMINGS += [
@@ -122,6 +126,8 @@ NAMINGS += [
             f"transformers' names of {network}",
             network,
             re.compile(rf"{family}\.encoder\.layer\.0\.attention\..*\.weight"),
+            why=_OTHER_NETWORK,
+            advice=_TRANSFORMERS,
         )
         for family, network in (
             ("videomae", "VideoMAE"),
@@ -134,6 +140,8 @@ NAMINGS += [
         "transformers' names",
         "a transformer of the library transformers",
         re.compile(r"encoder\.layer\.0\.attention\..*\.weight"),
+        why=_OTHER_NETWORK,
+        advice=_TRANSFORMERS,
     ),
     NotLoaded(
         "names of Hiera",

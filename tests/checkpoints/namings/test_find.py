@@ -159,7 +159,7 @@ VIT |= {"blocks.0.attn.qkv.weight": torch.zeros(24, 8)}
         ({"model": VIT}, r"names of vision transformers, under `model`.*VideoMAE"),
         (
             {"videomae.encoder.layer.0.attention.attention.query.weight": torch.zeros(2, 2)},
-            r"transformers' names of VideoMAE, at the top of the file.*not built here",
+            r"transformers' names of VideoMAE, at the top of the file.*MODEL.PRETRAINED",
         ),
         (
             {"model_state": VIT | {"blocks.0.attn.pool_k.weight": torch.zeros(1)}},

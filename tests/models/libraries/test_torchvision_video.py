@@ -103,15 +103,13 @@ def test_layers_are_ordered_from_the_input_to_the_head(arch):
     assert {group["layer_decay"] for group in groups} == {0.5**n for n in range(network.depth + 2)}
 
 
-def test_keys_that_nobody_set_are_those_of_the_weights(caplog):
-    with caplog.at_level("INFO"):
-        cfg = assert_and_infer_cfg(configured("swin3d_t", AK, {"DATA.NUM_FRAMES": 8}))
+def test_keys_that_nobody_set_are_those_of_the_weights():
+    cfg = assert_and_infer_cfg(configured("swin3d_t", AK, {"DATA.NUM_FRAMES": 8}))
     assert cfg.DATA.NUM_FRAMES == 8  # it was set
     assert (cfg.DATA.TRAIN_CROP_SIZE, cfg.DATA.TEST_CROP_SIZE) == (224, 224)
     assert cfg.DATA.MEAN == [0.485, 0.456, 0.406]
     assert cfg.DATA.STD == [0.229, 0.224, 0.225]
     assert cfg.DATA.REVERSE_INPUT_CHANNEL
-    assert "DATA.MEAN [0.485, 0.456, 0.406]" in caplog.text
     cfg.MODEL.ARCH = "r3d_18"  # another network: what was set for the first one is not kept
     assert_and_infer_cfg(cfg)
     assert cfg.DATA.TRAIN_CROP_SIZE == 112
@@ -180,6 +178,10 @@ def test_training_starts_from_the_weights_of_a_name(monkeypatch, tiny_ak, tmp_pa
     train(cfg)
     run_test(cfg)
     assert "weights from R3D_18_Weights.KINETICS400_V1 of torchvision" in log(cfg)
+    set_here = (
+        "Set for this network, because the configuration does not: DATA.REVERSE_INPUT_CHANNEL"
+    )
+    assert f"{set_here} True, DATA.MEAN [0.43216, 0.394666, 0.37645], DATA.STD" in log(cfg)
     state = last_state(cfg)
     trained, kernel = state["model_state"], "layer3.0.conv1.0.weight"
     torch.testing.assert_close(trained[f"model.{kernel}"], published[kernel], rtol=0, atol=0)
