@@ -144,6 +144,17 @@ def test_one_class_a_clip_is_stacked_too(small_cfg, tmp_path):
     assert (labels.sum(dim=1) == 1).all()
 
 
+def test_both_pathways_show_the_same_frames(small_cfg):
+    cfg = small_cfg(**{"FRAMESTACK.ENABLE": True, "DATA.NUM_FRAMES": 8, "DATA.MEAN": [0, 0, 0]})
+    task = build_task(cfg, torch.device("cpu"))
+    pixels = torch.arange(32, dtype=torch.uint8).view(4, 1, 8, 1, 1).expand(-1, 3, -1, 4, 4)
+    batch = Batch([pixels], torch.eye(5)[:4], torch.arange(4))
+    slow, fast = task.prepare(batch, Moment(0, 0, 0, 0)).inputs
+    kept = task.prepare(batch).inputs[1]
+    assert not torch.equal(fast, kept)
+    assert torch.equal(slow, fast[:, :, [0, 7]])
+
+
 def test_positions_of_features_are_stacked(small_cfg):
     cfg = small_cfg(**PROBE)
     task = build_task(cfg, torch.device("cpu"))

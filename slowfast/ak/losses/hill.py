@@ -32,8 +32,8 @@ class HillLoss(MultiLabelLoss):
     (2021).
 
     y (1 - q)^gamma (-log q) + (1 - y) (lambda - p) p^2 with p = sigmoid(x), q = sigmoid(x -
-    margin). The gradient of a negative is largest near p = 0.6 and falls to 0 at p = 1 (with
-    lambda 1.5). A soft target is a mixture of the two sides.
+    margin). With lambda 1.5 the gradient of a negative is 3 p^2 (1 - p)^2, which is largest at
+    p = 0.5 and falls to 0 at p = 1. A soft target is a mixture of the two sides.
 
     Args:
         gamma: how fast the loss of easy positives fades.

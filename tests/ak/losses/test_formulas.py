@@ -204,6 +204,14 @@ def test_zlpr_of_one_class_is_bce():
     torch.testing.assert_close(ZLPR()(logits, targets), LOSSES["bce_loss"]()(logits, targets))
 
 
+def test_the_gradient_of_hill_is_largest_for_negatives_of_which_the_network_is_unsure():
+    scores = torch.linspace(0.01, 0.99, 99, dtype=torch.float64)[None]
+    logits = scores.logit().requires_grad_()
+    HillLoss(reduction="sum")(logits, torch.zeros_like(scores)).backward()
+    torch.testing.assert_close(logits.grad, 3 * scores**2 * (1 - scores) ** 2)
+    assert scores[0, logits.grad.argmax()].item() == pytest.approx(0.5)
+
+
 def test_splc_corrects_negatives_from_its_epoch_on_and_above_its_threshold_only():
     scores = torch.tensor([[0.3, 0.59, 0.61, 0.9]])
     negatives, positives = torch.zeros(1, 4), torch.ones(1, 4)

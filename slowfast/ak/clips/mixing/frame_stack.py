@@ -1,9 +1,9 @@
-"""FrameStack: clips that have frames of two clips, more of the clip whose classes are known better.
+"""FrameStack: clips that have frames of two clips, more of the clip whose classes are known worse.
 
 Zhang et al., "VideoLT: Large-scale Long-tailed Video Recognition" (ICCV 2021). Frequent classes
-soon have a high average precision (AP). Their clips give frames to clips of other classes, and the
-mixed clips get the labels of both. So clips of rare classes are seen in many more surroundings. A
-part of each batch is mixed; the other clips show the AP of the network.
+soon have a high average precision (AP). A mixed clip has more frames of the clip whose classes have
+the lower AP, and its label has the same shares. So training shows more of rare classes, next to
+frames of frequent ones. A part of each batch is mixed; the other clips show the AP of the network.
 
 As in mixup, the partner of a clip is the next clip of the batch, and all draws follow from the
 place in the run. Nothing waits for the device.
@@ -59,7 +59,7 @@ class FrameStack:
         prob: the share of the clips of a batch that are mixed. Where it is not a whole number of
             clips, the number is drawn so that the share is right on average.
         average: whether a_i is the mean over the classes of a clip, and not the sum (as published).
-            With the sum, a clip of many classes counts as known because it has many.
+            With the sum, a clip of many classes counts as known well, and gives its frames away.
     """
 
     num_classes: int

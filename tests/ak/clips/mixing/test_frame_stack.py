@@ -80,8 +80,8 @@ def test_before_the_first_epoch_each_clip_gives_half():
     assert (shares == 0.5).all()
 
 
-def test_a_clip_of_a_frequent_class_gets_little_of_a_rare_one():
-    """The clip that is known worse gives fewer of its labels away, and has more of the frames."""
+def test_most_of_a_mixed_clip_is_of_the_class_with_the_lower_precision():
+    """Clip 0 takes nine tenths of clip 1, and clip 1 a tenth of clip 0."""
     precision = torch.tensor([0.9, 0.1, 0, 0])
     hot = torch.eye(CLASSES)[:2]
     shares = FrameStack(CLASSES).shares(hot, precision)
