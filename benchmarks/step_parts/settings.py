@@ -17,7 +17,7 @@ PLAIN: Overrides = {f"SPEED.{key}": False for key in get_cfg().SPEED} | {
 CONFIGURED: Overrides = {}
 
 _GPU_ALONE = ("TF32", "CUDNN_BENCHMARK", "PREFETCH")
-_CPU_ALONE = ("DEPTHWISE", "KEEP_MEMORY")
+_CPU_ALONE = ("DEPTHWISE", "LINEAR", "KEEP_MEMORY")
 
 
 def switches(on_gpu: bool) -> dict[str, Overrides]:

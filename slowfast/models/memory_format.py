@@ -13,18 +13,21 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 
 from slowfast.models.layers.depthwise import DepthwiseConv3d, replace_depthwise
+from slowfast.models.layers.linear import replace_linear
 from slowfast.utils import logging
 
 logger = logging.get_logger(__name__)
 
 
 def optimise_layout(cfg: CfgNode, network: nn.Module) -> None:
-    """Applies SPEED.DEPTHWISE, SPEED.CHANNELS_LAST and SPEED.COMPILE to a network on its device.
+    """Applies the keys of SPEED that concern the layers of a network, which is on its device.
 
     Call it before DistributedDataParallel and the optimizer receive the parameters.
     """
     if cfg.SPEED.DEPTHWISE:
         replace_depthwise(network)
+    if cfg.SPEED.LINEAR and not _on_gpu(cfg):
+        replace_linear(network)
     if channels_last(cfg):
         convert_to_channels_last(network)
     if cfg.SPEED.COMPILE:
@@ -40,9 +43,12 @@ def channels_last(cfg: CfgNode) -> bool:
     oneDNN's weight gradient of convolutions with few channels accesses memory outside its tensors
     in the channels-last layout (PyTorch 2.14.1, AVX-512). The fast pathway has such convolutions.
     """
-    on_cpu = cfg.NUM_GPUS == 0 or not torch.cuda.is_available()
     in_bf16 = cfg.TRAIN.MIXED_PRECISION and cfg.TRAIN.MIXED_PRECISION_TYPE == "bf16"
-    return cfg.SPEED.CHANNELS_LAST and not (on_cpu and in_bf16)
+    return cfg.SPEED.CHANNELS_LAST and (_on_gpu(cfg) or not in_bf16)
+
+
+def _on_gpu(cfg: CfgNode) -> bool:
+    return cfg.NUM_GPUS > 0 and torch.cuda.is_available()
 
 
 @torch.no_grad()
