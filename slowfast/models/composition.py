@@ -1,8 +1,8 @@
 """Networks with a head for behaviour and one for animal, as MammalNet trains them.
 
-The trunk is that of `SlowFast` or `ResNet`, so that their published weights load. The layers of the
-heads are ``head._behavior_head`` and ``head._animal_head``, with MammalNet's names (Chen et al.,
-CVPR 2023).
+The trunk is that of `SlowFast`, `ResNet` or `MViT`, so that their published weights load. The
+layers of the heads are ``head._behavior_head`` and ``head._animal_head``, with MammalNet's names
+(Chen et al., CVPR 2023).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast.ak.registries.networks import NETWORKS
 from slowfast.models.build import MODEL_REGISTRY
+from slowfast.models.mvit import VisionTransformer, vision_transformer
 from slowfast.models.network import Network
 from slowfast.models.resnet import resnet
 from slowfast.models.slowfast import slowfast
@@ -39,3 +40,9 @@ def slowfast_composition(cfg: CfgNode) -> Network:
 def resnet_composition(cfg: CfgNode) -> Network:
     """ResNet with two heads. It returns (behaviour, animal), scores (N, classes) each."""
     return resnet(cfg, LABEL_SETS)
+
+
+@MODEL_REGISTRY.register("MViT_composition", **_facts("MViT"))
+def mvit_composition(cfg: CfgNode) -> VisionTransformer:
+    """MViT with two heads. It returns (behaviour, animal), scores (N, classes) each."""
+    return vision_transformer(cfg, LABEL_SETS)

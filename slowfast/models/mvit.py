@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from slowfast.ak.errors import UserError
 from slowfast.models.build import MODEL_REGISTRY
 from slowfast.models.layers.clips import as_clips
-from slowfast.models.layers.head import Head, HeadSpec, PoolHead
+from slowfast.models.layers.head import Head, pool_head
 from slowfast.models.layers.recomputation import recomputed
 from slowfast.models.transformer import checks, positions
 from slowfast.models.transformer.block import Block
@@ -93,7 +93,8 @@ class VisionTransformer(nn.Module):
                 takes (N, C, 1, H, W) or (N, C, H, W).
 
         Returns:
-            (N, classes): logits in training, activated scores in evaluation.
+            (N, classes): logits in training, activated scores in evaluation. With several label
+            sets it is a tuple of such tensors.
 
         Raises:
             UserError: the clips do not fit.
@@ -201,6 +202,10 @@ def MViT(cfg: CfgNode) -> VisionTransformer:
 
     It takes a list of one clip (N, C, T, H, W).
     """
+    return vision_transformer(cfg)
+
+
+def vision_transformer(cfg: CfgNode, label_sets: Sequence[str] = ()) -> VisionTransformer:
+    """The network `MViT`, with a head for `label_sets` as in `pool_head`."""
     plan = TransformerPlan.from_cfg(cfg)
-    head = PoolHead([plan.channels_out], HeadSpec.from_cfg(cfg), [(1, 1, 1)])
-    return VisionTransformer(plan, head)
+    return VisionTransformer(plan, pool_head(cfg, [plan.channels_out], [(1, 1, 1)], label_sets))

@@ -17,12 +17,11 @@ from fvcore.common.config import CfgNode
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.keys import Finding
-from slowfast.ak.registries.datasets import numbers_of_classes
 from slowfast.config.keys import UPSTREAM_KEYS
 from slowfast.models.batchnorm_helper import get_norm
 from slowfast.models.build import MODEL_REGISTRY
 from slowfast.models.layers.blocks import TRANSFORMS, BlockSpec, Kernel, Norm, max_pool, stage
-from slowfast.models.layers.head import HeadSpec, LabelSetsHead, PoolHead
+from slowfast.models.layers.head import Head, pool_head
 from slowfast.models.layers.init import init_weights
 from slowfast.models.layers.nonlocal_block import NonLocal
 from slowfast.models.layers.stem import resnet_stem
@@ -281,21 +280,17 @@ def resnet_head(
     plans: Sequence[PathwayPlan],
     frames: Sequence[int],
     label_sets: Sequence[str] = (),
-) -> PoolHead:
+) -> Head:
     """The head after stage 5.
 
     Args:
         frames: the number of frames of each pathway there.
-        label_sets: names of the label sets to score, each with a key for its number of classes;
-            empty: one set of MODEL.NUM_CLASSES classes.
+        label_sets: see `pool_head`.
     """
     strides = [per_pathway("RESNET.SPATIAL_STRIDES", s, 1)[0] for s in cfg.RESNET.SPATIAL_STRIDES]
     side = math.ceil(cfg.DATA.TRAIN_CROP_SIZE / (4 * math.prod(strides)))
     windows: list[Kernel] = [(f, side, side) for f in frames]
-    channels, spec = [plan.channels_after(5) for plan in plans], HeadSpec.from_cfg(cfg)
-    if not label_sets:
-        return PoolHead(channels, spec, windows)
-    return LabelSetsHead(channels, spec, windows, numbers_of_classes(cfg, label_sets))
+    return pool_head(cfg, [plan.channels_after(5) for plan in plans], windows, label_sets)
 
 
 def with_initial_weights(cfg: CfgNode, network: Network) -> Network:

@@ -17,6 +17,7 @@ from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.registries.datasets import numbers_of_classes
 from slowfast.models.layers.blocks import Kernel, Norm, conv3d
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -190,6 +191,23 @@ class LabelSetsHead(Head):
         features = self._positions(pathways)
         layers = [getattr(self, name) for name in self._layers]
         return tuple(self._averaged(layer, features, activate) for layer in layers)
+
+
+def pool_head(
+    cfg: CfgNode, channels: Sequence[int], windows: Sequence[Kernel], label_sets: Sequence[str] = ()
+) -> Head:
+    """The head that scores one set of MODEL.NUM_CLASSES classes, or several label sets.
+
+    Args:
+        channels: channels of each pathway.
+        windows: see `Head`.
+        label_sets: names of the label sets, each with a key for its number of classes; empty: one
+            set.
+    """
+    spec = HeadSpec.from_cfg(cfg)
+    if not label_sets:
+        return PoolHead(channels, spec, windows)
+    return LabelSetsHead(channels, spec, windows, numbers_of_classes(cfg, label_sets))
 
 
 class X3DHead(Head):
