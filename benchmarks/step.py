@@ -1,6 +1,6 @@
 """Compares a plain step of training with the configured one: time and its parts, memory, mAP.
 
-    python benchmarks/step.py                                 # three recipes, 8 clips of 256 pixels
+    python benchmarks/step.py                                 # four recipes, 8 clips of 256 pixels
     python benchmarks/step.py X3D_L --batch 2 --crop 128 --repeats 3
     python benchmarks/step.py X3D_L --each                     # each key by itself
     python benchmarks/step.py X3D_L --each bf16 SPEED.COMPILE  # these keys
@@ -30,7 +30,12 @@ from slowfast.utils.terminal import prints_errors  # noqa: E402
 
 # The recipes of configs/AK, and the expected time of the configured step on two CPU cores, as a
 # share of the plain step.
-RECIPES = {"I3D_8x8_R50": 0.65, "SLOWFAST_8x8_R50": 0.85, "X3D_L": 0.65}
+RECIPES = {
+    "I3D_8x8_R50": 0.65,
+    "SLOWFAST_8x8_R50": 0.85,
+    "X3D_L": 0.65,
+    "MVITv2_S_16x4": 0.7,
+}
 
 
 @prints_errors

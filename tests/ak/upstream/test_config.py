@@ -43,6 +43,8 @@ def with_keys(branch, add_custom_config=nothing):
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_means_the_same_as_here(branch, path):
+    if branch != "main" and path.stem.startswith("MVITv2"):
+        pytest.skip("this branch has MViT of the first version only")
     there, here, untouched = with_keys(branch), get_cfg(), with_keys(branch)
     there.merge_from_file(str(path))
     here.merge_from_file(str(path))

@@ -18,6 +18,10 @@ class Failed(Exception):
     """A step failed; the text says why, and what to do."""
 
 
+class Unserved(Exception):
+    """This branch of upstream lacks what a step needs; the text says what. It is no failure."""
+
+
 class Report:
     """Runs steps, prints a line for each, and remembers whether one failed."""
 
@@ -25,7 +29,10 @@ class Report:
         self.has_failed = False
 
     def step(self, name: str, do: Callable[[], str]) -> None:
-        """Prints the name, then `ok` and what the step returns, or `FAILED` and what it raises."""
+        """Prints the name, then `ok` and what the step returns, or `FAILED` and what it raises.
+
+        After `Unserved` it prints a remark.
+        """
         print(f"{name:<{_WIDTH}}", end="", flush=True)
         state = "ok"
         try:
@@ -33,6 +40,8 @@ class Report:
                 words = do()
         except Failed as error:
             state, words = "FAILED", str(error)
+        except Unserved as error:
+            state, words = "-", str(error)
         except (Exception, SystemExit) as error:
             state, words = "FAILED", _words(error)
         self._print(state, words)

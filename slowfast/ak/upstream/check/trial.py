@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from slowfast.ak.errors import UserError
+from slowfast.ak.upstream.check.report import Unserved
 
 CLASSES = 5
 # Settings with which a step of a recipe takes seconds on a CPU.
@@ -44,6 +45,7 @@ def load(file: Path, settings: dict[str, Any] | None = None):
 
     Raises:
         UserError: the checkout does not know the keys of slowfast.ak.
+        Unserved: this branch does not know a key of the recipe.
     """
     import torch
 
@@ -55,7 +57,10 @@ def load(file: Path, settings: dict[str, Any] | None = None):
             "slowfast/config/custom_config.py does not add the keys of slowfast.ak: run "
             "scripts/prepare_dir_AR.sh again, which appends the block that does"
         )
-    cfg.merge_from_file(str(file))
+    try:
+        cfg.merge_from_file(str(file))
+    except KeyError as error:  # fvcore's words name the key
+        raise Unserved(f"not for this branch of SlowFast: {error.args[0]}") from error
     cfg.merge_from_list([part for pair in (settings or {}).items() for part in pair])
     cfg.NUM_GPUS = min(cfg.NUM_GPUS, torch.cuda.device_count(), 1)
     return assert_and_infer_cfg(cfg)

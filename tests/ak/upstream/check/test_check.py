@@ -238,6 +238,7 @@ def test_all_steps_run_in_a_checkout_without_the_blocks(tmp_path):
     assert state["imports of tools/run_net.py"] == "FAILED"
     for recipe in (ROOT / "configs/AK").glob("*.yaml"):
         assert state[recipe.name] == "FAILED"
-    assert done.stdout.count("does not add the keys of slowfast.ak") == 8
+    recipes = len(list((ROOT / "configs/AK").glob("*.yaml")))
+    assert done.stdout.count("does not add the keys of slowfast.ak") == recipes
     assert state["training, evaluation, test"] == "-"
     assert done.stdout.endswith("Some steps failed.\n")

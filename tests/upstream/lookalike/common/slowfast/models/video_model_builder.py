@@ -58,3 +58,9 @@ class ResNet(_Network):
 class X3D(_Network):
     def __init__(self, cfg):
         super().__init__(cfg, [((6, 12), 3)])
+
+
+@MODEL_REGISTRY.register()
+class MViT(_Network):
+    def __init__(self, cfg):
+        super().__init__(cfg, [((6, 12), 3)])
