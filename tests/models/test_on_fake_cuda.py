@@ -45,6 +45,7 @@ SETTINGS = {
     | {"MODEL.MODEL_NAME": "PTVR2plus1D", "MODEL.ARCH": "r2plus1d", "RESNET.DEPTH": 50},
     "two heads": SLOWFAST | {"MODEL.MODEL_NAME": "SlowFast_composition"} | HEADS,
     "two heads on one pathway": SLOW | {"MODEL.MODEL_NAME": "ResNet_composition"} | HEADS,
+    "two heads on a transformer": MVITV2 | {"MODEL.MODEL_NAME": "MViT_composition"} | HEADS,
 }
 # pytorchvideo draws the weights of this network by their values, which fake tensors do not have.
 NOT_FAKE = {"PTVMViT"}
