@@ -145,11 +145,13 @@ def test_every_published_optimizer_and_schedule_can_be_run():
         assert not any("SOLVER." in words for words in checks.warnings(cfg)), name
 
 
-PUBLISHED = [path for path in ALL if path.parent.name in ("Kinetics", "Charades")]
+PUBLISHED = [
+    path for path in ALL if path.parent.name in ("Kinetics", "Charades", "SSv2", "ImageNet")
+]
 
 
-@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
-def test_a_kinetics_or_charades_recipe_is_the_published_one(path):
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_published_recipe_has_the_published_settings(path):
     # Upstream trains this one with pytorchvideo's network and has ours for a test of its weights.
     only_tested = {"SLOWFAST_8x8_R101": "c2/SLOWFAST_8x8_R101_101_101"}
     published = zoo(f"{path.parent.name}/{only_tested.get(path.stem, path.stem)}")
