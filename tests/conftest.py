@@ -124,7 +124,8 @@ def moving_square(count: int, width: int, height: int, seed: int) -> list[np.nda
     return frames
 
 
-def _write_set(root: Path) -> TinyAk:
+def write_set(root: Path) -> TinyAk:
+    """Writes the set described above into a folder."""
     for folder in ("annot", "image", "video"):
         (root / folder).mkdir()
     for list_name, clips in (("train", TRAIN), ("val", VAL)):
@@ -163,7 +164,7 @@ def _one_thread():
 @pytest.fixture(scope="session")
 def tiny_ak(tmp_path_factory) -> TinyAk:
     """The set described above. A test that changes files uses `ak_copy`."""
-    return _write_set(tmp_path_factory.mktemp("ak"))
+    return write_set(tmp_path_factory.mktemp("ak"))
 
 
 @pytest.fixture

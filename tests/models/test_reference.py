@@ -30,6 +30,7 @@ MORE_OF_THE_SAME = {
     "models/Kinetics__X3D_M.json",
     # MViT: ImageNet__MVITv2_T and ImageNet__REV_VIT_S are the quickest.
     "models/ImageNet__MVIT_B_16_CONV.json",
+    "models/ImageNet__RES_R50.json",
     "models/Kinetics__MVIT_B_16x4_CONV.json",
     "models/Kinetics__MVITv2_S_16x4.json",
     "models/Kinetics__REV_MVIT_B_16x4_CONV.json",

@@ -1,4 +1,4 @@
 """Every published configuration of SlowFast loads, builds and trains here.
 
-`python -m tests.published` prints the table of docs/DROP_IN.md.
+`PYTHONPATH=tools python -m tests.published` prints the table of docs/DROP_IN.md.
 """

@@ -4,8 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import run_net
+import torch
 from fvcore.common.config import CfgNode
+from torch import nn
 
+from slowfast.models import build_model
 from slowfast.utils.parser import load_config, parse_args
 from tests.published import files
 from tests.published.smaller import smaller
@@ -21,6 +24,20 @@ def configured(name: str, folder: Path, settings: Settings = ON_THE_CPU) -> CfgN
     path = files.write(name, folder)
     args = parse_args(["--cfg", str(path), *_words(settings)])
     return run_net.configure(args, str(path))
+
+
+def build_whole(name: str, folder: Path) -> tuple[CfgNode, nn.Module]:
+    """The configuration of a published file and its network.
+
+    The network is on the device `meta`: it has all of its parameters, without values. The builder
+    of pytorchvideo's MViT reads values, so that this network is on the CPU.
+    """
+    settings = dict(ON_THE_CPU)
+    if not any(files.PUBLISHED[name].get(f"{phase}.ENABLE", True) for phase in ("TRAIN", "TEST")):
+        settings["TEST.ENABLE"] = True  # the file of the demo, which is tools/predict.py here
+    cfg = configured(name, folder, settings)
+    with torch.device("cpu" if cfg.MODEL.MODEL_NAME == "PTVMViT" else "meta"):
+        return cfg, build_model(cfg)
 
 
 def run_smaller(name: str, folder: Path, data: Settings) -> CfgNode:

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .files import OtherBranchError, kind_of, read
+from .files import SkippedError, kind_of, read
 
 
 def main(folder: str, *names: str) -> None:
@@ -32,10 +32,13 @@ def main(folder: str, *names: str) -> None:
     answer(package=str(Path(slowfast.__file__).parent), branch=branch())
     for name in names:
         try:
-            module, function = kind_of(name).maker.split(".")
+            kind = kind_of(name)
+            if kind.skipped:
+                raise SkippedError(kind.skipped)
+            module, function = kind.maker.split(".")
             maker = getattr(importlib.import_module(f"{__package__}.{module}"), function)
             answer(made=maker(read(Path(folder), name), name))
-        except OtherBranchError as error:
+        except SkippedError as error:
             answer(skipped=str(error))
         except Exception as error:  # an error of upstream's code must not stop the other files
             answer(failed=f"{type(error).__name__}: {' '.join(str(error).split())}")

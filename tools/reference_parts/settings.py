@@ -13,7 +13,7 @@ from typing import Any
 from slowfast.config.defaults import get_cfg
 from slowfast.utils.lr_policy import get_lr_at_epoch
 
-from .files import PATCH_2, REFERENCE, Made, OtherBranchError, read, renewed
+from .files import PATCH_2, REFERENCE, Made, SkippedError, read, renewed
 
 
 def configured(settings: dict[str, Any]) -> Any:
@@ -103,7 +103,7 @@ def _rates(case: dict) -> list[float]:
 
 def _only_on(wanted: str) -> None:
     if (found := branch()) != wanted:
-        raise OtherBranchError(f"it is of branch {wanted}, and the checkout is of {found}")
+        raise SkippedError(f"it is of branch {wanted}, and the checkout is of {found}")
 
 
 def _upstream_keys(cfg: Any) -> dict[str, Any]:

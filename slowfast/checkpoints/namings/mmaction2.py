@@ -93,7 +93,10 @@ class MMAction2(Naming):
         kernels = [v for n, v in state.items() if conv2.fullmatch(n) and v.ndim == 5]
         is_x3d = "backbone.conv1_s.conv.weight" in state
         if kernels and not is_x3d and all(kernel.shape[1] == 1 for kernel in kernels):
-            return "the weights are of a channel-separated network (CSN), which is not built here"
+            return (
+                "the weights are of a channel-separated network (CSN) with MMAction2's names; "
+                "MODEL.MODEL_NAME PTVCSN takes those of pytorchvideo"
+            )
         laterals = "backbone.slow_path.conv1_lateral"
         if f"{laterals}.conv.weight" in state and f"{laterals}.bn.weight" not in state:
             return (

@@ -49,9 +49,14 @@ UPSTREAM_KEYS: dict[str, Key] = {
 PREDICTION_KEYS: dict[str, Key] = read_keys(_FOLDER / "prediction.yaml")
 
 
+def ignored_names() -> dict[str, list[str]]:
+    """Patterns of dotted keys that published files set and upstream lacks, by the reason."""
+    return {group["why"]: group["names"] for group in _UNSERVED if "names" in group}
+
+
 def is_read_by_nothing(key: str) -> bool:
     """Whether published files set a dotted key that no version of SlowFast has or reads."""
-    patterns = (pattern for group in _UNSERVED for pattern in group.get("names", ()))
+    patterns = (pattern for names in ignored_names().values() for pattern in names)
     return any(fnmatchcase(key, pattern) for pattern in patterns)
 
 
