@@ -148,30 +148,22 @@ def _frame_stack(cfg: CfgNode) -> Iterator[Finding]:
 
 
 @warning
-def _nothing_to_stack(cfg: CfgNode) -> Iterator[Finding]:
-    if not (cfg.TRAIN.ENABLE and cfg.FRAMESTACK.ENABLE):
-        return
-    if cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg) == 1:
-        yield (
-            "FRAMESTACK.ENABLE",
-            "mixes the clips of different videos in a process, and with "
-            f"{key_and_value(cfg, 'TRAIN.BATCH_SIZE')} each process has 1 video, so that no clip "
-            "is mixed; give each process 2 or more",
-        )
-    elif cfg.FRAMESTACK.PROB == 0:
-        yield "FRAMESTACK.PROB", "no clip is mixed"
-
-
-@warning
 def _nothing_to_mix(cfg: CfgNode) -> Iterator[Finding]:
     videos = cfg.TRAIN.BATCH_SIZE // processes_of_machine(cfg)
-    if cfg.TRAIN.ENABLE and cfg.MIXUP.ENABLE and videos == 1:
-        yield (
-            "MIXUP.ENABLE",
-            "mixes the clips of different videos in a process, and with "
-            f"{key_and_value(cfg, 'TRAIN.BATCH_SIZE')} each process has 1 video, so that no clip "
-            "is mixed and labels are only smoothed; give each process 2 or more",
-        )
+    what_remains = {
+        "MIXUP.ENABLE": "no clip is mixed and labels are only smoothed",
+        "FRAMESTACK.ENABLE": "no clip is mixed",
+    }
+    for key, words in what_remains.items():
+        if cfg.TRAIN.ENABLE and get(cfg, key) and videos == 1:
+            yield (
+                key,
+                "mixes the clips of different videos in a process, and with "
+                f"{key_and_value(cfg, 'TRAIN.BATCH_SIZE')} each process has 1 video, so that "
+                f"{words}; give each process 2 or more",
+            )
+    if can_be_read(cfg, "FRAMESTACK.PROB") and cfg.FRAMESTACK.PROB == 0:
+        yield "FRAMESTACK.PROB", "no clip is mixed"
 
 
 @problem

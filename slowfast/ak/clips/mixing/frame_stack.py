@@ -87,7 +87,7 @@ class FrameStack:
             labels: (N, C) multi-hot, or (N,) classes.
             precision: (C,) AP of each class, from 0 to 1.
             key: whole numbers that decide all draws: (seed, epoch, iteration, rank).
-            samples: how many rows in a row show the same clip; the partner shows another clip.
+            samples: how many consecutive rows show the same clip; the partner shows another clip.
         """
         dim = 2 if clips.ndim == 5 else 1
         chosen = self._chosen(len(clips), samples, key).to(clips.device, non_blocking=True)
