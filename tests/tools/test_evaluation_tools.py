@@ -38,6 +38,14 @@ def test_a_hold_out_is_the_same_each_time(tool, tiny_ak, tmp_path):
     assert set(lines[2:]) < {f"t{i}" for i in range(8)}
 
 
+def test_a_hold_out_of_a_list_without_labels_says_so(tool, tmp_path):
+    (tmp_path / "train.csv").write_text("video_id;labels\n" + "".join(f"v{i};\n" for i in range(6)))
+    status, said, _ = tool("make_holdout", tmp_path, "--share", 0.5)
+    assert status == 0
+    assert "3 of 6 clips" in said
+    assert "No clip of the list has a label: clips were drawn without regard to classes." in said
+
+
 def test_a_data_set_is_described(tool, tiny_ak, tmp_path):
     status, said, _ = tool(
         "describe_data",
