@@ -280,7 +280,7 @@ def test_weights_of_one_head_start_the_trunk(composition_cfg, tmp_path):
         ({"FRAMESTACK.ENABLE": True}, "FRAMESTACK.ENABLE", "there are several sets"),
         ({"MODEL.LOSS_FUNC": "LDAM"}, "MODEL.LOSS_FUNC", "take cross_entropy"),
         ({"TRAIN.BEST_METRIC": "animal/top1_marco"}, "BEST_METRIC", "mean animal/top1_macro"),
-        ({"MODEL.MODEL_NAME": "MViT_composition"}, "MODEL.MODEL_NAME", "not built here yet"),
+        ({"MODEL.MODEL_NAME": "MaskMViT"}, "MODEL.MODEL_NAME", "not built here yet"),
         ({"COMPOSITION.SEGMENTS_ANIMAL": [1, 3]}, "SEGMENTS_ANIMAL", "larger number first"),
     ],
 )
@@ -299,7 +299,7 @@ def test_a_figure_of_a_segment_without_a_class_is_refused_at_the_start(compositi
 
 
 def test_the_data_set_is_not_blamed_for_a_network_that_is_not_built(composition_cfg):
-    found = problems(composition_cfg(**{"MODEL.MODEL_NAME": "MViT_composition"}))
+    found = problems(composition_cfg(**{"MODEL.MODEL_NAME": "MaskMViT"}))
     assert not any("DATASET" in line for line in found), found
 
 

@@ -116,6 +116,5 @@ NETWORKS = NetworkRegistry(
     not_built={
         "MaskMViT": "masked pre-training is not built here yet",
         "ContrastiveModel": "contrastive training is not built here yet",
-        "MViT_composition": "MViT with two heads is not built here yet",
     },
 )
