@@ -43,12 +43,13 @@ SETTINGS = {
     | {"MODEL.MODEL_NAME": "PTVCSN", "MODEL.ARCH": "csn", "RESNET.DEPTH": 50},
     "pytorchvideo's r2plus1d": SLOW
     | {"MODEL.MODEL_NAME": "PTVR2plus1D", "MODEL.ARCH": "r2plus1d", "RESNET.DEPTH": 50},
+    "torchvision's r3d": SLOW | {"MODEL.MODEL_NAME": "TorchvisionVideo", "MODEL.ARCH": "r3d_18"},
     "two heads": SLOWFAST | {"MODEL.MODEL_NAME": "SlowFast_composition"} | HEADS,
     "two heads on one pathway": SLOW | {"MODEL.MODEL_NAME": "ResNet_composition"} | HEADS,
     "two heads on a transformer": MVITV2 | {"MODEL.MODEL_NAME": "MViT_composition"} | HEADS,
 }
-# pytorchvideo draws the weights of this network by their values, which fake tensors do not have.
-NOT_FAKE = {"PTVMViT"}
+# Their libraries build these networks by values of tensors, which fake tensors do not have.
+NOT_FAKE = {"PTVMViT", "TransformersVideo"}
 PROBE = {"MODEL.MODEL_NAME": "Probe", "PROBE.KIND": "attentive", "PROBE.CHANNELS": 16}
 
 

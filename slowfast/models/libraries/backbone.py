@@ -13,7 +13,9 @@ from slowfast.models.layers.clips import as_clips
 from slowfast.models.layers.head import HeadSpec, PoolHead
 
 # Parameters before the first block, and tables of positions and class tokens in all of them.
-_FIRST = re.compile(r"model\.(?:stem\.|conv_proj\.|patch_embed\.|pos_encoding\.|.*embeddings\.)")
+_FIRST = re.compile(
+    r"model\.(?:stem\.|features\.0\.|conv_proj\.|patch_embed\.|pos_encoding\.|.*embeddings\.)"
+)
 _POSITION = re.compile(
     r".*(?:class_token|cls_token|class_pos|spatial_pos|temporal_pos|rel_pos_[thw]"
     r"|relative_position_bias_table|position_embeddings|time_embeddings)$"

@@ -56,7 +56,9 @@ _SWIN = Architecture(
     32, "head", "norm", "channels last", r"model\.features\.(?:[0246]\.\d+|[135])\."
 )
 _S3D = Architecture(
-    128, "classifier", "features", "channels first", r"model\.features\.\d+\.", least=(14, 224)
+    *(128, "classifier", "features", "channels first"),
+    block=r"model\.features\.[1-9]\d*\.",
+    least=(14, 224),
 )
 ARCHITECTURES = {
     **dict.fromkeys(("r3d_18", "mc3_18", "r2plus1d_18"), _RESNET),

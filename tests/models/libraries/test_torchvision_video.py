@@ -90,15 +90,15 @@ def test_positions_of_mvit_are_its_last_tokens_without_the_class_token():
         torch.testing.assert_close(network.positions(tokens), norm(tokens)[:, 1:])
 
 
-@pytest.mark.parametrize("arch", ["r3d_18", "swin3d_t"])
-def test_layers_are_ordered_from_the_input_to_the_head(arch):
+@pytest.mark.parametrize(("arch", "depth"), {"r3d_18": 4, "s3d": 11, "swin3d_t": 15}.items())
+def test_layers_are_ordered_from_the_input_to_the_head(arch, depth):
     network = network_of(arch, classes=5)
     names = [name for name, _ in network.named_parameters()]
     layers = [network.layer_of(name) for name in names]
     assert layers == sorted(layers)
     assert set(layers) == {*range(network.depth + 2)}
     assert network.layer_of("head.projection.weight") == network.depth + 1
-    assert network.depth == {"r3d_18": 4, "swin3d_t": 15}[arch]  # 12 blocks and 3 merging layers
+    assert network.depth == depth  # swin3d_t: 12 blocks and 3 merging layers
     groups = parameter_groups(network, 0.1, 0.0, layer_decay=0.5)
     assert {group["layer_decay"] for group in groups} == {0.5**n for n in range(network.depth + 2)}
 
