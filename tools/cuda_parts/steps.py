@@ -8,7 +8,7 @@ from benchmarks.step_parts.steps import Measured, measure
 from cuda_parts.part import ROOT, Failed, Findings, Part, Work
 from slowfast.ak.run.cores import available_cores
 
-RECIPES = ("I3D_8x8_R50", "SLOWFAST_8x8_R50", "X3D_L")
+RECIPES = ("I3D_8x8_R50", "SLOWFAST_8x8_R50", "X3D_L", "MVITv2_S_16x4")
 _BF16 = switches(True)["bf16"]
 # This much memory is enough for the plain step of any recipe, in a process of its own.
 _GIB_OF_A_SETTING = 14
@@ -17,6 +17,7 @@ _TINY: Overrides = {
     "X3D.WIDTH_FACTOR": 0.5,
     "X3D.DEPTH_FACTOR": 0.5,
     "X3D.DIM_C5": 16,
+    "MVIT.EMBED_DIM": 8,
 }
 
 
@@ -36,7 +37,7 @@ def _precision(work: Work) -> Findings:
 def _compile(work: Work) -> Findings:
     compiled = CONFIGURED | {"SPEED.COMPILE": True}
     settings = {"configured": CONFIGURED, "and SPEED.COMPILE": compiled}
-    return (yield from _tables(work, ("SLOWFAST_8x8_R50",), settings))
+    return (yield from _tables(work, ("SLOWFAST_8x8_R50", "MVITv2_S_16x4"), settings))
 
 
 def _memory(work: Work) -> Findings:
@@ -117,8 +118,8 @@ def _row(name: str, measured: Measured, first: Measured) -> str:
     return f"| {name} | {' | '.join(cells)} |"
 
 
-KEYS = Part("keys", "the step time of each SPEED key, three recipes", 90, _keys)
-PRECISION = Part("precision", "step time and loss in bf16 and fp16, three recipes", 50, _precision)
-COMPILE = Part("compile", "the step time of one recipe that is compiled", 45, _compile)
+KEYS = Part("keys", "the step time of each SPEED key, four recipes", 94, _keys)
+PRECISION = Part("precision", "step time and loss in bf16 and fp16, four recipes", 53, _precision)
+COMPILE = Part("compile", "the step time of two recipes that are compiled", 47, _compile)
 MEMORY = Part("memory", "the peak memory of each recipe", 40, _memory)
 DEPTHWISE = Part("depthwise", "X3D's depthwise convolutions in both layouts", 20, _depthwise)

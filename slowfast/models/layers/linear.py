@@ -3,7 +3,7 @@
 PyTorch multiplies float32 matrices with MKL, whose fast kernels are for processors of Intel alone.
 oneDNN, which is part of PyTorch too and computes its convolutions, uses the vector units of any
 x86 processor. `OneDnnLinear` multiplies with it: the parameters are those of `torch.nn.Linear`, and
-so are the results, except for rounding. docs/SPEED.md has the time of each layer.
+so are the results, except for rounding. docs/SPEED.md says what it saves.
 """
 
 import math
