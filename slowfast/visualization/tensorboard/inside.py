@@ -7,8 +7,10 @@ have almost no gradient.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +18,7 @@ from torch.nn import functional as F
 
 from slowfast.ak.errors import UserError
 from slowfast.ak.nearest import nearest
+from slowfast.models.mvit import VisionTransformer
 from slowfast.models.network import Pathways
 
 
@@ -41,6 +44,9 @@ def layers(network: nn.Module, key: str, names: Sequence[str]) -> dict[str, nn.M
 
 def last_of_each_pathway(network: nn.Module) -> list[str]:
     """Returns the names of the last layer of each pathway; an empty list if they are unknown."""
+    if isinstance(network, VisionTransformer) and not network.plan.reversible:
+        # The class token does not depend on what the last block makes of the other tokens.
+        return [f"blocks.{max(0, network.depth - 2)}"]
     stages = [(name, m) for name, m in network.named_children() if isinstance(m, Pathways)]
     if not stages:
         return []
@@ -51,11 +57,19 @@ def last_of_each_pathway(network: nn.Module) -> list[str]:
 
 @contextmanager
 def watched(shown: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
-    """Collects the outputs (N, C, T, H, W) of layers while the block runs, by the same names."""
+    """Collects the outputs (N, C, T, H, W) of layers while the block runs, by the same names.
+
+    The tokens of a vision transformer, without the class token, become such maps.
+    """
     seen: dict[str, Tensor] = {}
 
     def watch(name: str, layer: nn.Module) -> torch.utils.hooks.RemovableHandle:
-        def keep(_: nn.Module, __: tuple, output: Tensor | list[Tensor]) -> Tensor | None:
+        def keep(_: nn.Module, __: tuple, output: Any) -> Any:
+            if isinstance(output, tuple):
+                tokens, grid = output
+                others, patches = tokens.tensor_split([tokens.shape[1] - math.prod(grid)], dim=1)
+                seen[name] = patches.transpose(1, 2).unflatten(2, grid)
+                return torch.cat([others, seen[name].flatten(2).transpose(1, 2)], dim=1), grid
             if not torch.is_tensor(output):
                 seen.update({f"{name}, pathway {k}": part for k, part in enumerate(output)})
                 return None
