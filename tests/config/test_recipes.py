@@ -120,6 +120,21 @@ def test_the_network_fits_its_kinetics_weights(name):
         assert get(cfg, key) == published.get(key, get(defaults, key)), key
 
 
+@pytest.mark.parametrize(
+    ("recipe", "published"),
+    [
+        ("AK/MVITv2_S_16x4", "Kinetics/MVITv2_S_16x4"),
+        ("AK/MVITv2_S_16x4_K400", "Kinetics/MVITv2_S_16x4"),
+        ("MammalNet/MVITv2_B_16x16_composition", "Kinetics/MVITv2_B_32x3"),
+    ],
+)
+def test_a_vision_transformer_fits_its_kinetics_weights(recipe, published):
+    cfg, defaults, published = read(ROOT / f"configs/{recipe}.yaml"), get_cfg(), zoo(published)
+    for key in dotted_keys(cfg):
+        if key.startswith("MVIT.") and key != "MVIT.DROPPATH_RATE":
+            assert get(cfg, key) == published.get(key, get(defaults, key)), key
+
+
 @pytest.mark.parametrize("name", AK)
 def test_the_older_branch_of_upstream_has_every_key(name):
     known = json.loads((REFERENCE / "config_defaults_haooooooqi-patch-2.json").read_text())
