@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 
 import cv2
+import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from benchmarks.data_parts.images import content_of, decoders, image_set, training_set
 from benchmarks.data_parts.measuring import Row, seconds_in_turn
-from slowfast.ak.clips.dataset import ClipDataset, Key
-from slowfast.ak.clips.loader import ClipLoader
+from slowfast.ak.clips.dataset import ClipDataset
+from slowfast.ak.clips.loader import ClipBatches, ClipLoader, ClipOrder
 from slowfast.ak.clips.workers import start_worker
 from slowfast.ak.run.cores import available_cores
 
@@ -30,14 +30,15 @@ def measure(folder: Path, repeats: int, frames: int = 150, most: int | None = No
     torch.set_num_threads(1)
     clips, reader = image_set(folder / "images_8000", 8_000, frames)
     dataset = training_set(clips, reader)
-    keys = [(0, place % len(clips), place) for place in range(BATCH * BATCHES)]
     most = available_cores() if most is None else most
     numbers = [0, *(2**power for power in range(most.bit_length()) if 2**power < most), most]
     contents = [
-        content_of(reader, clip, frame) for _, clip, _ in keys[:BATCH] for frame in range(8)
+        content_of(reader, place % len(clips), frame)
+        for place in range(BATCH)
+        for frame in range(8)
     ]
     decoding = decoders(contents)["simplejpeg"]
-    jobs = {number: partial(_read, _loader(dataset, keys, number)) for number in numbers}
+    jobs = {number: partial(_read, _loader(dataset, number)) for number in numbers}
     taken = seconds_in_turn({**jobs, "decoding": decoding}, repeats)
     rates = {number: BATCH * BATCHES / taken[number] for number in numbers}
     decoded = BATCH / taken["decoding"]
@@ -50,17 +51,19 @@ def measure(folder: Path, repeats: int, frames: int = 150, most: int | None = No
     return rows
 
 
-def _loader(dataset: ClipDataset, keys: list[Key], workers: int) -> DataLoader:
+def _loader(dataset: ClipDataset, workers: int) -> ClipLoader:
+    draws = np.full(len(dataset), BATCH * BATCHES / len(dataset))
+    order = ClipOrder(len(dataset), shuffle=True, seed=0, is_even=True, draws=draws)
     return ClipLoader(
         dataset,
-        batch_size=BATCH,
-        sampler=keys,
+        order,
+        ClipBatches(order, BATCH, drop_last=True),
         num_workers=workers,
         persistent_workers=workers > 0,
         worker_init_fn=start_worker,
     )
 
 
-def _read(loader: DataLoader) -> None:
+def _read(loader: ClipLoader) -> None:
     for _ in loader:
         pass
