@@ -171,8 +171,13 @@ def test_an_epoch_of_multigrid_without_a_batch_is_found_at_the_start(cfg):
     plan = RunPlan.from_cfg(cfg)
     first = next(e for e in range(plan.epochs) if plan.shapes(e)[0].batch == 4)
     assert first > 0
-    words = f"BATCH_SIZE 3 is 3 on each .* and the batches of epoch {first + 1} have 12"
-    with pytest.raises(UserError, match=words):
+    words = f"BATCH_SIZE 3 is 3 on each of 1 process, and the batches of epoch {first + 1} have 12"
+    with pytest.raises(UserError, match=words + r"\. Lower TRAIN\.BATCH_SIZE"):
+        construct_loader(cfg, "train")
+    cfg.merge_from_list(
+        ["TRAIN.BATCH_SIZE", 1, "MULTIGRID.LONG_CYCLE_FACTORS", [[1, 1], [0.1, 0.5]]]
+    )
+    with pytest.raises(UserError, match=r"BATCH_SIZE 1 is 1 .* Switch MULTIGRID\.SHORT_CYCLE or"):
         construct_loader(cfg, "train")
 
 
@@ -180,7 +185,9 @@ def test_gpus_share_a_batch(cfg):
     cfg.TRAIN.BATCH_SIZE, cfg.NUM_GPUS = 4, 2
     assert construct_loader(cfg, "train").batch_size == 2
     cfg.NUM_GPUS = 8
-    with pytest.raises(UserError, match="BATCH_SIZE 4 is 0 on each"):
+    with pytest.raises(
+        UserError, match=r"BATCH_SIZE 4 is 0 on each .*TRAIN\.BATCH_SIZE to the number"
+    ):
         construct_loader(cfg, "train")
 
 

@@ -392,10 +392,18 @@ def _refuse_list(
     """
     clips = len(dataset)
     larger = f", and the batches of epoch {epoch + 1} have {first}" if first > share else ""
-    fewer = f"Start at most {clips} of them" if clips < world_size else "Lower TRAIN.BATCH_SIZE"
+    if clips < world_size:
+        advice = f"Start at most {clips} of them, or add clips"
+    elif share < 1:
+        advice = "Set TRAIN.BATCH_SIZE to the number of processes or more"
+    elif share > 1:
+        advice = "Lower TRAIN.BATCH_SIZE, or add clips"
+    else:  # only multigrid training has larger batches than that
+        advice = "Switch MULTIGRID.SHORT_CYCLE or MULTIGRID.LONG_CYCLE off, or add clips"
     raise UserError(
         f"{type(dataset).__name__}: {clips} clip{'s' * (clips != 1)} fill no batch: BATCH_SIZE "
-        f"{batch_size} is {share} on each of {world_size} processes{larger}. {fewer}, or add clips."
+        f"{batch_size} is {share} on each of {world_size} process{'es' * (world_size != 1)}"
+        f"{larger}. {advice}."
     )
 
 

@@ -50,6 +50,7 @@ For Animal Kingdom, use the form that https://sutdcv.github.io/Animal-Kingdom/ l
   data/ak/image/<clip>/<clip>_000001.jpg ...   or   data/ak/video/<clip>.mp4"""
 
 _HOW_TO_WRITE_VIDEOS = """\
+Set DATA.PATH_TO_DATA_DIR to the folder of the lists and DATA.PATH_PREFIX to that of the videos.
 Each line is the path of a video, DATA.PATH_LABEL_SEPARATOR and the number of its class."""
 
 _WITH_HEADER = ListForm()

@@ -22,13 +22,17 @@ _CROPS = ("DATA.TRAIN_CROP_SIZE", "DATA.TEST_CROP_SIZE")
 
 
 def problems(cfg: CfgNode) -> Iterator[Finding]:
-    """Settings with which the network cannot be built."""
+    """Settings with which the network cannot be built, or cannot learn anything."""
+    if cfg.TRAIN.ENABLE and cfg.MVIT.DROPOUT_RATE >= 1:
+        words = "drops all features of every clip, so that nothing can be learnt"
+        yield "MVIT.DROPOUT_RATE", f"{words}; expected a share below 1"
     wrong = [*_lists_of_blocks(cfg), *_patches(cfg), *_transitions(cfg)]
     yield from wrong
     if not wrong:  # the others compute with these
         yield from _widths(cfg)
         yield from _pooling(cfg)
         yield from _positions(cfg)
+        yield from _relative_positions(cfg)
         yield from _changes_of_reversible_blocks(cfg)
 
 
@@ -168,6 +172,21 @@ def _positions(cfg: CfgNode) -> Iterator[Finding]:
             yield "MVIT.EMBED_DIM", words
 
 
+def _relative_positions(cfg: CfgNode) -> Iterator[Finding]:
+    mvit, axes = cfg.MVIT, "t" * cfg.MVIT.REL_POS_TEMPORAL + "hw" * cfg.MVIT.REL_POS_SPATIAL
+    grid = plan.patches(cfg).grid_of(cfg.DATA.NUM_FRAMES, cfg.DATA.TRAIN_CROP_SIZE)
+    for number, pool in sorted(plan.query_pooling(cfg).items()):
+        grid = [size // step for size, step in zip(grid, pool.stride, strict=True)]
+        if empty := [axis for axis in axes if grid["thw".index(axis)] < 1]:
+            yield (
+                "DATA.NUM_FRAMES" if empty[0] == "t" else "DATA.TRAIN_CROP_SIZE",
+                "no token would be left for the relative positions after the strides of block "
+                f"{number}; take more, or fewer strides in MVIT.PATCH_STRIDE {mvit.PATCH_STRIDE} "
+                "and MVIT.POOL_Q_STRIDE",
+            )
+            return
+
+
 def _transitions(cfg: CfgNode) -> Iterator[Finding]:
     mvit, numbers = cfg.MVIT, plan.transitions(cfg)
     if numbers and max(numbers) >= mvit.DEPTH:
@@ -191,5 +210,6 @@ def _changes_of_reversible_blocks(cfg: CfgNode) -> Iterator[Finding]:
     }
     for key, numbers in changes.items():
         if missing := sorted(numbers.difference(plan.transitions(cfg))):
-            words = f"changes block {missing[0]}, which a reversible network cannot reverse"
-            yield key, f"{words}; add {missing[0]} to MVIT.REV.BUFFER_LAYERS"
+            blocks = ", ".join(map(str, missing))
+            words = f"changes blocks that a reversible network cannot reverse: {blocks}"
+            yield key, f"{words}; add {blocks} to MVIT.REV.BUFFER_LAYERS"

@@ -222,8 +222,9 @@ def test_labels_can_count_from_1(write):
 
 
 def test_a_missing_or_empty_list_of_pairs_is_refused(write, tmp_path):
-    with pytest.raises(UserError, match=r"none.csv: there is no such list of videos"):
+    with pytest.raises(UserError, match=r"none.csv: there is no such list of videos") as missing:
         ClipList.read_pairs(tmp_path / "none.csv")
+    assert "Set DATA.PATH_TO_DATA_DIR to the folder of the lists" in str(missing.value)
     with pytest.raises(UserError, match=r"train.csv: the list has no line"):
         ClipList.read_pairs(write("\n\n"))
     with pytest.raises(UserError, match=r"DATA\.PATH_LABEL_SEPARATOR: expected"):

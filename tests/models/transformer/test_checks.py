@@ -6,6 +6,7 @@ from slowfast.config.checks import problems as problems_of
 from slowfast.models.transformer.checks import problems, warnings
 from tests.models.network_cases import IMAGES, MVIT, REV_MVIT, TINY, VIT, network_cfg
 
+RELATIVE = {"MVIT.REL_POS_SPATIAL": True, "DATA.TEST_CROP_SIZE": 8}
 SINES = {"MVIT.USE_FIXED_SINCOS_POS": True, "MVIT.SEP_POS_EMBED": False}
 PROBLEMS = [
     (MVIT, "MVIT.PATCH_KERNEL", [7, 7], "expected 3 numbers (time, height, width)"),
@@ -29,6 +30,9 @@ PROBLEMS = [
     (VIT | SINES, "MVIT.EMBED_DIM", 40, "take a multiple of 16"),
     (REV_MVIT, "MVIT.REV.BUFFER_LAYERS", [1, 4], "found block 4; MVIT.DEPTH 4 has the blocks 0"),
     (REV_MVIT, "MVIT.REV.BUFFER_LAYERS", [1], "add 3 to MVIT.REV.BUFFER_LAYERS"),
+    (REV_MVIT, "MVIT.REV.BUFFER_LAYERS", [], "reverse: 1, 3; add 1, 3 to MVIT.REV.BUFFER_LAYERS"),
+    (MVIT, "MVIT.DROPOUT_RATE", 1.0, "expected a share below 1"),
+    (MVIT | RELATIVE, "DATA.TRAIN_CROP_SIZE", 8, "no token would be left for the relative"),
     (REV_MVIT, "MVIT.REV.PRE_Q_FUSION", "max", "found 'max'; expected avg, concat, concat_lin"),
 ]
 
