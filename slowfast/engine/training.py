@@ -85,6 +85,8 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
     best = stored or Best.from_cfg(cfg, learner.task.best)
     evaluated = stored.evaluated if stored else start.epoch
     _begin_log(cfg, start, done, evaluated)
+    if text := plan.description():
+        logger.info(text)
 
     memory = MemoryAdvice.from_cfg(cfg, learner.task, learner.precision)
     training = TrainPass.from_cfg(cfg, learner, train_loader, meter, checkpoints, stop)

@@ -86,6 +86,21 @@ class RunPlan:
         """The shapes of consecutive steps of an epoch, which repeat."""
         return multigrid.short_cycle(self.cfg, self.phase(epoch).shape)
 
+    def description(self) -> str:
+        """The epochs of the run and the shapes of their batches; empty for a plain run."""
+        found, first = [], 1
+        for phase in self.phases:
+            shapes = " / ".join(
+                f"{each.batch:g} x BATCH_SIZE clips of {each.frames} x {each.side} x {each.side}"
+                for each in self.shapes(first - 1)
+            )
+            epochs = f"epochs {first} to" if phase.end > first else "epoch"
+            found.append(f"{epochs} {phase.end}: {shapes}")
+            first = phase.end + 1
+        if not self.epochs or (not self.is_long and len(self.shapes(0)) < 2):
+            return ""
+        return f"Multigrid training of {self.epochs} epochs: {'; '.join(found)}."
+
     def longest_rate(self, epoch: int) -> int:
         """The largest distance of frames: each training clip draws one from DATA.SAMPLING_RATE on.
 

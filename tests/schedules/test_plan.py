@@ -92,6 +92,8 @@ def test_the_long_cycle_needs_no_short_cycle():
     # Of a stage each shape has as many steps: epochs in proportion to the batch.
     ends = [phase.end for phase in plan.phases[:4]]
     assert [end / ends[3] for end in ends] == pytest.approx([8 / 15, 12 / 15, 14 / 15, 1], abs=0.01)
+    first = f"epochs 1 to {plan.phases[0].end}: 8 x BATCH_SIZE clips of 8 x 158 x 158; "
+    assert plan.description().startswith(f"Multigrid training of {plan.epochs} epochs: {first}")
 
 
 def test_a_run_without_multigrid_has_one_phase():
@@ -100,6 +102,7 @@ def test_a_run_without_multigrid_has_one_phase():
     assert (plan.epochs, plan.cfg is cfg, len(plan.phases)) == (239, True, 1)
     assert plan.norm_groups(0) is None
     assert plan.batches(0) == [(1, None)]
+    assert plan.description() == ""
 
 
 def test_a_norm_group_divides_the_clips_of_a_pass():
