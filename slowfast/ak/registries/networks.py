@@ -86,7 +86,9 @@ class NetworkRegistry(Registry[NetworkFacts]):
         name, arch = cfg.MODEL.MODEL_NAME, cfg.MODEL.ARCH
         facts, count = self.facts(name), pathway_count(cfg)
         if facts.archs and arch not in facts.archs:
-            owner = next((each for each in self.keys() if arch in self.facts(each).archs), None)
+            # A network for many architectures is the usual one for each of them.
+            owners = [each for each in self.keys() if arch in self.facts(each).archs]
+            owner = max(owners, key=lambda each: len(self.facts(each).archs), default=None)
             hint = f", or MODEL.MODEL_NAME {owner}" if owner else ""
             yield "MODEL.ARCH", f"MODEL.MODEL_NAME {name} takes {' or '.join(facts.archs)}{hint}"
         elif facts.pathways not in (0, count):

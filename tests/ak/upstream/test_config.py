@@ -65,6 +65,7 @@ def test_a_checkout_gets_all_keys_that_it_can_serve(branch):
         "LOSS.LABEL_SMOOTHING",
         "MODEL.NUM_CLASSES_ANIMAL",
         "MODEL.NUM_CLASSES_BEHAVIOR",
+        "MODEL.PRETRAINED",
         "SOLVER.ACCUMULATE_STEPS",
         "SOLVER.EMA_DECAY",
         "TEST.BOOTSTRAP",
