@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.utils.flop_counter import register_flop_formula
 
+from slowfast.ak.norms.frozen import classifier_of
+
 
 class OneDnnLinear(nn.Linear):
     """A `Linear` that oneDNN computes: float32, on the CPU, not under autocast or a compiler."""
@@ -51,15 +53,18 @@ class OneDnnLinear(nn.Linear):
 def replace_linear(model: nn.Module) -> int:
     """Replaces every `torch.nn.Linear` by a `OneDnnLinear` if possible. Returns their number.
 
-    Parameters, their names and their hooks stay. Hooks on the layers themselves are lost.
+    The classifier stays, because it has too few rows to gain from it. So a convolutional network
+    computes the same bits as without replacement. Parameters, their names and their hooks stay.
+    Hooks on the layers themselves are lost.
     """
     if not OneDnnLinear.is_available():
         return 0
+    classifier = classifier_of(name for name, _ in model.named_parameters())
     places = [
         (parent, name, layer)
-        for parent in model.modules()
+        for path, parent in model.named_modules()
         for name, layer in parent.named_children()
-        if type(layer) is nn.Linear
+        if type(layer) is nn.Linear and f"{path}.{name}.weight" not in classifier
     ]
     for parent, name, layer in places:
         setattr(parent, name, OneDnnLinear.sharing(layer))

@@ -69,6 +69,13 @@ def test_layers_are_replaced_under_their_names_and_the_state_dict_stays():
     assert not before
 
 
+def test_the_classifier_stays():
+    head = nn.ModuleDict({"mlp": nn.Linear(4, 4), "projection": nn.Linear(4, 2)})
+    model = nn.ModuleDict({"head": head})
+    assert replace_linear(model) == 1
+    assert [type(layer) for layer in head.values()] == [OneDnnLinear, nn.Linear]
+
+
 def test_exported_and_traced_programs_have_torchs_layer():
     model, x = nn.Sequential(OneDnnLinear(3, 4)), torch.randn(2, 3)
     program = torch.export.export(model.eval(), (x,))
