@@ -6,8 +6,8 @@ thrown away.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from slowfast.engine.device.queue import DeviceQueue
 from slowfast.engine.learner import Learner
 from slowfast.engine.meters import ValMeter
 from slowfast.engine.stopping import StopRequests
+from slowfast.schedules.multigrid import Shape
 from slowfast.schedules.plan import RunPlan
 from slowfast.tasks import Rows
 from slowfast.tasks.batch import joined, mapped
@@ -35,7 +36,8 @@ class EvaluationPass:
 
     Attributes:
         batches: of the loader, on the device.
-        best: the best evaluation so far.
+        best: the best evaluation so far, among those of clips of the same shape.
+        shape_of: a function of the epoch: the shape of the clips, which multigrid training changes.
         board: a TensorBoard board; None: nothing is drawn.
     """
 
@@ -45,6 +47,7 @@ class EvaluationPass:
     meter: ValMeter
     stop: StopRequests
     best: Best
+    shape_of: Callable[[int], Shape]
     board: object | None = None
 
     @classmethod
@@ -53,8 +56,11 @@ class EvaluationPass:
     ) -> EvaluationPass:
         device, check = learner.precision.device, learner.task.check
         batches = DeviceBatches(loader, device, cfg.SPEED.PREFETCH, check)
-        meter = ValMeter(loader.counts(RunPlan.from_cfg(cfg).epochs), cfg)
-        return cls(learner, loader, batches, meter, stop, best)
+        plan = RunPlan.from_cfg(cfg)
+        meter = ValMeter(loader.counts(plan.epochs), cfg)
+        return cls(
+            learner, loader, batches, meter, stop, best, lambda epoch: plan.phase(epoch).shape
+        )
 
     @torch.no_grad()
     def run(self, epoch: int) -> dict:
@@ -91,13 +97,20 @@ class EvaluationPass:
         rows = gather_rows(scored, clips.clips("missing"))
         figures = task.figures(rows)
         line = figures.evaluation_line()
-        self.best = self.best.after_evaluation(epoch + 1, line)
+        self.best = self._comparable_best(epoch).after_evaluation(epoch + 1, line)
         if self.board:
             task.draw_evaluation(self.board, epoch, figures)
         meter.counts = clips.counts("missing", "incomplete")
         stats = meter.log_figures(epoch, {**line, **self.best.stats()})
         meter.reset()
         return stats
+
+    def _comparable_best(self, epoch: int) -> Best:
+        """The best evaluation so far; a new record if its clips had another shape."""
+        best = self.best
+        if best.epoch and self.shape_of(best.epoch - 1) != self.shape_of(epoch):
+            return replace(best, epoch=0, value=None)
+        return best
 
 
 def gather_rows(parts: list[Rows], missing: Collection[int] = ()) -> Rows:

@@ -99,8 +99,8 @@ def _train(cfg: CfgNode, stop: StopRequests) -> None:
         after.evaluate(start.epoch - 1)
     if start.epoch >= plan.epochs:
         logger.info(
-            f"Nothing to train: {count(start.epoch, 'epoch')} done, SOLVER.MAX_EPOCH is "
-            f"{plan.epochs}."
+            f"Nothing to train: {count(start.epoch, 'epoch')} done of {plan.epochs}, which "
+            f"SOLVER.MAX_EPOCH {cfg.SOLVER.MAX_EPOCH} asks for."
         )
         return
 

@@ -3,6 +3,7 @@
 import pytest
 
 from slowfast.ak.norms.sync import SyncBatchNorm3d
+from slowfast.checkpoints.best import Best
 from slowfast.engine.step import TrainStep
 from slowfast.engine.testing import test as run_test
 from slowfast.engine.training import train
@@ -95,6 +96,19 @@ def test_steps_evaluations_and_checkpoints_follow_the_schedule(small_cfg, seen):
     assert last_state(cfg)["model_state"].keys() == plain.state_dict().keys()
     run_test(cfg)
     assert results(cfg)["clips"] == 4
+
+
+def test_the_best_evaluation_is_one_of_clips_of_the_last_shape(small_cfg, monkeypatch):
+    """An evaluation of small clips does not compete with those of whole clips."""
+    maps = {2: 0.9, 3: 0.5, 4: 0.4}
+    choose = Best.after_evaluation
+    monkeypatch.setattr(
+        Best, "after_evaluation", lambda best, epoch, _: choose(best, epoch, {"map": maps[epoch]})
+    )
+    cfg = small_cfg(**GRID, **{"BN.USE_PRECISE_STATS": False})
+    train(cfg)
+    evaluations = [line for line in epochs(cfg) if line["_type"] == "val_epoch"]
+    assert [line["best_epoch"] for line in evaluations] == [2, 3, 3]
 
 
 STOPPED = GRID | {"SOLVER.EMA_DECAY": 0.9, "MULTIGRID.BN_BASE_SIZE": 3}
