@@ -35,7 +35,14 @@ from slowfast.models.layers.library import (
     importing_library,
     is_installed,
 )
-from slowfast.models.resnet import ARCHITECTURES, FAMILY_KEYS, FAST, SLOW, stage_problems
+from slowfast.models.resnet import (
+    ARCHITECTURES,
+    FAMILY_KEYS,
+    FAST,
+    SLOW,
+    pooling_problems,
+    stage_problems,
+)
 from slowfast.models.settings import per_pathway
 from slowfast.models.slowfast import pathway_problems
 from slowfast.models.x3d import SPATIAL_STRIDE as X3D_STRIDE
@@ -152,13 +159,7 @@ def residual_problems(cfg: CfgNode, pathways: int) -> Iterator[Finding]:
 
 def _resnet_problems(cfg: CfgNode) -> Iterator[Finding]:
     yield from residual_problems(cfg, pathways=1)
-    _, pooled = ARCHITECTURES.get(cfg.MODEL.ARCH, (None, 1))
-    if pooled > cfg.DATA.NUM_FRAMES:
-        yield (
-            "DATA.NUM_FRAMES",
-            f"MODEL.ARCH {cfg.MODEL.ARCH} pools {pooled} frames into one; expected at least "
-            f"{pooled}",
-        )
+    yield from pooling_problems(cfg)
 
 
 def stage_values(cfg: CfgNode, key: str, pathways: int) -> list[tuple[int, ...]]:
@@ -292,7 +293,7 @@ def PTVX3D(cfg: CfgNode) -> LibraryNetwork:
         windows=[(frames, side, side)],
         channels_in=[channels_in],
         input_channel=channels_in,
-        # Of these two the library makes its pool, which is not used.
+        # The library makes its pool of these two. That pool is not used.
         input_clip_length=frames,
         input_crop_size=max(crop, X3D_STRIDE),
         width_factor=cfg.X3D.WIDTH_FACTOR,

@@ -100,15 +100,24 @@ def _has_depth(value: Any, depth: int) -> bool:
     return isinstance(value, (list, tuple)) and all(_has_depth(v, depth - 1) for v in value)
 
 
-def _problems(cfg: CfgNode) -> Iterator[Finding]:
-    yield from stage_problems(cfg, pathways=1)
+def pooling_problems(cfg: CfgNode, instead: str = "") -> Iterator[Finding]:
+    """Finds a clip of fewer frames than the network pools into one.
+
+    Args:
+        instead: what else the message advises, after the number of frames.
+    """
     _, frames_pooled = ARCHITECTURES.get(cfg.MODEL.ARCH, (None, 1))
     if frames_pooled > cfg.DATA.NUM_FRAMES:
         yield (
             "DATA.NUM_FRAMES",
             f"MODEL.ARCH {cfg.MODEL.ARCH} pools {frames_pooled} frames into one; expected at least "
-            f"{frames_pooled}, or MODEL.ARCH {cfg.MODEL.ARCH}_nopool",
+            f"{frames_pooled}{instead}",
         )
+
+
+def _problems(cfg: CfgNode) -> Iterator[Finding]:
+    yield from stage_problems(cfg, pathways=1)
+    yield from pooling_problems(cfg, f", or MODEL.ARCH {cfg.MODEL.ARCH}_nopool")
 
 
 def unusual_block(cfg: CfgNode) -> Iterator[Finding]:

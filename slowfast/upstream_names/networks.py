@@ -129,7 +129,16 @@ def _refuse_boxes(name: str, boxes: Any) -> None:
         )
 
 
-class _OfLibrary(LibraryNetwork):
+class _TakesBoxes(nn.Module):
+    """A mixin for networks of pytorchvideo, which upstream calls with boxes too."""
+
+    def forward(self, x: Sequence[Tensor], bboxes: Any = None) -> Tensor:
+        """Scores clips. Raises UserError if the clips do not fit, or boxes are given."""
+        _refuse_boxes(type(self).__name__, bboxes)
+        return super().forward(x)
+
+
+class _OfLibrary(_TakesBoxes, LibraryNetwork):
     """A residual network of pytorchvideo that a configuration describes."""
 
     _name: ClassVar[str]
@@ -137,11 +146,6 @@ class _OfLibrary(LibraryNetwork):
     def __init__(self, cfg: CfgNode) -> None:
         built = MODEL_REGISTRY.get(self._name)(cfg)
         super().__init__(built.model, HeadSpec.from_cfg(cfg), built.windows, built.input_channels)
-
-    def forward(self, x: Sequence[Tensor], bboxes: Any = None) -> Tensor:
-        """Scores clips. Raises UserError if the clips do not fit, or boxes are given."""
-        _refuse_boxes(self._name, bboxes)
-        return super().forward(x)
 
 
 class PTVResNet(_OfLibrary):
@@ -174,17 +178,12 @@ class PTVR2plus1D(_OfLibrary):
     _name = "PTVR2plus1D"
 
 
-class PTVMViT(LibraryTransformer):
+class PTVMViT(_TakesBoxes, LibraryTransformer):
     """The multiscale vision transformer of pytorchvideo."""
 
     def __init__(self, cfg: CfgNode) -> None:
         built = MODEL_REGISTRY.get("PTVMViT")(cfg)
         super().__init__(built.model, HeadSpec.from_cfg(cfg), *built.input_channels, built.size)
-
-    def forward(self, x: Sequence[Tensor], bboxes: Any = None) -> Tensor:
-        """Scores clips. Raises UserError if the clips do not fit, or boxes are given."""
-        _refuse_boxes("PTVMViT", bboxes)
-        return super().forward(x)
 
 
 def get_head_act(act_func: str) -> nn.Module:

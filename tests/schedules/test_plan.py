@@ -89,7 +89,7 @@ def test_the_long_cycle_needs_no_short_cycle():
     assert plan.shapes(0) == [Shape(8, 8, 158)]
     assert plan.shapes(plan.epochs - 1) == [Shape(1, 32, 224)]
     assert plan.epochs == round(1.5 * cfg.SOLVER.MAX_EPOCH)
-    # Of a stage each shape has as many steps: epochs in proportion to the batch.
+    # Each shape of a stage has as many steps, so its epochs are in proportion to its batch.
     ends = [phase.end for phase in plan.phases[:4]]
     assert [end / ends[3] for end in ends] == pytest.approx([8 / 15, 12 / 15, 14 / 15, 1], abs=0.01)
     first = f"epochs 1 to {plan.phases[0].end}: 8 x BATCH_SIZE clips of 8 x 158 x 158; "
